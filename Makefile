@@ -1,0 +1,52 @@
+# make demo: a video from one command. make test: everything that must hold. Nothing else is needed but Python 3.11 and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip --disable-pip-version-check install -q
+
+# One thread a core without busy waiting: other work on the machine then costs time, not a standstill.
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.PHONY: help demo test lint types imports unit bench miniworld clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# torch first and by itself: a range, asked for by another package, would take a build of several gigabytes.
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) torch==2.13.0
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(PIP) -e '.[dev]'
+	@touch $@
+
+demo: $(VENV)/installed  ## Make a 64-frame video of a landscape from winter to autumn
+	@$(BIN)/vstar run specs/demo.yaml --out runs/demo
+
+test: lint types imports unit  ## Run everything: lint, types, import rules, tests
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/installed-dev
+	$(BIN)/pyright
+
+imports: $(VENV)/installed-dev
+	$(BIN)/lint-imports
+
+unit: $(VENV)/installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+
+bench: $(VENV)/installed  ## Measure speed and memory
+	$(BIN)/python -m benchmarks
+
+miniworld: $(VENV)/installed  ## Train the embedded model from nothing (hours on two cores; resumes where it stopped)
+	$(BIN)/python -m training.miniworld --out training/runs/miniworld --resume
+
+clean:  ## Remove the environment and what runs have left
+	rm -rf $(VENV) runs training/runs

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import pytest
+
+from vstar_sdk.errors import SpecError
+from vstar_sdk.spec.document import LARGEST, parse, read
+
+BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("prompt: a\nframes: 1\nprompt: b\n", r"story\.yaml:3:1: the key 'prompt' is written twice; first in line 1"),
+        ("model:\n  use: a\n  use: b\n", r"story\.yaml:3:3: the key 'use' is written twice"),
+        (BOMB, r"story\.yaml:2:8: aliases .* are not allowed"),
+        ("prompt: !!python/object/apply:os.system [ls]\n", r"story\.yaml:1:9: the tag .* is not allowed"),
+        ("prompt: [unclosed\n", r"story\.yaml:2:1: "),
+        ("- a\n- b\n", "a spec is a mapping"),
+        ("just text", "a spec is a mapping"),
+        ("? [a, b]\n: c\n", r"story\.yaml:1:3: a key must be plain text"),
+        ("prompt: \x00", "special characters are not allowed"),
+        ("a: b\n---\na: c\n", r"story\.yaml:2:1"),
+        ("a: " + "[" * 5000, "nested too deeply|story.yaml"),
+    ],
+)
+def test_what_is_malformed_is_refused_with_its_place(text, words):
+    with pytest.raises(SpecError, match=words):
+        parse(text, name="story.yaml")
+
+
+def test_scalars_are_read_by_the_rules_of_yaml_1_2():
+    text = "a: 12:30:45\nb: no\nc: on\nd: 2026-01-31\ne: 010\nf: 1e3\ng: 0x10\nh: 1_000\ni: true\nj: null\nk: -2.5\nl: .5\n"
+    assert parse(text).data == {
+        "a": "12:30:45",
+        "b": "no",
+        "c": "on",
+        "d": "2026-01-31",
+        "e": 10,
+        "f": 1000.0,
+        "g": "0x10",
+        "h": "1_000",
+        "i": True,
+        "j": None,
+        "k": -2.5,
+        "l": 0.5,
+    }
+
+
+def test_a_merge_key_is_an_ordinary_key():
+    assert parse("<<: {a: 1}\n").data == {"<<": {"a": 1}}
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        (("prompt",), "story.yaml:1:1"),
+        (("regularizers", 1, "sigma"), "story.yaml:5:5"),
+        (("regularizers", 1, "sigma", 0), "story.yaml:5:13"),
+        (("regularizers", 1, "absent"), "story.yaml:4:5"),
+        (("absent",), "story.yaml:1:1"),
+    ],
+)
+def test_places(path, place):
+    document = parse("prompt: x\nregularizers:\n  - use: a\n  - use: tar\n    sigma: {0: 4}\n", name="story.yaml")
+    assert document.place(path) == place
+
+
+def test_json_is_read_with_its_places(tmp_path):
+    file = tmp_path / "story.json"
+    file.write_text('{\n\t"prompt": "\\ud83c\\udf3b http:\\/\\/",\n\t"frames": 3\n}')
+    document = read(file)
+    assert document.data == {"prompt": "🌻 http://", "frames": 3}
+    assert document.place(("frames",)) == f"{file}:3:2"
+
+
+@pytest.mark.parametrize(("text", "words"), [('{"a": 1, "a": 2}', "'a' is written twice"), ('{"a": }', "story.json:1:7")])
+def test_malformed_json(text, words):
+    with pytest.raises(SpecError, match=words):
+        parse(text, name="story.json", as_json=True)
+
+
+def test_files_that_are_no_spec(tmp_path):
+    binary = tmp_path / "noise.yaml"
+    binary.write_bytes(bytes(range(256)))
+    large = tmp_path / "large.yaml"
+    large.write_text("a" * (LARGEST + 1))
+    for path, words in [
+        (binary, "is not text"),
+        (large, "is no spec"),
+        (tmp_path, "is a folder"),
+        (tmp_path / "no", "there is no file"),
+    ]:
+        with pytest.raises(SpecError, match=words):
+            read(path)

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import pytest
+
+from vstar_sdk.errors import PluginError, SpecError
+from vstar_sdk.spec.loading import load_spec, to_yaml
+
+STORY = {"prompt": "a landscape from winter to autumn"}
+
+
+def write(tmp_path, text):
+    file = tmp_path / "story.yaml"
+    file.write_text(text)
+    return file
+
+
+def refused(source, **arguments):
+    with pytest.raises(SpecError) as caught:
+        load_spec(source, **arguments)
+    return str(caught.value)
+
+
+def test_a_prompt_alone_is_a_whole_spec():
+    spec = load_spec(STORY).spec
+    assert spec.model.part == "miniworld"
+    assert spec.synopsis.part == "miniworld"
+    assert [part.part for part in spec.regularizers] == ["tar"]
+    assert [part.part for part in spec.output] == ["mp4", "contact-sheet"]
+
+
+def test_a_spec_survives_being_written_and_read(tmp_path):
+    spec = load_spec(STORY | {"size": "128x64", "frames": "8s", "regularizers": [{"use": "tar", "sigma": {0: 1, 1: "25%"}}]}).spec
+    again = load_spec(write(tmp_path, to_yaml(spec))).spec
+    assert again.model_dump() == spec.model_dump()
+
+
+def test_the_default_backend_of_the_llm_part():
+    spec = load_spec(STORY | {"synopsis": {"use": "llm"}}).spec
+    assert spec.model_dump()["synopsis"]["backend"]["use"] == "anthropic"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("promt: x\n", "1:1", "promt: unknown key 'promt'. Did you mean 'prompt'?"),
+        ("prompt: x\nframes: 0\n", "2:1", "frames: 0 frames: a clip has at least 1"),
+        ("prompt: x\nframes: 40%\n", "2:1", "frames: '40%': write a number of frames (64) or seconds ('8s')"),
+        ("prompt: x\nsize: [64]\n", "2:1", "size"),
+        (
+            "prompt: x\nregularizers:\n  - use: tarr\n",
+            "3:5",
+            "regularizers[0].use: unknown regularizer 'tarr'. Did you mean 'tar'?",
+        ),
+        ("prompt: x\nregularizers:\n  - use: acme/x\n", "3:5", "Is the package that brings the namespace 'acme' installed?"),
+        ("prompt: x\nregularizers:\n  - sigma: 2\n", "3:5", "regularizers[0]: 'use' is missing: name a regularizer: "),
+        ("prompt: x\nregularizers: tar\n", "2:1", "regularizers: must be a list"),
+        ("prompt: x\nregularizers: [tar]\n", "2:16", "regularizers[0]: a regularizer is written as a mapping"),
+        ("prompt: x\nregularizers:\n  - use: tar\n    sigma: {0: -1}\n", "4:13", "-1 frames"),
+        ("prompt: x\nregularizers:\n  - use: tar\n    sgma: {0: 1}\n", "4:5", "unknown key 'sgma'. Did you mean 'sigma'?"),
+        ("prompt: x\nregularizers:\n  - use: tar\n    window: [0.5, 0.2]\n", "4:5", "window [0.5, 0.2]"),
+        ("prompt: x\nsampling:\n  steps: many\n", "3:3", "sampling.steps: must be a whole number"),
+        ("prompt: x\nsynopsis:\n  use: states\n  states: []\n", "4:3", "synopsis.states: "),
+        (
+            "prompt: x\nsynopsis:\n  use: states\n  states: [a, {caption: b, att: 3}]\n",
+            "4:28",
+            "unknown key 'att'. Did you mean 'at'?",
+        ),
+        ("prompt: x\nseed: 4294967296\n", "2:1", "seed: must be less than 4294967296"),
+        ("frames: 3\n", "", "the spec has no prompt"),
+    ],
+)
+def test_errors_name_file_line_path_and_remedy(tmp_path, text, line, words):
+    file = write(tmp_path, text)
+    message = refused(file)
+    assert words in message
+    if line:
+        assert message.startswith(f"{file}:{line}: ")
+
+
+def test_every_problem_is_listed(tmp_path):
+    message = refused(write(tmp_path, "prompt: x\nframes: 0\nsampling:\n  steps: 0\n  etta: 1\n"))
+    assert [line.partition(": ")[0].rpartition("story.yaml:")[2] for line in message.splitlines()] == ["2:1", "4:3", "5:3"]
+
+
+@pytest.mark.parametrize(
+    "synopsis",
+    [
+        {"use": "llm", "backend": {"use": "anthropic", "api_key": "sk-ant-very-secret-0123456789"}},
+        {"use": "llm", "backend": {"use": "anthropic", "api_key_env": "sk-ant-very-secret-0123456789"}},
+        {"use": "llm", "api_key": "sk-ant-very-secret-0123456789"},
+    ],
+)
+def test_a_literal_key_is_refused_and_not_repeated(synopsis):
+    message = refused(STORY | {"synopsis": synopsis})
+    assert "environment variable" in message
+    assert "secret-0123456789" not in message
+
+
+def test_overrides():
+    assignments = ["sampling.steps=50", "regularizers[0].sigma.0=2", "synopsis={use: states, states: [a, b]}"]
+    spec = load_spec(STORY | {"regularizers": [{"use": "tar", "sigma": {0: 4}}]}, overrides=assignments).spec
+    assert spec.sampling.steps == 50
+    assert spec.regularizers[0].model_dump()["sigma"] == {0: 2}
+    assert spec.synopsis.part == "states"
+
+
+@pytest.mark.parametrize(
+    ("assignment", "words"),
+    [
+        ("frames=0", "--set frames: frames: 0 frames"),
+        ("regularizers[3].sigma=1", "items of a list|the spec has no 'regularizers[3].sigma'"),
+        ("frames", "write PATH=VALUE"),
+        ("frames=[", "--set frames:1"),
+    ],
+)
+def test_a_wrong_override_is_named(assignment, words):
+    message = refused(STORY | {"regularizers": []}, overrides=[assignment])
+    assert any(word in message for word in words.split("|"))
+
+
+def test_a_prompt_is_taken_as_it_is():
+    assert load_spec({}, prompt="{a: [b").spec.prompt == "{a: [b"
+
+
+def test_a_plugin_that_is_not_installed_is_named(tmp_path):
+    with pytest.raises(PluginError, match=r"story\.yaml:2:11: plugins\[0\]: no installed package brings the plugin 'acme'"):
+        load_spec(write(tmp_path, "prompt: x\nplugins: [acme]\n"))

@@ -1,0 +1,110 @@
+"""Longer, changing stories from open text-to-video models, without training.
+
+The public names, each imported when it is first used::
+
+    import vstar_sdk
+
+    result = vstar_sdk.run({"prompt": "a landscape from winter to autumn", "frames": 64})
+    for frame in result.frames():
+        ...
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vstar_sdk.errors import (
+        BackendError,
+        MissingDependency,
+        ModelError,
+        OutputError,
+        PluginError,
+        RunCancelled,
+        SamplerError,
+        SpecError,
+        StopRun,
+        TemplateError,
+        VstarError,
+    )
+    from vstar_sdk.options import ExporterOptions, ModelOptions, Options, RegularizerOptions
+    from vstar_sdk.parts import Register, hookimpl
+    from vstar_sdk.runs.job import Job
+    from vstar_sdk.runs.plan import Plan
+    from vstar_sdk.runs.result import Result
+    from vstar_sdk.runs.session import Session, run, start
+    from vstar_sdk.spec.loading import load_spec
+    from vstar_sdk.spec.run_spec import RunSpec
+    from vstar_sdk.synopses import State, Synopsis
+    from vstar_sdk.timeline import Timeline
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "vstar_sdk.errors": (
+        "BackendError",
+        "MissingDependency",
+        "ModelError",
+        "OutputError",
+        "PluginError",
+        "RunCancelled",
+        "SamplerError",
+        "SpecError",
+        "StopRun",
+        "TemplateError",
+        "VstarError",
+    ),
+    "vstar_sdk.options": ("ExporterOptions", "ModelOptions", "Options", "RegularizerOptions"),
+    "vstar_sdk.parts": ("Register", "hookimpl"),
+    "vstar_sdk.runs.job": ("Job",),
+    "vstar_sdk.runs.plan": ("Plan",),
+    "vstar_sdk.runs.result": ("Result",),
+    "vstar_sdk.runs.session": ("Session", "run", "start"),
+    "vstar_sdk.spec.loading": ("load_spec",),
+    "vstar_sdk.spec.run_spec": ("RunSpec",),
+    "vstar_sdk.synopses": ("State", "Synopsis"),
+    "vstar_sdk.timeline": ("Timeline",),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "BackendError",
+    "ExporterOptions",
+    "Job",
+    "MissingDependency",
+    "ModelError",
+    "ModelOptions",
+    "Options",
+    "OutputError",
+    "Plan",
+    "PluginError",
+    "Register",
+    "RegularizerOptions",
+    "Result",
+    "RunCancelled",
+    "RunSpec",
+    "SamplerError",
+    "Session",
+    "SpecError",
+    "State",
+    "StopRun",
+    "Synopsis",
+    "TemplateError",
+    "Timeline",
+    "VstarError",
+    "hookimpl",
+    "load_spec",
+    "run",
+    "start",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'vstar_sdk' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,115 @@
+"""Every error that vstar_sdk raises on purpose.
+
+::
+
+    VstarError                    exit code
+    ├── SpecError                     2      the spec, a file or an argument is wrong
+    ├── TemplateError                 2      a synopsis template is wrong
+    ├── PluginError                   3      a plugin is broken or absent
+    ├── MissingDependency             3      an optional package is not installed
+    ├── BackendError                  4      a language model did not answer as needed
+    ├── ModelError                    5      a video model cannot be loaded or used
+    ├── SamplerError                  6      sampling went wrong
+    ├── OutputError                   7      a file cannot be written
+    └── RunCancelled                130      the caller, or a plugin, ended the run
+
+    StopRun                                  raised *by* an observer to end a run
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+SpecPath = tuple[str | int, ...]
+"""Where in a spec: ``("regularizers", 0, "sigma")``."""
+
+
+class VstarError(Exception):
+    """The base of all: a message that says what and where, and a hint that says what to do.
+
+    Args:
+        message: what went wrong and where, for a person.
+        hint: the remedy, or None when the message already holds it.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class SpecError(VstarError):
+    """A spec, a file or an argument is wrong.
+
+    Args:
+        message: what is wrong.
+        hint: the remedy.
+        path: the place in the spec, when it is known; a part gives it relative to its own options.
+    """
+
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, message: str, *, hint: str | None = None, path: SpecPath = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
+
+    def under(self, *prefix: str | int) -> SpecError:
+        """The same error, its path moved below ``prefix``."""
+        return SpecError(self.message, hint=self.hint, path=(*prefix, *self.path))
+
+
+class TemplateError(VstarError):
+    """A synopsis template is wrong: its syntax, its variables or what it renders to."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class PluginError(VstarError):
+    """A plugin is broken, absent, or breaks the contract of a hook."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class MissingDependency(VstarError):
+    """A part needs a package that is not installed; the hint names the command that installs it."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class BackendError(VstarError):
+    """A language model could not be reached, refused, or gave no usable answer within bounds."""
+
+    exit_code: ClassVar[int] = 4
+
+
+class ModelError(VstarError):
+    """A video model cannot be loaded, or is not what its adapter expects."""
+
+    exit_code: ClassVar[int] = 5
+
+
+class SamplerError(VstarError):
+    """Sampling went wrong: non-finite latents, a scheduler that cannot do what is asked."""
+
+    exit_code: ClassVar[int] = 6
+
+
+class OutputError(VstarError):
+    """A file cannot be written."""
+
+    exit_code: ClassVar[int] = 7
+
+
+class RunCancelled(VstarError):
+    """The run was ended at a step boundary by its caller or by a plugin that raised `StopRun`."""
+
+    exit_code: ClassVar[int] = 130
+
+
+class StopRun(Exception):
+    """Raised by an observer (an ``on_*`` hook) to end the run at the next step boundary.
+
+    Any other exception of an observer is logged and counted, and the run goes on.
+    """

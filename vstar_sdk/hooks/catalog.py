@@ -1,0 +1,189 @@
+"""The catalog: every part that specs can name, by kind and name."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vstar_sdk.errors import MissingDependency, PluginError, SpecError
+from vstar_sdk.hooks.plugin import CORE, Plugin
+from vstar_sdk.options import Options, PartOf
+
+KINDS: Mapping[str, str] = {
+    "models": "model",
+    "regularizers": "regularizer",
+    "synopses": "synopsis",
+    "llm_backends": "LLM backend",
+    "exporters": "exporter",
+}
+"""Kinds of parts, and what one of them is called in messages."""
+
+_NAME = re.compile(r"^[a-z0-9][a-z0-9-]*$")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part on offer.
+
+    Attributes:
+        kind: a key of `KINDS`.
+        name: what ``use:`` says: ``tar``, ``acme/banded``.
+        options: the author's option model.
+        factory: callable, or ``"module:attribute"``.
+        summary: one line.
+        distribution: package and version that it came from.
+    """
+
+    kind: str
+    name: str
+    options: type[Options]
+    factory: str | Callable[..., Any]
+    summary: str
+    distribution: str
+
+    def load(self) -> Callable[..., Any]:
+        """The factory, imported if need be.
+
+        Raises:
+            MissingDependency: a package that it needs is not installed.
+            PluginError: the import fails in another way, or gives nothing callable.
+        """
+        if callable(self.factory):
+            return self.factory
+        module, _, attribute = self.factory.partition(":")
+        try:
+            factory = getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            raise MissingDependency(
+                f"{self.name} ({self.distribution}) needs the package '{error.name}', which is not installed",
+                hint=f"pip install {error.name}",
+            ) from error
+        except Exception as error:
+            raise PluginError(f"{self.name} ({self.distribution}) cannot be imported from {self.factory}: {error}") from error
+        if not callable(factory):
+            raise PluginError(f"{self.name} ({self.distribution}): {self.factory} is not callable")
+        return factory
+
+
+class Catalog:
+    """Parts by kind and name, and templates by name."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, dict[str, Part]] = {kind: {} for kind in KINDS}
+        self.templates: dict[str, Path] = {}
+        self.namespaces: set[str] = set()
+
+    def add(self, plugin: Plugin) -> None:
+        """Take in all parts of a plugin, or none.
+
+        Raises:
+            PluginError: one of its ``register_*`` functions failed.
+        """
+        staged: dict[str, dict[str, Part]] = {kind: {} for kind in KINDS}
+        templates: dict[str, Path] = {}
+        for kind in KINDS:
+            for call in plugin.implementations(f"register_{kind}"):
+                self._collect(plugin, call, _Registration(plugin, kind, self._parts[kind], staged[kind]))
+        for call in plugin.implementations("register_templates"):
+            self._collect(plugin, call, _TemplateRegistration(plugin, templates))
+        for kind, parts in staged.items():
+            self._parts[kind].update(parts)
+        self.templates.update(templates)
+        self.namespaces.add(plugin.namespace)
+
+    @staticmethod
+    def _collect(plugin: Plugin, call: Callable[..., None], register: Any) -> None:
+        try:
+            call(register=register)
+        except PluginError:
+            raise
+        except Exception as error:
+            raise PluginError(f"plugin {plugin.namespace} ({plugin.distribution}) failed to register: {error!r}") from error
+
+    def parts(self, kind: str) -> tuple[Part, ...]:
+        """All parts of a kind, by name."""
+        return tuple(self._parts[kind][name] for name in sorted(self._parts[kind]))
+
+    def part(self, kind: str, name: str) -> Part:
+        """The part of that name.
+
+        Raises:
+            SpecError: there is none; the message names the nearest.
+        """
+        try:
+            return self._parts[kind][name]
+        except KeyError:
+            raise SpecError(unknown_part(kind, name, self._parts[kind])) from None
+
+    def make(self, kind: str, options: Options) -> Any:
+        """Call a part's factory with its validated options, the parts nested in them made first and passed by name."""
+        nested = {
+            field: self.make(mark.kind, getattr(options, field))
+            for field, info in type(options).model_fields.items()
+            for mark in info.metadata
+            if isinstance(mark, PartOf)
+        }
+        return self.part(kind, options.part).load()(options, **nested)
+
+
+def unknown_part(kind: str, name: str, known: Iterable[str]) -> str:
+    """The message for a name that is not on offer."""
+    known = sorted(known)
+    message = f"unknown {KINDS[kind]} '{name}'."
+    near = difflib.get_close_matches(name, known, 1, cutoff=0.5)
+    if near:
+        return f"{message} Did you mean '{near[0]}'?"
+    if "/" in name:
+        return f"{message} Is the package that brings the namespace '{name.partition('/')[0]}' installed?"
+    return f"{message} Known: {', '.join(known)}."
+
+
+class _Names:
+    """Checks of names, shared by both kinds of registration."""
+
+    def __init__(self, plugin: Plugin) -> None:
+        self.plugin = plugin
+
+    def full(self, name: str, what: str, taken: Iterable[str]) -> str:
+        full = name if self.plugin.namespace == CORE else f"{self.plugin.namespace}/{name}"
+        who = f"plugin {self.plugin.namespace} ({self.plugin.distribution})"
+        if not _NAME.match(name):
+            raise PluginError(f"{who}: '{name}' is no name for a {what}: lower case letters, digits and hyphens")
+        if full in taken:
+            raise PluginError(f"{who} registers the {what} '{full}' twice")
+        return full
+
+
+class _Registration(_Names):
+    """The `Register` of one plugin and kind."""
+
+    def __init__(self, plugin: Plugin, kind: str, known: Mapping[str, Part], staged: dict[str, Part]) -> None:
+        super().__init__(plugin)
+        self.kind, self.known, self.staged = kind, known, staged
+
+    def __call__(self, name: str, *, options: type[Options], factory: str | Callable[..., Any], summary: str) -> None:
+        full = self.full(name, KINDS[self.kind], {*self.known, *self.staged})
+        if not (isinstance(options, type) and issubclass(options, Options)):
+            raise PluginError(f"{full}: the option model must be a subclass of vstar_sdk.options.Options")
+        if options.model_config.get("extra") != "forbid":
+            raise PluginError(f"{full}: the option model must keep extra='forbid', so that typos in a spec are errors")
+        self.staged[full] = Part(self.kind, full, options, factory, summary, self.plugin.distribution)
+
+
+class _TemplateRegistration(_Names):
+    """The `RegisterTemplate` of one plugin."""
+
+    def __init__(self, plugin: Plugin, staged: dict[str, Path]) -> None:
+        super().__init__(plugin)
+        self.staged = staged
+
+    def __call__(self, name: str, path: Path, *, summary: str = "") -> None:
+        full = self.full(name, "template", self.staged)
+        if not path.is_file():
+            raise PluginError(f"template {full}: there is no file {path}")
+        self.staged[full] = path

@@ -1,0 +1,83 @@
+"""Moments and durations of a clip: frames (``12``), seconds (``"2.5s"``) or a fraction (``"40%"``).
+
+No torch, no pydantic: the spec wraps these functions in validators.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Literal, NamedTuple
+
+Span = int | float | str
+"""Frames as a number, or ``"2.5s"``, or ``"40%"``."""
+
+_WRITTEN = re.compile(r"^\s*(\d+(?:\.\d+)?|\.\d+)\s*(s|%|)\s*$")
+
+
+class Parsed(NamedTuple):
+    """A span taken apart: an amount and its unit (a fraction is 0 to 1)."""
+
+    amount: float
+    unit: Literal["frames", "seconds", "fraction"]
+
+
+def parse(span: Span) -> Parsed:
+    """Take a written span apart.
+
+    Raises:
+        ValueError: it is negative, not finite, or neither a number, ``"2.5s"`` nor ``"40%"``.
+    """
+    if isinstance(span, bool) or not isinstance(span, int | float | str):
+        raise ValueError(f"{span!r} is no moment: write frames (12), seconds ('2.5s') or a fraction ('40%')")
+    if isinstance(span, int | float):
+        if not math.isfinite(span) or span < 0:
+            raise ValueError(f"{span!r} frames: a moment is a number of frames from 0")
+        return Parsed(float(span), "frames")
+    match = _WRITTEN.match(span)
+    if match is None:
+        raise ValueError(f"{span!r} is no moment: write frames (12), seconds ('2.5s') or a fraction ('40%')")
+    amount = float(match[1])
+    if match[2] == "s":
+        return Parsed(amount, "seconds")
+    if match[2] == "%":
+        if amount > 100:
+            raise ValueError(f"{span!r} lies beyond the clip: a fraction is at most 100%")
+        return Parsed(amount / 100, "fraction")
+    return Parsed(amount, "frames")
+
+
+def position(span: Span, frames: int, fps: float) -> int:
+    """The frame, from 0, that a moment names; ``"100%"`` is the last one.
+
+    Args:
+        span: the moment.
+        frames: frames of the clip.
+        fps: frames a second, for moments in seconds.
+
+    Raises:
+        ValueError: no moment, not a whole frame, or beyond the last frame.
+    """
+    amount, unit = parse(span)
+    if unit == "frames":
+        if amount != int(amount):
+            raise ValueError(f"{span!r}: a frame is a whole number")
+        frame = int(amount)
+    elif unit == "seconds":
+        frame = round(amount * fps)
+    else:
+        frame = round(amount * (frames - 1))
+    if frame >= frames:
+        last = f"{frames - 1} ({(frames - 1) / fps:.2f}s at {fps:g} fps)"
+        raise ValueError(f"{span!r} is frame {frame}, beyond the clip's last frame, {last}")
+    return frame
+
+
+def duration(span: Span, frames: int, fps: float) -> float:
+    """A length in frames, not rounded; ``"100%"`` is the whole clip.
+
+    Raises:
+        ValueError: it is no moment (see `parse`).
+    """
+    amount, unit = parse(span)
+    return amount * {"frames": 1.0, "seconds": fps, "fraction": float(frames)}[unit]

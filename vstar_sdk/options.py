@@ -1,0 +1,99 @@
+"""Base classes of option models: what stands beside ``use: NAME`` in a spec."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+
+from vstar_sdk import moments
+
+
+def _moment(value: int | float | str) -> int | float | str:
+    moments.parse(value)
+    return value
+
+
+def _duration(value: int | float | str) -> int | float | str:
+    if moments.parse(value).amount <= 0:
+        raise ValueError(f"{value!r}: a duration is greater than 0")
+    return value
+
+
+Moment = Annotated[int | float | str, AfterValidator(_moment)]
+"""A field that takes a moment: a frame from 0 (``12``), seconds (``"2.5s"``) or a fraction (``"40%"``)."""
+
+Duration = Annotated[int | float | str, AfterValidator(_duration)]
+"""A field that takes a length of time greater than 0: frames (``8``), seconds (``"0.5s"``) or a fraction (``"12.5%"``)."""
+
+EnvName = Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]{0,63}$")]
+"""The *name* of an environment variable that holds a secret: ``ANTHROPIC_API_KEY``."""
+
+Level = Annotated[int, Field(ge=0)]
+"""A resolution of temporal attention: 0 is the highest of the model."""
+
+
+@dataclass(frozen=True)
+class PartOf:
+    """Marks a field that holds a part: ``Annotated[Options, PartOf("llm_backends")]``.
+
+    The catalog replaces the annotation by the union of all installed parts of that kind, chosen by ``use``.
+
+    Attributes:
+        kind: ``models``, ``regularizers``, ``llm_backends``, ``synopses`` or ``exporters``.
+        default: the part meant when ``use`` is left out.
+    """
+
+    kind: str
+    default: str | None = None
+
+
+class Options(BaseModel):
+    """Base of every option model: unknown keys are errors, values do not change, docstrings become descriptions."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+    @property
+    def part(self) -> str:
+        """The ``use`` of the part that these options belong to."""
+        return getattr(self, "use")  # noqa: B009  (added to the author's model by the catalog)
+
+
+class RegularizerOptions(Options):
+    """Base of a regularizer's options: when it acts. Mappings with levels as keys say where."""
+
+    window: tuple[float, float] = (0.0, 1.0)
+    """Start and end, as fractions of the schedule: of S steps, step i is inside when round(start S) <= i < round(end S)."""
+
+    @field_validator("window")
+    @classmethod
+    def _ordered(cls, window: tuple[float, float]) -> tuple[float, float]:
+        start, end = window
+        if not 0.0 <= start < end <= 1.0:
+            raise ValueError(f"window [{start:g}, {end:g}]: write two fractions with 0 <= start < end <= 1")
+        return window
+
+    def named_levels(self) -> set[int]:
+        """Every level that the options name: the integer keys of all mappings, and the field ``levels`` if there is one."""
+        named: set[int] = set()
+        for name in type(self).model_fields:
+            value: Any = getattr(self, name)
+            if isinstance(value, dict):
+                named.update(key for key in value if isinstance(key, int))
+            elif name == "levels" and value is not None:
+                named.update(value)
+        return named
+
+
+class ModelOptions(Options):
+    """Base of a model's options: where it runs."""
+
+    device: str = "auto"
+    """``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1``, ``mps``."""
+    dtype: str = Field(default="auto", pattern=r"^(auto|float32|float16|bfloat16)$")
+    """Precision of the weights; ``auto`` is float32 on a CPU and bfloat16 on a GPU."""
+
+
+class ExporterOptions(Options):
+    """Base of an exporter's options."""

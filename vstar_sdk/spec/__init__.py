@@ -1,0 +1,1 @@
+"""The run spec: its model, its files, its errors."""

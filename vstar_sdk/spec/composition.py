@@ -1,0 +1,131 @@
+"""Composing the spec's model from the catalog: every field marked `PartOf` becomes a union of what is installed.
+
+Errors inside a part carry a ``use=NAME`` item in their location, which no key of a spec can be mistaken for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, create_model
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
+
+from vstar_sdk.hooks.catalog import KINDS, Catalog, Part, unknown_part
+from vstar_sdk.options import Options, PartOf
+from vstar_sdk.spec.run_spec import DEFAULT_OUTPUT, DEFAULT_REGULARIZERS, RunSpec
+
+TAG = "use="
+"""Prefix of the location items that name a part."""
+
+
+class Composer:
+    """Builds models whose part fields are unions over a catalog, each union once."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._unions: dict[PartOf, Any] = {}
+
+    def run_spec(self) -> type[RunSpec]:
+        """The subclass of `RunSpec` that validates specs against the catalog."""
+        return create_model(
+            "RunSpec",
+            __base__=RunSpec,
+            __doc__=RunSpec.__doc__,
+            model=(self._replace(_hint(RunSpec, "model")), _field(RunSpec, "model", lambda: {"use": "miniworld"})),
+            synopsis=(
+                self._replace(_hint(RunSpec, "synopsis")),
+                _field(RunSpec, "synopsis", self._writer),
+            ),
+            regularizers=(
+                self._replace(_hint(RunSpec, "regularizers")),
+                _field(RunSpec, "regularizers", lambda: DEFAULT_REGULARIZERS),
+            ),
+            output=(self._replace(_hint(RunSpec, "output")), _field(RunSpec, "output", lambda: DEFAULT_OUTPUT)),
+        )
+
+    def _writer(self, earlier: dict[str, Any]) -> dict[str, object]:
+        """The default synopsis part: the one that bears the model's name, else ``llm``."""
+        model = earlier["model"].part if "model" in earlier else ""
+        names = [part.name for part in self._catalog.parts("synopses")]
+        return {"use": model if model in names else "llm"}
+
+    def _replace(self, annotation: Any) -> Any:
+        """The annotation, with the union in place of whatever is marked `PartOf`."""
+        if get_origin(annotation) is Annotated:
+            for mark in get_args(annotation)[1:]:
+                if isinstance(mark, PartOf):
+                    return Annotated[self._union(mark), mark]
+        if get_origin(annotation) is list:
+            return list[self._replace(get_args(annotation)[0])]
+        return annotation
+
+    def _union(self, mark: PartOf) -> Any:
+        if mark not in self._unions:
+            parts = self._catalog.parts(mark.kind)
+            members = [Annotated[self._named(part), Tag(TAG + part.name)] for part in parts]
+            # A union of one member would drop its tag, and with it the discriminator.
+            choice = reduce(or_, members) if len(members) > 1 else members[0]
+            names = [part.name for part in parts]
+            union = Annotated[choice, Discriminator(lambda value: TAG + _use(value))] if len(members) > 1 else choice
+            self._unions[mark] = Annotated[union, BeforeValidator(_chooser(mark, names))]
+        return self._unions[mark]
+
+    def _named(self, part: Part) -> type[Options]:
+        """The author's option model with ``use`` added, and the unions of its own part fields."""
+        nested: dict[str, Any] = {
+            name: (self._replace(hint), part.options.model_fields[name])
+            for name, hint in get_type_hints(part.options, include_extras=True).items()
+            if name in part.options.model_fields and _holds_part(hint)
+        }
+        title = part.name.replace("/", "_").replace("-", "_")
+        return create_model(
+            f"{title}_{part.kind}",
+            __base__=part.options,
+            __doc__=part.summary,
+            use=(Literal[part.name], Field(default=part.name, description=part.summary)),  # type: ignore[valid-type]
+            **nested,
+        )
+
+
+def _hint(model: type[Options], field: str) -> Any:
+    return get_type_hints(model, include_extras=True)[field]
+
+
+def _field(model: type[Options], field: str, default: Callable[..., object]) -> FieldInfo:
+    return Field(default_factory=default, validate_default=True, description=model.model_fields[field].description)
+
+
+def _holds_part(hint: Any) -> bool:
+    return any(isinstance(item, PartOf) or _holds_part(item) for item in get_args(hint))
+
+
+def _use(value: object) -> str:
+    return value["use"] if isinstance(value, dict) else getattr(value, "use", "")
+
+
+def _chooser(mark: PartOf, names: list[str]) -> Callable[[object], object]:
+    """Checks ``use`` before pydantic does, to say what is on offer."""
+    what = KINDS[mark.kind]
+
+    def choose(value: object) -> object:
+        if isinstance(value, Options):
+            return value
+        if not isinstance(value, dict):
+            raise PydanticCustomError(
+                "part_shape", "a {what} is written as a mapping: use: NAME, and its options beside it", {"what": what}
+            )
+        if "use" not in value:
+            if mark.default is None:
+                raise PydanticCustomError(
+                    "part_unnamed", "'use' is missing: name a {what}: {names}", {"what": what, "names": ", ".join(names)}
+                )
+            return {"use": mark.default, **value}
+        if value["use"] not in names:
+            raise PydanticCustomError("part_unknown", "{message}", {"message": unknown_part(mark.kind, str(value["use"]), names)})
+        return value
+
+    return choose

@@ -1,0 +1,159 @@
+"""From a file, text or mapping to a validated spec."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from vstar_sdk.errors import PluginError, SpecError, SpecPath
+from vstar_sdk.hooks import discovery
+from vstar_sdk.hooks.catalog import Catalog
+from vstar_sdk.spec import document as documents
+from vstar_sdk.spec.composition import Composer
+from vstar_sdk.spec.document import Document
+from vstar_sdk.spec.problems import dotted, located, spec_error
+from vstar_sdk.spec.run_spec import RunSpec
+
+
+@dataclass(frozen=True)
+class LoadedSpec:
+    """A valid spec, the text it came from, and the parts that it may name.
+
+    Attributes:
+        spec: the validated model.
+        document: where it was written.
+        catalog: the parts it was validated against.
+    """
+
+    spec: RunSpec
+    document: Document
+    catalog: Catalog
+
+    def error(self, error: SpecError) -> SpecError:
+        """An error found later, with the place of its path written before it."""
+        return SpecError(located(self.document, error.path, error.message), hint=error.hint, path=error.path)
+
+
+def load_spec(
+    source: str | Path | Mapping[str, Any] | RunSpec, *, prompt: str | None = None, overrides: Iterable[str] = ()
+) -> LoadedSpec:
+    """Read and validate a spec.
+
+    Args:
+        source: a file's path, a mapping, or a spec that is validated already.
+        prompt: takes the place of the spec's own.
+        overrides: assignments such as ``"sampling.steps=50"`` or ``"regularizers[0].sigma.0=2"``, applied in order.
+
+    Raises:
+        SpecError: something in it is wrong; the message lists each problem with its place.
+        PluginError: it names a plugin that is absent or broken.
+    """
+    if isinstance(source, RunSpec):
+        document = Document(source.model_dump(mode="json"))
+    elif isinstance(source, Mapping):
+        document = Document(copy.deepcopy(dict(source)))
+    else:
+        document = documents.read(Path(source))
+    if prompt is not None:
+        document = _set(document, ("prompt",), prompt, "--prompt")
+    for assignment in overrides:
+        document = _override(document, assignment)
+    return _validate(document)
+
+
+def _validate(document: Document) -> LoadedSpec:
+    catalog = discovery.built_in_catalog()
+    for plugin in discovery.load(sorted(_namespaces(document))):
+        catalog.add(plugin)
+    model = Composer(catalog).run_spec()
+    try:
+        spec = model.model_validate(document.data)
+    except ValidationError as error:
+        raise spec_error(error, document, model) from None
+    if not spec.prompt.strip() and spec.synopsis.part != "states":
+        raise SpecError(
+            located(document, (), "the spec has no prompt"),
+            hint="write 'prompt: ...', or write the states out under 'synopsis: {use: states, states: [...]}'",
+        )
+    return LoadedSpec(spec, document, catalog)
+
+
+def _namespaces(document: Document) -> set[str]:
+    """Namespaces of the plugins that a spec mentions and that are installed; the others fail by name when they are validated."""
+    named = {use.partition("/")[0] for use in _uses(document.data) if "/" in use}
+    listed = document.data.get("plugins") or []
+    if not isinstance(listed, list):
+        listed = []
+    installed = discovery.installed()
+    for index, name in enumerate(listed):
+        if isinstance(name, str) and name not in installed:
+            raise PluginError(
+                located(document, ("plugins", index), f"no installed package brings the plugin '{name}'"),
+                hint="install it, or take it out of the spec",
+            )
+    return {name for name in named if name in installed} | {name for name in listed if isinstance(name, str)}
+
+
+def _uses(data: Any) -> Iterator[str]:
+    """Every name in the data that may carry a namespace: ``use`` and ``template``."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            if key in ("use", "template") and isinstance(value, str):
+                yield value
+            yield from _uses(value)
+    elif isinstance(data, list):
+        for item in data:
+            yield from _uses(item)
+
+
+def _override(document: Document, assignment: str) -> Document:
+    """The document with one value set; the value is read as YAML."""
+    target, equals, text = assignment.partition("=")
+    path = _path(target)
+    if not equals or not path:
+        raise SpecError(f"--set {assignment}: write PATH=VALUE, such as sampling.steps=50")
+    value = documents.parse(f"value: {text}", name=f"--set {target}").data["value"] if text.strip() else None
+    return _set(document, path, value, f"--set {target}")
+
+
+def _set(document: Document, path: SpecPath, value: Any, origin: str) -> Document:
+    data = copy.deepcopy(document.data)
+    node: Any = data
+    for step in path[:-1]:
+        if isinstance(node, dict):
+            node = node.setdefault(step, {})
+        elif isinstance(node, list) and isinstance(step, int) and step < len(node):
+            node = node[step]
+        else:
+            node = None
+    if isinstance(node, dict) or (isinstance(node, list) and isinstance(path[-1], int) and path[-1] < len(node)):
+        node[path[-1]] = value  # type: ignore[index]
+        return replace(document, data=data, given={**document.given, path: origin})
+    raise SpecError(f"{origin}: the spec has no '{dotted(path)}'", hint="items of a list are named by index, from 0")
+
+
+def _path(target: str) -> SpecPath:
+    items = target.replace("[", ".").replace("]", "").split(".")
+    return tuple(int(item) if item.isdigit() else item for item in items if item)
+
+
+def to_yaml(spec: RunSpec) -> str:
+    """The spec as YAML text that loads to the same spec."""
+    return yaml.safe_dump(
+        _use_first(spec.model_dump(mode="json", exclude_none=True)), sort_keys=False, allow_unicode=True, width=110
+    )
+
+
+def _use_first(value: Any) -> Any:
+    if isinstance(value, dict):
+        first = {"use": value["use"]} if "use" in value else {}
+        return first | {key: _use_first(item) for key, item in value.items() if key != "use"}
+    if isinstance(value, list):
+        return [_use_first(item) for item in value]
+    return value

@@ -1,0 +1,89 @@
+"""The spec: everything that a run is made from, as one validated model."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+
+from vstar_sdk.moments import parse
+from vstar_sdk.options import Options, PartOf
+from vstar_sdk.timeline import Interpolation
+
+
+def _size(value: object) -> object:
+    if isinstance(value, str) and value.count("x") == 1:
+        return tuple(value.split("x"))
+    return value
+
+
+Pixels = Annotated[int, Field(gt=0)]
+Size = Annotated[tuple[Pixels, Pixels], BeforeValidator(_size, json_schema_input_type=tuple[Pixels, Pixels] | str)]
+"""Width and height in pixels: ``[512, 320]`` or ``512x320``."""
+
+
+class TimelineSpec(Options):
+    """How the key states are blended over the frames."""
+
+    interpolation: Interpolation = "linear"
+    """``linear`` (the paper's), ``hold`` (each state until the next anchor) or ``smooth`` (cubic ease)."""
+
+
+class SamplingSpec(Options):
+    """How the video is denoised. What is left out is the model's own."""
+
+    steps: int | None = Field(default=None, ge=1, le=1000)
+    """Denoising steps."""
+    scheduler: str | None = None
+    """``ddim``, ``euler``, ``dpm++``, ... or the class name of any diffusers scheduler."""
+    guidance: float | None = Field(default=None, ge=1, le=100)
+    """Classifier-free guidance scale; 1 turns guidance off."""
+    eta: float | None = Field(default=None, ge=0, le=1)
+    """Noise added back at each DDIM step: 0 none, 1 as much as DDPM."""
+    guidance_batch: Literal["one", "two"] = "one"
+    """Both guidance branches in one batch (faster) or in two (less memory); the results differ in the last bits."""
+
+
+class RunSpec(Options):
+    """A whole run. The parts (``model``, ``synopsis``, ``regularizers``, ``output``) are chosen by ``use``."""
+
+    version: Literal[1] = 1
+    """Version of the spec's format."""
+    prompt: str = Field(default="", max_length=10_000)
+    """The story in your words. It may be left out when the states are written in ``synopsis``."""
+    negative_prompt: str | None = Field(default=None, max_length=10_000)
+    """What should not be seen; shared by all frames. Left out: the synopsis's, then the model's own."""
+    frames: int | str | None = None
+    """Length of the clip: frames (``64``) or seconds (``"8s"``). Left out: the model's own."""
+    size: Size | None = None
+    fps: float | None = Field(default=None, gt=0, le=240)
+    """Frames a second of the written files. Left out: the model's own."""
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    """The same seed gives the same video."""
+    model: Annotated[Options, PartOf("models", default="miniworld")]
+    """The video model."""
+    synopsis: Annotated[Options, PartOf("synopses")]
+    """Who writes the key states. Left out: the model's own writer if it brings one, else ``llm``."""
+    timeline: TimelineSpec = TimelineSpec()
+    """Where the key states stand."""
+    regularizers: list[Annotated[Options, PartOf("regularizers")]]
+    """What acts on temporal attention, in this order. Left out: ``tar`` with its defaults; ``[]`` turns all off."""
+    sampling: SamplingSpec = SamplingSpec()
+    """How the video is denoised."""
+    output: list[Annotated[Options, PartOf("exporters")]]
+    """What is written. Left out: ``mp4`` and ``contact-sheet``."""
+    plugins: list[str] = Field(default_factory=list)
+    """Installed plugins whose observers take part, in this order."""
+
+    @field_validator("frames")
+    @classmethod
+    def _whole_frames(cls, frames: int | str | None, info: ValidationInfo) -> int | str | None:
+        if isinstance(frames, int) and frames < 1:
+            raise ValueError(f"{frames} frames: a clip has at least 1")
+        if isinstance(frames, str) and (parse(frames).unit != "seconds" or parse(frames).amount == 0):
+            raise ValueError(f"{frames!r}: write a number of frames (64) or seconds ('8s')")
+        return frames
+
+
+DEFAULT_REGULARIZERS: list[dict[str, object]] = [{"use": "tar"}]
+DEFAULT_OUTPUT: list[dict[str, object]] = [{"use": "mp4"}, {"use": "contact-sheet"}]
