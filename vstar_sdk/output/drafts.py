@@ -1,0 +1,141 @@
+"""Artifacts in the making: hidden files and folders beside their final places, and how they get there."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from vstar_sdk.errors import OutputError
+from vstar_sdk.output.path import artifact_path
+
+if TYPE_CHECKING:
+    from vstar_sdk.output.contract import Exporter
+
+_log = logging.getLogger(__name__)
+
+_HINTS = {
+    errno.ENOSPC: "free some space on the disk, or choose another run directory",
+    errno.EACCES: "choose a run directory that you may write to",
+    errno.EPERM: "choose a run directory that you may write to",
+    errno.EROFS: "choose a run directory on a disk that can be written to",
+    errno.ENAMETOOLONG: "give this exporter a shorter path",
+}
+
+
+@dataclass(frozen=True)
+class Draft:
+    """One artifact in the making.
+
+    Attributes:
+        name: of the exporter, as in ``use``.
+        exporter: who makes it.
+        final: where it will be.
+        partial: where it is made: a hidden sibling of ``final`` with the same suffix.
+    """
+
+    name: str
+    exporter: Exporter
+    final: Path
+    partial: Path
+
+    @contextmanager
+    def disk_errors(self) -> Iterator[None]:
+        """Turn the errors of the disk into `OutputError`."""
+        try:
+            yield
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise OutputError(
+                f"exporter {self.name}: cannot write {self.final}: {reason}",
+                hint=_HINTS.get(error.errno or 0, "check the disk, or choose another run directory"),
+            ) from error
+
+    def put_in_place(self) -> None:
+        """Rename it to its final path, over an older one. A folder cannot replace a folder, so an older folder steps aside first.
+
+        Raises:
+            OutputError: the exporter made nothing.
+            OSError: it cannot be renamed; the older one is where it was.
+        """
+        if not self.partial.exists():
+            raise OutputError(f"exporter {self.name} closed without writing {self.final.name}", hint="tell the exporter's author")
+        if not self.final.is_dir():
+            self.partial.replace(self.final)
+            return
+        older = self.partial.with_name(f"{self.partial.name}-older")
+        self.final.rename(older)
+        try:
+            self.partial.rename(self.final)
+        except OSError:
+            older.rename(self.final)
+            raise
+        _remove(older)
+
+    def discard(self) -> None:
+        """Abort the exporter and remove what it wrote; never raises."""
+        try:
+            self.exporter.abort()
+        except Exception:
+            _log.warning("exporter %s failed in abort, which must not raise", self.name, exc_info=True)
+        _remove(self.partial)
+
+
+def drafts_for(folder: Path, exporters: Sequence[tuple[str, Exporter]]) -> tuple[Draft, ...]:
+    """Give every exporter its place; nothing is written yet.
+
+    Args:
+        folder: the run directory, absolute; need not exist.
+        exporters: names, as in ``use``, and exporters.
+
+    Raises:
+        OutputError: a path leaves the folder, two paths collide, or a folder that is no older artifact is in the way.
+    """
+    drafts: dict[PurePosixPath, Draft] = {}
+    for name, exporter in exporters:
+        relative, draft = _draft(folder, name, exporter)
+        # Upper and lower case are one name on macOS and Windows, and a folder of frames is replaced whole.
+        place = PurePosixPath(str(relative).casefold())
+        for other, earlier in drafts.items():
+            if place.is_relative_to(other) or other.is_relative_to(place):
+                raise OutputError(
+                    f"exporters {earlier.name} and {name} collide: {earlier.exporter.path} and {exporter.path}",
+                    hint="give one of them another path",
+                )
+        drafts[place] = draft
+    return tuple(drafts.values())
+
+
+def _draft(folder: Path, name: str, exporter: Exporter) -> tuple[PurePosixPath, Draft]:
+    try:
+        relative = artifact_path(exporter.path)
+    except ValueError as error:
+        raise OutputError(f"exporter {name}: {error}") from None
+    final = folder / relative
+    if not final.parent.resolve().is_relative_to(folder.resolve()):
+        raise OutputError(f"exporter {name}: {final} leaves {folder} through a link", hint="give this exporter another path")
+    if final.is_dir() and not all(entry.is_file() and entry.stem.isdecimal() for entry in final.iterdir()):
+        raise OutputError(
+            f"exporter {name}: {final} is a folder that holds more than numbered frames, so it is not replaced",
+            hint="give this exporter another path, or move the folder away",
+        )
+    return relative, Draft(name, exporter, final, final.with_name(f".{final.stem}.partial-{secrets.token_hex(4)}{final.suffix}"))
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there; what cannot be removed is logged."""
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            with suppress(FileNotFoundError):
+                path.unlink()
+    except OSError as error:
+        _log.warning("cannot remove the temporary %s: %s", path, error.strerror)
