@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from vstar_sdk.errors import PluginError, SpecError
-from vstar_sdk.spec.loading import load_spec, to_yaml
+from vstar_sdk.spec.loading import load_spec
+from vstar_sdk.spec.writing import to_yaml
 
 STORY = {"prompt": "a landscape from winter to autumn"}
 
@@ -107,7 +108,7 @@ def test_overrides():
 @pytest.mark.parametrize(
     ("assignment", "words"),
     [
-        ("frames=0", "--set frames: frames: 0 frames"),
+        ("frames=0", "--set frames: 0 frames"),
         ("regularizers[3].sigma=1", "items of a list|the spec has no 'regularizers[3].sigma'"),
         ("frames", "write PATH=VALUE"),
         ("frames=[", "--set frames:1"),

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from vstar_sdk.errors import PluginError, SpecError, SpecPath
@@ -64,7 +63,14 @@ def load_spec(
         document = _set(document, ("prompt",), prompt, "--prompt")
     for assignment in overrides:
         document = _override(document, assignment)
-    return _validate(document)
+    loaded = _validate(document)
+    if prompt is not None and loaded.spec.synopsis.part == "states":
+        raise SpecError(
+            "--prompt: the spec writes its states out, so another prompt would change nothing",
+            hint="change the states, or give the spec another synopsis part: --set 'synopsis={use: miniworld}'",
+            path=("prompt",),
+        )
+    return loaded
 
 
 def _validate(document: Document) -> LoadedSpec:
@@ -141,19 +147,3 @@ def _set(document: Document, path: SpecPath, value: Any, origin: str) -> Documen
 def _path(target: str) -> SpecPath:
     items = target.replace("[", ".").replace("]", "").split(".")
     return tuple(int(item) if item.isdigit() else item for item in items if item)
-
-
-def to_yaml(spec: RunSpec) -> str:
-    """The spec as YAML text that loads to the same spec."""
-    return yaml.safe_dump(
-        _use_first(spec.model_dump(mode="json", exclude_none=True)), sort_keys=False, allow_unicode=True, width=110
-    )
-
-
-def _use_first(value: Any) -> Any:
-    if isinstance(value, dict):
-        first = {"use": value["use"]} if "use" in value else {}
-        return first | {key: _use_first(item) for key, item in value.items() if key != "use"}
-    if isinstance(value, list):
-        return [_use_first(item) for item in value]
-    return value

@@ -36,6 +36,8 @@ def spec_error(error: ValidationError, document: Document, model: type[Any]) -> 
     lines: list[str] = []
     first: SpecPath = ()
     for details in error.errors(include_url=False):
+        if details["type"] == "default_factory_not_called":
+            continue  # a default that waits for another field, which has an error of its own
         path = tuple(item for item in details["loc"] if not str(item).startswith(TAG) and item != "[key]")
         if details["type"] == "part_unknown":
             path = (*path, "use")
@@ -48,7 +50,8 @@ def spec_error(error: ValidationError, document: Document, model: type[Any]) -> 
 
 def located(document: Document, path: SpecPath, message: str) -> str:
     """A message with its place before it."""
-    return ": ".join(item for item in (document.place(path), dotted(path), message) if item)
+    what = "" if path in document.given else dotted(path)
+    return ": ".join(item for item in (document.place(path), what, message) if item)
 
 
 def dotted(path: SpecPath) -> str:

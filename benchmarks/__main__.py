@@ -1,0 +1,26 @@
+"""``python -m benchmarks``: every measurement, one after the other, as markdown."""
+
+from __future__ import annotations
+
+import os
+import platform
+import runpy
+import sys
+
+import torch
+
+MEASUREMENTS = {"benchmarks.attention": "Attention core", "benchmarks.story": "A whole run", "benchmarks.startup": "Start"}
+
+
+def main() -> None:
+    """Run them all."""
+    print(f"torch {torch.__version__}, Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}\n")
+    for module, title in MEASUREMENTS.items():
+        print(f"## {title}\n", flush=True)
+        sys.argv = [module]
+        runpy.run_module(module, run_name="__main__")
+        print(flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""Arguments that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from vstar_sdk.errors import SpecError
+from vstar_sdk.spec.loading import LoadedSpec, load_spec
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def spec_arguments(function: F) -> F:
+    """``[SPEC] --prompt TEXT --set PATH=VALUE``, handed on as ``spec``, ``prompt`` and ``overrides``."""
+    for decorate in (
+        click.option(
+            "-s",
+            "--set",
+            "overrides",
+            metavar="PATH=VALUE",
+            multiple=True,
+            help="Change one value of the spec, such as sampling.steps=50. May be repeated.",
+        ),
+        click.option("--prompt", metavar="TEXT", help="The story in your words; takes the place of the spec's prompt."),
+        click.argument("spec", required=False, type=click.Path(path_type=Path)),
+    ):
+        function = decorate(function)
+    return function
+
+
+def load(spec: Path | None, prompt: str | None, overrides: tuple[str, ...]) -> LoadedSpec:
+    """The spec that the arguments describe.
+
+    Raises:
+        SpecError: it is wrong, or there is neither a spec nor a prompt.
+    """
+    if spec is None and prompt is None:
+        raise SpecError(
+            "nothing to do: name a spec file, or give --prompt", hint='vstar run --prompt "a landscape from winter to autumn"'
+        )
+    return load_spec(spec if spec is not None else {}, prompt=prompt, overrides=overrides)

@@ -1,0 +1,22 @@
+"""``vstar models``: what ``model: {use: ...}`` can say."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from vstar_sdk.hooks import discovery
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def models(as_json: bool) -> None:
+    """List the video models."""
+    parts = discovery.built_in_catalog().parts("models")
+    if as_json:
+        click.echo(json.dumps([{"use": p.name, "summary": p.summary, "distribution": p.distribution} for p in parts], indent=2))
+        return
+    width = max(len(part.name) for part in parts)
+    for part in parts:
+        click.echo(f"{part.name:{width}}  {part.summary}")

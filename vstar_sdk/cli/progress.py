@@ -1,0 +1,82 @@
+"""The progress of a run on stderr: one line that renews itself on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+
+import click
+
+from vstar_sdk import events
+
+_STAGES = {
+    "synopsis": "writing the synopsis",
+    "load": "loading the model",
+    "encode": "encoding the states",
+    "sample": "sampling",
+    "decode": "decoding",
+}
+
+
+class Progress:
+    """Shows events.
+
+    Args:
+        quiet: show warnings only.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._live = sys.stderr.isatty()
+        self._open = False
+        self._tenths = 0
+
+    def show(self, event: events.Event) -> None:
+        """Show one event, if it is one that people wait for."""
+        match event:
+            case events.Warned():
+                self._line(click.style("warning: ", fg="yellow") + event.message)
+            case _ if self._quiet:
+                return
+            case events.StageStart():
+                self._tenths = 0
+                self._update(_STAGES[event.stage], always=True)
+            case events.SynopsisReady():
+                for number, (state, (first, last)) in enumerate(
+                    zip(event.synopsis.states, event.timeline.spans(), strict=True), 1
+                ):
+                    self._line(f"  {number}. frames {first}-{last}: {state.caption}")
+            case events.Step():
+                self._share("sampling", event.step, event.steps, f"step {event.step}/{event.steps}, {event.eta:.0f} s left")
+            case events.FramesDecoded():
+                self._share("decoding", event.done, event.total, f"frame {event.done}/{event.total}")
+            case events.Artifact():
+                self._line(f"wrote {event.path}")
+            case events.RunEnd():
+                self._line(f"done in {event.seconds:.1f} s")
+
+    def close(self) -> None:
+        """Leave the cursor on a fresh line."""
+        if self._open:
+            click.echo("", err=True)
+            self._open = False
+
+    def _share(self, stage: str, done: int, total: int, text: str) -> None:
+        """A terminal shows every step; a log file a line at each tenth."""
+        tenths = 10 * done // total
+        self._update(f"{stage}: {text}", always=tenths > self._tenths)
+        self._tenths = tenths
+
+    def _update(self, text: str, *, always: bool) -> None:
+        if self._live:
+            width = shutil.get_terminal_size().columns - 1
+            click.echo(f"\r\x1b[2K{text[:width]}", err=True, nl=False)
+            self._open = True
+        elif always:
+            click.echo(text, err=True)
+
+    def _line(self, text: str) -> None:
+        if self._open:
+            click.echo("\r\x1b[2K", err=True, nl=False)
+            self._open = False
+        click.echo(text, err=True)

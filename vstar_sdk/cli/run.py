@@ -1,0 +1,106 @@
+"""``vstar run``: from a spec or a prompt to a video."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vstar_sdk import events
+from vstar_sdk.cli.arguments import load, spec_arguments
+from vstar_sdk.cli.failure import hint_of, message
+from vstar_sdk.cli.progress import Progress
+from vstar_sdk.runs.directory import default_directory
+from vstar_sdk.runs.job import Job
+from vstar_sdk.runs.plan import Plan, make_plan
+from vstar_sdk.runs.result import Result
+
+
+@click.command()
+@spec_arguments
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="The run directory; a new one below runs/ unless named.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done; load and write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line; the last names the run directory.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress; the run directory is still printed.")
+def run(
+    spec: Path | None,
+    prompt: str | None,
+    overrides: tuple[str, ...],
+    out: Path | None,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Make a video from a SPEC file, or from --prompt alone.
+
+    The last line of stdout is the run directory: video.mp4, contact-sheet.png, spec.yaml (with every default filled in; running
+    it again gives the same video), synopsis.json and manifest.json.
+    """
+    plan = make_plan(load(spec, prompt, overrides))
+    if dry_run:
+        click.echo(describe(plan))
+        return
+    from vstar_sdk.runs.session import start
+
+    directory = out or default_directory(plan.spec.prompt)
+    job = start(plan, out=directory)
+    result = _follow_json(job) if as_json else _follow(job, Progress(quiet=quiet))
+    if not as_json:
+        click.echo(result.directory)
+
+
+def describe(plan: Plan) -> str:
+    """The plan, for ``--dry-run``."""
+    numbers = plan.settings
+    lines = [
+        plan.summary(),
+        f"scheduler {numbers.scheduler}, guidance {numbers.guidance:g}, eta {numbers.eta:g}, seed {numbers.seed}",
+        "",
+    ]
+    if plan.story is None:
+        lines.append(f"the key states will be written by {plan.spec.synopsis.part}")
+    else:
+        for number, (state, span) in enumerate(zip(plan.story.synopsis.states, plan.story.timeline.spans(), strict=True), 1):
+            lines.append(f"{number}. frames {span[0]}-{span[1]}: {state.caption}")
+    return "\n".join([*lines, "", plan.attention.describe(numbers.steps)])
+
+
+def _follow(job: Job, progress: Progress) -> Result:
+    """Show the job's progress until it ends; Ctrl-C ends it at its next step."""
+    try:
+        while True:
+            try:
+                for event in job.events():
+                    progress.show(event)
+                return job.result()
+            except KeyboardInterrupt:
+                job.cancel()
+    finally:
+        progress.close()
+
+
+def _follow_json(job: Job) -> Result:
+    while True:
+        try:
+            for event in job.events():
+                click.echo(json.dumps(_plain(event), ensure_ascii=False))
+            return job.result()
+        except KeyboardInterrupt:
+            job.cancel()
+
+
+def _plain(event: events.Event) -> dict[str, Any]:
+    """An event as JSON data, its kind first."""
+    data: dict[str, Any] = {"kind": event.kind}
+    for field in dataclasses.fields(event):
+        value = getattr(event, field.name)
+        if isinstance(value, BaseException):
+            data |= {"error": message(value), "hint": hint_of(value)}
+        elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+            data[field.name] = dataclasses.asdict(value)
+        else:
+            data[field.name] = str(value) if isinstance(value, Path) else value
+    return data

@@ -1,0 +1,41 @@
+"""``vstar synopsis``: the story before it is filmed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vstar_sdk.cli.arguments import load, spec_arguments
+from vstar_sdk.runs.plan import make_plan
+from vstar_sdk.runs.story import Story
+from vstar_sdk.spec.writing import to_yaml
+
+
+@click.command()
+@spec_arguments
+@click.option("--yaml", "as_yaml", is_flag=True, help="Print a spec in which the states stand written out, to edit and run.")
+def synopsis(spec: Path | None, prompt: str | None, overrides: tuple[str, ...], as_yaml: bool) -> None:
+    """Show the key states and the frames that they rule.
+
+    The spec's synopsis part writes them; a language model is asked if that is what the spec says. No video model is loaded.
+    """
+    plan = make_plan(load(spec, prompt, overrides))
+    story = plan.tell_story()
+    click.echo(to_yaml(plan.resolved(story)) if as_yaml else table(story, plan.settings.fps), nl=not as_yaml)
+
+
+def table(story: Story, fps: float) -> str:
+    """One line a state: its anchor, the frames and seconds that it rules, its caption."""
+    lines = []
+    timeline = story.timeline
+    for number, (state, anchor, (first, last)) in enumerate(
+        zip(story.synopsis.states, timeline.anchors, timeline.spans(), strict=True), 1
+    ):
+        times = f"{first / fps:.1f}-{(last + 1) / fps:.1f} s"
+        lines.append(f"{number}. anchor {anchor:>3}  frames {f'{first}-{last}':<9} {times:<11} {state.caption}")
+    if story.synopsis.style:
+        lines.append(f"style: {story.synopsis.style}")
+    if story.negative_prompt:
+        lines.append(f"negative prompt: {story.negative_prompt}")
+    return "\n".join(lines)

@@ -1,0 +1,21 @@
+"""``vstar validate``: everything that can be checked without loading a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vstar_sdk.cli.arguments import load, spec_arguments
+from vstar_sdk.runs.plan import make_plan
+
+
+@click.command()
+@spec_arguments
+def validate(spec: Path | None, prompt: str | None, overrides: tuple[str, ...]) -> None:
+    """Check a spec without running it: keys, values, parts, levels, anchors.
+
+    Exits with 2 and says file, line and remedy when something is wrong. No model is loaded and no language model is asked.
+    """
+    plan = make_plan(load(spec, prompt, overrides))
+    click.echo(f"{spec or 'the prompt'} is valid: {plan.summary()}")

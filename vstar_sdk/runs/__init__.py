@@ -1,0 +1,1 @@
+"""Runs: session, job, plan, run directory, manifest."""

@@ -1,0 +1,196 @@
+"""A run from beginning to end: synopsis -> timeline -> load -> encode -> sample -> decode -> export."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from vstar_sdk import events
+from vstar_sdk.attention.nursing import nurse
+from vstar_sdk.output.contract import Clip
+from vstar_sdk.output.writing import Artifacts
+from vstar_sdk.runs.directory import MANIFEST, RunDirectory
+from vstar_sdk.runs.manifest import manifest
+from vstar_sdk.runs.plan import Plan
+from vstar_sdk.runs.result import Result
+from vstar_sdk.runs.story import Story
+from vstar_sdk.sampling.noise import initial_noise, step_noise
+from vstar_sdk.sampling.sampler import sample
+from vstar_sdk.sampling.schedulers import build_scheduler
+from vstar_sdk.spec.writing import to_yaml
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vstar_sdk.models.contract import Adapter
+
+
+class Flow:
+    """One run under way.
+
+    Args:
+        plan: what to do.
+        run: the run's id.
+        adapter: gives the loaded model; called in the stage ``load``.
+        directory: where files go; None keeps the run in memory.
+        emit: told every event.
+        check: raises `RunCancelled` once the run is to end; called at every step and frame.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        run: str,
+        adapter: Callable[[], Adapter],
+        directory: Path | None,
+        emit: Callable[[events.Event], None],
+        check: Callable[[], None],
+    ) -> None:
+        self._plan, self._run, self._get_adapter = plan, run, adapter
+        self._directory = RunDirectory(directory) if directory is not None else None
+        self._emit, self._check = emit, check
+        self._seconds: dict[str, float] = {}
+        self._warnings: list[str] = []
+
+    def perform(self) -> Result:
+        """Do the run.
+
+        Raises:
+            VstarError: whatever ended it; files that were being written are gone.
+        """
+        plan, began = self._plan, time.perf_counter()
+        path = self._directory.path if self._directory else None
+        self._emit(events.RunStart(run=self._run, frames=plan.settings.frames, seed=plan.settings.seed, directory=path))
+        with self._stage("synopsis"):
+            story = plan.tell_story()
+            self._emit(events.SynopsisReady(run=self._run, synopsis=story.synopsis, timeline=story.timeline))
+        with self._stage("load"):
+            adapter = self._get_adapter()
+            loaded = time.perf_counter() - began
+            self._emit(events.ModelLoaded(run=self._run, model=plan.facts.name, device=str(adapter.device), seconds=loaded))
+        dtype = str(adapter.denoiser.dtype).removeprefix("torch.")
+        resolved = plan.resolved(story, dtype=dtype)
+        if self._directory is not None:
+            self._directory.begin()
+            self._directory.write("spec.yaml", to_yaml(resolved))
+            self._directory.write("synopsis.json", _synopsis_file(story))
+        with self._stage("encode"), torch.inference_mode():
+            text, negative = self._encode(adapter, story)
+        with self._stage("sample"), torch.inference_mode():
+            latents = self._sample(adapter, text, negative).cpu()
+        artifacts: tuple[Path, ...] = ()
+        if self._directory is not None:
+            with self._stage("decode"):
+                artifacts = self._export(adapter, latents, story, to_yaml(resolved), self._directory.path)
+        seconds = time.perf_counter() - began
+        record = manifest(
+            run=self._run,
+            seed=plan.settings.seed,
+            model={"name": plan.facts.name, "device": str(adapter.device), "dtype": dtype, "weights": dict(adapter.weights())},
+            plugins=plan.spec.plugins,
+            regularizers=plan.attention.describe(plan.settings.steps).splitlines(),
+            seconds=self._seconds | {"total": seconds},
+            warnings=self._warnings,
+            artifacts=artifacts,
+        )
+        if self._directory is not None:
+            self._directory.write(MANIFEST, record)
+        self._emit(events.RunEnd(run=self._run, seconds=seconds, directory=path))
+        return Result(
+            self._run, resolved, story.synopsis, story.timeline, latents, path, artifacts, tuple(self._warnings), record, adapter
+        )
+
+    @contextmanager
+    def _stage(self, stage: events.Stage) -> Iterator[None]:
+        self._check()
+        self._emit(events.StageStart(run=self._run, stage=stage))
+        began = time.perf_counter()
+        yield
+        self._seconds[stage] = time.perf_counter() - began
+
+    def _warn(self, message: str) -> None:
+        self._warnings.append(message)
+        self._emit(events.Warned(run=self._run, message=message))
+
+    def _encode(self, adapter: Adapter, story: Story) -> tuple[Tensor, Tensor]:
+        """Text of every frame ``(frames, tokens, dim)``, and of the negative prompt ``(tokens, dim)``."""
+        prompts = [*story.synopsis.prompts(), story.negative_prompt]
+        for prompt in prompts:
+            if lost := adapter.cut_off(prompt):
+                self._warn(f"the text encoder does not see the end of '{prompt}': it stops before '{lost}'")
+        *states, negative = adapter.encode(prompts)
+        embeddings = torch.stack(states)
+        weights = torch.tensor(story.timeline.weights, dtype=torch.float64, device="cpu")
+        weights = weights.to(embeddings)
+        return torch.einsum("fs,std->ftd", weights, embeddings), negative
+
+    def _sample(self, adapter: Adapter, text: Tensor, negative: Tensor) -> Tensor:
+        numbers = self._plan.settings
+        shape = adapter.latent_shape(numbers.frames, numbers.height, numbers.width)
+        noise = initial_noise(shape, numbers.seed, adapter.device)
+        began = time.perf_counter()
+
+        def on_step(step: int, steps: int, timestep: float, latents: Tensor) -> None:
+            passed = time.perf_counter() - began
+            left = passed / step * (steps - step)
+            self._emit(events.Step(run=self._run, step=step, steps=steps, timestep=timestep, seconds=passed, eta=left))
+            self._check()
+
+        with nurse(adapter.denoiser, self._plan.attention) as nursing:
+            return sample(
+                adapter,
+                text,
+                negative,
+                noise,
+                build_scheduler(numbers.scheduler, adapter.scheduler_config),
+                steps=numbers.steps,
+                guidance=numbers.guidance,
+                eta=numbers.eta,
+                guidance_batch=numbers.guidance_batch,
+                generator=step_noise(numbers.seed),
+                nursing=nursing,
+                on_step=on_step,
+            )
+
+    def _export(self, adapter: Adapter, latents: Tensor, story: Story, spec: str, folder: Path) -> tuple[Path, ...]:
+        """Decode the frames straight into the exporters."""
+        numbers, catalog = self._plan.settings, self._plan.loaded.catalog
+        clip = Clip(
+            frames=numbers.frames,
+            width=numbers.width,
+            height=numbers.height,
+            fps=numbers.fps,
+            prompt=self._plan.spec.prompt,
+            synopsis=story.synopsis,
+            timeline=story.timeline,
+            spec=spec,
+        )
+        exporters = [(options.part, catalog.make("exporters", options)) for options in self._plan.spec.output]
+        with Artifacts(folder, exporters, clip) as artifacts:
+            for done, frame in enumerate(adapter.decode(latents), 1):
+                self._check()
+                artifacts.write(frame)
+                self._emit(events.FramesDecoded(run=self._run, done=done, total=numbers.frames))
+        for name, path in artifacts.paths:
+            self._emit(events.Artifact(run=self._run, exporter=name, path=path))
+        return tuple(path for _, path in artifacts.paths)
+
+
+def _synopsis_file(story: Story) -> dict[str, object]:
+    """What ``synopsis.json`` holds: the states, the frames that they rule, and what was said to a language model."""
+    states = [
+        {"caption": state.caption, "anchor": anchor, "rules": list(span)}
+        for state, anchor, span in zip(story.synopsis.states, story.timeline.anchors, story.timeline.spans(), strict=True)
+    ]
+    return {
+        "states": states,
+        "style": story.synopsis.style,
+        "negative_prompt": story.negative_prompt,
+        "interpolation": story.timeline.interpolation,
+        "transcript": [dict(exchange) for exchange in story.synopsis.transcript],
+    }

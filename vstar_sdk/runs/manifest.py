@@ -1,0 +1,60 @@
+"""The manifest: what a run was made with, so that it can be understood and repeated."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+_PACKAGES = ("vstar-sdk", "torch", "diffusers", "transformers", "numpy", "av", "pillow")
+
+
+def manifest(
+    *,
+    run: str,
+    seed: int,
+    model: Mapping[str, Any],
+    plugins: Sequence[str],
+    regularizers: Sequence[str],
+    seconds: Mapping[str, float],
+    warnings: Sequence[str],
+    artifacts: Sequence[Path],
+) -> dict[str, Any]:
+    """The manifest of a run.
+
+    Args:
+        run: its id.
+        seed: its seed.
+        model: name, device, precision and weight hashes.
+        plugins: those that took part, in order.
+        regularizers: what they do at every site, line by line.
+        seconds: time spent in each stage.
+        warnings: what the user should know.
+        artifacts: files and folders that were written.
+    """
+    return {
+        "run": run,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": seed,
+        "model": dict(model),
+        "plugins": list(plugins),
+        "attention": list(regularizers),
+        "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
+        "warnings": list(warnings),
+        "artifacts": [_artifact(path) for path in artifacts],
+        "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+    }
+
+
+def _artifact(path: Path) -> dict[str, Any]:
+    if path.is_dir():
+        return {"path": path.name, "files": sum(1 for _ in path.iterdir())}
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"path": path.name, "bytes": path.stat().st_size, "sha256": digest}

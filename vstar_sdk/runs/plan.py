@@ -1,0 +1,180 @@
+"""The plan of a run: everything that can be decided and checked before a model is loaded. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from vstar_sdk import moments
+from vstar_sdk.attention.plan import Plan as AttentionPlan
+from vstar_sdk.attention.plan import plan_attention
+from vstar_sdk.errors import OutputError, SpecError
+from vstar_sdk.models.contract import Facts, ModelSource
+from vstar_sdk.output.drafts import drafts_for
+from vstar_sdk.runs.story import Story, write_story
+from vstar_sdk.sampling.schedulers import takes_eta
+from vstar_sdk.spec.loading import LoadedSpec, load_spec
+from vstar_sdk.spec.run_spec import RunSpec
+from vstar_sdk.synopsis.contract import SynopsisWriter
+from vstar_sdk.synopsis.states import to_options
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The numbers of a run, the model's own filled in where the spec is silent."""
+
+    frames: int
+    width: int
+    height: int
+    fps: float
+    seed: int
+    steps: int
+    scheduler: str
+    guidance: float
+    eta: float
+    guidance_batch: Literal["one", "two"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run, decided and checked.
+
+    Attributes:
+        loaded: the spec and the parts it may name.
+        source: the model, not loaded.
+        facts: the model's configuration.
+        settings: the numbers.
+        attention: what the regularizers do at every site.
+        writer: the synopsis part.
+        story: the key states, when they can be written offline; else None until the run asks the writer.
+    """
+
+    loaded: LoadedSpec
+    source: ModelSource
+    facts: Facts
+    settings: Settings
+    attention: AttentionPlan
+    writer: SynopsisWriter
+    story: Story | None
+
+    @property
+    def spec(self) -> RunSpec:
+        """The spec as it was given."""
+        return self.loaded.spec
+
+    def tell_story(self) -> Story:
+        """The story; the writer is asked if it has not written it yet.
+
+        Raises:
+            SpecError: the prompt cannot be read, or the states do not fit.
+            BackendError: a language model gave nothing usable.
+        """
+        return self.story or write_story(
+            self.loaded,
+            self.writer,
+            frames=self.settings.frames,
+            fps=self.settings.fps,
+            negative_prompt=self.facts.negative_prompt,
+        )
+
+    def resolved(self, story: Story, dtype: str | None = None) -> RunSpec:
+        """The spec with every default filled in and the states written out: running it again gives the same video.
+
+        Args:
+            story: the story that was told.
+            dtype: the precision that ``auto`` came to.
+        """
+        settings = self.settings
+        data: dict[str, Any] = self.spec.model_dump(mode="json") | {
+            "frames": settings.frames,
+            "size": [settings.width, settings.height],
+            "fps": settings.fps,
+            "negative_prompt": story.negative_prompt,
+            "synopsis": to_options(story.synopsis),
+            "sampling": {
+                "steps": settings.steps,
+                "scheduler": settings.scheduler,
+                "guidance": settings.guidance,
+                "eta": settings.eta,
+                "guidance_batch": settings.guidance_batch,
+            },
+        }
+        if dtype is not None:
+            data["model"]["dtype"] = dtype
+        return load_spec(data).spec
+
+    def summary(self) -> str:
+        """The run in one line."""
+        numbers = self.settings
+        states = f"{len(self.story.synopsis.states)} states" if self.story else "states to be written"
+        return (
+            f"{numbers.frames} frames of {numbers.width}x{numbers.height} at {numbers.fps:g} fps, {states}, "
+            f"{numbers.steps} steps on {self.facts.name}"
+        )
+
+
+def make_plan(loaded: LoadedSpec) -> Plan:
+    """Decide and check everything that can be before a model is loaded.
+
+    Raises:
+        SpecError: something does not fit the model, with its place in the spec.
+        ModelError: the model's files are missing.
+    """
+    spec, catalog = loaded.spec, loaded.catalog
+    source: ModelSource = catalog.make("models", spec.model)
+    facts = source.facts()
+    try:
+        settings = _settings(spec, facts)
+        regularizers = [catalog.make("regularizers", options) for options in spec.regularizers]
+        attention = plan_attention(
+            facts.sites,
+            regularizers,
+            frames=settings.frames // facts.temporal_compression + (facts.temporal_compression > 1),
+            fps=settings.fps,
+            steps=settings.steps,
+        )
+        _check_output(loaded)
+    except SpecError as error:
+        raise loaded.error(error) from None
+    writer: SynopsisWriter = catalog.make("synopses", spec.synopsis)
+    plan = Plan(loaded, source, facts, settings, attention, writer, None)
+    if not writer.offline:
+        return plan
+    return Plan(loaded, source, facts, settings, attention, writer, plan.tell_story())
+
+
+def _check_output(loaded: LoadedSpec) -> None:
+    """Refuse exporters that would write to the same file."""
+    exporters = [(options.part, loaded.catalog.make("exporters", options)) for options in loaded.spec.output]
+    try:
+        drafts_for(Path("/no-such-run"), exporters)
+    except OutputError as error:
+        raise SpecError(error.message, hint=error.hint, path=("output",)) from None
+
+
+def _settings(spec: RunSpec, facts: Facts) -> Settings:
+    fps = spec.fps or facts.fps
+    frames = facts.frames if spec.frames is None else round(moments.duration(spec.frames, 0, fps))
+    width, height = spec.size or (facts.width, facts.height)
+    facts.check(max(frames, 1), width, height)
+    sampling = spec.sampling
+    scheduler = sampling.scheduler or facts.scheduler
+    eta = facts.eta if sampling.eta is None else sampling.eta
+    try:
+        if eta and not takes_eta(scheduler):
+            raise SpecError(f"the scheduler {scheduler} has no eta", hint="leave eta out, or use ddim", path=("eta",))
+    except SpecError as error:
+        raise error.under("sampling") from None
+    return Settings(
+        frames=max(frames, 1),
+        width=width,
+        height=height,
+        fps=fps,
+        seed=spec.seed,
+        steps=sampling.steps or facts.steps,
+        scheduler=scheduler,
+        guidance=facts.guidance if sampling.guidance is None else sampling.guidance,
+        eta=eta,
+        guidance_batch=sampling.guidance_batch,
+    )

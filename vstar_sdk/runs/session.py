@@ -1,0 +1,143 @@
+"""A session: models kept warm over many runs."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from vstar_sdk import events
+from vstar_sdk.errors import RunCancelled, StopRun
+from vstar_sdk.hooks import discovery
+from vstar_sdk.hooks.observers import Observers
+from vstar_sdk.hooks.plugin import Plugin
+from vstar_sdk.runs.job import Job
+from vstar_sdk.runs.plan import Plan, make_plan
+from vstar_sdk.runs.result import Result
+from vstar_sdk.spec.loading import LoadedSpec, load_spec
+from vstar_sdk.spec.run_spec import RunSpec
+
+if TYPE_CHECKING:
+    from vstar_sdk.models.contract import Adapter
+
+Source = str | Path | Mapping[str, Any] | RunSpec | LoadedSpec | Plan
+"""A spec in any form: a file's path, a mapping, a validated spec, or a plan made of it."""
+
+
+class Session:
+    """Holds loaded models over many runs; its runs take turns.
+
+    ::
+
+        with Session() as session:
+            for seed in range(4):
+                result = session.run({"prompt": "a volcano wakes up", "seed": seed})
+    """
+
+    def __init__(self) -> None:
+        self._adapters: dict[str, Adapter] = {}
+        self._turn = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of all models, once a run that is under way has ended."""
+        with self._turn:
+            self._adapters.clear()
+
+    def run(self, source: Source, *, out: str | Path | None = None, plugins: Iterable[object] = ()) -> Result:
+        """Make a video and wait for it.
+
+        Args:
+            source: the spec.
+            out: the run directory; None keeps everything in memory, and no file is written.
+            plugins: objects with hook implementations that take part besides the spec's plugins, after them.
+
+        Raises:
+            SpecError: the spec is wrong.
+            VstarError: the run failed.
+        """
+        return self.start(source, out=out, plugins=plugins).result()
+
+    def start(self, source: Source, *, out: str | Path | None = None, plugins: Iterable[object] = ()) -> Job:
+        """Begin a run in a thread of its own. The spec is validated here, before the thread begins.
+
+        Args:
+            source: see `run`.
+            out: see `run`.
+            plugins: see `run`.
+
+        Raises:
+            SpecError: the spec is wrong.
+            PluginError: a plugin is absent or breaks the contract.
+        """
+        plan = source if isinstance(source, Plan) else make_plan(source if isinstance(source, LoadedSpec) else load_spec(source))
+        observers = Observers([*discovery.load(plan.spec.plugins), *map(_given, plugins)])
+        directory = Path(out) if out is not None else None
+        run = uuid.uuid4().hex[:12]
+
+        def work(put: Callable[[events.Event], None], check: Callable[[], None]) -> Result:
+            return self._work(plan, run, directory, observers, put, check)
+
+        return Job(work, run)
+
+    def _work(
+        self,
+        plan: Plan,
+        run: str,
+        directory: Path | None,
+        observers: Observers,
+        put: Callable[[events.Event], None],
+        check: Callable[[], None],
+    ) -> Result:
+        from vstar_sdk.runs.flow import Flow  # here, because it brings torch
+
+        def emit(event: events.Event) -> None:
+            put(event)
+            observers.tell(event)
+
+        try:
+            with self._turn:
+                return Flow(plan, run, lambda: self._adapter(plan), directory, emit, check).perform()
+        except StopRun as stop:
+            cancelled = RunCancelled(f"a plugin stopped the run: {stop}")
+            emit(events.RunFailed(run=run, error=cancelled))
+            raise cancelled from stop
+        except BaseException as error:
+            emit(events.RunFailed(run=run, error=error))
+            raise
+
+    def _adapter(self, plan: Plan) -> Adapter:
+        """The plan's model, loaded once for the same options."""
+        from vstar_sdk.runs.devices import resolve_device, resolve_dtype
+
+        options = plan.spec.model
+        device = resolve_device(getattr(options, "device", "auto"))
+        dtype = resolve_dtype(getattr(options, "dtype", "auto"), device)
+        key = options.model_dump_json(exclude={"device", "dtype"}) + device + dtype
+        if key not in self._adapters:
+            self._adapters[key] = plan.source.load(device, dtype)
+        return self._adapters[key]
+
+
+def _given(plugin: object) -> Plugin:
+    """A plugin object that the caller passed."""
+    return Plugin(type(plugin).__name__.lower(), plugin, "passed by the caller")
+
+
+def run(source: Source, *, out: str | Path | None = None, plugins: Iterable[object] = ()) -> Result:
+    """Make one video and wait for it; see `Session.run`."""
+    with Session() as session:
+        return session.run(source, out=out, plugins=plugins)
+
+
+def start(source: Source, *, out: str | Path | None = None, plugins: Iterable[object] = ()) -> Job:
+    """Begin one run in a thread of its own; see `Session.start`."""
+    return Session().start(source, out=out, plugins=plugins)

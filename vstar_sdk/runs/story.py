@@ -1,0 +1,57 @@
+"""The story of a run: its key states, and where they stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vstar_sdk.errors import SpecError
+from vstar_sdk.spec.loading import LoadedSpec
+from vstar_sdk.synopses import Synopsis
+from vstar_sdk.synopsis.contract import Brief, SynopsisWriter
+from vstar_sdk.timeline import Timeline, build
+
+
+@dataclass(frozen=True)
+class Story:
+    """Key states placed on the frames.
+
+    Attributes:
+        synopsis: the key states.
+        timeline: their weights in every frame.
+        negative_prompt: the one that counts: the spec's, else the synopsis's, else the model's own.
+    """
+
+    synopsis: Synopsis
+    timeline: Timeline
+    negative_prompt: str
+
+
+def write_story(loaded: LoadedSpec, writer: SynopsisWriter, *, frames: int, fps: float, negative_prompt: str) -> Story:
+    """Have the synopsis written, and place its states.
+
+    Args:
+        loaded: the spec.
+        writer: its synopsis part.
+        frames: frames of the clip.
+        fps: frames a second.
+        negative_prompt: the model's own.
+
+    Raises:
+        SpecError: the prompt cannot be read, or the states do not fit; with the place in the spec.
+        BackendError: a language model gave nothing usable.
+    """
+    spec = loaded.spec
+    brief = Brief(
+        prompt=spec.prompt,
+        frames=frames,
+        fps=fps,
+        folder=loaded.document.folder,
+        templates=loaded.catalog.templates,
+    )
+    try:
+        synopsis = writer.write(brief)
+        timeline = build(synopsis.states, frames, fps, spec.timeline.interpolation)
+    except SpecError as error:
+        raise loaded.error(error if error.path[:1] == ("prompt",) else error.under("synopsis")) from None
+    chosen = (spec.negative_prompt, synopsis.negative_prompt, negative_prompt)
+    return Story(synopsis, timeline, next(text for text in chosen if text is not None))

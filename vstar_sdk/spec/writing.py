@@ -1,0 +1,39 @@
+"""A spec as YAML text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from vstar_sdk.spec.run_spec import RunSpec
+
+
+def to_yaml(spec: RunSpec) -> str:
+    """The spec as YAML text that loads to the same spec; parts begin with their ``use``."""
+    data = _plain(spec.model_dump(exclude_none=True))
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes short lists and mappings of numbers in one line, and empty ones as they are."""
+
+    def represent_sequence(self, tag: str, sequence: Any, flow_style: bool | None = None) -> yaml.SequenceNode:
+        return super().represent_sequence(tag, sequence, flow_style=_numbers(sequence))
+
+    def represent_mapping(self, tag: str, mapping: Any, flow_style: bool | None = None) -> yaml.MappingNode:
+        return super().represent_mapping(tag, mapping, flow_style=bool(mapping) and _numbers(mapping))
+
+
+def _numbers(items: Any) -> bool:
+    return all(isinstance(item, int | float) for item in items)
+
+
+def _plain(value: Any) -> Any:
+    """Mappings, lists and scalars alone, ``use`` before the options beside it."""
+    if isinstance(value, dict):
+        first = {"use": value["use"]} if "use" in value else {}
+        return first | {key: _plain(item) for key, item in value.items() if key != "use"}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
