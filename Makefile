@@ -8,7 +8,7 @@ PIP := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip --disable-pip-version
 # One thread a core without busy waiting: other work on the machine then costs time, not a standstill.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help demo test lint types imports unit bench miniworld clean
+.PHONY: help demo test lint types imports unit bench miniworld pictures clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,11 @@ bench: $(VENV)/installed  ## Measure speed and memory
 
 miniworld: $(VENV)/installed  ## Train the embedded model from nothing (hours on two cores; resumes where it stopped)
 	$(BIN)/python -m training.miniworld --out training/runs/miniworld --resume
+
+pictures: $(VENV)/installed  ## Make the pictures of README and docs anew
+	$(PIP) -e '.[docs]'
+	$(BIN)/python -m docs.pictures
+	$(BIN)/python -m docs.plots
 
 clean:  ## Remove the environment and what runs have left
 	rm -rf $(VENV) runs training/runs

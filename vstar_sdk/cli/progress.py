@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from typing import Self
 
 import click
 
@@ -55,7 +56,10 @@ class Progress:
             case events.RunEnd():
                 self._line(f"done in {event.seconds:.1f} s")
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
         """Leave the cursor on a fresh line."""
         if self._open:
             click.echo("", err=True)

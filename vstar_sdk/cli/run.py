@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,12 @@ def run(
 
     directory = out or default_directory(plan.spec.prompt)
     job = start(plan, out=directory)
-    result = _follow_json(job) if as_json else _follow(job, Progress(quiet=quiet))
-    if not as_json:
-        click.echo(result.directory)
+    if as_json:
+        _follow(job, lambda event: click.echo(json.dumps(_plain(event), ensure_ascii=False)))
+        return
+    with Progress(quiet=quiet) as progress:
+        result = _follow(job, progress.show)
+    click.echo(result.directory)
 
 
 def describe(plan: Plan) -> str:
@@ -68,28 +72,16 @@ def describe(plan: Plan) -> str:
     return "\n".join([*lines, "", plan.attention.describe(numbers.steps)])
 
 
-def _follow(job: Job, progress: Progress) -> Result:
-    """Show the job's progress until it ends; Ctrl-C ends it at its next step."""
+def _follow(job: Job, show: Callable[[events.Event], None]) -> Result:
+    """Show the job's events until it ends. Ctrl-C ends it at its next step; a second one, at once."""
     try:
-        while True:
-            try:
-                for event in job.events():
-                    progress.show(event)
-                return job.result()
-            except KeyboardInterrupt:
-                job.cancel()
-    finally:
-        progress.close()
-
-
-def _follow_json(job: Job) -> Result:
-    while True:
-        try:
-            for event in job.events():
-                click.echo(json.dumps(_plain(event), ensure_ascii=False))
-            return job.result()
-        except KeyboardInterrupt:
-            job.cancel()
+        for event in job.events():
+            show(event)
+    except KeyboardInterrupt:
+        job.cancel()
+        for event in job.events():
+            show(event)
+    return job.result()
 
 
 def _plain(event: events.Event) -> dict[str, Any]:

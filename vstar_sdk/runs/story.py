@@ -53,5 +53,7 @@ def write_story(loaded: LoadedSpec, writer: SynopsisWriter, *, frames: int, fps:
         timeline = build(synopsis.states, frames, fps, spec.timeline.interpolation)
     except SpecError as error:
         raise loaded.error(error if error.path[:1] == ("prompt",) else error.under("synopsis")) from None
+    finally:
+        writer.close()
     chosen = (spec.negative_prompt, synopsis.negative_prompt, negative_prompt)
     return Story(synopsis, timeline, next(text for text in chosen if text is not None))

@@ -1,0 +1,1 @@
+"""From a prompt to key states: synopsis writers, templates and language models."""

@@ -1,0 +1,176 @@
+"""``llm``: a language model turns the prompt into key states (VSTAR, video synopsis prompting)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from vstar_sdk.errors import BackendError, SpecError
+from vstar_sdk.options import Options, PartOf
+from vstar_sdk.parts import Register, hookimpl
+from vstar_sdk.synopses import State, Synopsis
+from vstar_sdk.synopsis.answers import FEWEST, LONGEST_ANSWER, MOST, Answer, AnswerError, answer_model, read_answer
+from vstar_sdk.synopsis.contract import Backend, Brief, Completion, Message, Request
+
+if TYPE_CHECKING:
+    from vstar_sdk.synopsis.rendering import Rendered
+    from vstar_sdk.synopsis.templates import Template
+
+ROUNDS = 2
+"""How often a model is asked: once, and once more to mend its answer."""
+
+Transcript = tuple[dict[str, object], ...]
+"""What was said to a model and by it, one mapping an exchange."""
+
+WRITE_THEM = "write the key states yourself: synopsis: {use: states, states: [...]}"
+
+
+class LlmOptions(Options):
+    """A language model writes the key states."""
+
+    backend: Annotated[Options, PartOf("llm_backends", default="anthropic")] = Field(
+        default_factory=lambda: {"use": "anthropic"}, validate_default=True
+    )
+    """The language model."""
+    template: str = Field(default="key-states", min_length=1, max_length=500)
+    """What it is told: a built-in template, a plugin's `namespace/name`, or the path of a `.jinja` file."""
+    states: int | None = Field(default=4, ge=FEWEST, le=MOST)
+    """How many key states; null lets the model choose."""
+    style: str = Field(default="", max_length=1000)
+    """Words added to every caption; left out, those that the model takes from the prompt."""
+    negative_prompt: str | None = Field(default=None, max_length=1000)
+    """What should not be seen; the spec's own `negative_prompt` goes before it."""
+
+
+class LlmWriter:
+    """Asks a backend, checks its answer, and has it mended once.
+
+    Args:
+        options: the validated options.
+        backend: the language model.
+    """
+
+    offline = False
+
+    def __init__(self, options: LlmOptions, *, backend: Backend) -> None:
+        self._options = options
+        self._backend = backend
+
+    def write(self, brief: Brief) -> Synopsis:
+        """Ask for the key states of the brief's prompt.
+
+        Raises:
+            SpecError: there is no prompt, or the states do not fit into the frames.
+            TemplateError: the template is unknown or wrong.
+            BackendError: no answer, a refusal, or twice an answer that cannot be used.
+        """
+        _check(brief, self._options.states)
+        # Jinja and YAML are loaded by runs that ask a language model only.
+        from vstar_sdk.synopsis.rendering import render
+        from vstar_sdk.synopsis.templates import load
+
+        template = load(self._options.template, folder=brief.folder, registered=brief.templates)
+        said = render(template, self._values(brief))
+        answer, exchanges = self._ask(said, template)
+        return Synopsis(
+            states=tuple(State(state.caption) for state in answer.states),
+            style=self._options.style or answer.style,
+            negative_prompt=self._options.negative_prompt,
+            transcript=exchanges,
+        )
+
+    def close(self) -> None:
+        """Release the backend's connection or memory."""
+        self._backend.close()
+
+    def _values(self, brief: Brief) -> dict[str, str | int | float | None]:
+        """The variables of templates; see `vstar_sdk.synopsis.templates.INPUTS`."""
+        return {
+            "prompt": brief.prompt,
+            "style": self._options.style,
+            "states": self._options.states,
+            "frames": brief.frames,
+            "fps": brief.fps,
+            "seconds": brief.frames / brief.fps,
+        }
+
+    def _ask(self, said: Rendered, template: Template) -> tuple[Answer, Transcript]:
+        """The answer, and what was said to get it."""
+        shape = answer_model(self._options.states)
+        request = Request(system=said.system, messages=(Message(role="user", text=said.user),), schema=shape)
+        exchanges: Transcript = ()
+        while True:
+            completion = self._backend.complete(request)
+            exchange = _record(template, request, completion)
+            exchanges = (*exchanges, exchange)
+            if completion.stop == "refusal":
+                raise _refused(completion)
+            try:
+                if completion.stop == "length":
+                    raise AnswerError(f"the answer was cut off after {completion.output_tokens:,} tokens")
+                return read_answer(completion.text, shape), exchanges
+            except AnswerError as error:
+                if len(exchanges) == ROUNDS:
+                    raise _unusable(completion, error) from None
+                exchange["problems"] = list(error.problems)
+                request = _repair(request, completion, error.problems)
+
+
+def _refused(completion: Completion) -> BackendError:
+    why = f": {completion.text[:300]}" if completion.text else ""
+    return BackendError(
+        f"{completion.model} declined to write a synopsis of this prompt{why}",
+        hint=f"reword the prompt, choose another model, or {WRITE_THEM}",
+    )
+
+
+def _unusable(completion: Completion, error: AnswerError) -> BackendError:
+    remedy = "raise the backend's max_tokens" if completion.stop == "length" else "choose another model or template"
+    return BackendError(
+        f"{completion.model} gave no usable synopsis in {ROUNDS} rounds: {error}", hint=f"{remedy}, or {WRITE_THEM}"
+    )
+
+
+def _check(brief: Brief, states: int | None) -> None:
+    """Refuse what is not worth a question."""
+    if not brief.prompt.strip():
+        raise SpecError("is empty: a language model needs a prompt to write key states of", path=("prompt",), hint=WRITE_THEM)
+    fewest = states or FEWEST
+    if fewest > brief.frames:
+        raise SpecError(
+            f"{fewest} states do not fit into {brief.frames} frame{'s' if brief.frames > 1 else ''}",
+            path=("states",),
+            hint=f"ask for at least {fewest} frames, or for fewer states",
+        )
+
+
+def _repair(request: Request, completion: Completion, problems: tuple[str, ...]) -> Request:
+    """The next question: the same with more room after a cut-off, otherwise what is wrong with the answer."""
+    if completion.stop == "length":
+        return replace(request, max_tokens=2 * request.max_tokens)
+    complaint = "Your answer cannot be used:\n" + "\n".join(f"- {problem}" for problem in problems)
+    turns = [Message(role="user", text=f"{complaint}\nAnswer again, with one corrected JSON object and nothing around it.")]
+    if completion.text.strip():
+        turns.insert(0, Message(role="assistant", text=completion.text[:5000].strip()))
+    return replace(request, messages=(*request.messages, *turns))
+
+
+def _record(template: Template, request: Request, completion: Completion) -> dict[str, object]:
+    """One exchange as plain data. No header and no option of the backend goes in, hence no key."""
+    return {
+        "template": {"name": template.name, "version": template.about.version, "sha256": template.sha256},
+        "system": request.system,
+        "messages": [{"role": message.role, "text": message.text} for message in request.messages],
+        "answer": completion.text[:LONGEST_ANSWER],
+        "stop": completion.stop,
+        "model": completion.model,
+        "usage": {"input_tokens": completion.input_tokens, "output_tokens": completion.output_tokens},
+    }
+
+
+@hookimpl
+def register_synopses(register: Register) -> None:
+    """Offer ``llm``."""
+    register("llm", options=LlmOptions, factory=LlmWriter, summary="A language model writes the key states.")
