@@ -1,4 +1,4 @@
-"""Temporal attention with and without TAR: time and memory of one call, all variants in turn in one process.
+"""Temporal attention with and without TAR: time of one call, all variants in turn in one process.
 
 ``python -m benchmarks.attention [--threads N] [--rounds N]``
 """

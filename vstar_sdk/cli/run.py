@@ -69,7 +69,7 @@ def describe(plan: Plan) -> str:
     else:
         for number, (state, span) in enumerate(zip(plan.story.synopsis.states, plan.story.timeline.spans(), strict=True), 1):
             lines.append(f"{number}. frames {span[0]}-{span[1]}: {state.caption}")
-    return "\n".join([*lines, "", plan.attention.describe(numbers.steps)])
+    return "\n".join([*lines, "", plan.attention.summary(numbers.steps)])
 
 
 def _follow(job: Job, show: Callable[[events.Event], None]) -> Result:

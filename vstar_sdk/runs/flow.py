@@ -12,6 +12,7 @@ import torch
 
 from vstar_sdk import events
 from vstar_sdk.attention.nursing import nurse
+from vstar_sdk.errors import SpecError
 from vstar_sdk.output.contract import Clip
 from vstar_sdk.output.writing import Artifacts
 from vstar_sdk.runs.directory import MANIFEST, RunDirectory
@@ -93,7 +94,7 @@ class Flow:
             seed=plan.settings.seed,
             model={"name": plan.facts.name, "device": str(adapter.device), "dtype": dtype, "weights": dict(adapter.weights())},
             plugins=plan.spec.plugins,
-            regularizers=plan.attention.describe(plan.settings.steps).splitlines(),
+            regularizers=plan.attention.summary(plan.settings.steps).splitlines(),
             seconds=self._seconds | {"total": seconds},
             warnings=self._warnings,
             artifacts=artifacts,
@@ -112,6 +113,14 @@ class Flow:
         began = time.perf_counter()
         yield
         self._seconds[stage] = time.perf_counter() - began
+
+    @contextmanager
+    def _located(self, *prefix: str) -> Iterator[None]:
+        """Puts its place in the spec before what a room found only now."""
+        try:
+            yield
+        except SpecError as error:
+            raise self._plan.loaded.error(error.under(*prefix)) from None
 
     def _warn(self, message: str) -> None:
         self._warnings.append(message)
@@ -141,7 +150,7 @@ class Flow:
             self._emit(events.Step(run=self._run, step=step, steps=steps, timestep=timestep, seconds=passed, eta=left))
             self._check()
 
-        with nurse(adapter.denoiser, self._plan.attention) as nursing:
+        with self._located("sampling"), nurse(adapter.denoiser, self._plan.attention) as nursing:
             return sample(
                 adapter,
                 text,

@@ -31,7 +31,7 @@ def manifest(
         seed: its seed.
         model: name, device, precision and weight hashes.
         plugins: those that took part, in order.
-        regularizers: what they do at every site, line by line.
+        regularizers: what they do at which level, line by line.
         seconds: time spent in each stage.
         warnings: what the user should know.
         artifacts: files and folders that were written.

@@ -130,8 +130,8 @@ def make_plan(loaded: LoadedSpec) -> Plan:
         attention = plan_attention(
             facts.sites,
             regularizers,
-            frames=settings.frames // facts.temporal_compression + (facts.temporal_compression > 1),
-            fps=settings.fps,
+            frames=facts.latent_frames(settings.frames),
+            fps=settings.fps / facts.temporal_compression,
             steps=settings.steps,
         )
         _check_output(loaded)
@@ -160,12 +160,13 @@ def _settings(spec: RunSpec, facts: Facts) -> Settings:
     facts.check(max(frames, 1), width, height)
     sampling = spec.sampling
     scheduler = sampling.scheduler or facts.scheduler
-    eta = facts.eta if sampling.eta is None else sampling.eta
     try:
-        if eta and not takes_eta(scheduler):
+        has_eta = takes_eta(scheduler)
+        if sampling.eta and not has_eta:
             raise SpecError(f"the scheduler {scheduler} has no eta", hint="leave eta out, or use ddim", path=("eta",))
     except SpecError as error:
         raise error.under("sampling") from None
+    eta = sampling.eta if sampling.eta is not None else facts.eta if has_eta else 0.0
     return Settings(
         frames=max(frames, 1),
         width=width,

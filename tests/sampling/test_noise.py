@@ -1,0 +1,24 @@
+"""Seeds."""
+
+import torch
+
+from vstar_sdk.sampling.noise import initial_noise, step_noise
+
+
+def test_a_seed_means_what_it_means_to_pytorch():
+    expected = torch.randn(1, 4, 8, 4, 4, generator=torch.Generator().manual_seed(7))
+    assert torch.equal(initial_noise((1, 4, 8, 4, 4), 7), expected)
+
+
+def test_the_noise_of_the_steps_is_not_the_initial_noise_again():
+    first = initial_noise((1000,), 7)
+    later = torch.randn(1000, generator=step_noise(7))
+    assert abs(float(torch.corrcoef(torch.stack([first, later]))[0, 1])) < 0.15
+    assert torch.equal(torch.randn(1000, generator=step_noise(7)), later)
+
+
+def test_seeds_differ():
+    drawn = {float(initial_noise((1,), seed)) for seed in range(50)} | {
+        float(torch.randn(1, generator=step_noise(s))) for s in range(50)
+    }
+    assert len(drawn) == 100

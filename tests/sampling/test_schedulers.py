@@ -1,0 +1,141 @@
+"""Schedulers by name, and DDIM at zero terminal SNR."""
+
+import importlib.util
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import torch
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+
+from vstar_sdk.errors import MissingDependency, SpecError
+from vstar_sdk.sampling.ddim import ClampedDDIMScheduler
+from vstar_sdk.sampling.noise import step_noise
+from vstar_sdk.sampling.schedulers import (
+    build_scheduler,
+    check_scheduler,
+    known_schedulers,
+    step_arguments,
+    takes_eta,
+    timesteps_of,
+)
+
+EPSILON = {
+    "num_train_timesteps": 1000,
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "prediction_type": "epsilon",
+    "clip_sample": False,
+    "steps_offset": 1,
+}
+ZERO_SNR = {
+    **EPSILON,
+    "prediction_type": "v_prediction",
+    "rescale_betas_zero_snr": True,
+    "timestep_spacing": "trailing",
+    "steps_offset": 0,
+}
+
+
+def denoise(scheduler, eta=0.0, steps=3):
+    """A few steps towards a smooth "prediction", which stands for a network."""
+    extra = step_arguments(scheduler, eta, step_noise(0))
+    scheduler.set_timesteps(steps)
+    latents = torch.randn(1, 4, 2, 8, 8, generator=torch.Generator().manual_seed(0)) * scheduler.init_noise_sigma
+    for timestep in scheduler.timesteps:
+        predicted = torch.tanh(scheduler.scale_model_input(latents, timestep))
+        latents = scheduler.step(predicted, timestep, latents, return_dict=False, **extra)[0]
+    return latents
+
+
+@pytest.mark.parametrize("name", [*known_schedulers(), "DEISMultistepScheduler", "KDPM2AncestralDiscreteScheduler"])
+def test_every_scheduler_takes_three_steps(name):
+    first = denoise(build_scheduler(name, EPSILON))
+    assert first.isfinite().all()
+    assert torch.equal(denoise(build_scheduler(name, EPSILON)), first)
+
+
+@pytest.mark.parametrize("name", [name for name in known_schedulers() if name != "heun"])
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+def test_at_zero_terminal_snr_every_scheduler_that_can_is_finite(name, eta):
+    assert denoise(build_scheduler(name, ZERO_SNR), eta if takes_eta(name) else 0.0).isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["heun", "DEISMultistepScheduler"])
+def test_a_scheduler_that_would_ignore_how_the_model_was_trained_is_refused(name):
+    with pytest.raises(SpecError, match="has no rescale_betas_zero_snr, and this model was trained with True") as refused:
+        build_scheduler(name, ZERO_SNR)
+    assert refused.value.path == ("scheduler",)
+    assert "ddim" in str(refused.value.hint)
+    assert "heun" not in str(refused.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [("dimm", "ddim"), ("eular", "euler"), ("unipcc", "unipc"), ("DDIM", None), ("", None)],
+)
+def test_an_unknown_name_is_refused_with_the_nearest(name, near):
+    with pytest.raises(SpecError, match=f"unknown scheduler '{name}'" + (f". Did you mean '{near}'" if near else "$")) as refused:
+        check_scheduler(name)
+    assert refused.value.path == ("scheduler",)
+
+
+def test_a_class_that_diffusers_does_not_have_is_refused_when_it_is_built():
+    check_scheduler("DPMSolverMultistepsScheduler")
+    with pytest.raises(SpecError, match="Did you mean 'DPMSolverMultistepScheduler'"):
+        build_scheduler("DPMSolverMultistepsScheduler", EPSILON)
+
+
+def test_a_class_whose_package_is_missing_says_so():
+    if importlib.util.find_spec("torchsde"):
+        pytest.skip("torchsde is installed")
+    with pytest.raises(MissingDependency, match="torchsde"):
+        build_scheduler("DPMSolverSDEScheduler", EPSILON)
+
+
+def test_the_table_knows_which_steps_take_eta():
+    for name in known_schedulers():
+        in_steps = "eta" in step_arguments(build_scheduler(name, EPSILON), 0.0, None)
+        assert takes_eta(name) == in_steps, name
+    assert takes_eta("DDIMParallelScheduler")
+    assert not takes_eta("PNDMScheduler")
+
+
+@pytest.mark.parametrize(("name", "steps"), [("PNDMScheduler", 3), ("lcm", 51), ("ddim", 1001)])
+def test_a_number_of_steps_that_a_scheduler_cannot_take_is_refused(name, steps):
+    with pytest.raises(SpecError, match=f"cannot take {steps} steps") as refused:
+        timesteps_of(build_scheduler(name, EPSILON), steps, "cpu")
+    assert refused.value.path == ("steps",)
+
+
+def test_names_need_no_torch():
+    code = (
+        "import sys; from vstar_sdk.sampling.schedulers import check_scheduler, known_schedulers, takes_eta; "
+        "known_schedulers(); check_scheduler('DDIMScheduler'); takes_eta('ddim'); print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_the_stock_ddim_fails_at_zero_terminal_snr_and_ours_does_not():
+    assert not denoise(DDIMScheduler.from_config(ZERO_SNR), eta=1.0, steps=25).isfinite().all()
+    assert denoise(build_scheduler("ddim", ZERO_SNR), eta=1.0, steps=25).isfinite().all()
+
+
+def test_its_first_step_is_the_exact_one():
+    """At a_t = 0 and eta 1 the step is ``sqrt(a_prev) x0 + sqrt(1 - a_prev) noise``."""
+    scheduler: Any = ClampedDDIMScheduler.from_config(ZERO_SNR)
+    scheduler.set_timesteps(25)
+    predicted, latents, noise = torch.randn(3, 1, 4, 2, 8, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    found = scheduler.step(predicted, scheduler.timesteps[0], latents, eta=1.0, variance_noise=noise, return_dict=False)[0]
+    kept = scheduler.alphas_cumprod[959].double()
+    torch.testing.assert_close(found, kept.sqrt() * -predicted + (1 - kept).sqrt() * noise, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(("config", "eta"), [(EPSILON, 0.0), (EPSILON, 1.0), (ZERO_SNR, 0.0), (ZERO_SNR, 0.5)])
+def test_everywhere_else_it_is_the_stock_ddim_bit_for_bit(config, eta):
+    ours, stock = build_scheduler("ddim", config), DDIMScheduler.from_config(config)
+    assert isinstance(ours, ClampedDDIMScheduler)
+    assert torch.equal(denoise(ours, eta, steps=10), denoise(stock, eta, steps=10))

@@ -1,0 +1,105 @@
+"""Checks of a regularizer against a model's sites: what would silently do nothing is an error. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from vstar_sdk.attention.operations import Operation
+from vstar_sdk.attention.sites import Site, SiteAddress
+from vstar_sdk.errors import PluginError, SpecError, VstarError
+
+if TYPE_CHECKING:
+    from vstar_sdk.options import RegularizerOptions
+    from vstar_sdk.regularizers.contract import Regularizer
+
+
+def steps_inside(window: tuple[float, float], steps: int) -> range:
+    """The steps, from 0, inside a window: ``round(start * steps) <= i < round(end * steps)``.
+
+    Args:
+        window: start and end, as fractions of the schedule.
+        steps: steps of the schedule.
+    """
+    start, end = window
+    return range(round(start * steps), round(end * steps))
+
+
+def check_regularizer(
+    regularizer: Regularizer, addresses: Sequence[SiteAddress], *, frames: int, fps: float, steps: int | None = None
+) -> None:
+    """Refuse a regularizer that would not do what its options say.
+
+    Args:
+        regularizer: to be checked.
+        addresses: all temporal self-attentions of the model.
+        frames: frames that attend to each other.
+        fps: frames a second.
+        steps: steps of the run; None when they are not known yet, and then windows are not checked.
+
+    Raises:
+        SpecError: it names a level that the model does not have, has no operation at any site, or a window without a
+            step. The path is relative to the regularizer's options.
+        PluginError: see `operations_at`.
+    """
+    name = name_of(regularizer)
+    levels = sorted({address.level for address in addresses if address.block != "init"})
+    absent = regularizer.options.named_levels().difference(levels)
+    if absent:
+        missing = min(absent)
+        raise SpecError(
+            f"{name}: the model has no temporal attention at level {missing}; it has {_list_levels(levels)}",
+            hint="level 0 is the highest resolution that has temporal attention; name levels that the model has",
+            path=_naming(regularizer.options, missing),
+        )
+    if not any(operations_at(regularizer, Site.of(address, frames, fps)) for address in addresses):
+        raise SpecError(
+            f"{name}: has no operation at any of the model's {len(addresses)} temporal attentions ({_list_levels(levels)})",
+            hint="widen its options until it touches something, or take it out",
+        )
+    if steps is not None and not steps_inside(regularizer.options.window, steps):
+        start, end = regularizer.options.window
+        raise SpecError(
+            f"{name}: the window [{start:g}, {end:g}] holds none of {steps} steps",
+            hint=f"one step is {1 / steps:.3g} of this schedule: widen the window, or take more steps",
+            path=("window",),
+        )
+
+
+def operations_at(regularizer: Regularizer, site: Site) -> tuple[Operation, ...]:
+    """What a regularizer wants at a site.
+
+    Raises:
+        PluginError: its method failed, or gave something that is no operation.
+    """
+    where = f"regularizer {name_of(regularizer)!r} at {site.name}"
+    try:
+        given = cast(tuple[Any, ...], tuple(regularizer.operations(site)))
+    except VstarError:
+        raise
+    except Exception as error:
+        raise PluginError(f"{where} failed: {type(error).__name__}: {error}") from error
+    operations = tuple(operation for operation in given if isinstance(operation, Operation))
+    if len(operations) < len(given):
+        strange = next(type(one).__name__ for one in given if not isinstance(one, Operation))
+        hint = "operations are Bias, Scale and Mix of vstar_sdk.attention.operations"
+        raise PluginError(f"{where} gave a {strange}, which is no operation", hint=hint)
+    return operations
+
+
+def name_of(regularizer: Regularizer) -> str:
+    """What people call a regularizer: the name that they used it by, else its class."""
+    return getattr(regularizer.options, "use", type(regularizer).__name__)
+
+
+def _list_levels(levels: Sequence[int]) -> str:
+    return f"level{'s' if len(levels) != 1 else ''} {', '.join(map(str, levels)) or 'none'}"
+
+
+def _naming(options: RegularizerOptions, level: int) -> tuple[str, ...]:
+    """The path of the first option that names a level."""
+    for name in type(options).model_fields:
+        value: Any = getattr(options, name)
+        if (isinstance(value, dict) or name == "levels") and value and level in value:
+            return (name,)
+    return ()

@@ -1,0 +1,179 @@
+"""What a model is to the rest: facts that need no torch, and an adapter once it is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from vstar_sdk.errors import SpecError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from vstar_sdk.attention.sites import SiteAddress
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """A model before it is loaded, read from its configuration files alone.
+
+    Attributes:
+        name: as people know it.
+        sites: its temporal self-attentions, highest resolution first within the order of the network.
+        frames: its default clip length.
+        width: its own picture width in pixels.
+        height: its own picture height in pixels.
+        size_multiple: width and height must be multiples of this.
+        temporal_compression: pixel frames that share a latent frame (1: none); frame counts are ``1 + k * r``.
+        max_frames: the most frames that it can make at once, or None.
+        fps: frames a second that it was trained on.
+        steps: its default number of denoising steps.
+        guidance: its default classifier-free guidance scale.
+        eta: its default DDIM eta.
+        scheduler: its default scheduler, by the names of `vstar_sdk.sampling.schedulers`.
+        negative_prompt: used when neither the synopsis nor the spec gives one.
+    """
+
+    name: str
+    sites: tuple[SiteAddress, ...]
+    frames: int
+    width: int
+    height: int
+    size_multiple: int
+    fps: float
+    steps: int
+    guidance: float
+    eta: float
+    temporal_compression: int = 1
+    max_frames: int | None = None
+    scheduler: str = "ddim"
+    negative_prompt: str = ""
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The levels at which it has temporal attention, from 0."""
+        return tuple(sorted({site.level for site in self.sites if site.block != "init"}))
+
+    def latent_frames(self, frames: int) -> int:
+        """Frames that attend to each other in a clip of ``frames`` pixel frames."""
+        return (frames - 1) // self.temporal_compression + 1
+
+    def check(self, frames: int, width: int, height: int) -> None:
+        """Refuse a clip that the model cannot make.
+
+        Args:
+            frames: pixel frames.
+            width: in pixels.
+            height: in pixels.
+
+        Raises:
+            SpecError: the path is ``("frames",)`` or ``("size",)``, and the hint names the nearest values that are allowed.
+        """
+        allowed = self._allowed_frames(frames)
+        if frames not in allowed:
+            raise SpecError(
+                f"{self.name} cannot make {frames} frames" + (f" (at most {self.max_frames})" if self.max_frames else ""),
+                hint=f"use {' or '.join(map(str, allowed))}",
+                path=("frames",),
+            )
+        multiple = self.size_multiple
+        if any(side < multiple or side % multiple for side in (width, height)):
+            nearest = " x ".join(str(max(1, round(side / multiple)) * multiple) for side in (width, height))
+            raise SpecError(
+                f"{self.name} cannot make pictures of {width} x {height}: width and height must be multiples of {multiple}",
+                hint=f"the nearest size is {nearest}",
+                path=("size",),
+            )
+
+    def _allowed_frames(self, frames: int) -> tuple[int, ...]:
+        """The allowed numbers of frames next to one that is asked for: itself alone when it is allowed."""
+        r = self.temporal_compression
+        most = 1 + (self.max_frames - 1) // r * r if self.max_frames else None
+        below = 1 + max(frames - 1, 0) // r * r
+        both = (below,) if below == frames else (below, below + r) if frames >= 1 else (1,)
+        return tuple(sorted({n if most is None else min(n, most) for n in both}))
+
+
+class ModelSource(Protocol):
+    """What a model part's factory returns: cheap to make, nothing loaded yet."""
+
+    def facts(self) -> Facts:
+        """Read the model's configuration; no torch where its files are local.
+
+        Raises:
+            ModelError: the files are missing or are not of this model's family.
+        """
+        ...
+
+    def load(self, device: str, dtype: str) -> Adapter:
+        """Load the weights.
+
+        Args:
+            device: a torch device, resolved (never ``auto``).
+            dtype: ``float32``, ``float16`` or ``bfloat16``.
+
+        Raises:
+            ModelError: the weights are missing, damaged or do not match the configuration.
+        """
+        ...
+
+
+class Adapter(Protocol):
+    """A loaded model as the sampler sees it."""
+
+    @property
+    def facts(self) -> Facts:
+        """What was known of it before it was loaded."""
+        ...
+
+    @property
+    def denoiser(self) -> nn.Module:
+        """The network whose temporal attention is nursed."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where its latents and embeddings are."""
+        ...
+
+    @property
+    def scheduler_config(self) -> Mapping[str, Any]:
+        """The configuration that every scheduler is built from."""
+        ...
+
+    def encode(self, prompts: Sequence[str]) -> Tensor:
+        """Text embeddings of shape ``(prompts, tokens, dim)``, on the device."""
+        ...
+
+    def cut_off(self, prompt: str) -> str:
+        """The end of a prompt that the text encoder does not see; "" when it sees all."""
+        ...
+
+    def weights(self) -> Mapping[str, str]:
+        """SHA-256 of every weight file, by its name."""
+        ...
+
+    def latent_shape(self, frames: int, height: int, width: int) -> tuple[int, ...]:
+        """Shape ``(1, channels, latent frames, height, width)`` of the latents of a clip."""
+        ...
+
+    def denoise(self, latents: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
+        """One call of the denoiser.
+
+        Args:
+            latents: ``(branches, channels, frames, height, width)``.
+            timestep: 0-d.
+            text: ``(branches, frames, tokens, dim)``, one embedding for each frame.
+
+        Returns:
+            The prediction, of the latents' shape.
+        """
+        ...
+
+    def decode(self, latents: Tensor) -> Iterator[NDArray[np.uint8]]:
+        """Frames ``(height, width, 3)``, one by one, in bounded memory."""
+        ...

@@ -1,0 +1,46 @@
+"""A pipeline directory in diffusers format, read without torch: one folder a component, with its configuration and weights."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+from vstar_sdk.errors import ModelError
+
+
+def read_config(directory: Path, file: str) -> dict[str, Any]:
+    """A JSON configuration of a pipeline directory.
+
+    Args:
+        directory: of the pipeline.
+        file: below it, such as ``unet/config.json``.
+
+    Raises:
+        ModelError: there is no such directory or file, or it is no JSON object.
+    """
+    path = directory / file
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if not directory.is_dir():
+            raise ModelError(f"{directory}: there is no such model directory", hint="check the path") from None
+        hint = "the directory is not in diffusers format, or its download is not complete: fetch it again"
+        raise ModelError(f"{directory}: {file} is missing", hint=hint) from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be read: {error}", hint="the file is damaged: fetch the model again") from None
+    if not isinstance(config, dict):
+        raise ModelError(f"{path}: is not a JSON object", hint="the file is damaged: fetch the model again")
+    return cast(dict[str, Any], config)
+
+
+@cache
+def weight_hashes(directory: Path) -> dict[str, str]:
+    """SHA-256 of every weight file of a pipeline directory, by its path in it; read once in a process."""
+    hashes: dict[str, str] = {}
+    for path in sorted(directory.rglob("*.safetensors")):
+        with path.open("rb") as file:
+            hashes[path.relative_to(directory).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+    return hashes

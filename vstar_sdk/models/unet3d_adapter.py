@@ -1,0 +1,162 @@
+"""The UNet3D family, loaded: text encoder, denoiser and decoder as the sampler sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from diffusers.models.attention_processor import Attention
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.transformers.transformer_temporal import TransformerTemporalModel
+from diffusers.models.unets.unet_3d_condition import UNet3DConditionModel
+from torch import Tensor, nn
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from vstar_sdk.errors import ModelError
+from vstar_sdk.models.components import load_component
+from vstar_sdk.models.contract import Facts
+from vstar_sdk.models.directory import read_config, weight_hashes
+from vstar_sdk.models.frame_text import frame_text
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class UNet3DAdapter:
+    """A `vstar_sdk.models.contract.Adapter`; made by `load`."""
+
+    facts: Facts
+    directory: Path
+    denoiser: UNet3DConditionModel
+    vae: AutoencoderKL
+    text_encoder: CLIPTextModel
+    tokenizer: CLIPTokenizer
+    scheduler_config: Mapping[str, Any]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.denoiser.device
+
+    @torch.no_grad()
+    def encode(self, prompts: Sequence[str]) -> Tensor:
+        """Text embeddings ``(prompts, tokens, dim)``: the last hidden states of the text encoder.
+
+        Each prompt is encoded by itself, so that its embedding does not depend on its neighbours; what exceeds the encoder's
+        length is cut (see `cut_off`).
+        """
+        return torch.cat([self._encode(prompt) for prompt in prompts])
+
+    def _encode(self, prompt: str) -> Tensor:
+        length = self.tokenizer.model_max_length
+        tokens = self.tokenizer(prompt, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
+        return self.text_encoder(tokens["input_ids"].to(self.text_encoder.device)).last_hidden_state
+
+    def cut_off(self, prompt: str) -> str:
+        """The end of a prompt that the text encoder does not see; "" when it sees all."""
+        tokens = self.tokenizer(prompt, add_special_tokens=False, verbose=False)["input_ids"]
+        room = self.tokenizer.model_max_length - 2  # beside the tokens of start and end
+        return str(self.tokenizer.decode(tokens[room:]))
+
+    def weights(self) -> Mapping[str, str]:
+        """SHA-256 of every weight file, by its path in the model's directory."""
+        return weight_hashes(self.directory)
+
+    def latent_shape(self, frames: int, height: int, width: int) -> tuple[int, ...]:
+        """Shape ``(1, channels, frames, height, width)`` of the latents of a clip of ``height`` by ``width`` pixels."""
+        factor = 2 ** (len(self.vae.config["block_out_channels"]) - 1)
+        return (1, self.denoiser.config["in_channels"], frames, height // factor, width // factor)
+
+    @torch.no_grad()
+    def denoise(self, latents: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
+        """One call of the denoiser.
+
+        Args:
+            latents: ``(branches, channels, frames, height, width)``.
+            timestep: 0-d.
+            text: ``(branches, frames, tokens, dim)``.
+
+        Returns:
+            The prediction, of the latents' shape and precision.
+        """
+        dtype = self.denoiser.dtype
+        text = text.to(dtype)
+        with frame_text(self.denoiser, text):
+            # The one embedding that the network asks for is replaced in every block that would read it.
+            predicted = self.denoiser(latents.to(dtype), timestep, encoder_hidden_states=text[:, 0], return_dict=False)[0]
+        return predicted.to(latents.dtype)
+
+    @torch.no_grad()
+    def decode(self, latents: Tensor) -> Iterator[NDArray[np.uint8]]:
+        """Frames ``(height, width, 3)``, decoded one at a time: little memory, and no frame depends on another.
+
+        Args:
+            latents: ``(1, channels, frames, height, width)``.
+        """
+        scaled = (latents[0] / self.vae.config["scaling_factor"]).to(self.vae.device, self.vae.dtype)
+        for frame in scaled.unbind(dim=1):
+            image = self.vae.decode(frame[None], return_dict=False)[0][0].float()
+            image = image.div(2.0).add(0.5).clamp(0.0, 1.0).mul(255.0).round()
+            yield image.permute(1, 2, 0).to("cpu", torch.uint8).numpy()
+
+
+def load(directory: Path, facts: Facts, device: str, dtype: str) -> UNet3DAdapter:
+    """Load a model of the family from a directory in diffusers format.
+
+    Args:
+        directory: of the pipeline.
+        facts: what is known of it; its sites are compared with the network's own modules.
+        device: a torch device.
+        dtype: ``float32``, ``float16`` or ``bfloat16``.
+
+    Raises:
+        ModelError: a file is missing or damaged, or does not match its configuration.
+    """
+    precision = getattr(torch, dtype)
+    tokenizer = load_component(CLIPTokenizer, directory, "tokenizer")
+    unet = load_component(UNet3DConditionModel, directory, "unet", precision)
+    _check_sites(unet, facts, directory)
+    return UNet3DAdapter(
+        facts=facts,
+        directory=directory,
+        denoiser=_ready(unet, device),
+        vae=_ready(load_component(AutoencoderKL, directory, "vae", precision), device),
+        text_encoder=_ready(load_component(CLIPTextModel, directory, "text_encoder", precision), device),
+        tokenizer=tokenizer,
+        scheduler_config=read_config(directory, "scheduler/scheduler_config.json"),
+    )
+
+
+def _ready(module: Any, device: str) -> Any:
+    """A module on its device, for inference only."""
+    return module.to(device).eval().requires_grad_(False)
+
+
+def temporal_attentions(denoiser: nn.Module) -> set[str]:
+    """The names of all attentions inside temporal transformers, from the modules themselves."""
+    return {
+        f"{outer}.{inner}"
+        for outer, transformer in denoiser.named_modules()
+        if isinstance(transformer, TransformerTemporalModel)
+        for inner, module in transformer.named_modules()
+        if isinstance(module, Attention)
+    }
+
+
+def _check_sites(unet: nn.Module, facts: Facts, directory: Path) -> None:
+    """Refuse a network whose temporal attentions are not those that its configuration promises."""
+    expected, found = {site.name for site in facts.sites}, temporal_attentions(unet)
+    if expected != found:
+        odd = min(expected ^ found)
+        where = (
+            "is in its modules but not in its configuration" if odd in found else "is in its configuration but not in its modules"
+        )
+        raise ModelError(
+            f"{directory}: the temporal attention {odd} {where}",
+            hint="this version of diffusers builds UNet3DConditionModel differently: report it with both versions",
+        )

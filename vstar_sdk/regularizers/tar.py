@@ -1,0 +1,104 @@
+"""Temporal attention regularization (TAR), the regularizer of VSTAR (Li et al., ICLR 2025, arXiv 2403.13501).
+
+For one temporal attention over ``F`` frames, with scaled logits ``A = Q K^T / sqrt(d)``::
+
+    G_ij  = exp(-(i - j)**2 / (2 sigma**2))
+    m_i   = max_j A_ij
+    A'_ij = A_ij + strength * m_i * G_ij
+
+so that near frames attend to each other more than far ones.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from vstar_sdk import moments
+from vstar_sdk.attention.operations import Bias
+from vstar_sdk.options import Duration, Level, RegularizerOptions
+from vstar_sdk.parts import Register, hookimpl
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vstar_sdk.attention.sites import Site
+
+
+def _at_level_0(sigma: Any) -> Any:
+    """A single duration means level 0."""
+    return {0: sigma} if isinstance(sigma, int | float | str) else sigma
+
+
+Sigmas = Annotated[
+    dict[Level, Duration],
+    Field(min_length=1),
+    BeforeValidator(_at_level_0, json_schema_input_type=Duration | Annotated[dict[Level, Duration], Field(min_length=1)]),
+]
+
+
+class TarOptions(RegularizerOptions):
+    """Options of `Tar`. The default sigma is the milder of the two one-level presets that the method calls good."""
+
+    sigma: Sigmas = Field(default={0: 4})
+    """Width of the band for each level: frames (`4`), seconds (`"0.5s"`) or a share of the clip (`"12.5%"`); smaller is stronger.
+    A single width means level 0, the highest resolution. For long clips add level 1: `{0: 1, 1: 8}`."""
+    strength: float = Field(default=1.0, ge=0.0)
+    """How much of the band is added; 0 is the plain model."""
+    stat: Literal["max", "spread"] = "max"
+    """What the band is scaled by: `max`, the row's largest logit (the paper's form, which weakens the band's middle where all
+    logits of a row are negative), or `spread`, the row's largest less its mean (never negative, whatever the logits' offset)."""
+    window: tuple[float, float] = (0.0, 0.56)
+    """First and last moment of the schedule, as fractions: of S steps, step i is inside when round(start S) <= i < round(end S).
+    The default is the paper's: 14 of 25 steps."""
+
+
+class Tar:
+    """Adds a Gaussian band, scaled row by row, to the logits of the levels that its options name; never in block ``init``."""
+
+    def __init__(self, options: TarOptions) -> None:
+        self.options = options
+
+    def operations(self, site: Site) -> tuple[Bias, ...]:
+        """One `Bias` with a row statistic, at sites whose level has a sigma."""
+        written = self.options.sigma.get(site.level)
+        if written is None or site.block == "init":
+            return ()
+        sigma, strength = moments.duration(written, site.frames, site.fps), self.options.strength
+        return (Bias(lambda distance: strength * _gaussian(distance, sigma), stat=self.options.stat),)
+
+
+def gaussian_band(frames: int, sigma: float) -> Tensor:
+    """Toeplitz band ``G[i, j] = exp(-(i - j)**2 / (2 sigma**2))`` (VSTAR, temporal attention regularization).
+
+    Args:
+        frames: number of frames ``F``.
+        sigma: standard deviation, in frames; larger is weaker.
+
+    Returns:
+        Tensor of shape ``(F, F)``, float64, ones on the diagonal.
+
+    Raises:
+        ValueError: ``sigma`` is not positive.
+    """
+    from vstar_sdk.attention.compiler import frame_distance  # torch, which a spec with this regularizer does not need
+
+    if not sigma > 0:
+        raise ValueError(f"sigma {sigma!r}: the width of a band is greater than 0")
+    return _gaussian(frame_distance(frames), sigma)
+
+
+def _gaussian(distance: Tensor, sigma: float) -> Tensor:
+    return (distance.square() / (-2.0 * sigma * sigma)).exp()
+
+
+@hookimpl
+def register_regularizers(register: Register) -> None:
+    """Offer ``tar``."""
+    register(
+        "tar",
+        options=TarOptions,
+        factory=Tar,
+        summary="A Gaussian band on temporal attention (VSTAR): near frames attend to each other more.",
+    )

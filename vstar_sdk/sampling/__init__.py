@@ -1,0 +1,1 @@
+"""Sampling: the loop from noise to latents, its noise, and its schedulers."""

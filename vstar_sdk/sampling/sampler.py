@@ -1,0 +1,105 @@
+"""The sampler: one loop from noise to latents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from vstar_sdk.errors import SamplerError
+from vstar_sdk.sampling.schedulers import step_arguments, timesteps_of
+
+if TYPE_CHECKING:
+    from vstar_sdk.attention.nursing import Nursing
+    from vstar_sdk.models.contract import Adapter
+
+GuidanceBatch = Literal["one", "two"]
+"""Whether the guided and the unguided branch share one call of the denoiser (faster) or take one each (half the memory).
+
+The two differ in the last bits of the result, so it is chosen by the spec, never by what memory is free.
+"""
+
+
+class OnStep(Protocol):
+    """Called after every step; what it raises ends the sampling."""
+
+    def __call__(self, step: int, steps: int, timestep: float, latents: Tensor) -> None:
+        """A step is done.
+
+        Args:
+            step: from 1.
+            steps: of the schedule.
+            timestep: of the step.
+            latents: after the step, in the scheduler's scale.
+        """
+        ...
+
+
+@torch.no_grad()
+def sample(
+    adapter: Adapter,
+    text: Tensor,
+    negative: Tensor,
+    noise: Tensor,
+    scheduler: Any,
+    *,
+    steps: int,
+    guidance: float,
+    eta: float = 0.0,
+    guidance_batch: GuidanceBatch = "one",
+    generator: torch.Generator | None = None,
+    nursing: Nursing | None = None,
+    on_step: OnStep | None = None,
+) -> Tensor:
+    """Denoise ``noise`` with classifier-free guidance: ``e = e_negative + guidance (e_text - e_negative)``.
+
+    Args:
+        adapter: the loaded model.
+        text: ``(frames, tokens, dim)``, one embedding for each frame.
+        negative: ``(tokens, dim)``, shared by all frames.
+        noise: ``(1, channels, frames, height, width)``, float32, standard normal, on the adapter's device.
+        scheduler: from `vstar_sdk.sampling.schedulers.build_scheduler`.
+        steps: number of denoising steps.
+        guidance: its scale; at 1 the negative branch is skipped.
+        eta: of DDIM: 0 (deterministic) to 1 (as noisy as DDPM).
+        guidance_batch: one call for both branches, or two.
+        generator: of the noise that the scheduler adds; see `vstar_sdk.sampling.noise.step_noise`.
+        nursing: told of every step; None leaves the attention as it is.
+        on_step: called after every step.
+
+    Returns:
+        Latents of the noise's shape, float32.
+
+    Raises:
+        SamplerError: the latents stopped being finite; the message names the step.
+        SpecError: the scheduler has no eta, or cannot take so few or so many steps.
+    """
+    extra = step_arguments(scheduler, eta, generator)
+    timesteps = timesteps_of(scheduler, steps, noise.device)
+    branches = torch.stack([text]) if guidance == 1.0 else torch.stack([negative.expand_as(text), text])
+
+    def predict(latents: Tensor, timestep: Tensor) -> Tensor:
+        latents = scheduler.scale_model_input(latents, timestep)
+        if guidance_batch == "one" or len(branches) == 1:
+            predicted = adapter.denoise(latents.expand(len(branches), *latents.shape[1:]), timestep, branches)
+        else:
+            predicted = torch.cat([adapter.denoise(latents, timestep, branch[None]) for branch in branches])
+        if len(branches) == 1:
+            return predicted
+        unguided, guided = predicted.chunk(2)
+        return unguided + guidance * (guided - unguided)
+
+    latents = noise * scheduler.init_noise_sigma
+    for step, timestep in enumerate(timesteps):
+        if nursing is not None:
+            nursing.at(step, len(timesteps))
+        latents = scheduler.step(predict(latents, timestep), timestep, latents, return_dict=False, **extra)[0]
+        if not latents.isfinite().all():
+            raise SamplerError(
+                f"step {step + 1} of {len(timesteps)} (timestep {float(timestep):g}): the latents are not finite",
+                hint="use dtype float32 or bfloat16, a lower guidance, another scheduler, or a weaker regularizer",
+            )
+        if on_step is not None:
+            on_step(step + 1, len(timesteps), float(timestep), latents)
+    return latents

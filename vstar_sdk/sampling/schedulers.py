@@ -1,0 +1,173 @@
+"""Schedulers by name, built from a model's own configuration. The names need no torch."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vstar_sdk.errors import MissingDependency, SpecError
+
+if TYPE_CHECKING:
+    from diffusers.schedulers.scheduling_utils import SchedulerMixin
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A scheduler with a short name: its class, what is set beside the model's configuration, and whether steps take eta."""
+
+    name: str
+    options: Mapping[str, Any]
+    eta: bool = False
+
+
+_KNOWN: dict[str, _Known] = {
+    "ddim": _Known("DDIMScheduler", {}, eta=True),
+    "ddpm": _Known("DDPMScheduler", {}),
+    "dpm++": _Known("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}),
+    "dpm++-karras": _Known("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++", "use_karras_sigmas": True}),
+    "dpm++-sde": _Known("DPMSolverMultistepScheduler", {"algorithm_type": "sde-dpmsolver++"}),
+    "euler": _Known("EulerDiscreteScheduler", {}),
+    "euler-ancestral": _Known("EulerAncestralDiscreteScheduler", {}),
+    "heun": _Known("HeunDiscreteScheduler", {}),
+    "lcm": _Known("LCMScheduler", {}),
+    "tcd": _Known("TCDScheduler", {}, eta=True),
+    "unipc": _Known("UniPCMultistepScheduler", {}),
+}
+
+# What the model was trained with: a scheduler that has no such option would ignore it, and the pictures would be wrong.
+_MATTERS = ("beta_schedule", "trained_betas", "prediction_type", "rescale_betas_zero_snr")
+
+
+def known_schedulers() -> tuple[str, ...]:
+    """The short names; beside them any class name of diffusers can be used, such as ``DEISMultistepScheduler``."""
+    return tuple(_KNOWN)
+
+
+def check_scheduler(name: str) -> None:
+    """Refuse a name that cannot be a scheduler's.
+
+    Raises:
+        SpecError: it is no short name and does not look like a class of diffusers. The path is ``("scheduler",)``.
+    """
+    if name in _KNOWN or (name.isidentifier() and name.endswith("Scheduler")):
+        return
+    raise _unknown(name, _KNOWN)
+
+
+def takes_eta(name: str) -> bool:
+    """Whether the steps of a scheduler take ``eta``; needs torch only for a class name.
+
+    Raises:
+        SpecError: see `check_scheduler`.
+    """
+    check_scheduler(name)
+    return _KNOWN[name].eta if name in _KNOWN else "eta" in _step_parameters(_find(name))
+
+
+def build_scheduler(name: str, config: Mapping[str, Any]) -> SchedulerMixin:
+    """A scheduler for a model.
+
+    Args:
+        name: a short name, or the name of a class in diffusers.
+        config: the scheduler configuration that the model comes with.
+
+    Raises:
+        SpecError: there is no such scheduler, or it has no option for something that the model was trained with.
+        MissingDependency: diffusers needs another package for it.
+    """
+    check_scheduler(name)
+    known = _KNOWN.get(name, _Known(name, {}))
+    kind = _find(known.name)
+    options = inspect.signature(kind.__init__).parameters
+    lost = [key for key in _MATTERS if config.get(key) not in (None, False) and key not in options]
+    if lost:
+        raise SpecError(
+            f"scheduler {name!r} has no {lost[0]}, and this model was trained with {config[lost[0]]!r}",
+            hint=f"use one of {', '.join(_able(config))}",
+            path=("scheduler",),
+        )
+    return kind.from_config({**config}, **known.options)
+
+
+def timesteps_of(scheduler: SchedulerMixin, steps: int, device: Any) -> Tensor:
+    """Set a scheduler's number of steps.
+
+    Returns:
+        Its timesteps in the order in which they are taken; a scheduler of second order takes more than ``steps``.
+
+    Raises:
+        SpecError: the scheduler cannot take so few or so many steps. The path is ``("steps",)``.
+    """
+    built: Any = scheduler
+    try:
+        built.set_timesteps(steps, device=device)
+    except (ValueError, IndexError) as error:
+        raise SpecError(
+            f"{type(scheduler).__name__} cannot take {steps} steps: {error}",
+            hint="ask for another number of steps, or use another scheduler",
+            path=("steps",),
+        ) from error
+    return built.timesteps
+
+
+def step_arguments(scheduler: SchedulerMixin, eta: float, generator: Any) -> dict[str, Any]:
+    """What the steps of a scheduler are to be given beside prediction, timestep and latents.
+
+    Args:
+        scheduler: from `build_scheduler`.
+        eta: 0 (deterministic) to 1 (DDPM).
+        generator: of the noise of the steps.
+
+    Raises:
+        SpecError: an eta that is not 0 for a scheduler without one, or beyond 0 to 1. The path is ``("eta",)``.
+    """
+    parameters = _step_parameters(type(scheduler))
+    if not 0.0 <= eta <= 1.0:
+        raise SpecError(f"eta {eta:g}: it is a number from 0 to 1", path=("eta",))
+    if eta and "eta" not in parameters:
+        takers = ", ".join(name for name, known in _KNOWN.items() if known.eta)
+        raise SpecError(f"{type(scheduler).__name__} has no eta", hint=f"leave it out, or use {takers}", path=("eta",))
+    given = {"eta": eta, "generator": generator}
+    return {key: value for key, value in given.items() if key in parameters}
+
+
+def _find(name: str) -> type[Any]:
+    """A scheduler class of diffusers; of those with a known flaw, ours."""
+    from diffusers import schedulers
+
+    from vstar_sdk.sampling.ddim import ClampedDDIMScheduler
+
+    if name == "DDIMScheduler":
+        return ClampedDDIMScheduler
+    names = [known for known in dir(schedulers) if known.endswith("Scheduler")]
+    kind = getattr(schedulers, name, None)
+    if kind is None:
+        raise _unknown(name, names)
+    try:
+        _step_parameters(kind)
+    except ImportError as error:  # diffusers puts a stand-in in the place of a class whose packages are missing
+        raise MissingDependency(f"scheduler {name!r} needs a package that is not installed: {str(error).strip()}") from None
+    return kind
+
+
+def _step_parameters(kind: type[Any]) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(kind.step).parameters
+
+
+def _able(config: Mapping[str, Any]) -> list[str]:
+    """The short names of the schedulers that have every option that matters to a model."""
+    needed = {key for key in _MATTERS if config.get(key) not in (None, False)}
+    return [name for name, known in _KNOWN.items() if needed <= inspect.signature(_find(known.name).__init__).parameters.keys()]
+
+
+def _unknown(name: str, names: Any) -> SpecError:
+    near = difflib.get_close_matches(name, [*names, *_KNOWN], n=1, cutoff=0.5)
+    return SpecError(
+        f"unknown scheduler {name!r}" + (f". Did you mean {near[0]!r}?" if near else ""),
+        hint=f"{', '.join(_KNOWN)}, or the name of a scheduler class of diffusers",
+        path=("scheduler",),
+    )
