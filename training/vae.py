@@ -1,0 +1,133 @@
+"""The VAE of the embedded model: 64x64 pixels to 8x8 latents of 16 channels."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from torch import Tensor
+
+from training.parallel import Log, agree, share_gradients
+
+if TYPE_CHECKING:
+    from training.miniworld import Plan
+
+RATE = 2e-3
+
+
+def new_vae(small: bool = False) -> Any:
+    """An untrained VAE; ``small`` is for smoke runs."""
+    build: Any = AutoencoderKL
+    return build(
+        in_channels=3,
+        out_channels=3,
+        latent_channels=16,
+        block_out_channels=(8, 8, 16, 16) if small else (16, 32, 64, 96),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        layers_per_block=1,
+        norm_num_groups=8,
+        sample_size=64,
+        scaling_factor=1.0,
+    )
+
+
+def to_unit(frames: Tensor) -> Tensor:
+    """uint8 ``(B, 64, 64, 3)`` to float ``(B, 3, 64, 64)`` in [-1, 1]."""
+    return frames.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+
+
+def picture_loss(output: Tensor, target: Tensor) -> Tensor:
+    """L1 + MSE + gradients' L1, pictures in [-1, 1]."""
+    off = output - target
+    edges = (off[..., 1:, :] - off[..., :-1, :]).abs().mean() + (off[..., 1:] - off[..., :-1]).abs().mean()
+    return off.abs().mean() + 2 * off.square().mean() + 0.5 * edges
+
+
+@torch.no_grad()
+def psnr(vae: Any, frames: Tensor) -> float:
+    """Mean PSNR in dB of reconstructions from the latent mean; frames uint8 ``(B, 64, 64, 3)``."""
+    values: list[Tensor] = []
+    for part in frames.split(64):
+        x = to_unit(part)
+        out = vae.decode(vae.encode(x).latent_dist.mean).sample.clamp(-1, 1)
+        values.append(-10 * ((out - x) / 2).square().mean((1, 2, 3)).clamp_min(1e-10).log10())
+    return float(torch.cat(values).mean())
+
+
+def finished_vae(folder: Path, small: bool = False) -> Any:
+    """The averaged VAE of ``folder/vae.pt``, latents as trained."""
+    vae = new_vae(small)
+    vae.load_state_dict(torch.load(folder / "vae.pt", weights_only=True)["slow"])
+    return vae.eval()
+
+
+def train_vae(frames: np.ndarray, held_out: np.ndarray, folder: Path, plan: Plan, log: Log, rank: int) -> None:
+    """Train until the plan's time or steps are over; state in ``folder/vae.pt``, from which it continues.
+
+    Args:
+        frames: training pictures, uint8 ``(N, 64, 64, 3)``.
+        held_out: pictures of other layouts.
+        folder: of the run.
+        plan: how long, and the batch of one process.
+        log: writes a line.
+        rank: number of this process.
+    """
+    torch.manual_seed(0)
+    vae, slow = new_vae(plan.small), new_vae(plan.small)
+    slow.load_state_dict(vae.state_dict())
+    path = folder / "vae.pt"
+    step, before = 0, 0.0
+    optimiser = torch.optim.AdamW(vae.parameters(), lr=RATE, betas=(0.9, 0.99), weight_decay=1e-4)
+    if path.exists():
+        state = torch.load(path, weights_only=True)
+        vae.load_state_dict(state["model"])
+        slow.load_state_dict(state["slow"])
+        optimiser.load_state_dict(state["optimiser"])
+        step, before = state["step"], state["spent"]
+    data, test = torch.from_numpy(frames), torch.from_numpy(held_out)
+    generator = torch.Generator().manual_seed(1000 * rank + step)
+    start = saved = time.time()
+    while True:
+        spent = before + time.time() - start
+        part = min(max(spent / plan.vae_seconds, step / plan.steps), 1.0)
+        if agree(part >= 1):
+            break
+        rate = RATE * min(1, (step + 1) / 100) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * part)))
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        x = to_unit(data[torch.randint(len(data), (plan.vae_batch,), generator=generator)])
+        with torch.autocast("cpu", torch.bfloat16):
+            mean = vae.encode(x).latent_dist.mean
+            out = vae.decode(mean + 0.05 * torch.randn(mean.shape, generator=generator)).sample
+        loss = picture_loss(out.float(), x) + 1e-3 * mean.float().square().mean()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        share_gradients(vae.parameters())
+        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+        optimiser.step()
+        step += 1
+        keep = min(0.998, step / (step + 50))
+        with torch.no_grad():
+            for a, b in zip(slow.parameters(), vae.parameters(), strict=True):
+                a.lerp_(b, 1 - keep)
+        if rank == 0 and step % 200 == 0:
+            log(f"vae step {step} {spent:.0f}s loss {loss.item():.4f} held-out {psnr(slow, test[:192]):.2f} dB")
+        if rank == 0 and time.time() - saved > 60:
+            _save(path, vae, slow, optimiser, step, spent)
+            saved = time.time()
+    if rank == 0:
+        _save(path, vae, slow, optimiser, step, before + time.time() - start)
+        log(f"vae done: {step} steps, held-out {psnr(slow, test):.2f} dB")
+
+
+def _save(path: Path, vae: AutoencoderKL, slow: AutoencoderKL, optimiser: Any, step: int, spent: float) -> None:
+    state = {"model": vae.state_dict(), "slow": slow.state_dict(), "optimiser": optimiser.state_dict()}
+    new = path.with_suffix(".new")
+    torch.save({**state, "step": step, "spent": spent}, new)
+    new.rename(path)

@@ -1,1 +1,0 @@
-"""Measurements of attention and of clips."""

@@ -1,0 +1,66 @@
+"""A beach through the day."""
+
+from vstar_sdk.miniworld.grammar import Arc, Family, Key
+
+FAMILY = Family(
+    name="beach",
+    subject="a beach",
+    nouns=(
+        *("beach", "sea", "ocean", "shore", "seashore", "coast", "seaside", "island", "waves", "sand"),
+        *("palm", "palms", "boat", "boats", "sailboat", "lagoon"),
+    ),
+    keys=(
+        Key(
+            "dawn",
+            0.0,
+            ("sunrise", "daybreak", "morning"),
+            (
+                "{subject} at dawn, a pink sky over the sea",
+                "{subject} in the early morning",
+                "dawn over the beach and the calm sea",
+                "palms and sand at dawn",
+            ),
+        ),
+        Key(
+            "noon",
+            0.25,
+            ("midday", "day", "daytime", "daylight", "afternoon", "sunny"),
+            (
+                "{subject} at noon, a blue sky over the sea",
+                "{subject} in the bright day",
+                "noon over the beach and the blue sea",
+                "palms and sand at noon",
+            ),
+        ),
+        Key(
+            "sunset",
+            0.5,
+            ("dusk", "evening", "sundown", "twilight"),
+            (
+                "{subject} at sunset, an orange sky over the sea",
+                "{subject} in the warm evening",
+                "sunset over the beach and the red sea",
+                "palms and sand at sunset",
+            ),
+        ),
+        Key(
+            "night",
+            0.75,
+            ("midnight", "moonlight", "moon", "nighttime", "moonlit", "dark"),
+            (
+                "{subject} at night, a dark sky over the sea",
+                "{subject} in the dark night",
+                "night over the beach and the dark sea",
+                "palms and sand at night",
+            ),
+        ),
+    ),
+    arcs=(
+        Arc(("a day at", "day passes", "whole day", "through the day"), "dawn", "night", ("a day passes over {subject}",)),
+        Arc(("sun rises", "the day begins", "wakes up"), "dawn", "noon", ("the sun rises over {subject}",)),
+        Arc(("sun sets", "sun goes down", "night falls", "gets dark"), "noon", "night", ("the sun sets over {subject}",)),
+        Arc(("night ends", "day breaks"), "night", "dawn", ("the night ends over {subject}",)),
+    ),
+    cyclic=True,
+    pans=True,
+)

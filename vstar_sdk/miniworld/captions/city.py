@@ -1,0 +1,63 @@
+"""A city from day to night."""
+
+from vstar_sdk.miniworld.grammar import Arc, Family, Key
+
+FAMILY = Family(
+    name="city",
+    subject="a city",
+    nouns=(
+        "city",
+        "town",
+        "skyline",
+        "buildings",
+        "building",
+        "street",
+        "streets",
+        "downtown",
+        "skyscrapers",
+        "houses",
+        "metropolis",
+    ),
+    keys=(
+        Key(
+            "day",
+            0.0,
+            ("daytime", "daylight", "noon", "midday", "afternoon", "morning", "sunny"),
+            (
+                "{subject} by day, buildings under a blue sky",
+                "{subject} in the bright day",
+                "tall buildings and a street by day",
+            ),
+        ),
+        Key(
+            "dusk",
+            0.5,
+            ("sunset", "evening", "twilight", "sundown"),
+            (
+                "{subject} at dusk, buildings under an orange sky",
+                "{subject} in the warm evening",
+                "tall buildings and a street at dusk",
+            ),
+        ),
+        Key(
+            "night",
+            1.0,
+            ("midnight", "nighttime", "lights", "lit", "neon", "dark"),
+            (
+                "{subject} at night, bright windows under a dark sky",
+                "{subject} in the dark night",
+                "tall buildings and bright windows at night",
+            ),
+        ),
+    ),
+    arcs=(
+        Arc(
+            ("sun sets", "sun goes down", "night falls", "lights come on", "lights up", "gets dark"),
+            "day",
+            "night",
+            ("the sun sets over {subject}",),
+        ),
+        Arc(("sun rises", "wakes up", "night ends", "day breaks", "the day begins"), "night", "day", ("{subject} wakes up",)),
+    ),
+    pans=True,
+)

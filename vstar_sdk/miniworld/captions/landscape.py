@@ -1,0 +1,68 @@
+"""A landscape through the seasons."""
+
+from vstar_sdk.miniworld.grammar import Arc, Family, Key
+
+FAMILY = Family(
+    name="landscape",
+    subject="a landscape",
+    nouns=(
+        *("landscape", "countryside", "hills", "hill", "valley", "meadow", "meadows", "village", "forest", "woods"),
+        *("field", "fields", "tree", "trees", "scenery", "park", "nature", "seasons", "season", "year"),
+    ),
+    keys=(
+        Key(
+            "winter",
+            0.0,
+            ("wintertime", "wintry", "snow", "snowy", "frost", "frosty"),
+            (
+                "{subject} in winter, white snow covers the hills",
+                "{subject} in the cold winter",
+                "a winter landscape with snow and frost",
+                "hills and trees in winter",
+            ),
+        ),
+        Key(
+            "spring",
+            0.25,
+            ("springtime", "blossom", "blossoms", "blossoming"),
+            (
+                "{subject} in spring, pink blossom covers the trees",
+                "{subject} in the fresh spring",
+                "a spring landscape with blossom and grass",
+                "hills and trees in spring",
+            ),
+        ),
+        Key(
+            "summer",
+            0.5,
+            ("summertime", "midsummer"),
+            (
+                "{subject} in summer, green leaves cover the trees",
+                "{subject} in the warm summer",
+                "a summer landscape with leaves and blue sky",
+                "hills and trees in summer",
+            ),
+        ),
+        Key(
+            "autumn",
+            0.75,
+            ("fall", "autumnal"),
+            (
+                "{subject} in autumn, orange leaves cover the trees",
+                "{subject} in the golden autumn",
+                "an autumn landscape with leaves and golden sky",
+                "hills and trees in autumn",
+            ),
+        ),
+    ),
+    arcs=(
+        Arc(("through the year", "the seasons", "four seasons", "a year"), "winter", "autumn", ("{subject} through the year",)),
+        Arc(("snow melts", "thaws", "comes to life", "blossoms", "blooms"), "winter", "spring", ("the snow melts",)),
+        Arc(("leaves turn", "turns orange", "turns golden"), "summer", "autumn"),
+        Arc(
+            ("leaves fall", "snow falls", "winter comes", "winter is coming"), "autumn", "winter", ("winter comes to {subject}",)
+        ),
+    ),
+    cyclic=True,
+    pans=True,
+)

@@ -1,0 +1,67 @@
+"""A volcano that wakes up, erupts and cools."""
+
+from vstar_sdk.miniworld.grammar import Arc, Family, Key
+
+FAMILY = Family(
+    name="volcano",
+    subject="a volcano",
+    nouns=("volcano", "volcanoes", "volcanic", "crater", "lava", "eruption", "mountain"),
+    keys=(
+        Key(
+            "calm",
+            0.0,
+            ("quiet", "sleeping", "asleep", "dormant", "peaceful", "sleep", "snowcapped"),
+            (
+                "{subject} is calm under a blue sky",
+                "a calm volcano with snow on top",
+                "the calm mountain, {subject} in the sun",
+            ),
+        ),
+        Key(
+            "smoking",
+            1 / 3,
+            ("smoke", "smokes", "steam", "steaming", "rumbling"),
+            (
+                "{subject} is smoking under a grey sky",
+                "a smoking volcano with grey smoke on top",
+                "the smoking mountain, {subject} under clouds",
+            ),
+        ),
+        Key(
+            "erupting",
+            2 / 3,
+            ("lava", "eruption", "exploding", "explosion", "fire", "burning"),
+            (
+                "{subject} is erupting under a red sky",
+                "an erupting volcano with lava on top",
+                "the erupting mountain, {subject} in fire",
+            ),
+        ),
+        Key(
+            "cooled",
+            1.0,
+            ("cold", "black", "extinct", "dead", "cool", "ash", "rock"),
+            (
+                "{subject} is cooled under a pale sky",
+                "a cooled volcano with black rock on top",
+                "the cooled mountain, {subject} in black",
+            ),
+        ),
+    ),
+    arcs=(
+        Arc(
+            ("wakes up", "wakes", "awakens", "awakes", "waking up", "erupts", "explodes"),
+            "calm",
+            "erupting",
+            ("{subject} wakes up",),
+        ),
+        Arc(("life of", "erupts and cools", "wakes up and cools"), "calm", "cooled", ("{subject} erupts and cools",)),
+        Arc(("begins to smoke", "starts to smoke", "starts smoking"), "calm", "smoking", ("{subject} starts smoking",)),
+        Arc(
+            ("cools", "cools down", "cooling down", "falls asleep", "dies", "calms down"),
+            "erupting",
+            "cooled",
+            ("{subject} cools down",),
+        ),
+    ),
+)
