@@ -25,7 +25,7 @@ BAD = {
     "more states than frames": ("frames: 1\n" + STATES, ":4:3: synopsis.states: 2 states do not fit into 1 frame"),
     "anchor beyond the clip": (
         "frames: 8\n" + STATES.replace("- a field in summer", "- {caption: a field in summer, at: 8}"),
-        ":6:33: synopsis.states[1].at: state 2: 8 is frame 8, beyond the clip's last frame, 7",
+        ":6:36: synopsis.states[1].at: state 2: 8 is frame 8, beyond the clip's last frame, 7",
     ),
     "absent level": (
         PROMPT + "regularizers:\n  - use: tar\n    sigma: {0: 4, 5: 4}\n",

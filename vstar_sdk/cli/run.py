@@ -45,7 +45,7 @@ def run(
     if dry_run:
         click.echo(describe(plan))
         return
-    # Threads that wait for each other by spinning make a run seven times as long beside one busy neighbour (measured on two cores).
+    # Threads that spin while they wait made a run seven times as long beside one busy neighbour (measured on two cores).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from vstar_sdk.runs.session import start
 
