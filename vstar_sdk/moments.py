@@ -28,7 +28,7 @@ def parse(span: Span) -> Parsed:
     Raises:
         ValueError: it is negative, not finite, or neither a number, ``"2.5s"`` nor ``"40%"``.
     """
-    if isinstance(span, bool) or not isinstance(span, int | float | str):
+    if isinstance(span, bool) or not isinstance(span, int | float | str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValueError(f"{span!r} is no moment: write frames (12), seconds ('2.5s') or a fraction ('40%')")
     if isinstance(span, int | float):
         if not math.isfinite(span) or span < 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
@@ -80,7 +80,7 @@ class RegularizerOptions(Options):
         for name in type(self).model_fields:
             value: Any = getattr(self, name)
             if isinstance(value, dict):
-                named.update(key for key in value if isinstance(key, int))
+                named.update(key for key in cast(dict[Any, Any], value) if isinstance(key, int))
             elif name == "levels" and value is not None:
                 named.update(value)
         return named

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -140,7 +141,9 @@ def test_help_fits_80_columns(command):
 
 def test_the_summaries_are_the_commands_own_first_lines():
     for name, command in COMMANDS.items():
-        loaded = cli.get_command(None, name)  # type: ignore[union-attr]
+        loaded = cli.get_command(click.Context(cli), name)
+        assert loaded is not None
+        assert loaded.help is not None
         assert loaded.help.splitlines()[0].rstrip(".").split()[0] == command.summary.split()[0], name
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import textwrap
 import types
+from typing import Any
 
 import pytest
 from pydantic import ConfigDict
@@ -60,7 +61,7 @@ def plugin(**functions):
     return Plugin("acme", module, "acme 1.0")
 
 
-def offering(name="lean", options=RegularizerOptions, factory=object):
+def offering(name: str = "lean", options: Any = RegularizerOptions, factory: Any = object) -> Plugin:
     def register_regularizers(register):
         register(name, options=options, factory=factory, summary="")
 

@@ -55,6 +55,8 @@ class Progress:
                 self._line(f"wrote {event.path}")
             case events.RunEnd():
                 self._line(f"done in {event.seconds:.1f} s")
+            case _:
+                pass
 
     def __enter__(self) -> Self:
         return self

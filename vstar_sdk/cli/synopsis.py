@@ -27,7 +27,7 @@ def synopsis(spec: Path | None, prompt: str | None, overrides: tuple[str, ...], 
 
 def table(story: Story, fps: float) -> str:
     """One line a state: its anchor, the frames and seconds that it rules, its caption."""
-    lines = []
+    lines: list[str] = []
     timeline = story.timeline
     for number, (state, anchor, (first, last)) in enumerate(
         zip(story.synopsis.states, timeline.anchors, timeline.spans(), strict=True), 1

@@ -168,7 +168,7 @@ class _Registration(_Names):
 
     def __call__(self, name: str, *, options: type[Options], factory: str | Callable[..., Any], summary: str) -> None:
         full = self.full(name, KINDS[self.kind], {*self.known, *self.staged})
-        if not (isinstance(options, type) and issubclass(options, Options)):
+        if not (isinstance(options, type) and issubclass(options, Options)):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise PluginError(f"{full}: the option model must be a subclass of vstar_sdk.options.Options")
         if options.model_config.get("extra") != "forbid":
             raise PluginError(f"{full}: the option model must keep extra='forbid', so that typos in a spec are errors")

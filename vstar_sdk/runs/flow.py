@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -107,7 +107,7 @@ class Flow:
         )
 
     @contextmanager
-    def _stage(self, stage: events.Stage) -> Iterator[None]:
+    def _stage(self, stage: events.Stage) -> Generator[None]:
         self._check()
         self._emit(events.StageStart(run=self._run, stage=stage))
         began = time.perf_counter()
@@ -115,7 +115,7 @@ class Flow:
         self._seconds[stage] = time.perf_counter() - began
 
     @contextmanager
-    def _located(self, *prefix: str) -> Iterator[None]:
+    def _located(self, *prefix: str) -> Generator[None]:
         """Puts its place in the spec before what a room found only now."""
         try:
             yield

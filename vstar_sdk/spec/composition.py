@@ -6,9 +6,7 @@ Errors inside a part carry a ``use=NAME`` item in their location, which no key o
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import reduce
-from operator import or_
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, create_model
 from pydantic.fields import FieldInfo
@@ -68,9 +66,9 @@ class Composer:
             parts = self._catalog.parts(mark.kind)
             members = [Annotated[self._named(part), Tag(TAG + part.name)] for part in parts]
             # A union of one member would drop its tag, and with it the discriminator.
-            choice = reduce(or_, members) if len(members) > 1 else members[0]
+            choice: Any = Union[tuple(members)]  # noqa: UP007  (its members are known only now)
             names = [part.name for part in parts]
-            union = Annotated[choice, Discriminator(lambda value: TAG + _use(value))] if len(members) > 1 else choice
+            union: Any = Annotated[choice, Discriminator(lambda value: TAG + _use(value))] if len(members) > 1 else choice
             self._unions[mark] = Annotated[union, BeforeValidator(_chooser(mark, names))]
         return self._unions[mark]
 
@@ -104,7 +102,7 @@ def _holds_part(hint: Any) -> bool:
 
 
 def _use(value: object) -> str:
-    return value["use"] if isinstance(value, dict) else getattr(value, "use", "")
+    return str(cast(dict[str, Any], value)["use"]) if isinstance(value, dict) else getattr(value, "use", "")
 
 
 def _chooser(mark: PartOf, names: list[str]) -> Callable[[object], object]:
@@ -118,6 +116,7 @@ def _chooser(mark: PartOf, names: list[str]) -> Callable[[object], object]:
             raise PydanticCustomError(
                 "part_shape", "a {what} is written as a mapping: use: NAME, and its options beside it", {"what": what}
             )
+        value = cast(dict[str, Any], value)
         if "use" not in value:
             if mark.default is None:
                 raise PydanticCustomError(

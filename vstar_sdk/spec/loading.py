@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import ValidationError
 
@@ -93,9 +93,7 @@ def _validate(document: Document) -> LoadedSpec:
 def _namespaces(document: Document) -> set[str]:
     """Namespaces of the plugins that a spec mentions and that are installed; the others fail by name when they are validated."""
     named = {use.partition("/")[0] for use in _uses(document.data) if "/" in use}
-    listed = document.data.get("plugins") or []
-    if not isinstance(listed, list):
-        listed = []
+    listed: list[Any] = cast(list[Any], found) if isinstance(found := document.data.get("plugins"), list) else []
     installed = discovery.installed()
     for index, name in enumerate(listed):
         if isinstance(name, str) and name not in installed:
@@ -109,12 +107,12 @@ def _namespaces(document: Document) -> set[str]:
 def _uses(data: Any) -> Iterator[str]:
     """Every name in the data that may carry a namespace: ``use`` and ``template``."""
     if isinstance(data, dict):
-        for key, value in data.items():
+        for key, value in cast(dict[Any, Any], data).items():
             if key in ("use", "template") and isinstance(value, str):
                 yield value
             yield from _uses(value)
     elif isinstance(data, list):
-        for item in data:
+        for item in cast(list[Any], data):
             yield from _uses(item)
 
 
@@ -133,15 +131,17 @@ def _set(document: Document, path: SpecPath, value: Any, origin: str) -> Documen
     node: Any = data
     for step in path[:-1]:
         if isinstance(node, dict):
-            node = node.setdefault(step, {})
-        elif isinstance(node, list) and isinstance(step, int) and step < len(node):
-            node = node[step]
+            node = cast(dict[Any, Any], node).setdefault(step, {})
         else:
-            node = None
-    if isinstance(node, dict) or (isinstance(node, list) and isinstance(path[-1], int) and path[-1] < len(node)):
-        node[path[-1]] = value  # type: ignore[index]
+            node = node[step] if _has_item(node, step) else None
+    if isinstance(node, dict) or _has_item(node, path[-1]):
+        node[path[-1]] = value
         return replace(document, data=data, given={**document.given, path: origin})
     raise SpecError(f"{origin}: the spec has no '{dotted(path)}'", hint="items of a list are named by index, from 0")
+
+
+def _has_item(node: Any, step: str | int) -> bool:
+    return isinstance(node, list) and isinstance(step, int) and step < len(cast(list[Any], node))
 
 
 def _path(target: str) -> SpecPath:

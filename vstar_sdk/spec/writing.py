@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -32,8 +32,9 @@ def _numbers(items: Any) -> bool:
 def _plain(value: Any) -> Any:
     """Mappings, lists and scalars alone, ``use`` before the options beside it."""
     if isinstance(value, dict):
-        first = {"use": value["use"]} if "use" in value else {}
-        return first | {key: _plain(item) for key, item in value.items() if key != "use"}
+        mapping = cast(dict[Any, Any], value)
+        first = {"use": mapping["use"]} if "use" in mapping else {}
+        return first | {key: _plain(item) for key, item in mapping.items() if key != "use"}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [_plain(item) for item in cast(list[Any], value)]
     return value

@@ -81,7 +81,7 @@ def _environment() -> _Sandbox:
     environment = _Sandbox(
         undefined=StrictUndefined, autoescape=False, loader=FunctionLoader(lambda _: None), trim_blocks=True, lstrip_blocks=True
     )
-    environment.globals.clear()
+    environment.globals.clear()  # pyright: ignore[reportUnknownMemberType]
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
     return environment
 
