@@ -29,6 +29,14 @@ def test_a_prompt_alone_is_a_whole_spec():
     assert [part.part for part in spec.output] == ["mp4", "contact-sheet"]
 
 
+@pytest.mark.parametrize(
+    ("synopsis", "part"),
+    [({}, "miniworld"), ({"states": 3}, "miniworld"), ({"states": ["a", "b"]}, "states"), ({"use": "llm", "states": 3}, "llm")],
+)
+def test_the_synopsis_part_where_use_is_left_out(synopsis, part):
+    assert load_spec(STORY | {"synopsis": synopsis}).spec.synopsis.part == part
+
+
 def test_a_spec_survives_being_written_and_read(tmp_path):
     spec = load_spec(STORY | {"size": "128x64", "frames": "8s", "regularizers": [{"use": "tar", "sigma": {0: 1, 1: "25%"}}]}).spec
     again = load_spec(write(tmp_path, to_yaml(spec))).spec

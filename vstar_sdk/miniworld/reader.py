@@ -45,13 +45,12 @@ class Reading:
 
 
 def known() -> str:
-    """All that the world knows, in one line for people."""
-    parts = []
+    """All that the world knows, a line for each family."""
+    lines = []
     for family in families().values():
-        stages = ", ".join(key.name for key in family.keys)
-        colours = f"; colours {', '.join(family.colours)}" if family.colours else ""
-        parts.append(f"{family.name} ({stages}{colours})")
-    return "The embedded world knows: " + "; ".join(parts) + "."
+        colours = f"; {', '.join(family.colours)}" if family.colours else ""
+        lines.append(f"  {family.name}: {', '.join(key.name for key in family.keys)}{colours}")
+    return "\n".join(["The embedded world knows these scenes, stages and colours:", *lines])
 
 
 def read(prompt: str) -> Reading:

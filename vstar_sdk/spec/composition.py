@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, create_model
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
@@ -29,15 +29,13 @@ class Composer:
 
     def run_spec(self) -> type[RunSpec]:
         """The subclass of `RunSpec` that validates specs against the catalog."""
+        written: Any = Annotated[self._replace(_hint(RunSpec, "synopsis")), BeforeValidator(self._with_writer)]
         return create_model(
             "RunSpec",
             __base__=RunSpec,
             __doc__=RunSpec.__doc__,
-            model=(self._replace(_hint(RunSpec, "model")), _field(RunSpec, "model", lambda: {"use": "miniworld"})),
-            synopsis=(
-                self._replace(_hint(RunSpec, "synopsis")),
-                _field(RunSpec, "synopsis", self._writer),
-            ),
+            model=(self._replace(_hint(RunSpec, "model")), _field(RunSpec, "model", dict)),
+            synopsis=(written, _field(RunSpec, "synopsis", dict)),
             regularizers=(
                 self._replace(_hint(RunSpec, "regularizers")),
                 _field(RunSpec, "regularizers", lambda: DEFAULT_REGULARIZERS),
@@ -45,11 +43,14 @@ class Composer:
             output=(self._replace(_hint(RunSpec, "output")), _field(RunSpec, "output", lambda: DEFAULT_OUTPUT)),
         )
 
-    def _writer(self, earlier: dict[str, Any]) -> dict[str, object]:
-        """The default synopsis part: the one that bears the model's name, else ``llm``."""
-        model = earlier["model"].part if "model" in earlier else ""
-        names = [part.name for part in self._catalog.parts("synopses")]
-        return {"use": model if model in names else "llm"}
+    def _with_writer(self, value: Any, info: ValidationInfo) -> Any:
+        """Names the synopsis part where ``use`` is left out: see `RunSpec.synopsis`."""
+        if not isinstance(value, dict) or "use" in value:
+            return cast(Any, value)
+        options = cast(dict[str, Any], value)
+        model = info.data["model"].part if "model" in info.data else ""
+        own = model if model in [part.name for part in self._catalog.parts("synopses")] else "llm"
+        return {"use": "states" if isinstance(options.get("states"), list) else own, **options}
 
     def _replace(self, annotation: Any) -> Any:
         """The annotation, with the union in place of whatever is marked `PartOf`."""

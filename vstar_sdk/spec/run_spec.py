@@ -63,7 +63,8 @@ class RunSpec(Options):
     model: Annotated[Options, PartOf("models", default="miniworld")]
     """The video model."""
     synopsis: Annotated[Options, PartOf("synopses")]
-    """Who writes the key states. Left out: the model's own writer if it brings one, else ``llm``."""
+    """Who writes the key states. ``use`` left out: ``states`` where they are listed, else the model's own writer if it
+    brings one, else ``llm``."""
     timeline: TimelineSpec = TimelineSpec()
     """Where the key states stand."""
     regularizers: list[Annotated[Options, PartOf("regularizers")]]
