@@ -108,7 +108,7 @@ def train_denoiser(
     generator = torch.Generator().manual_seed(7919 * rank + step + 1)
     start = saved = time.time()
     before = spent
-    running = 0.0
+    running: float | None = None
     model.train()
     while True:
         spent = before + time.time() - start
@@ -129,7 +129,7 @@ def train_denoiser(
         with torch.no_grad():
             for key, p in active:
                 averaged[key].lerp_(p, 1 - keep)
-        running += (loss.item() - running) * max(1 / step, 0.005)
+        running = loss.item() if running is None else 0.99 * running + 0.01 * loss.item()
         if rank == 0 and step % 100 == 0:
             held = f", held-out {held_out_loss(slow, test, bf16):.4f}" if step % 400 == 0 else ""
             log(f"{name} step {step} {spent:.0f}s loss {running:.4f}{held}")
@@ -138,7 +138,7 @@ def train_denoiser(
             saved = time.time()
     if rank == 0:
         _save(path, model, slow, optimiser, step, spent)
-        log(f"{name} done: {step} steps, {spent:.0f}s, loss {running:.4f}, held-out {held_out_loss(slow, test, bf16):.4f}")
+        log(f"{name} done: {step} steps, {spent:.0f}s, held-out {held_out_loss(slow, test, bf16):.4f}")
 
 
 @torch.no_grad()

@@ -1,0 +1,56 @@
+"""What the documents show is what the code takes."""
+
+from __future__ import annotations
+
+import re
+import types
+from pathlib import Path
+
+import pytest
+import torch
+
+from vstar_sdk import load_spec
+from vstar_sdk.hooks.catalog import Catalog
+from vstar_sdk.hooks.plugin import Plugin
+from vstar_sdk.runs.plan import make_plan
+from vstar_sdk.spec.document import parse
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "specs").rglob("*.yaml")), ids=lambda path: path.stem)
+def test_the_example_specs_are_valid(path):
+    make_plan(load_spec(path))
+
+
+@pytest.mark.parametrize("text", blocks("yaml"))
+def test_the_readmes_specs_are_valid(text):
+    make_plan(load_spec(parse(text).data))
+
+
+def test_the_readmes_plugin_is_a_plugin():
+    (source,) = [block for block in blocks("python") if "register_regularizers" in block]
+    module = types.ModuleType("vstar_acme")
+    exec(compile(source, "README.md", "exec"), module.__dict__)  # noqa: S102
+    catalog = Catalog()
+    catalog.add(Plugin("acme", module, "vstar-acme 1.0"))
+    part = catalog.part("regularizers", "acme/lean")
+    (bias,) = part.load()(part.options(slope=2.0)).operations(None)
+    assert bias.fn(torch.tensor(-3.0)) == -6.0
+
+
+def test_the_demo_of_the_readme_is_the_demo():
+    shown = parse(next(block for block in blocks("yaml") if block.startswith("version"))).data
+    demo = load_spec(ROOT / "specs" / "demo.yaml").document.data
+    assert {key: shown[key] for key in ("prompt", "frames", "seed")} == {key: demo[key] for key in ("prompt", "frames", "seed")}
+
+
+def test_links_lead_somewhere():
+    for document in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for target in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
+            assert target.startswith("https://") or (document.parent / target).exists(), f"{document.name}: {target}"
