@@ -19,6 +19,7 @@ BAD = {
         "environment variable",
     ),
     "no frames": (PROMPT + "frames: 0\n", ":2:1: frames: 0 frames: a clip has at least 1"),
+    "too many frames": (PROMPT + "frames: 99999999s\n", ":2:1: frames: 799999992 frames: a clip has at most 10000"),
     "duplicate key": (PROMPT + "seed: 1\nseed: 2\n", ":3:1: the key 'seed' is written twice; first in line 2"),
     "alias bomb": ("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", ":2:8: aliases"),
     "no states": ("synopsis:\n  use: states\n  states: []\n", ":3:3: synopsis.states: no states: write at least one caption"),

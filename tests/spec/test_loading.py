@@ -63,7 +63,7 @@ def test_the_default_backend_of_the_llm_part():
         ("prompt: x\nregularizers:\n  - use: acme/x\n", "3:5", "Is the package that brings the namespace 'acme' installed?"),
         ("prompt: x\nregularizers:\n  - sigma: 2\n", "3:5", "regularizers[0]: 'use' is missing: name a regularizer: "),
         ("prompt: x\nregularizers: tar\n", "2:1", "regularizers: must be a list"),
-        ("prompt: x\nregularizers: [tar]\n", "2:16", "regularizers[0]: a regularizer is written as a mapping"),
+        ("prompt: x\nregularizers: [tar]\n", "2:16", "regularizers[0]: write a mapping here: use: NAME of a known regularizer"),
         ("prompt: x\nregularizers:\n  - use: tar\n    sigma: {0: -1}\n", "4:13", "-1 frames"),
         ("prompt: x\nregularizers:\n  - use: tar\n    sgma: {0: 1}\n", "4:5", "unknown key 'sgma'. Did you mean 'sigma'?"),
         ("prompt: x\nregularizers:\n  - use: tar\n    window: [0.5, 0.2]\n", "4:5", "window [0.5, 0.2]"),
@@ -125,6 +125,17 @@ def test_overrides():
 def test_a_wrong_override_is_named(assignment, words):
     message = refused(STORY | {"regularizers": []}, overrides=[assignment])
     assert any(word in message for word in words.split("|"))
+
+
+def test_a_flood_of_problems_is_cut():
+    message = refused(STORY | {"output": [0] * 500, "frames": "x" * 5000})
+    assert len(message.splitlines()) == 11
+    assert message.splitlines()[-1] == "and 491 more"
+    assert max(map(len, message.splitlines())) < 450
+
+
+def test_text_that_is_no_unicode_is_refused():
+    assert "synopsis.states[0]: " in refused({"synopsis": {"states": ["\ud800"]}})
 
 
 def test_a_prompt_is_taken_as_it_is():

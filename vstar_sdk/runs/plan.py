@@ -19,6 +19,9 @@ from vstar_sdk.spec.run_spec import RunSpec
 from vstar_sdk.synopsis.contract import SynopsisWriter
 from vstar_sdk.synopsis.states import to_options
 
+MOST_FRAMES = 10_000
+"""Frames of the longest clip: a typing error should not fill the memory."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -155,9 +158,11 @@ def _check_output(loaded: LoadedSpec) -> None:
 
 def _settings(spec: RunSpec, facts: Facts) -> Settings:
     fps = spec.fps or facts.fps
-    frames = facts.frames if spec.frames is None else round(moments.duration(spec.frames, 0, fps))
+    frames = facts.frames if spec.frames is None else max(1, round(moments.duration(spec.frames, 0, fps)))
+    if frames > MOST_FRAMES:
+        raise SpecError(f"{frames} frames: a clip has at most {MOST_FRAMES}", hint="make several clips", path=("frames",))
     width, height = spec.size or (facts.width, facts.height)
-    facts.check(max(frames, 1), width, height)
+    facts.check(frames, width, height)
     sampling = spec.sampling
     scheduler = sampling.scheduler or facts.scheduler
     try:
@@ -168,7 +173,7 @@ def _settings(spec: RunSpec, facts: Facts) -> Settings:
         raise error.under("sampling") from None
     eta = sampling.eta if sampling.eta is not None else facts.eta if has_eta else 0.0
     return Settings(
-        frames=max(frames, 1),
+        frames=frames,
         width=width,
         height=height,
         fps=fps,

@@ -115,7 +115,7 @@ def _chooser(mark: PartOf, names: list[str]) -> Callable[[object], object]:
             return value
         if not isinstance(value, dict):
             raise PydanticCustomError(
-                "part_shape", "a {what} is written as a mapping: use: NAME, and its options beside it", {"what": what}
+                "part_shape", "write a mapping here: use: NAME of a known {what}, and its options beside it", {"what": what}
             )
         value = cast(dict[str, Any], value)
         if "use" not in value:
@@ -125,7 +125,9 @@ def _chooser(mark: PartOf, names: list[str]) -> Callable[[object], object]:
                 )
             return {"use": mark.default, **value}
         if value["use"] not in names:
-            raise PydanticCustomError("part_unknown", "{message}", {"message": unknown_part(mark.kind, str(value["use"]), names)})
+            raise PydanticCustomError(
+                "part_unknown", "{message}", {"message": unknown_part(mark.kind, str(value["use"])[:80], names)}
+            )
         return value
 
     return choose

@@ -74,6 +74,9 @@ def load_spec(
 
 
 def _validate(document: Document) -> LoadedSpec:
+    for path, text in _texts(document.data, ()):
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise SpecError(located(document, path, "holds half of a character (a lone surrogate), which is no text"), path=path)
     catalog = discovery.built_in_catalog()
     for plugin in discovery.load(sorted(_namespaces(document))):
         catalog.add(plugin)
@@ -102,6 +105,19 @@ def _namespaces(document: Document) -> set[str]:
                 hint="install it, or take it out of the spec",
             )
     return {name for name in named if name in installed} | {name for name in listed if isinstance(name, str)}
+
+
+def _texts(data: Any, path: SpecPath) -> Iterator[tuple[SpecPath, str]]:
+    """Every text in the data, keys too, with its path."""
+    if isinstance(data, str):
+        yield path, data
+    elif isinstance(data, dict):
+        for key, value in cast(dict[Any, Any], data).items():
+            yield from _texts(key, path)
+            yield from _texts(value, (*path, key))
+    elif isinstance(data, list | tuple):
+        for index, item in enumerate(cast(list[Any], data)):
+            yield from _texts(item, (*path, index))
 
 
 def _uses(data: Any) -> Iterator[str]:

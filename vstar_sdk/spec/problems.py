@@ -12,6 +12,9 @@ from vstar_sdk.errors import SpecError, SpecPath
 from vstar_sdk.spec.composition import TAG
 from vstar_sdk.spec.document import Document
 
+_MOST, _LONGEST = 10, 400
+"""Problems that are listed, and characters of one."""
+
 _PLAIN = {
     "missing": "is missing",
     "int_parsing": "must be a whole number",
@@ -43,8 +46,10 @@ def spec_error(error: ValidationError, document: Document, model: type[Any]) -> 
             path = (*path, "use")
         sentence = located(document, path, _sentence(details, model, path))
         if sentence not in lines:
-            lines.append(sentence)
+            lines.append(sentence if len(sentence) <= _LONGEST else f"{sentence[:_LONGEST]} ...")
             first = first or path
+    if len(lines) > _MOST:
+        lines[_MOST:] = [f"and {len(lines) - _MOST} more"]
     return SpecError("\n".join(lines), path=first)
 
 
