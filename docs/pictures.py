@@ -36,7 +36,7 @@ def main() -> None:
         for sheet in sheets:
             both.paste(sheet, (0, top))
             top += sheet.height
-        both.quantize(256, dither=Image.Dither.NONE).save(HERE / "images" / "demo.png", optimize=True)
+        both.save(HERE / "images" / "demo.png", optimize=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from transformers import CLIPTokenizer
 
 from training.denoiser import Denoiser
-from training.text import Captions, new_text_encoder, new_tokenizer
+from training.text import Captions, new_text_encoder
 from training.unet import new_scheduler, new_unet
 
 
@@ -47,7 +47,7 @@ def main() -> None:
     args = parser.parse_args()
     newest = next(path for name in ("long", "clips", "short", "single") if (path := args.run / f"{name}.pt").exists())
     state = torch.load(newest, weights_only=True)
-    tokenizer = new_tokenizer()
+    tokenizer = CLIPTokenizer.from_pretrained(args.run / "tokenizer")
     model = Denoiser(new_unet(), new_text_encoder(tokenizer), Captions(tokenizer))
     model.load_state_dict(state["slow"])
     vae = AutoencoderKL.from_pretrained(args.run / "vae")

@@ -16,7 +16,7 @@ from training.denoiser import Denoiser, train_denoiser
 from training.export import export
 from training.latents import Library, fold_standardisation
 from training.parallel import Log, join, logger, wait
-from training.text import Captions, new_text_encoder, new_tokenizer
+from training.text import Captions, new_text_encoder, run_tokenizer
 from training.unet import new_unet
 from training.vae import finished_vae, train_vae
 
@@ -30,11 +30,11 @@ class Plan:
     vae_seconds: float = 1560
     first_clips: int = 1400
     clips: int = 2000
-    long_clips: int = 400
+    long_clips: int = 200
     single_seconds: float = 480
-    short_seconds: float = 1500
-    clip_seconds: float = 1700
-    long_seconds: float = 480
+    short_seconds: float = 2350
+    clip_seconds: float = 850
+    long_seconds: float = 400
     vae_batch: int = 16
     single_batch: int = 64
     short_batch: int = 10
@@ -91,7 +91,7 @@ def run(rank: int, plan: Plan, folder: Path) -> None:
     """All stages, as process ``rank``; what is already done is read from its checkpoints."""
     join(rank, plan.processes, 29511)
     log = logger(folder)
-    tokenizer = new_tokenizer()
+    tokenizer = run_tokenizer(folder, rank)
     captions = Captions(tokenizer)
     vae = _vae(rank, plan, folder, log)
     library = Library(folder / "latents", 16, stream=rank + 1)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from training.data import Clip
+from training.parallel import wait
 from vstar_sdk.miniworld.grammar import Family, between_caption, change_captions, corpus, families, key_captions
 
 LENGTH = 24
@@ -35,12 +37,22 @@ def new_tokenizer() -> Any:
     )
     bpe.train_from_iterator(corpus(), trainer)
     state = json.loads(bpe.to_str())["model"]
-    vocab: dict[str, int] = state["vocab"]
-    for letter in alphabet:
-        vocab.setdefault(f"{letter}</w>", len(vocab))
+    learned = sorted(state["vocab"], key=state["vocab"].__getitem__)
+    fixed = [start, end, *alphabet, *(f"{letter}</w>" for letter in alphabet)]
+    vocab = {token: i for i, token in enumerate(dict.fromkeys([*fixed, *learned]))}
     merges = [tuple(merge) for merge in state["merges"]]
     build: Any = CLIPTokenizer
     return build(vocab=vocab, merges=merges, model_max_length=LENGTH)
+
+
+def run_tokenizer(folder: Path, rank: int) -> Any:
+    """The tokenizer of a run: made once, by process 0, because learning byte pairs breaks ties at random."""
+    path = folder / "tokenizer"
+    if rank == 0 and not path.exists():
+        new_tokenizer().save_pretrained(folder / "tokenizer.new")
+        (folder / "tokenizer.new").rename(path)
+    wait()
+    return CLIPTokenizer.from_pretrained(path)
 
 
 def new_text_encoder(tokenizer: Any) -> CLIPTextModel:

@@ -107,8 +107,8 @@ def test_families_are_built_alike() -> None:
 @pytest.mark.parametrize(
     ("prompt", "message", "hint"),
     [
-        ("a dog in space", "'a dog in space'", "landscape (winter, spring, summer, autumn)"),
-        ("a volcanoo", "Did you mean 'volcano'?", "volcano (calm"),
+        ("a dog in space", "'a dog in space'", "landscape: winter, spring, summer, autumn"),
+        ("a volcanoo", "Did you mean 'volcano'?", "volcano: calm"),
         ("a landscape from winter to autum", "Did you mean 'autumn'?", "winter, spring, summer, autumn"),
         ("a city from day to lava", "'lava' is no stage of a city", "day, dusk, night"),
         ("a green flower opens", "cannot be green", "red, orange, yellow"),
