@@ -40,7 +40,7 @@ def test_the_readmes_plugin_is_a_plugin():
     catalog = Catalog()
     catalog.add(Plugin("acme", module, "vstar-acme 1.0"))
     part = catalog.part("regularizers", "acme/lean")
-    (bias,) = part.load()(part.options(slope=2.0)).operations(None)
+    (bias,) = part.load()(part.options.model_validate({"slope": 2.0})).operations(None)
     assert bias.fn(torch.tensor(-3.0)) == -6.0
 
 
