@@ -78,6 +78,18 @@ def test_json_events(tmp_path):
     assert sum(event["kind"] == "step" for event in events) == 2
 
 
+def test_a_closed_pipe_ends_the_run_quietly(tmp_path):
+    command = [sys.executable, "-m", "vstar_sdk.cli.main", "run", *SMALL, "--json", "--out", str(tmp_path / "run")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(60) == 1
+    assert process.stderr.read() == ""
+    assert "manifest.json" not in [path.name for path in (tmp_path / "run").iterdir()]
+
+
 def test_quiet(tmp_path):
     result = invoke("run", *SMALL, "--quiet", "--out", str(tmp_path / "run"))
     assert result.stderr == ""

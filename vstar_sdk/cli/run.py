@@ -82,9 +82,22 @@ def _follow(job: Job, show: Callable[[events.Event], None]) -> Result:
             show(event)
     except KeyboardInterrupt:
         job.cancel()
-        for event in job.events():
-            show(event)
+        _wait(job)
+    except BaseException:
+        # Nobody reads on (a closed pipe, say): the run must not go on behind a program that leaves.
+        job.cancel()
+        _wait(job)
+        raise
     return job.result()
+
+
+def _wait(job: Job) -> None:
+    """Wait for a cancelled run; Ctrl-C once more leaves at once, whatever the run is doing."""
+    try:
+        for _ in job.events():
+            pass
+    except KeyboardInterrupt:
+        os._exit(130)
 
 
 def _plain(event: events.Event) -> dict[str, Any]:
