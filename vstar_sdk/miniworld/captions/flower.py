@@ -3,11 +3,12 @@
 from vstar_sdk.miniworld.grammar import Arc, Family, Key
 
 COLOURS = ("red", "orange", "yellow", "pink", "purple", "blue", "white")
+NOUNS = ("flower", "flowers", "rose", "tulip", "daisy", "petals", "petal", "bud")
 
 FAMILY = Family(
     name="flower",
     subject="a {colour} flower",
-    nouns=("flower", "flowers", "rose", "tulip", "daisy", "petals", "petal", "bud"),
+    nouns=NOUNS,
     keys=(
         Key(
             "bud",
@@ -30,7 +31,7 @@ FAMILY = Family(
     ),
     arcs=(
         Arc(
-            ("opens", "opens up", "blooms", "blossoms", "unfolds", "grows", "opening up"),
+            ("opens", "opens up", "blooms", "blossoms", "unfolds", "grows", "opening up", *(f"{noun} opening" for noun in NOUNS)),
             "bud",
             "bloom",
             ("{subject} opens", "{subject} blooms"),
