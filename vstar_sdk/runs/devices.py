@@ -29,4 +29,4 @@ def resolve_dtype(dtype: str, device: str) -> str:
     """``auto`` is float32 on a CPU and bfloat16 on a GPU."""
     if dtype != "auto":
         return dtype
-    return "float32" if device == "cpu" else "bfloat16"
+    return "float32" if torch.device(device).type == "cpu" else "bfloat16"

@@ -34,9 +34,17 @@ class Job:
 
     def events(self) -> Iterator[Event]:
         """Everything that happens, from the beginning, until the run ends. Each event is given once."""
-        while (event := self._events.get()) is not None:
+        while True:
+            try:
+                event = self._events.get(timeout=0.2)
+            except queue.Empty:
+                if self.done:  # an interrupt may have swallowed the closing None
+                    return
+                continue
+            if event is None:
+                self._events.put(None)
+                return
             yield event
-        self._events.put(None)
 
     def cancel(self) -> None:
         """End the run at its next step; files that are half written are removed."""

@@ -64,7 +64,12 @@ class Session:
             SpecError: the spec is wrong.
             VstarError: the run failed.
         """
-        return self.start(source, out=out, plugins=plugins).result()
+        job = self.start(source, out=out, plugins=plugins)
+        try:
+            return job.result()
+        except BaseException:
+            job.cancel()  # a notebook's stop button, say: the run must not go on behind it
+            raise
 
     def start(self, source: Source, *, out: str | Path | None = None, plugins: Iterable[object] = ()) -> Job:
         """Begin a run in a thread of its own. The spec is validated here, before the thread begins.
