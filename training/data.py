@@ -1,6 +1,7 @@
 """Training data: clips of the world, drawn at random, with what their captions are made of."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,22 @@ from numpy.typing import NDArray
 from vstar_sdk.miniworld.grammar import Family, families
 from vstar_sdk.miniworld.world import scene
 
-WEIGHTS = {"landscape": 0.36, "beach": 0.18, "volcano": 0.14, "city": 0.12, "flower": 0.11, "ball": 0.09}
+WEIGHTS = {"landscape": 0.2, "beach": 0.14, "city": 0.13, "train": 0.13}
 """How often a family is drawn; a family that is not named has the weight 0.1."""
+
+NATIVE = 16
+"""Frames of the longest clip whose change one caption tells."""
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Single pictures of the world, uint8 ``(N, 64, 64, 3)``, with what they show."""
+
+    pictures: NDArray[np.uint8]
+    family: NDArray[np.int64]
+    """Places of the families in the order of `families`, ``(N,)``."""
+    stage: NDArray[np.float32]
+    """Stages, ``(N,)``."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +54,9 @@ def draw_family(rng: np.random.Generator) -> Family:
     return families()[names[int(rng.choice(len(names), p=weights / weights.sum()))]]
 
 
-def draw_clip(rng: np.random.Generator, frames: int) -> Clip:
-    """A clip at random: a third nearly stands still in its stage, a quarter drifts, 40 % change by 0.3 to 1."""
-    family = draw_family(rng)
+def draw_clip(rng: np.random.Generator, frames: int, family: Family | None = None) -> Clip:
+    """A clip at random, of any family without one: a third nearly stands still, a quarter drifts, 40 % change by 0.3 to 1."""
+    family = family or draw_family(rng)
     seed = int(rng.integers(1 << 30))
     stages, change = _course(family, rng, frames)
     pan = np.zeros(frames)
@@ -57,10 +72,10 @@ def draw_clip(rng: np.random.Generator, frames: int) -> Clip:
 
 
 def _course(family: Family, rng: np.random.Generator, frames: int) -> tuple[NDArray[np.float64], tuple[str, str] | None]:
-    """Stages of a clip, and the change that one caption may tell."""
+    """Stages of a clip, and the change that one caption may tell (within `NATIVE` only, as for the models of the field)."""
     way = np.linspace(0, 1, frames)
     kind = rng.random()
-    if kind < 0.22:
+    if kind < 0.22 and frames <= NATIVE:
         first, last = (family.keys[i] for i in rng.choice(len(family.keys), 2, replace=False))
         if not family.cyclic and first.at > last.at and rng.random() < 0.5:
             first, last = last, first
@@ -88,6 +103,23 @@ def random_frames_of(family: Family, seed: int, count: int) -> tuple[NDArray[np.
     return layout.render(stages, rng.uniform(0, 600, count), pan), stages
 
 
-def random_frames(seed: int, count: int) -> NDArray[np.uint8]:
-    """Unrelated frames of one layout of any family: ``(count, 64, 64, 3)``."""
-    return random_frames_of(draw_family(np.random.default_rng(seed)), seed, count)[0]
+def random_frames(seed: int, count: int) -> Frames:
+    """Unrelated frames of one layout of any family."""
+    family = draw_family(np.random.default_rng(seed))
+    pictures, stages = random_frames_of(family, seed, count)
+    return Frames(pictures, np.full(count, list(families()).index(family.name)), stages.astype(np.float32))
+
+
+def stored_frames(path: Path, layouts: int, seed: int) -> Frames:
+    """Eight frames of each of many layouts, rendered once and kept in ``path``."""
+    if not path.exists():
+        parts = [random_frames(seed * 1000003 + i, 8) for i in range(layouts)]
+        new = path.with_suffix(".new.npz")
+        pictures, family, stage = (np.concatenate([getattr(part, name) for part in parts]) for name in _FIELDS)
+        np.savez(new, pictures=pictures, family=family, stage=stage)
+        new.rename(path)
+    with np.load(path) as kept:
+        return Frames(*(kept[name] for name in _FIELDS))
+
+
+_FIELDS = ("pictures", "family", "stage")

@@ -77,7 +77,7 @@ class Library:
         def pick(generator: torch.Generator) -> Batch:
             chosen = torch.randint(len(self.clips), (count,), generator=generator)
             rng = np.random.default_rng(int(torch.randint(1 << 31, (1,), generator=generator)))
-            batch = _batch([self.clips[i] for i in chosen.tolist()], self.latents[chosen], rng, captions)
+            batch = batch_of([self.clips[i] for i in chosen.tolist()], self.latents[chosen], rng, captions)
             if frames is None:
                 return batch
             first = torch.randint(self._frames - frames + 1, (count, 1), generator=generator)
@@ -93,10 +93,11 @@ class Library:
 
     def all(self, captions: Captions) -> Batch:
         """Everything, with captions that are the same every time."""
-        return _batch(self.clips, self.latents, np.random.default_rng(0), captions)
+        return batch_of(self.clips, self.latents, np.random.default_rng(0), captions)
 
 
-def _batch(clips: list[Clip], latents: Tensor, rng: np.random.Generator, captions: Captions) -> Batch:
+def batch_of(clips: list[Clip], latents: Tensor, rng: np.random.Generator, captions: Captions) -> Batch:
+    """Clips with their latents ``(B, F, 16, 8, 8)``, and captions chosen by ``rng``."""
     told: list[Telling] = [tell(clip, rng, captions) for clip in clips]
     low, high = (torch.from_numpy(np.stack([getattr(t, name) for t in told])).long() for name in ("low", "high"))
     weight = torch.from_numpy(np.stack([t.weight for t in told])).float()

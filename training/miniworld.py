@@ -1,19 +1,19 @@
-"""Train the embedded model from nothing and export it: ``python -m training.miniworld --out DIR``."""
+"""Train the embedded model and its judge, from nothing or from earlier weights: ``python -m training.miniworld --out DIR``."""
 
 import argparse
 import copy
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch.multiprocessing.spawn import spawn
 
-from training.data import random_frames
+from training.data import Frames, stored_frames
 from training.denoiser import Denoiser, train_denoiser
 from training.export import export
+from training.judge import train_judge
 from training.latents import Library, fold_standardisation
 from training.parallel import Log, join, logger, wait
 from training.text import Captions, new_text_encoder, run_tokenizer
@@ -27,15 +27,17 @@ class Plan:
 
     processes: int = 2
     layouts: int = 3600
-    vae_seconds: float = 1560
+    vae_seconds: float = 2100
+    judge_seconds: float = 300
     first_clips: int = 1400
-    clips: int = 2000
-    long_clips: int = 200
-    single_seconds: float = 480
-    short_seconds: float = 2350
-    clip_seconds: float = 850
-    long_seconds: float = 400
+    clips: int = 3600
+    long_clips: int = 400
+    single_seconds: float = 900
+    short_seconds: float = 3600
+    clip_seconds: float = 2400
+    long_seconds: float = 900
     vae_batch: int = 16
+    judge_batch: int = 32
     single_batch: int = 64
     short_batch: int = 10
     clip_batch: int = 5
@@ -43,6 +45,8 @@ class Plan:
     held_out: int = 32
     steps: int = 10**9
     small: bool = False
+    start: Path | None = None
+    """A pipeline whose VAE and UNet are trained on."""
 
 
 SMOKE = Plan(
@@ -52,6 +56,7 @@ SMOKE = Plan(
     clips=12,
     long_clips=4,
     vae_batch=8,
+    judge_batch=8,
     single_batch=8,
     short_batch=2,
     clip_batch=2,
@@ -63,13 +68,14 @@ SMOKE = Plan(
 """Every stage, tiny: for a test."""
 
 
-STAGES = ("vae", "single", "short", "clip", "long")
+STAGES = ("vae", "judge", "single", "short", "clip", "long")
 
 
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="checkpoints and log; the model goes to OUT/pipeline")
+    parser.add_argument("--start", type=Path, help="a pipeline directory whose VAE and UNet are trained on")
     parser.add_argument("--smoke", action="store_true", help="every stage tiny, in one process")
     parser.add_argument("--resume", action="store_true", help="continue a run; without it OUT must be empty")
     parser.add_argument("--processes", type=int, default=Plan.processes, help="each with one thread")
@@ -77,7 +83,7 @@ def main() -> None:
         parser.add_argument(f"--{stage}-seconds", type=float, default=getattr(Plan, f"{stage}_seconds"))
     args = parser.parse_args()
     seconds = {f"{stage}_seconds": getattr(args, f"{stage}_seconds") for stage in STAGES}
-    plan = SMOKE if args.smoke else Plan(processes=args.processes, **seconds)
+    plan = replace(SMOKE, start=args.start) if args.smoke else Plan(processes=args.processes, start=args.start, **seconds)
     args.out.mkdir(parents=True, exist_ok=True)
     if not args.resume and any(args.out.iterdir()):
         parser.error(f"{args.out} is not empty: continue it with --resume, or choose another folder")
@@ -94,6 +100,8 @@ def run(rank: int, plan: Plan, folder: Path) -> None:
     tokenizer = run_tokenizer(folder, rank)
     captions = Captions(tokenizer)
     vae = _vae(rank, plan, folder, log)
+    train_judge(_frames(folder, plan, rank), _held_out(folder, rank), vae, folder, plan, log, rank)
+    wait()
     library = Library(folder / "latents", 16, stream=rank + 1)
     library.grow(plan.first_clips, vae)
     held_out = Library(folder / "latents", 16, stream=0)
@@ -104,7 +112,7 @@ def run(rank: int, plan: Plan, folder: Path) -> None:
         held_out.grow(plan.held_out, vae)
     log(f"process {rank}: {len(library.clips)} clips encoded")
     torch.manual_seed(0)
-    model = Denoiser(new_unet(plan.small), new_text_encoder(tokenizer), captions)
+    model = Denoiser(new_unet(plan.small, plan.start), new_text_encoder(tokenizer), captions)
     slow = copy.deepcopy(model)
     test = held_out.all(captions)
     common = {"test": test, "steps": plan.steps, "rank": rank, "log": log}
@@ -156,6 +164,7 @@ def run(rank: int, plan: Plan, folder: Path) -> None:
     )
     if rank == 0:
         export(folder / "pipeline", vae, slow, tokenizer, plan.small)
+        shutil.copytree(folder / "judge", folder / "pipeline" / "judge", dirs_exist_ok=True)
         log(f"exported to {folder / 'pipeline'}")
     wait()
 
@@ -164,8 +173,8 @@ def _vae(rank: int, plan: Plan, folder: Path, log: Log) -> AutoencoderKL:
     """The finished VAE, trained first if it is not there; latents are standardised."""
     done = folder / "vae"
     if not (done / "config.json").exists():
-        frames = _frames(folder / f"frames{rank}.npy", plan.layouts, rank + 1)
-        test = _frames(folder / f"held{rank}.npy", 48, 999)
+        frames = _frames(folder, plan, rank).pictures
+        test = _held_out(folder, rank).pictures
         wait()
         train_vae(frames, test, folder, plan, log, rank)
         wait()
@@ -179,13 +188,12 @@ def _vae(rank: int, plan: Plan, folder: Path, log: Log) -> AutoencoderKL:
     return AutoencoderKL.from_pretrained(done).eval()
 
 
-def _frames(path: Path, layouts: int, seed: int) -> np.ndarray:
-    """Frames for the VAE, rendered once: ``(8 * layouts, 64, 64, 3)``."""
-    if not path.exists():
-        new = path.with_suffix(".new.npy")
-        np.save(new, np.concatenate([random_frames(seed * 1000003 + i, 8) for i in range(layouts)]))
-        new.rename(path)
-    return np.load(path)
+def _frames(folder: Path, plan: Plan, rank: int) -> Frames:
+    return stored_frames(folder / f"frames{rank}.npz", plan.layouts, rank + 1)
+
+
+def _held_out(folder: Path, rank: int) -> Frames:
+    return stored_frames(folder / f"held{rank}.npz", 96, 999)
 
 
 if __name__ == "__main__":

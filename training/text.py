@@ -29,7 +29,7 @@ def new_tokenizer() -> Any:
     bpe.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), pre_tokenizers.ByteLevel(add_prefix_space=False)])
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     trainer = trainers.BpeTrainer(
-        vocab_size=1200,
+        vocab_size=1600,
         special_tokens=[start, end],
         initial_alphabet=alphabet,
         end_of_word_suffix="</w>",

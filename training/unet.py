@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,8 +20,13 @@ MOVING_CONVS = ("down_blocks.0.temp_convs.0", "up_blocks.1.temp_convs.0")
 """The temporal convolutions that are trained; the others stay at identity, so that temporal attention has to work."""
 
 
-def new_unet(small: bool = False) -> Any:
-    """An untrained UNet whose temporal layers are all at identity; ``small`` is for smoke runs."""
+def new_unet(small: bool = False, start: Path | None = None) -> Any:
+    """A UNet to be trained.
+
+    Args:
+        small: the size of smoke runs.
+        start: a pipeline directory whose weights it takes; without it, temporal layers are all at identity.
+    """
     build: Any = UNet3DConditionModel
     unet = build(
         sample_size=8,
@@ -45,6 +51,8 @@ def new_unet(small: bool = False) -> Any:
                     layers: Any = attention
                     nn.init.xavier_uniform_(layers.to_q.weight, gain=1.5)
                     layers.to_k.weight.data.copy_(layers.to_q.weight.data)
+    if start is not None:
+        unet.load_state_dict(UNet3DConditionModel.from_pretrained(start / "unet", dtype=torch.float32).state_dict())
     unet.set_attn_processor(FloatAttention())
     return unet
 

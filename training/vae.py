@@ -20,9 +20,16 @@ if TYPE_CHECKING:
 RATE = 2e-3
 
 
-def new_vae(small: bool = False) -> Any:
-    """An untrained VAE; ``small`` is for smoke runs."""
+def new_vae(small: bool = False, start: Path | None = None) -> Any:
+    """A VAE to be trained.
+
+    Args:
+        small: the size of smoke runs.
+        start: a pipeline directory whose weights it takes.
+    """
     build: Any = AutoencoderKL
+    if start is not None:
+        return build.from_pretrained(start / "vae", dtype=torch.float32)
     return build(
         in_channels=3,
         out_channels=3,
@@ -79,7 +86,7 @@ def train_vae(frames: np.ndarray, held_out: np.ndarray, folder: Path, plan: Plan
         rank: number of this process.
     """
     torch.manual_seed(0)
-    vae, slow = new_vae(plan.small), new_vae(plan.small)
+    vae, slow = new_vae(plan.small, plan.start), new_vae(plan.small)
     slow.load_state_dict(vae.state_dict())
     path = folder / "vae.pt"
     step, before = 0, 0.0
@@ -98,7 +105,8 @@ def train_vae(frames: np.ndarray, held_out: np.ndarray, folder: Path, plan: Plan
         part = min(max(spent / plan.vae_seconds, step / plan.steps), 1.0)
         if agree(part >= 1):
             break
-        rate = RATE * min(1, (step + 1) / 100) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * part)))
+        highest = RATE if plan.start is None else RATE / 2
+        rate = highest * min(1, (step + 1) / 100) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * part)))
         for group in optimiser.param_groups:
             group["lr"] = rate
         x = to_unit(data[torch.randint(len(data), (plan.vae_batch,), generator=generator)])

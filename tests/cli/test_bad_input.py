@@ -65,7 +65,7 @@ def test_what_the_world_knows_is_listed(tmp_path):
     result = CliRunner().invoke(cli, ["run", "--prompt", "a submarine dives", "--out", str(tmp_path / "out")])
     assert result.exit_code == 2
     assert "hint: The embedded world knows these scenes" in result.stderr
-    for family in ("landscape", "beach", "volcano", "city", "flower", "ball"):
+    for family in ("landscape", "beach", "volcano", "city", "flower", "balloon", "submarine", "train"):
         assert family in result.stderr
     assert not list(tmp_path.iterdir())
 

@@ -1,12 +1,22 @@
 """The reader and the writer of the embedded world."""
 
+import re
 import subprocess
 import sys
 
 import pytest
 
 from vstar_sdk.errors import SpecError
-from vstar_sdk.miniworld.grammar import CAMERAS, Family, between_caption, change_captions, corpus, families, key_captions
+from vstar_sdk.miniworld.grammar import (
+    CAMERAS,
+    Family,
+    between_caption,
+    change_captions,
+    corpus,
+    families,
+    key_captions,
+    vocabulary,
+)
 from vstar_sdk.miniworld.writer import Reading, read, write
 
 
@@ -22,7 +32,15 @@ def captions(prompt: str, states: int | None = None) -> list[str]:
         ("sunset over the beach turning into night", Reading("beach", 0.5, 0.75, "", "still", ())),
         ("a red flower opens", Reading("flower", 0.0, 1.0, "red", "still", ())),
         ("the sun sets over a city", Reading("city", 0.0, 1.0, "", "still", ())),
-        ("a blue ball rolls to the left", Reading("ball", 1.0, 0.0, "blue", "still", ())),
+        ("a blue balloon lands", Reading("balloon", 1.0, 0.0, "blue", "still", ())),
+        ("a yellow submarine dives", Reading("submarine", 0.0, 1.0, "yellow", "still", ())),
+        ("a train ride from the town to the sea", Reading("train", 0.0, 1.0, "", "still", ())),
+        ("from a winter morning to a golden autumn", Reading("landscape", 0.0, 0.75, "", "still", ("morning", "golden"))),
+        ("the camera pans right over a city at dusk", Reading("city", 0.5, 0.5, "", "right", ())),
+        ("a flower wilts", Reading("flower", 1.0, 0.0, "", "still", ())),
+        ("white clouds around a red balloon", Reading("balloon", 2 / 3, 2 / 3, "red", "still", ("white", "around"))),
+        ("a pink sky over a red balloon in the clouds", Reading("balloon", 2 / 3, 2 / 3, "red", "still", ("pink",))),
+        ("a landscape that does not change, in summer", Reading("landscape", 0.5, 0.5, "", "still", ())),
         ("winter turns into summer", Reading("landscape", 0.0, 0.5, "", "still", ())),
         ("a beach at night", Reading("beach", 0.75, 0.75, "", "still", ())),
         ("a landscape, the camera pans left", Reading("landscape", 0.0, 0.75, "", "left", ())),
@@ -67,7 +85,7 @@ def test_repeats_camera_and_colour_in_every_state() -> None:
 
 
 @pytest.mark.parametrize("states", range(1, 10))
-@pytest.mark.parametrize("prompt", ["a landscape from winter to winter", "a volcano", "an orange ball", "a city"])
+@pytest.mark.parametrize("prompt", ["a landscape from winter to winter", "a volcano", "an orange balloon", "a city"])
 def test_only_says_captions_of_the_training_corpus(prompt: str, states: int) -> None:
     said = captions(prompt, states)
     assert len(said) == states
@@ -109,6 +127,8 @@ def test_families_are_built_alike() -> None:
     [
         ("a dog in space", "'a dog in space'", "landscape: winter, spring, summer, autumn"),
         ("a volcanoo", "Did you mean 'volcano'?", "volcano: calm"),
+        ("night falls over the lake", "'night' is a stage of beach and city", "The embedded world knows"),
+        ("a volcano that is not erupting", "'not' cannot be read", "what is to be seen instead"),
         ("a landscape from winter to autum", "Did you mean 'autumn'?", "winter, spring, summer, autumn"),
         ("a city from day to lava", "'lava' is no stage of a city", "day, dusk, night"),
         ("a green flower opens", "cannot be green", "red, orange, yellow"),
@@ -121,6 +141,17 @@ def test_says_what_it_cannot_read(prompt: str, message: str, hint: str) -> None:
         read(prompt)
     assert message in str(error.value)
     assert hint in (error.value.hint or "")
+
+
+def test_names_the_words_that_played_no_part() -> None:
+    assert write("a volcano wakes up").warnings == ()
+    (warning,) = write("a cosy volcano with dragons").warnings
+    assert "'cosy', 'dragons'" in warning
+
+
+def test_knows_every_word_that_it_writes() -> None:
+    for line in corpus():
+        assert set(re.findall(r"[^\W_]+(?:['-][^\W_]+)*", line)) <= vocabulary()
 
 
 def test_refuses_a_synopsis_without_states() -> None:

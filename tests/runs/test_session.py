@@ -142,3 +142,21 @@ def test_a_second_run_in_the_same_folder_replaces_the_first(session, tmp_path):
     second = session.run(STORY | {"seed": 2}, out=tmp_path / "run")
     assert first.manifest["artifacts"] != second.manifest["artifacts"]
     assert "seed: 2" in (tmp_path / "run" / "spec.yaml").read_text()
+
+
+def test_states_outside_of_the_world_are_shown_with_a_warning_that_names_the_words(session):
+    states = ["a beach at noon", "a green dragon flies over the beach"]
+    spec = STORY | {"prompt": "a dragon", "synopsis": {"use": "states", "states": states}}
+    job = session.start(spec)
+    told = [event.message for event in job.events() if event.kind == "warning"]
+    result = job.result()
+    assert told == list(result.warnings) == list(result.manifest["warnings"])
+    (warning,) = told
+    assert "state 2" in warning
+    assert "'dragon'" in warning
+    assert "'beach'" not in warning
+
+
+def test_words_of_a_prompt_that_played_no_part_are_warned_of(session):
+    (warning,) = session.run(STORY | {"prompt": "a cosy village from winter to spring"}).warnings
+    assert "'cosy'" in warning

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
@@ -13,6 +14,9 @@ from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from training import miniworld
 from training.sample import encode, load, sample, spread
 from training.unet import text_per_frame
+from vstar_sdk.miniworld.grammar import families
+from vstar_sdk.miniworld.judge import Judge
+from vstar_sdk.miniworld.world import scene
 
 ROOT = Path(__file__).parents[2]
 
@@ -71,6 +75,23 @@ def test_the_first_transformer_is_exactly_at_identity(run: Path) -> None:
     first = load(run / "pipeline").unet.transformer_in
     assert not first.proj_out.weight.any()
     assert not first.proj_out.bias.any()
+
+
+def test_makes_a_judge_that_the_package_reads(run: Path) -> None:
+    judge = Judge(run / "pipeline" / "judge" / "model.safetensors")
+    assert judge.names == tuple(families())
+    assert set(judge.error) == set(families())
+    verdict = judge.read(scene("volcano", 1).render(np.linspace(0, 1, 3), np.arange(3.0)))
+    assert verdict.families.shape == verdict.stages.shape == (3, len(families()))
+    assert np.allclose(verdict.families.sum(1), 1, atol=1e-5)
+    assert ((verdict.stages >= 0) & (verdict.stages <= 1)).all()
+
+
+def test_goes_on_from_a_pipeline(run: Path, tmp_path: Path, train: Callable[..., None]) -> None:
+    train(tmp_path / "next", "--start", str(run / "pipeline"))
+    before, after = (load(folder).vae.encoder.conv_in.weight for folder in (run / "pipeline", tmp_path / "next" / "pipeline"))
+    assert not torch.equal(before, after)
+    assert torch.allclose(before, after, atol=0.05)
 
 
 def test_does_not_overwrite_a_run(run: Path, train: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:

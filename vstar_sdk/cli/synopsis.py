@@ -23,6 +23,8 @@ def synopsis(spec: Path | None, prompt: str | None, overrides: tuple[str, ...], 
     plan = make_plan(load(spec, prompt, overrides))
     story = plan.tell_story()
     click.echo(to_yaml(plan.resolved(story)) if as_yaml else table(story, plan.settings.fps), nl=not as_yaml)
+    for warning in plan.warnings(story):
+        click.echo(f"warning: {warning}", err=True)
 
 
 def table(story: Story, fps: float) -> str:

@@ -19,3 +19,5 @@ def validate(spec: Path | None, prompt: str | None, overrides: tuple[str, ...]) 
     """
     plan = make_plan(load(spec, prompt, overrides))
     click.echo(f"{spec or 'the prompt'} is valid: {plan.summary()}")
+    for warning in plan.warnings(plan.story) if plan.story else ():
+        click.echo(f"warning: {warning}", err=True)

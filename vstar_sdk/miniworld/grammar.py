@@ -127,6 +127,12 @@ def change_captions(family: Family, first: Key, last: Key, colour: str = "", cam
     return tuple(with_camera(caption, camera) for caption in said)
 
 
+@cache
+def vocabulary() -> frozenset[str]:
+    """Every word of every caption."""
+    return frozenset(word for line in corpus() for word in line.replace(",", " ").split())
+
+
 def corpus() -> list[str]:
     """Every caption there is, for the tokenizer."""
     lines: list[str] = []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from vstar_sdk.errors import SpecError
+from vstar_sdk.miniworld.grammar import vocabulary
 from vstar_sdk.miniworld.writer import write
 from vstar_sdk.models.unet3d import UNet3DSource
 from vstar_sdk.options import ModelOptions, Options
@@ -30,7 +31,7 @@ class MiniworldWriterOptions(Options):
 
 def miniworld(options: ModelOptions) -> UNet3DSource:
     """The embedded model."""
-    return UNet3DSource(directory=WEIGHTS, name="miniworld", frames=64, fps=8.0, steps=25, guidance=4.0)
+    return UNet3DSource(directory=WEIGHTS, name="miniworld", frames=64, fps=8.0, steps=25, guidance=4.0, vocabulary=vocabulary())
 
 
 class MiniworldWriter:

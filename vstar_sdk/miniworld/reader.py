@@ -11,6 +11,7 @@ _SMALL_WORDS = """
     a an the of in on over at by with and then its it is are to into from through until till while as under above across
     during becomes become becoming turns turn turning fades fade fading goes go going changes changing change comes
     slowly gradually late early first whole bright big small beautiful passes passing time lapse timelapse video
+    travels travel drives drive rides ride rolls trip journey flies fly floats sky
     scene view shot there this that one some full half side quiet after before very between toward towards down up out
 """
 _FILLERS = frozenset(_SMALL_WORDS.split())
@@ -19,6 +20,8 @@ _CAMERA = re.compile(
     r"\b(?:(?:the )?camera (?:slowly )?(?:pans?|moves?|panning|moving|travels?|slides?)|pans|panning|pan)"
     r"(?: slowly)?(?: to)?(?: the)? (left|right)\b"
 )
+_UNCHANGING = re.compile(r"\b(?:that |which |and )?(?:(?:does not|doesn't|never|without) chang\w+|stays the same)\b")
+_NEGATION = re.compile(r"\b(not|no|never|without|nothing but|cannot|\w+n't)\b")
 _STILL = re.compile(r"\b(?:(?:static|still|fixed) camera|the camera (?:is still|stands still))\b")
 _COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "white", "black", "brown", "grey", "gold")
 
@@ -62,7 +65,7 @@ def read(prompt: str) -> Reading:
     then the one named first.
 
     Raises:
-        SpecError: no family, a stage or a colour that the family does not have, an empty prompt.
+        SpecError: no family, a stage or a colour that the family does not have, a negation, an empty prompt.
     """
     text = " ".join(re.findall(r"[a-z'-]+", prompt.lower()))
     if not text:
@@ -71,7 +74,9 @@ def read(prompt: str) -> Reading:
     if found := _CAMERA.search(text):
         camera = found.group(1)
         text = _CAMERA.sub(" ", text)
-    text = _STILL.sub(" ", text)
+    text = _UNCHANGING.sub(" ", _STILL.sub(" ", text))
+    if found := _NEGATION.search(text):
+        raise SpecError(f"in {prompt.strip()!r}, {found.group()!r} cannot be read", hint="say what is to be seen instead")
     family = _family(text, prompt)
     colour, text = _colour(family, text)
     start, end, used = _stages(family, text, prompt)
@@ -103,7 +108,8 @@ def _family(text: str, prompt: str) -> Family:
         if places or stages >= 2 or (stages and _unique(family, text)):
             scores.append((not places, -stages, min(places, default=0), family))
     if not scores:
-        raise SpecError(f"cannot tell what {prompt.strip()!r} should show{_near(text, _all_words())}", hint=known())
+        why = _shared(text) or _near(text, _all_words())
+        raise SpecError(f"cannot tell what {prompt.strip()!r} should show{why}", hint=known())
     scores.sort(key=lambda score: score[:3])
     return scores[0][3]
 
@@ -119,6 +125,15 @@ def _all_words() -> list[str]:
     return words
 
 
+def _shared(text: str) -> str:
+    """Why a text names no family, when its words are stages of several."""
+    for word in text.split():
+        having = [f.name for f in families().values() if any(word in _names(key) for key in f.keys)]
+        if having:
+            return f": {word!r} is a stage of {', '.join(having[:-1])} and {having[-1]}. Name one of them" if having[1:] else ""
+    return ""
+
+
 def _near(text: str, words: list[str]) -> str:
     for word in text.split():
         if word not in _FILLERS and (close := difflib.get_close_matches(word, words, 1, 0.75)):
@@ -127,15 +142,19 @@ def _near(text: str, words: list[str]) -> str:
 
 
 def _colour(family: Family, text: str) -> tuple[str, str]:
+    """The subject's colour, and the text without it: the colour before its noun, else the first that the family takes."""
     if not family.colours:
         return "", text
     words = text.split()
-    said = [word for word in words if word in _COLOURS or word in family.colours]
-    for word in said:
-        if word not in family.colours:
-            raise SpecError(f"the {family.name} cannot be {word}", hint=f"Its colours: {', '.join(family.colours)}.")
-    rest = " ".join(word for word in words if word not in said)
-    return (said[0] if said else ""), rest
+    nouns = {noun.split()[0] for noun in family.nouns}
+    said = [i for i, word in enumerate(words) if word in _COLOURS or word in family.colours]
+    own = [i for i in said if not nouns.isdisjoint(words[i + 1 : i + 3])] or [i for i in said if words[i] in family.colours]
+    if not own:
+        return "", text
+    word = words[own[0]]
+    if word not in family.colours:
+        raise SpecError(f"the {family.name} cannot be {word}", hint=f"Its colours: {', '.join(family.colours)}.")
+    return word, " ".join(words[: own[0]] + words[own[0] + 1 :])
 
 
 def _mentions(family: Family, text: str) -> list[tuple[int, Key, str]]:
@@ -155,7 +174,7 @@ def _stages(family: Family, text: str, prompt: str) -> tuple[float, float, set[s
     used |= {part for _, _, word in mentions for part in word.split()}
     keys = [key for _, key, _ in mentions]
     ranged = re.search(r"\bfrom (.+?) (?:to|into|until|till|through|over) (.+)", text)
-    arc = _arc(family, text)
+    arc = _arc(family, text, mentions)
     path = [key for i, key in enumerate(keys) if i == 0 or key is not keys[i - 1]]
     if ranged:
         first, last = _mentions(family, ranged.group(1)), _mentions(family, ranged.group(2))
@@ -182,7 +201,10 @@ def _stages(family: Family, text: str, prompt: str) -> tuple[float, float, set[s
     return (*_unwrap(family, path, bool(ranged)), used)
 
 
-def _arc(family: Family, text: str) -> Arc | None:
+def _arc(family: Family, text: str, mentions: list[tuple[int, Key, str]]) -> Arc | None:
+    for at, _, word in mentions:
+        if " " in word:  # "erupts" within "erupts red lava" tells a stage, no change
+            text = text[:at] + "_" * len(word) + text[at + len(word) :]
     hits = [(len(phrase), arc) for arc in family.arcs for phrase in arc.words if _has(text, phrase) >= 0]
     return max(hits, key=lambda hit: hit[0])[1] if hits else None
 

@@ -17,7 +17,8 @@ def write(prompt: str, states: int | None = None) -> Synopsis:
     Without ``states`` there is one state for each key stage that the prompt passes, its start and end included (one state
     when nothing changes). With ``states``, that many stages are spaced evenly from start to end; one that lies within a
     quarter of the way of a key stage is told by that key's caption, any other by the caption of the stage between two
-    keys ("a landscape between winter and spring"). Where the prompt names no colour, the family's first colour is told.
+    keys ("a landscape between winter and spring"). Where the prompt names no colour, the family's first colour is told. Words
+    that played no part are named in the synopsis's warnings.
 
     Args:
         prompt: what to show, in free words.
@@ -36,7 +37,10 @@ def write(prompt: str, states: int | None = None) -> Synopsis:
     else:
         gap = (reading.end - reading.start) / max(states - 1, 1)
         stages = [reading.start + i * gap for i in range(states)]
-    return Synopsis(tuple(State(caption(family, stage, colour, reading.camera)) for stage in stages))
+    states_told = tuple(State(caption(family, stage, colour, reading.camera)) for stage in stages)
+    unread = ", ".join(f"'{word}'" for word in reading.unknown)
+    warnings = (f"the prompt's words {unread} played no part: the embedded world does not know them",) if unread else ()
+    return Synopsis(states_told, warnings=warnings)
 
 
 def caption(family: Family, stage: float, colour: str = "", camera: str = "still") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -36,6 +37,7 @@ class Facts:
         eta: its default DDIM eta.
         scheduler: its default scheduler, by the names of `vstar_sdk.sampling.schedulers`.
         negative_prompt: used when neither the synopsis nor the spec gives one.
+        vocabulary: the words that it was trained with, in lower case; None for a model of ordinary language.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Facts:
     max_frames: int | None = None
     scheduler: str = "ddim"
     negative_prompt: str = ""
+    vocabulary: frozenset[str] | None = None
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -61,6 +64,13 @@ class Facts:
     def latent_frames(self, frames: int) -> int:
         """Frames that attend to each other in a clip of ``frames`` pixel frames."""
         return (frames - 1) // self.temporal_compression + 1
+
+    def unknown_words(self, caption: str) -> tuple[str, ...]:
+        """The words of a caption that the model was never trained with, in its order; none where it reads ordinary language."""
+        if self.vocabulary is None:
+            return ()
+        words = re.findall(r"[^\W_]+(?:['-][^\W_]+)*", caption.lower())
+        return tuple(dict.fromkeys(word for word in words if word not in self.vocabulary))
 
     def check(self, frames: int, width: int, height: int) -> None:
         """Refuse a clip that the model cannot make.

@@ -84,6 +84,7 @@ class UNet3DSource:
         max_frames: the most frames that it can make at once, or None.
         scheduler: default scheduler, by the names of `vstar_sdk.sampling.schedulers`.
         negative_prompt: used when nothing else gives one.
+        vocabulary: the words that it was trained with; None for a model of ordinary language.
     """
 
     directory: Path
@@ -97,6 +98,7 @@ class UNet3DSource:
     max_frames: int | None = None
     scheduler: str = "ddim"
     negative_prompt: str = ""
+    vocabulary: frozenset[str] | None = None
 
     def facts(self) -> Facts:
         """Read the configuration files.
@@ -125,6 +127,7 @@ class UNet3DSource:
             eta=self.eta,
             scheduler=self.scheduler,
             negative_prompt=self.negative_prompt,
+            vocabulary=self.vocabulary,
         )
 
     def load(self, device: str, dtype: str) -> UNet3DAdapter:

@@ -70,6 +70,8 @@ class Flow:
         with self._stage("synopsis"):
             story = plan.tell_story()
             self._emit(events.SynopsisReady(run=self._run, synopsis=story.synopsis, timeline=story.timeline))
+            for warning in plan.warnings(story):
+                self._warn(warning)
         with self._stage("load"):
             adapter = self._get_adapter()
             loaded = time.perf_counter() - began

@@ -107,6 +107,15 @@ class Plan:
             data["model"]["dtype"] = dtype
         return load_spec(data).spec
 
+    def warnings(self, story: Story) -> tuple[str, ...]:
+        """What the user should know of a story: from its writer, and words that the model was never trained with."""
+        found = list(story.synopsis.warnings)
+        for number, prompt in enumerate(story.synopsis.prompts(), 1):
+            if unknown := self.facts.unknown_words(prompt):
+                words = ", ".join(f"'{word}'" for word in unknown)
+                found.append(f"state {number}, '{prompt}': {self.facts.name} was never trained with {words}")
+        return tuple(found)
+
     def summary(self) -> str:
         """The run in one line."""
         numbers = self.settings

@@ -19,6 +19,8 @@ FAMILY = Family(
                 "{subject} in the early morning",
                 "dawn over the beach and the calm sea",
                 "palms and sand at dawn",
+                "the sun comes up over the beach, it is dawn",
+                "a pink morning at the seaside",
             ),
         ),
         Key(
@@ -30,6 +32,8 @@ FAMILY = Family(
                 "{subject} in the bright day",
                 "noon over the beach and the blue sea",
                 "palms and sand at noon",
+                "the sun stands high over the beach, it is noon",
+                "a bright day at the seaside",
             ),
         ),
         Key(
@@ -41,6 +45,8 @@ FAMILY = Family(
                 "{subject} in the warm evening",
                 "sunset over the beach and the red sea",
                 "palms and sand at sunset",
+                "the sun is low over the beach, it is sunset",
+                "an orange evening at the seaside",
             ),
         ),
         Key(
@@ -52,6 +58,8 @@ FAMILY = Family(
                 "{subject} in the dark night",
                 "night over the beach and the dark sea",
                 "palms and sand at night",
+                "the moon shines over the beach, it is night",
+                "a dark night at the seaside",
             ),
         ),
     ),

@@ -3,7 +3,21 @@
 from vstar_sdk.miniworld.grammar import Arc, Family, Key
 
 COLOURS = ("red", "orange", "yellow", "pink", "purple", "blue", "white")
-NOUNS = ("flower", "flowers", "rose", "tulip", "daisy", "petals", "petal", "bud")
+_ONE = (
+    *("flower", "rose", "tulip", "daisy", "poppy", "lily", "lotus", "peony", "orchid", "dahlia", "sunflower"),
+    *("petal", "bud"),
+)
+_MANY = (
+    *("flowers", "roses", "tulips", "daisies", "poppies", "lilies", "peonies", "orchids", "dahlias", "sunflowers"),
+    *("petals", "buds"),
+)
+NOUNS = (*_ONE, *_MANY)
+
+
+def _said(nouns: tuple[str, ...], *verbs: str) -> tuple[str, ...]:
+    """Every noun with every verb: a verb form that means a change only right after its noun."""
+    return tuple(f"{noun} {verb}" for noun in nouns for verb in verbs)
+
 
 FAMILY = Family(
     name="flower",
@@ -13,30 +27,81 @@ FAMILY = Family(
         Key(
             "bud",
             0.0,
-            ("closed", "budding"),
-            ("{subject} is a closed bud", "the petals of {subject} are closed", "the small bud of {subject}"),
+            ("closed", "budding", "buds", "shut", "unopened", "not yet open", "tight bud"),
+            (
+                "{subject} is a closed bud",
+                "the petals of {subject} are closed",
+                "the tight bud of {subject}",
+                "{subject}, still a bud, in the dim light",
+                "close up of {subject}, a closed bud",
+                "{subject} with closed petals",
+            ),
         ),
         Key(
             "half open",
             0.5,
-            ("opening", "half-open"),
-            ("{subject} is half open", "the petals of {subject} are half open", "the opening petals of {subject}"),
+            ("opening", "half-open", "half opened", "half way open", "halfway open", "partly open", "unfolding"),
+            (
+                "{subject} is half open",
+                "the petals of {subject} are half open",
+                "the opening petals of {subject}",
+                "{subject}, now half open, in the soft light",
+                "close up of {subject}, half open",
+                "{subject} with half open petals",
+            ),
         ),
         Key(
             "bloom",
             1.0,
-            ("open", "opened", "blooming", "blossom", "wide open", "full bloom"),
-            ("{subject} is in full bloom", "the petals of {subject} are wide open", "the great bloom of {subject}"),
+            (
+                *("open", "opened", "wide open", "fully open", "fully opened", "full bloom", "in bloom", "bloomed"),
+                *("blooming", "blossom", "blossoming", "blossomed", "flowering", "unfolded"),
+            ),
+            (
+                "{subject} is in full bloom",
+                "the petals of {subject} are wide open",
+                "the great bloom of {subject}",
+                "{subject}, now wide open, in the warm light",
+                "close up of {subject}, fully open",
+                "{subject} with wide open petals",
+            ),
         ),
     ),
     arcs=(
         Arc(
-            ("opens", "opens up", "blooms", "blossoms", "unfolds", "grows", "opening up", *(f"{noun} opening" for noun in NOUNS)),
+            (
+                *("opens", "opens up", "opening up", "blooms", "blossoms", "unfolds", "unfold", "unfurls", "unfurl"),
+                *("grows", "grow", "bursts into bloom", "comes into bloom", "starts to bloom", "begins to bloom"),
+                *("starts blooming", "begins blooming", "opening of", "blooming of", "blossoming of", "unfolding of"),
+                *_said(NOUNS, "opening", "blooming", "blossoming", "unfolding", "unfurling", "growing"),
+                *_said(_MANY, "open", "open up", "bloom", "blossom", "spread"),
+            ),
             "bud",
             "bloom",
-            ("{subject} opens", "{subject} blooms"),
+            ("{subject} opens", "{subject} blooms", "the petals of {subject} unfold", "a bud opens into {subject}"),
         ),
-        Arc(("closes", "closes up", "folds", "shuts"), "bloom", "bud", ("{subject} closes",)),
+        Arc(
+            (
+                *("closes", "closes up", "closing", "closing up", "folds", "folds up", "fold", "shuts", "wilts", "wilt"),
+                *("wilting", "withers", "wither", "withering", "dies", "dying", "falls asleep", "goes to sleep"),
+                *_said(_MANY, "close", "close up", "shut"),
+            ),
+            "bloom",
+            "bud",
+            ("{subject} closes", "{subject} closes up", "the petals of {subject} fold", "{subject} shuts its petals"),
+        ),
+        Arc(
+            ("begins to open", "starts to open", "begins opening", "starts opening", "half opens"),
+            "bud",
+            "half open",
+            ("{subject} begins to open", "{subject} starts opening"),
+        ),
+        Arc(
+            ("keeps opening", "opens further", "goes on opening"),
+            "half open",
+            "bloom",
+            ("{subject} keeps opening", "{subject} opens further"),
+        ),
     ),
     colours=COLOURS,
 )

@@ -19,6 +19,8 @@ FAMILY = Family(
                 "{subject} in the cold winter",
                 "a winter landscape with snow and frost",
                 "hills and trees in winter",
+                "snow on the fields, it is winter",
+                "a snowy winter day in the countryside",
             ),
         ),
         Key(
@@ -30,6 +32,8 @@ FAMILY = Family(
                 "{subject} in the fresh spring",
                 "a spring landscape with blossom and grass",
                 "hills and trees in spring",
+                "blossom on the trees, it is spring",
+                "a fresh spring day in the countryside",
             ),
         ),
         Key(
@@ -41,6 +45,8 @@ FAMILY = Family(
                 "{subject} in the warm summer",
                 "a summer landscape with leaves and blue sky",
                 "hills and trees in summer",
+                "green grass on the fields, it is summer",
+                "a sunny summer day in the countryside",
             ),
         ),
         Key(
@@ -52,6 +58,8 @@ FAMILY = Family(
                 "{subject} in the golden autumn",
                 "an autumn landscape with leaves and golden sky",
                 "hills and trees in autumn",
+                "orange leaves on the trees, it is autumn",
+                "a golden autumn day in the countryside",
             ),
         ),
     ),

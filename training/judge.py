@@ -1,0 +1,159 @@
+"""Training of the judge, on renders as they are and as the finished VAE shows them."""
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import torch.nn.functional as functional
+from safetensors.torch import save_file
+from torch import Tensor
+
+from training.data import Frames
+from training.parallel import Log, agree, share_gradients
+from training.vae import to_unit
+from vstar_sdk.miniworld.grammar import families
+from vstar_sdk.miniworld.judge import JudgeNet, stages_of
+
+if TYPE_CHECKING:
+    from training.miniworld import Plan
+
+RATE = 2e-3
+
+
+def train_judge(frames: Frames, held_out: Frames, vae: Any, folder: Path, plan: "Plan", log: Log, rank: int) -> None:
+    """Train until the plan's time or steps are over and write ``folder/judge/model.safetensors``; resumes from ``judge.pt``.
+
+    Args:
+        frames: training pictures.
+        held_out: pictures of other layouts, on which its error is measured as the decoder shows them.
+        vae: the finished VAE.
+        folder: of the run.
+        plan: how long, and the batch of one process.
+        log: writes a line.
+        rank: number of this process.
+    """
+    done = folder / "judge" / "model.safetensors"
+    if done.exists():
+        return
+    seen = _as_shown(vae, frames, folder / f"shown{rank}.npy", plan.layouts * 8 // 2)
+    torch.manual_seed(0)
+    names = list(families())
+    net, slow = JudgeNet(len(names)), JudgeNet(len(names))
+    slow.load_state_dict(net.state_dict())
+    optimiser = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=0.02)
+    path = folder / "judge.pt"
+    step, before = 0, 0.0
+    if path.exists():
+        state = torch.load(path, weights_only=True)
+        net.load_state_dict(state["model"])
+        slow.load_state_dict(state["slow"])
+        optimiser.load_state_dict(state["optimiser"])
+        step, before = state["step"], state["spent"]
+    cyclic = torch.tensor([family.cyclic for family in families().values()])
+    family, stage = torch.from_numpy(frames.family), torch.from_numpy(frames.stage)
+    pictures = torch.from_numpy(frames.pictures)
+    generator = torch.Generator().manual_seed(5003 * rank + step)
+    start = saved = time.time()
+    while True:
+        spent = before + time.time() - start
+        part = min(max(spent / plan.judge_seconds, step / plan.steps), 1.0)
+        if agree(part >= 1):
+            break
+        for group in optimiser.param_groups:
+            group["lr"] = RATE * min(1, (step + 1) / 100) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * part)))
+        chosen = torch.randint(len(seen), (plan.judge_batch,), generator=generator)
+        plain = torch.rand(plan.judge_batch, generator=generator) < 0.3
+        x = to_unit(torch.where(plain.view(-1, 1, 1, 1), pictures[chosen], seen[chosen]))
+        with torch.autocast("cpu", torch.bfloat16):
+            out = net(_worn(x, generator)).float()
+        loss = _loss(out, family[chosen], stage[chosen], cyclic)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        share_gradients(net.parameters())
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimiser.step()
+        step += 1
+        keep = min(0.998, step / (step + 50))
+        with torch.no_grad():
+            for a, b in zip(slow.parameters(), net.parameters(), strict=True):
+                a.lerp_(b, 1 - keep)
+        if rank == 0 and step % 400 == 0:
+            log(f"judge step {step} {spent:.0f}s loss {loss.item():.4f}")
+        if rank == 0 and time.time() - saved > 60:
+            _save(path, net, slow, optimiser, step, spent)
+            saved = time.time()
+    if rank == 0:
+        test = _as_shown(vae, held_out, folder / "shown-held.npy", len(held_out.stage))
+        error, right = errors(lambda x: slow(x), test, held_out)
+        about = {"families": ",".join(names), "error": ",".join(f"{error[name]:.4f}" for name in names)}
+        done.parent.mkdir(exist_ok=True)
+        new = done.with_suffix(".new")
+        save_file({key: value.half().contiguous() for key, value in slow.state_dict().items()}, new, metadata=about)
+        new.rename(done)
+        log(f"judge done: {step} steps, families right {right:.4f}, stage errors {error}")
+
+
+@torch.no_grad()
+def errors(net: Callable[[Tensor], Tensor], pictures: Tensor, frames: Frames) -> tuple[dict[str, float], float]:
+    """Mean stage error of every family, and the share of frames whose family was told right."""
+    known = families()
+    cyclic = torch.tensor([family.cyclic for family in known.values()])
+    output = torch.cat([net(to_unit(part)) for part in pictures.split(64)])
+    stages = stages_of(output, cyclic).numpy()
+    found: dict[str, float] = {}
+    for place, (name, family) in enumerate(known.items()):
+        mine = frames.family == place
+        off = np.abs(stages[mine, place] - frames.stage[mine])
+        off = np.minimum(off % 1, 1 - off % 1) if family.cyclic else off
+        found[name] = round(float(off.mean()), 4) if mine.any() else math.nan
+    return found, float((output[..., 0].argmax(-1).numpy() == frames.family).mean())
+
+
+def _loss(out: Tensor, family: Tensor, stage: Tensor, cyclic: Tensor) -> Tensor:
+    """Cross entropy of the family, and the error of the stage of the true family."""
+    mine = out[torch.arange(len(out)), family]
+    angle = 2 * torch.pi * stage
+    turning = functional.smooth_l1_loss(mine[:, 1], angle.cos(), beta=0.1, reduction="none")
+    turning = turning + functional.smooth_l1_loss(mine[:, 2], angle.sin(), beta=0.1, reduction="none")
+    straight = functional.smooth_l1_loss(mine[:, 1], stage, beta=0.02, reduction="none")
+    off = torch.where(cyclic[family], turning, 4 * straight)
+    return 0.3 * functional.cross_entropy(out[..., 0], family) + 3 * off.mean()
+
+
+def _worn(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Pictures with noise, blur and another brightness, a different share of each."""
+    count = len(x)
+    blurred = functional.avg_pool2d(functional.pad(x, (2, 2, 2, 2), mode="replicate"), 5, 1)
+    share = torch.rand(count, 1, 1, 1, generator=generator) * (torch.rand(count, 1, 1, 1, generator=generator) < 0.5)
+    x = torch.lerp(x, blurred, share)
+    contrast = 1 + 0.04 * torch.randn(count, 1, 1, 1, generator=generator)
+    x = contrast * x + 0.03 * torch.randn(count, 3, 1, 1, generator=generator)
+    return x + 0.05 * torch.rand(count, 1, 1, 1, generator=generator) * torch.randn(x.shape, generator=generator)
+
+
+@torch.no_grad()
+def _as_shown(vae: Any, frames: Frames, path: Path, count: int) -> Tensor:
+    """The first ``count`` pictures through the VAE, its latents a little disturbed; kept in ``path``."""
+    if not path.exists():
+        generator = torch.Generator().manual_seed(0)
+        parts: list[Tensor] = []
+        with torch.autocast("cpu", torch.bfloat16):
+            for part in torch.from_numpy(frames.pictures[:count]).split(64):
+                mean = vae.encode(to_unit(part)).latent_dist.mean
+                out = vae.decode(mean + 0.1 * torch.randn(mean.shape, generator=generator)).sample
+                parts.append(((out.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1))
+        new = path.with_suffix(".new.npy")
+        np.save(new, torch.cat(parts).numpy())
+        new.rename(path)
+    return torch.from_numpy(np.load(path))
+
+
+def _save(path: Path, net: JudgeNet, slow: JudgeNet, optimiser: Any, step: int, spent: float) -> None:
+    state = {"model": net.state_dict(), "slow": slow.state_dict(), "optimiser": optimiser.state_dict()}
+    new = path.with_suffix(".new")
+    torch.save({**state, "step": step, "spent": spent}, new)
+    new.rename(path)
