@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any
 from vstar_sdk.errors import MissingDependency, PluginError, SpecError
 from vstar_sdk.hooks.plugin import CORE, Plugin
 from vstar_sdk.options import Options, PartOf
+from vstar_sdk.resolver import Resolver
 
 KINDS: Mapping[str, str] = {
     "models": "model",
@@ -77,6 +79,8 @@ class Catalog:
         self._parts: dict[str, dict[str, Part]] = {kind: {} for kind in KINDS}
         self.templates: dict[str, Path] = {}
         self.namespaces: set[str] = set()
+        self.resolver = Resolver()
+        """Given to every factory that takes a keyword ``resolver``."""
 
     def add(self, plugin: Plugin) -> None:
         """Take in all parts of a plugin, or none.
@@ -121,14 +125,27 @@ class Catalog:
             raise SpecError(unknown_part(kind, name, self._parts[kind])) from None
 
     def make(self, kind: str, options: Options) -> Any:
-        """Call a part's factory with its validated options, the parts nested in them made first and passed by name."""
-        nested = {
+        """Call a part's factory with its validated options.
+
+        The parts nested in them are made first and passed by name; a factory that takes ``resolver`` is given the run's.
+        """
+        given: dict[str, Any] = {
             field: self.make(mark.kind, getattr(options, field))
             for field, info in type(options).model_fields.items()
             for mark in info.metadata
             if isinstance(mark, PartOf)
         }
-        return self.part(kind, options.part).load()(options, **nested)
+        factory = self.part(kind, options.part).load()
+        if _takes_resolver(factory):
+            given["resolver"] = self.resolver
+        return factory(options, **given)
+
+
+def _takes_resolver(factory: Callable[..., Any]) -> bool:
+    try:
+        return "resolver" in inspect.signature(factory).parameters
+    except (TypeError, ValueError):  # of a builtin, which has no signature
+        return False
 
 
 def unknown_part(kind: str, name: str, known: Iterable[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
@@ -11,6 +10,7 @@ from pydantic import ConfigDict, Field, ValidationError, ValidatorFunctionWrapHa
 from vstar_sdk.errors import BackendError
 from vstar_sdk.options import EnvName, Options
 from vstar_sdk.parts import Register, hookimpl
+from vstar_sdk.resolver import Resolver
 from vstar_sdk.synopsis.contract import Completion, Request
 
 if TYPE_CHECKING:
@@ -77,10 +77,12 @@ class AnthropicBackend:
 
     Args:
         options: the validated options.
+        resolver: knows the key by the name of its variable; left out, the environment alone is asked.
     """
 
-    def __init__(self, options: AnthropicOptions) -> None:
+    def __init__(self, options: AnthropicOptions, *, resolver: Resolver | None = None) -> None:
         self._options = options
+        self._resolver = resolver or Resolver()
         self._api: MessagesApi | None = None
 
     def complete(self, request: Request) -> Completion:
@@ -104,7 +106,7 @@ class AnthropicBackend:
 
     def _key(self) -> str:
         name = self._options.api_key_env
-        key = os.environ.get(name, "").strip()
+        key = self._resolver.secret(name)
         if not key:
             raise BackendError(
                 f"the environment variable {name} is not set: it must hold the key of the Anthropic API",
