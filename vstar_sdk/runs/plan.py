@@ -84,6 +84,8 @@ class Plan:
     def resolved(self, story: Story, dtype: str | None = None) -> RunSpec:
         """The spec with every default filled in and the states written out: running it again gives the same video.
 
+        The states are those before `transform_synopsis`, which the plugins that it lists will apply again.
+
         Args:
             story: the story that was told.
             dtype: the precision that ``auto`` came to.
@@ -94,7 +96,7 @@ class Plan:
             "size": [settings.width, settings.height],
             "fps": settings.fps,
             "negative_prompt": story.negative_prompt,
-            "synopsis": to_options(story.synopsis),
+            "synopsis": to_options(story.written),
             "sampling": {
                 "steps": settings.steps,
                 "scheduler": settings.scheduler,
@@ -105,7 +107,7 @@ class Plan:
         }
         if dtype is not None:
             data["model"]["dtype"] = dtype
-        return load_spec(data).spec
+        return load_spec(data, plugins=self.loaded.given).spec
 
     def summary(self) -> str:
         """The run in one line."""
