@@ -1,0 +1,55 @@
+"""The JSON Schema of specs, for editors: completion, descriptions, and typing errors marked while they are typed."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+
+from vstar_sdk.spec.composition import Composer
+
+if TYPE_CHECKING:
+    from pydantic_core.core_schema import TupleSchema
+
+    from vstar_sdk.hooks.catalog import Catalog
+
+TITLE = "vstar spec"
+"""Title of the schema, by which a file that holds it is known."""
+
+
+def json_schema(catalog: Catalog) -> dict[str, Any]:
+    """The JSON Schema (draft 7, which every editor reads) of specs that use the parts of a catalog.
+
+    Raises:
+        PluginError: the option model of a plugin's part cannot be used.
+    """
+    schema = Composer(catalog).run_spec().model_json_schema(schema_generator=_Draft7)
+    definitions = schema.pop("$defs")
+    return {"$schema": _Draft7.schema_dialect, **schema, "title": TITLE, "$defs": dict(sorted(definitions.items()))}
+
+
+def to_text(schema: dict[str, Any]) -> str:
+    """The schema as the text of a file."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+class _Draft7(GenerateJsonSchema):
+    """What pydantic generates, in the words of draft 7; what no schema can express is left open."""
+
+    schema_dialect = "http://json-schema.org/draft-07/schema#"
+
+    def field_title_should_be_set(self, schema: object) -> bool:
+        """No titles that only repeat the key."""
+        return False
+
+    def tuple_schema(self, schema: TupleSchema) -> JsonSchemaValue:
+        """``prefixItems`` is a word of a later draft."""
+        generated = super().tuple_schema(schema)
+        if "prefixItems" in generated:
+            generated["items"] = generated.pop("prefixItems")
+        return generated
+
+    def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> JsonSchemaValue:
+        """A type that JSON does not know: anything may stand there, and `vstar validate` has the last word."""
+        return {}
