@@ -39,7 +39,7 @@ class Choice:
         members: list[dict[str, Any]] = schema.get("oneOf") or [schema]
         rules = [{"if": _named(name), "then": member} for name, member in zip(self.names, members, strict=True)]
         if self.default in self.names:
-            rules.append({"if": {"not": {"required": ["use"]}}, "then": members[self.names.index(self.default)]})
+            rules.append({"if": _UNNAMED, "then": members[self.names.index(self.default)]})
         return {
             "type": "object",
             "properties": {"use": {"enum": list(self.names), "description": f"Which {self.what}."}},
@@ -49,11 +49,14 @@ class Choice:
 
 
 def _named(name: str) -> dict[str, Any]:
-    return {"properties": {"use": {"const": name}}, "required": ["use"]}
+    return {"type": "object", "properties": {"use": {"const": name}}, "required": ["use"]}
+
+
+_UNNAMED: dict[str, Any] = {"type": "object", "not": {"required": ["use"]}}
 
 
 def _any_when_unnamed(choice: JsonSchemaValue) -> JsonSchemaValue:
     """The choice, with ``use`` free to be left out: the options of any one of its parts will do."""
     choice = {key: value for key, value in choice.items() if key != "required"}
     members = [rule["then"] for rule in choice["allOf"]]
-    return choice | {"allOf": [*choice["allOf"], {"if": {"not": {"required": ["use"]}}, "then": {"anyOf": members}}]}
+    return choice | {"allOf": [*choice["allOf"], {"if": _UNNAMED, "then": {"anyOf": members}}]}

@@ -12,7 +12,6 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo,
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-from vstar_sdk.errors import PluginError
 from vstar_sdk.hooks import discovery
 from vstar_sdk.hooks.catalog import KINDS, Catalog, Part, unknown_part
 from vstar_sdk.options import Options, PartOf
@@ -33,11 +32,7 @@ class Composer:
         self._models: dict[Part, type[Options]] = {}
 
     def run_spec(self) -> type[RunSpec]:
-        """The subclass of `RunSpec` that validates specs against the catalog.
-
-        Raises:
-            PluginError: the option model of a plugin's part cannot take part in it.
-        """
+        """The subclass of `RunSpec` that validates specs against the catalog."""
         written: Any = Annotated[
             self._replace(_hint(RunSpec, "synopsis")), BeforeValidator(self._with_writer), Choice(unnamed=True)
         ]
@@ -119,14 +114,7 @@ class Composer:
     def _named(self, part: Part) -> type[Options]:
         """The author's option model with ``use`` added, and the unions of its own part fields."""
         if part not in self._models:
-            if "use" in part.options.model_fields:
-                raise PluginError(f"{part.name} ({part.distribution}): its options have a field 'use', which is the spec's own")
-            try:
-                self._models[part] = self._compose(part)
-            except PluginError:
-                raise
-            except Exception as error:  # whatever pydantic, or the author's model, says of being made a part of another
-                raise PluginError(f"{part.name} ({part.distribution}): its option model cannot be used: {error}") from error
+            self._models[part] = self._compose(part)
         return self._models[part]
 
     def _compose(self, part: Part) -> type[Options]:
