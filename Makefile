@@ -20,8 +20,10 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(PIP) -e .
 	@touch $@
 
-$(VENV)/installed-dev: $(VENV)/installed
-	$(PIP) -e '.[dev]'
+# Our own plugins are installed beside the package, as a stranger's would be.
+$(VENV)/installed-dev: $(VENV)/installed $(wildcard plugins/*/pyproject.toml)
+	$(PIP) -e '.[dev,local]'
+	$(PIP) --no-deps $(addprefix -e ./,$(dir $(wildcard plugins/*/pyproject.toml)))
 	@touch $@
 
 demo: $(VENV)/installed  ## Make a 64-frame video of a landscape from winter to autumn

@@ -29,12 +29,14 @@ class Synopsis:
         style: words repeated word for word at the end of every caption, or "".
         negative_prompt: shared by all frames; None leaves it to the spec, then to the model.
         transcript: what was said to and by a language model to get here, one mapping an exchange; empty when none was asked.
+        warnings: what its writer has to tell the user.
     """
 
     states: tuple[State, ...]
     style: str = ""
     negative_prompt: str | None = None
     transcript: tuple[dict[str, object], ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def prompts(self) -> tuple[str, ...]:
         """The text that each state is encoded from: its caption, then the style."""

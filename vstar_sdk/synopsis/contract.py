@@ -93,6 +93,7 @@ class Completion:
         model: the model that answered, as the server names it.
         input_tokens: tokens read.
         output_tokens: tokens written.
+        warnings: what the user should know, one sentence each: a constraint that the server refused, say.
     """
 
     text: str
@@ -100,6 +101,7 @@ class Completion:
     model: str
     input_tokens: int
     output_tokens: int
+    warnings: tuple[str, ...] = ()
 
 
 class Backend(Protocol):

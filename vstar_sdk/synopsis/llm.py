@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from vstar_sdk.synopsis.rendering import Rendered
     from vstar_sdk.synopsis.templates import Template
 
-ROUNDS = 2
-"""How often a model is asked: once, and once more to mend its answer."""
-
 Transcript = tuple[dict[str, object], ...]
 """What was said to a model and by it, one mapping an exchange."""
 
@@ -38,6 +35,8 @@ class LlmOptions(Options):
     """What it is told: a built-in template, a plugin's `namespace/name`, or the path of a `.jinja` file."""
     states: int | None = Field(default=4, ge=FEWEST, le=MOST)
     """How many key states; null lets the model choose."""
+    rounds: int = Field(default=2, ge=1, le=8)
+    """How often the model is asked at most: once, and then again with what is wrong with its answer."""
     style: str = Field(default="", max_length=1000)
     """Words added to every caption; left out, those that the model takes from the prompt."""
     negative_prompt: str | None = Field(default=None, max_length=1000)
@@ -45,7 +44,7 @@ class LlmOptions(Options):
 
 
 class LlmWriter:
-    """Asks a backend, checks its answer, and has it mended once.
+    """Asks a backend, checks its answer, and has it mended within the options' rounds.
 
     Args:
         options: the validated options.
@@ -64,7 +63,7 @@ class LlmWriter:
         Raises:
             SpecError: there is no prompt, or the states do not fit into the frames.
             TemplateError: the template is unknown or wrong.
-            BackendError: no answer, a refusal, or twice an answer that cannot be used.
+            BackendError: no answer, a refusal, or no usable answer in any of the rounds.
         """
         _check(brief, self._options.states)
         # Jinja and YAML are loaded by runs that ask a language model only.
@@ -73,12 +72,13 @@ class LlmWriter:
 
         template = load(self._options.template, folder=brief.folder, registered=brief.templates)
         said = render(template, self._values(brief))
-        answer, exchanges = self._ask(said, template)
+        answer, exchanges, warnings = self._ask(said, template)
         return Synopsis(
             states=tuple(State(state.caption) for state in answer.states),
             style=self._options.style or answer.style,
             negative_prompt=self._options.negative_prompt,
             transcript=exchanges,
+            warnings=warnings,
         )
 
     def close(self) -> None:
@@ -96,13 +96,15 @@ class LlmWriter:
             "seconds": brief.frames / brief.fps,
         }
 
-    def _ask(self, said: Rendered, template: Template) -> tuple[Answer, Transcript]:
-        """The answer, and what was said to get it."""
+    def _ask(self, said: Rendered, template: Template) -> tuple[Answer, Transcript, tuple[str, ...]]:
+        """The answer, what was said to get it, and the backend's warnings, each once."""
         shape = answer_model(self._options.states)
         request = Request(system=said.system, messages=(Message(role="user", text=said.user),), schema=shape)
         exchanges: Transcript = ()
+        warnings: dict[str, None] = {}
         while True:
             completion = self._backend.complete(request)
+            warnings.update(dict.fromkeys(completion.warnings))
             exchange = _record(template, request, completion)
             exchanges = (*exchanges, exchange)
             if completion.stop == "refusal":
@@ -110,10 +112,10 @@ class LlmWriter:
             try:
                 if completion.stop == "length":
                     raise AnswerError(f"the answer was cut off after {completion.output_tokens:,} tokens")
-                return read_answer(completion.text, shape), exchanges
+                return read_answer(completion.text, shape), exchanges, tuple(warnings)
             except AnswerError as error:
-                if len(exchanges) == ROUNDS:
-                    raise _unusable(completion, error) from None
+                if len(exchanges) == self._options.rounds:
+                    raise _unusable(completion, error, self._options.rounds) from None
                 exchange["problems"] = list(error.problems)
                 request = _repair(request, completion, error.problems)
 
@@ -126,11 +128,10 @@ def _refused(completion: Completion) -> BackendError:
     )
 
 
-def _unusable(completion: Completion, error: AnswerError) -> BackendError:
+def _unusable(completion: Completion, error: AnswerError, rounds: int) -> BackendError:
     remedy = "raise the backend's max_tokens" if completion.stop == "length" else "choose another model or template"
-    return BackendError(
-        f"{completion.model} gave no usable synopsis in {ROUNDS} rounds: {error}", hint=f"{remedy}, or {WRITE_THEM}"
-    )
+    asked = f"{rounds} rounds" if rounds > 1 else "one round"
+    return BackendError(f"{completion.model} gave no usable synopsis in {asked}: {error}", hint=f"{remedy}, or {WRITE_THEM}")
 
 
 def _check(brief: Brief, states: int | None) -> None:
