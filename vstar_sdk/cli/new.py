@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import cast
 
 import click
 
@@ -73,4 +74,4 @@ def _is_ours(file: Path, title: str) -> bool:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return False
-    return isinstance(content, dict) and content.get("title") == title  # pyright: ignore[reportUnknownMemberType]
+    return isinstance(content, dict) and cast(dict[str, object], content).get("title") == title

@@ -24,9 +24,9 @@ BUILT_IN = tuple(f"vstar_sdk.{room}" for room in ("models", "regularizers", "syn
 
 def built_in_catalog() -> Catalog:
     """A catalog of the parts that the package itself brings."""
-    catalog = Catalog()
+    catalog, distribution = Catalog(), f"vstar-sdk {importlib.metadata.version('vstar-sdk')}"
     for module in _part_modules():
-        catalog.add(Plugin(CORE, module, f"vstar-sdk {importlib.metadata.version('vstar-sdk')}"))
+        catalog.add(Plugin(CORE, module, distribution))
     return catalog
 
 
