@@ -15,12 +15,12 @@ from vstar_sdk.spec.writing import to_yaml
 @click.command()
 @spec_arguments
 @click.option("--yaml", "as_yaml", is_flag=True, help="Print a spec in which the states stand written out, to edit and run.")
-def synopsis(spec: Path | None, prompt: str | None, overrides: tuple[str, ...], as_yaml: bool) -> None:
+def synopsis(spec: Path | None, prompt: str | None, overrides: tuple[str, ...], plugins: tuple[str, ...], as_yaml: bool) -> None:
     """Show the key states and the frames that they rule.
 
     The spec's synopsis part writes them; a language model is asked if that is what the spec says. No video model is loaded.
     """
-    plan = make_plan(load(spec, prompt, overrides))
+    plan = make_plan(load(spec, prompt, overrides, plugins))
     story = plan.tell_story()
     click.echo(to_yaml(plan.resolved(story)) if as_yaml else table(story, plan.settings.fps), nl=not as_yaml)
 

@@ -12,10 +12,10 @@ from vstar_sdk.runs.plan import make_plan
 
 @click.command()
 @spec_arguments
-def validate(spec: Path | None, prompt: str | None, overrides: tuple[str, ...]) -> None:
+def validate(spec: Path | None, prompt: str | None, overrides: tuple[str, ...], plugins: tuple[str, ...]) -> None:
     """Check a spec without running it: keys, values, parts, levels, anchors.
 
     Exits with 2 and says file, line and remedy when something is wrong. No model is loaded and no language model is asked.
     """
-    plan = make_plan(load(spec, prompt, overrides))
+    plan = make_plan(load(spec, prompt, overrides, plugins))
     click.echo(f"{spec or 'the prompt'} is valid: {plan.summary()}")

@@ -83,7 +83,8 @@ class Part:
             return factory(*arguments, **named)
         with contained(f"{self} cannot be made", known=(VstarError,)):
             made = factory(*arguments, **named)
-        if how := broken(self.kind, made):
+            how = broken(self.kind, made)
+        if how is not None:
             raise PluginError(f"{self}: its factory returned {how}", hint="this is a fault of the plugin: tell its author")
         return made
 

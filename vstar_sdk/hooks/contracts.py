@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from typing import Any
 
 CONTRACTS: Mapping[str, str] = {
     "models": "vstar_sdk.models.contract:ModelSource",
@@ -24,12 +25,10 @@ def broken(kind: str, made: object) -> str | None:
     """
     module, _, name = CONTRACTS[kind].partition(":")
     protocol = getattr(importlib.import_module(module), name)
-    members = {**protocol.__annotations__, **vars(protocol)}
-    methods = [member for member in members if not member.startswith("_") and callable(members[member])]
-    missing = [f"{member}()" for member in methods if not callable(getattr(made, member, None))]
-    missing += [
-        member for member in members if not member.startswith("_") and member not in methods and not hasattr(made, member)
-    ]
+    members: dict[str, Any] = {**protocol.__annotations__, **vars(protocol)}
+    public = {member: callable(value) for member, value in members.items() if not member.startswith("_")}
+    missing = [f"{member}()" for member, called in public.items() if called and not callable(getattr(made, member, None))]
+    missing += [member for member, called in public.items() if not called and not hasattr(made, member)]
     if not missing:
         return None
     returned = "None" if made is None else f"the class {made.__name__}" if isinstance(made, type) else f"a {type(made).__name__}"

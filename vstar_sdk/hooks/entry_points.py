@@ -6,6 +6,8 @@ import importlib.metadata
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 
+from vstar_sdk.hooks import switches
+
 PLUGINS = "vstar_sdk"
 """The group of plugins: the entry point's name is the namespace, its value a module (or ``module:object``)."""
 
@@ -48,3 +50,11 @@ def package(point: EntryPoint) -> tuple[str, str]:
 def who(points: list[EntryPoint]) -> str:
     """``vstar-acme 1.2 and vstar-other 0.3``."""
     return " and ".join(sorted(" ".join(package(point)).strip() for point in points))
+
+
+def command_off(point: EntryPoint) -> str | None:
+    """Why the environment keeps a command out, or None: it goes with the plugins of its package, else by the package's name."""
+    name = package(point)[0]
+    plugins = [space for space, points in claims(PLUGINS).items() if any(package(other)[0] == name for other in points)]
+    reasons = [switches.switched_off(space) for space in plugins or [name]]
+    return None if None in reasons else reasons[0]

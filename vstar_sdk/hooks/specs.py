@@ -180,7 +180,7 @@ def resolve_device(name: str) -> str | None:
 def transform_synopsis(synopsis: Synopsis, brief: Brief) -> Synopsis | None:
     """Change the key states before they are placed on the timeline.
 
-    Must give the same for the same synopsis: the resolved spec keeps what the writer wrote, and running it again calls this again.
+    Must give the same for the same synopsis: the resolved spec keeps what the writer wrote, and running it calls this again.
 
     Args:
         synopsis: the key states.
