@@ -10,9 +10,9 @@ from typing import Any
 import yaml
 
 from vstar_sdk.errors import SpecError, SpecPath
-from vstar_sdk.spec.json_reader import read_json
-from vstar_sdk.spec.places import place_of
-from vstar_sdk.spec.yaml_reader import read_yaml
+from vstar_sdk.reading.json_reader import read_json
+from vstar_sdk.reading.places import place_of
+from vstar_sdk.reading.yaml_reader import read_yaml
 
 LARGEST = 1 << 20
 """Bytes of the largest spec that is read."""

@@ -15,11 +15,11 @@ from vstar_sdk.hooks import discovery
 from vstar_sdk.hooks.catalog import Catalog
 from vstar_sdk.hooks.plugin import Plugin, given
 from vstar_sdk.hooks.resolution import PluginResolver
+from vstar_sdk.reading.places import check_depth
 from vstar_sdk.spec import document as documents
 from vstar_sdk.spec.composition import Composer
 from vstar_sdk.spec.document import Document
 from vstar_sdk.spec.mentions import absent, listed, mentions
-from vstar_sdk.spec.places import check_depth
 from vstar_sdk.spec.problems import dotted, located, spec_error
 from vstar_sdk.spec.run_spec import DEFAULT_OUTPUT, DEFAULT_REGULARIZERS, RunSpec
 

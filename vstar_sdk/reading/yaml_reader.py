@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from vstar_sdk.errors import SpecError
-from vstar_sdk.spec.places import DEEPEST, TOO_DEEP, place_of
+from vstar_sdk.reading.places import DEEPEST, TOO_DEEP, place_of
 
 
 class Loader(yaml.SafeLoader):
@@ -26,10 +26,10 @@ class Loader(yaml.SafeLoader):
         """Refuse aliases and tags before a node is made of them."""
         if self.check_event(yaml.AliasEvent):
             event = self.get_event()
-            raise _fault("aliases (*name) are not allowed in a spec: write the value out", event.start_mark)
+            raise _fault("aliases (*name) are not allowed: write the value out", event.start_mark)
         event = self.peek_event()
         if getattr(event, "tag", None) not in (None, "!"):
-            raise _fault(f"the tag {str(event.tag)[:80]} is not allowed in a spec", event.start_mark)
+            raise _fault(f"the tag {str(event.tag)[:80]} is not allowed", event.start_mark)
         self.depth += 1
         if self.depth > DEEPEST + 1:
             raise _fault(TOO_DEEP, event.start_mark)

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import yaml
 
 from vstar_sdk.errors import SpecError
-from vstar_sdk.spec.places import DEEPEST, TOO_DEEP, place_of
+from vstar_sdk.reading.places import DEEPEST, TOO_DEEP, place_of
 
 _MOST_DIGITS = 400
 """Digits of the longest number: more than any float has."""
