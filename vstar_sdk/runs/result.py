@@ -50,7 +50,7 @@ class Result:
     finish: Callable[[Iterator[NDArray[np.uint8]]], Iterator[NDArray[np.uint8]]] = field(repr=False)
 
     def frames(self) -> Iterator[NDArray[np.uint8]]:
-        """The frames ``(height, width, 3)``, RGB, decoded anew from the latents one by one, and passed through `transform_frames`.
+        """The frames ``(height, width, 3)``, RGB, decoded anew from the latents one by one and passed through `transform_frames`.
 
         Raises:
             PluginError: one of these failed.
