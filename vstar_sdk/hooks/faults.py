@@ -33,7 +33,9 @@ def contained(what: str, *, known: tuple[type[VstarError], ...] = (PluginError,)
     """
     try:
         yield
-    except (*known, KeyboardInterrupt):
+    except (*known, KeyboardInterrupt) as error:
+        if isinstance(error, PluginError) and error.hint is None:
+            error.hint = REMEDY
         raise
     except BaseException as error:
         hint = error.hint if isinstance(error, VstarError) else REMEDY

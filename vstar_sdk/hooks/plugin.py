@@ -13,7 +13,7 @@ import pluggy
 
 from vstar_sdk.errors import PluginError
 from vstar_sdk.hooks import specs
-from vstar_sdk.hooks.faults import contained
+from vstar_sdk.hooks.faults import REMEDY, contained
 from vstar_sdk.parts import PROJECT
 
 CORE = "vstar"
@@ -51,9 +51,10 @@ class Plugin:
             try:
                 self._manager.register(source, namespace)
             except pluggy.PluginValidationError as error:
+                hook = re.search(r"for hook '(\w+)'", str(error))
                 raise PluginError(
-                    f"plugin {self}: {str(error).splitlines()[-1].strip()}",
-                    hint="compare the function's arguments with the hook's specification",
+                    f"plugin {self}: {hook[1] + ': ' if hook else ''}{str(error).splitlines()[-1].strip()}",
+                    hint="compare the function's arguments with those in docs/hooks.md",
                 ) from error
             try:
                 self._manager.check_pending()
@@ -89,9 +90,11 @@ class Plugin:
         for hook in self.hooks:
             for implementation in getattr(self._manager.hook, hook).get_hookimpls():
                 if implementation.wrapper or implementation.hookwrapper:
-                    raise PluginError(f"plugin {self}: {hook} is a wrapper, and hooks of vstar_sdk are called one by one")
+                    raise PluginError(
+                        f"plugin {self}: {hook} is a wrapper, and hooks of vstar_sdk are called one by one", hint=REMEDY
+                    )
                 if inspect.iscoroutinefunction(implementation.function):
-                    raise PluginError(f"plugin {self}: {hook} is asynchronous; hooks are plain functions")
+                    raise PluginError(f"plugin {self}: {hook} is asynchronous; hooks are plain functions", hint=REMEDY)
 
 
 def given(source: object) -> Plugin:
