@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from typing import Literal
@@ -62,12 +64,13 @@ def survey(*, built_in_commands: Iterable[str] = (), deep: bool = False) -> tupl
     """
     catalog = discovery.built_in_catalog()
     commands = _Commands(frozenset(built_in_commands), deep=deep)
-    records = [
-        _examine(namespace, claims, point, catalog, commands, deep=deep)
-        for namespace, claims in sorted(discovery.installed().items())
-        for point in claims
-    ]
-    return catalog, (*records, *commands.alone(records))
+    with redirect_stdout(sys.stderr):  # what plugins print must not mix with a listing
+        records = [
+            _examine(namespace, claims, point, catalog, commands, deep=deep)
+            for namespace, claims in sorted(discovery.installed().items())
+            for point in claims
+        ]
+        return catalog, (*records, *commands.alone(records))
 
 
 def installed_catalog(warn: Callable[[str], None]) -> Catalog:
@@ -187,9 +190,9 @@ class _Commands:
         if not self._deep:
             return None
         try:
-            point.load()
+            command: object = point.load()
         except KeyboardInterrupt:
             raise
         except BaseException as error:
             return f"the command '{name}' cannot be imported: {said(error)}"
-        return None
+        return None if callable(command) else f"the command '{name}' is a {type(command).__name__}, not a click command"
