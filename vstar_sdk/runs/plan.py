@@ -12,11 +12,11 @@ from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.errors import OutputError, SpecError
 from vstar_sdk.models.contract import Facts, ModelSource
 from vstar_sdk.output.drafts import drafts_for
-from vstar_sdk.runs.story import Story, write_story
+from vstar_sdk.runs.story import Story, check_story, write_story
 from vstar_sdk.sampling.schedulers import takes_eta
 from vstar_sdk.spec.loading import LoadedSpec, load_spec
 from vstar_sdk.spec.run_spec import RunSpec
-from vstar_sdk.synopsis.contract import SynopsisWriter
+from vstar_sdk.synopsis.contract import CheckedWriter, SynopsisWriter
 from vstar_sdk.synopsis.states import to_options
 
 MOST_FRAMES = 10_000
@@ -124,6 +124,7 @@ def make_plan(loaded: LoadedSpec) -> Plan:
 
     Raises:
         SpecError: something does not fit the model, with its place in the spec.
+        TemplateError: the synopsis template is wrong.
         ModelError: the model's files are missing.
     """
     spec, catalog = loaded.spec, loaded.catalog
@@ -145,6 +146,8 @@ def make_plan(loaded: LoadedSpec) -> Plan:
     writer: SynopsisWriter = catalog.make("synopses", spec.synopsis)
     plan = Plan(loaded, source, facts, settings, attention, writer, None)
     if not writer.offline:
+        if isinstance(writer, CheckedWriter):
+            check_story(loaded, writer, frames=settings.frames, fps=settings.fps)
         return plan
     return Plan(loaded, source, facts, settings, attention, writer, plan.tell_story())
 

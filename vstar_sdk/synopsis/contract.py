@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -55,6 +55,20 @@ class SynopsisWriter(Protocol):
 
     def close(self) -> None:
         """Release what it holds; called once, after `write`."""
+        ...
+
+
+@runtime_checkable
+class CheckedWriter(SynopsisWriter, Protocol):
+    """A synopsis part that can find faults without a network: its `check` is called while validating."""
+
+    def check(self, brief: Brief) -> None:
+        """Find what is wrong with the brief and the options, as far as it can be known before `write`.
+
+        Raises:
+            SpecError: the prompt or the options cannot be used; its path is that of `SynopsisWriter.write`.
+            TemplateError: the template is wrong.
+        """
         ...
 
 

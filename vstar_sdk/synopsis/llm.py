@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from vstar_sdk.errors import BackendError, SpecError
+from vstar_sdk.errors import BackendError, SpecError, SpecPath
 from vstar_sdk.options import Options, PartOf
 from vstar_sdk.parts import Register, hookimpl
 from vstar_sdk.synopses import State, Synopsis
@@ -23,6 +23,9 @@ Transcript = tuple[dict[str, object], ...]
 
 WRITE_THEM = "write the key states yourself: synopsis: {use: states, states: [...]}"
 
+InputValue = Annotated[str, Field(max_length=10_000)] | int | float | bool | None
+"""A text, a number, true, false or null."""
+
 
 class LlmOptions(Options):
     """A language model writes the key states."""
@@ -33,6 +36,8 @@ class LlmOptions(Options):
     """The language model."""
     template: str = Field(default="key-states", min_length=1, max_length=500)
     """What it is told: a built-in template, a plugin's `namespace/name`, or the path of a `.jinja` file."""
+    inputs: dict[str, InputValue | list[InputValue]] = Field(default_factory=dict, max_length=50)
+    """Values for the template's own inputs: `vstar templates show NAME` tells which it has."""
     states: int | None = Field(default=4, ge=FEWEST, le=MOST)
     """How many key states; null lets the model choose."""
     rounds: int = Field(default=2, ge=1, le=8)
@@ -61,17 +66,11 @@ class LlmWriter:
         """Ask for the key states of the brief's prompt.
 
         Raises:
-            SpecError: there is no prompt, or the states do not fit into the frames.
-            TemplateError: the template is unknown or wrong.
+            SpecError: see `check`.
+            TemplateError: see `check`.
             BackendError: no answer, a refusal, or no usable answer in any of the rounds.
         """
-        _check(brief, self._options.states)
-        # Jinja and YAML are loaded by runs that ask a language model only.
-        from vstar_sdk.synopsis.rendering import render
-        from vstar_sdk.synopsis.templates import load
-
-        template = load(self._options.template, folder=brief.folder, registered=brief.templates)
-        said = render(template, self._values(brief))
+        template, said = self._fill_in(brief)
         answer, exchanges, warnings = self._ask(said, template)
         return Synopsis(
             states=tuple(State(state.caption) for state in answer.states),
@@ -81,12 +80,37 @@ class LlmWriter:
             warnings=warnings,
         )
 
+    def check(self, brief: Brief) -> None:
+        """Find the template and fill it in; no model is asked.
+
+        Raises:
+            SpecError: there is no prompt, the states do not fit into the frames, there is no such template, or it does not take
+                the inputs.
+            TemplateError: the template is wrong.
+        """
+        self._fill_in(brief)
+
+    def _fill_in(self, brief: Brief) -> tuple[Template, Rendered]:
+        """The template, and what it says of this brief."""
+        _check(brief, self._options.states)
+        # Jinja and YAML are loaded by runs that ask a language model only.
+        from vstar_sdk.synopsis.rendering import InputError, render
+        from vstar_sdk.synopsis.templates import UnknownTemplate, load
+
+        try:
+            template = load(self._options.template, folder=brief.folder, registered=brief.templates)
+            return template, render(template, self._given(brief), self._options.inputs)
+        except UnknownTemplate as error:
+            raise SpecError(error.message, hint=error.hint, path=("template",)) from None
+        except InputError as error:
+            raise SpecError(error.message, hint=error.hint, path=_place_of(error.name)) from None
+
     def close(self) -> None:
         """Release the backend's connection or memory."""
         self._backend.close()
 
-    def _values(self, brief: Brief) -> dict[str, str | int | float | None]:
-        """The variables of templates; see `vstar_sdk.synopsis.templates.INPUTS`."""
+    def _given(self, brief: Brief) -> dict[str, str | int | float | None]:
+        """The variables that every template is given; see `vstar_sdk.synopsis.template_inputs.GIVEN`."""
         return {
             "prompt": brief.prompt,
             "style": self._options.style,
@@ -118,6 +142,13 @@ class LlmWriter:
                     raise _unusable(completion, error, self._options.rounds) from None
                 exchange["problems"] = list(error.problems)
                 request = _repair(request, completion, error.problems)
+
+
+def _place_of(variable: str) -> SpecPath:
+    """Where a template's variable stands in a spec, relative to the options."""
+    if variable in ("prompt", "style", "states"):
+        return (variable,)
+    return ("template",) if variable in ("frames", "fps", "seconds") else ("inputs", variable)
 
 
 def _refused(completion: Completion) -> BackendError:
