@@ -1,6 +1,6 @@
-"""For authors of LLM backends: the contract, and what a backend behind an HTTP API need not build anew.
+"""For authors of LLM backends behind an HTTP API: what they need not build anew.
 
-A backend is any object with `Backend`'s two methods; nothing else here is needed for one. See docs/llm-backends.md.
+A backend is any object with the two methods of `vstar_sdk.Backend`; nothing here is needed for one. See docs/llm-backends.md.
 """
 
 from __future__ import annotations
@@ -8,8 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vstar_sdk.options import EnvName
-from vstar_sdk.resolver import Resolver
-from vstar_sdk.synopsis.contract import Backend, Completion, Message, Request
 from vstar_sdk.synopsis.endpoint_options import EndpointOptions
 from vstar_sdk.synopsis.faults import StatusError
 from vstar_sdk.synopsis.schemas import closed_schema
@@ -18,20 +16,7 @@ from vstar_sdk.synopsis.secrets import Secret, read_secret
 if TYPE_CHECKING:
     from vstar_sdk.synopsis.endpoint import Endpoint
 
-__all__ = [
-    "Backend",
-    "Completion",
-    "Endpoint",
-    "EndpointOptions",
-    "EnvName",
-    "Message",
-    "Request",
-    "Resolver",
-    "Secret",
-    "StatusError",
-    "closed_schema",
-    "read_secret",
-]
+__all__ = ["Endpoint", "EndpointOptions", "EnvName", "Secret", "StatusError", "closed_schema", "read_secret"]
 
 
 def __getattr__(name: str) -> Any:

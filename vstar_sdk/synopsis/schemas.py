@@ -14,26 +14,29 @@ def closed_schema(shape: type[BaseModel], *, lengths: bool = True) -> dict[str, 
         shape: the shape of the answer, such as `Request.schema`.
         lengths: keep the bounds on the length of strings. Some servers refuse them; without, they stand in the description.
     """
-    return cast("dict[str, Any]", _closed(shape.model_json_schema(), lengths))
-
-
-def _closed(node: object, lengths: bool) -> object:
-    if isinstance(node, list):
-        return [_closed(item, lengths) for item in cast("list[object]", node)]
-    if not isinstance(node, dict):
-        return node
-    schema = dict(cast("dict[str, Any]", node))
-    kind = schema.get("type")
-    if kind is not None:  # a schema, not the mapping of names below properties or $defs
-        schema.pop("title", None)
-        schema.pop("default", None)
-    if kind == "string" and not lengths:
-        bounds = [f"{word} {schema.pop(key)} characters" for key, word in _BOUNDS if key in schema]
-        if bounds:
-            schema["description"] = " ".join([schema.get("description", ""), f"({', '.join(bounds)})"]).strip()
-    if kind == "object":
-        schema |= {"additionalProperties": False, "required": list(schema.get("properties", {}))}
-    return {name: _closed(value, lengths) for name, value in schema.items()}
+    return _closed(shape.model_json_schema(), lengths)
 
 
 _BOUNDS = (("minLength", "at least"), ("maxLength", "at most"))
+
+_NAMED = ("properties", "$defs")
+"""Keywords whose value is a mapping of names, which may be those of keywords."""
+
+
+def _closed(schema: dict[str, Any], lengths: bool) -> dict[str, Any]:
+    schema = {name: value for name, value in schema.items() if name not in ("title", "default")}
+    if schema.get("type") == "string" and not lengths:
+        bounds = [f"{word} {schema.pop(key)} characters" for key, word in _BOUNDS if key in schema]
+        if bounds:
+            schema["description"] = " ".join([schema.get("description", ""), f"({', '.join(bounds)})"]).strip()
+    if schema.get("type") == "object":
+        schema |= {"additionalProperties": False, "required": list(schema.get("properties", {}))}
+    for name, value in schema.items():
+        if name in _NAMED:
+            schema[name] = {key: _closed(item, lengths) for key, item in cast("dict[str, dict[str, Any]]", value).items()}
+        elif isinstance(value, dict):
+            schema[name] = _closed(cast("dict[str, Any]", value), lengths)
+        elif isinstance(value, list):
+            items = cast("list[Any]", value)
+            schema[name] = [_closed(cast("dict[str, Any]", item), lengths) if isinstance(item, dict) else item for item in items]
+    return schema

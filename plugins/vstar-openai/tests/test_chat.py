@@ -10,8 +10,8 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from vstar_openai import ChatOptions
 
-from vstar_sdk import BackendError
-from vstar_sdk.backends import Message, Request, StatusError
+from vstar_sdk import BackendError, Message, Request
+from vstar_sdk.backends import StatusError
 from vstar_sdk.testing.llm_faults import FAULT_CASES, check_fault
 
 

@@ -8,7 +8,8 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from vstar_openai import ChatOptions
-from vstar_sdk.backends import Completion, Endpoint, Message, Request, Resolver, StatusError, closed_schema, read_secret
+from vstar_sdk import Completion, Message, Request, Resolver
+from vstar_sdk.backends import Endpoint, StatusError, closed_schema, read_secret
 
 SERVICE = "the OpenAI-compatible API"
 
