@@ -100,6 +100,11 @@ def built_in() -> dict[str, Path]:
     )
 
 
+def is_path(name: str) -> bool:
+    """Whether a spec's ``template:`` is a path."""
+    return name.startswith(("./", "/")) or name.endswith(".jinja")
+
+
 def available(*, folder: Path | None = None, registered: Mapping[str, Path] | None = None) -> list[Found]:
     """Every template that has a name, in the order of the search; of two with one name, the first is meant.
 
@@ -107,11 +112,14 @@ def available(*, folder: Path | None = None, registered: Mapping[str, Path] | No
         folder: folder of the spec file; None where there is none.
         registered: templates of plugins, by ``namespace/name``.
     """
+    own = built_in()
     beside = _in(folder / FOLDER) if folder is not None else {}
+    if set(beside) == set(own) and all(path.samefile(own[name]) for name, path in beside.items()):
+        beside = {}  # the folder of the package's own checkout
     return [
         *(Found(name, path, "beside the spec") for name, path in beside.items()),
         *(Found(name, path, "plugin") for name, path in sorted((registered or {}).items())),
-        *(Found(name, path, "built in") for name, path in built_in().items()),
+        *(Found(name, path, "built in") for name, path in own.items()),
     ]
 
 
@@ -126,7 +134,7 @@ def find(name: str, *, folder: Path | None = None, registered: Mapping[str, Path
     Raises:
         UnknownTemplate: no such template; the message tells the nearest, and what was searched.
     """
-    if name.startswith(("./", "/")) or name.endswith(".jinja"):
+    if is_path(name):
         path = (folder or Path()) / name
         if not path.is_file():
             raise UnknownTemplate(f"there is no template file {path}", hint="relative paths begin at the folder of the spec file")
