@@ -178,7 +178,7 @@ def test_a_union_speaks_with_one_voice_and_shows_no_tags(data, sentence):
 
 
 def test_what_holds_itself_is_refused():
-    endless = {**STORY}
+    endless: dict[str, object] = {**STORY}
     endless["model"] = endless
     assert "nested too deeply" in refused(endless)
 

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import yaml
 
 from vstar_sdk.errors import SpecError
-from vstar_sdk.reading.places import DEEPEST, TOO_DEEP, place_of
+from vstar_sdk.reading.places import DEEPEST, TOO_DEEP, place_of, printable
 
 _MOST_DIGITS = 400
 """Digits of the longest number: more than any float has."""
@@ -48,7 +48,9 @@ def read_json(text: str, name: str) -> tuple[Any, yaml.Node | None]:
     except _Twice as twice:
         mark = _second(root, twice.key)
         where = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
-        raise SpecError(f"{name}:{where}: the key '{twice.key}' is written twice", hint="keep one of them") from None
+        raise SpecError(
+            f"{name}:{where}: the key '{printable(twice.key[:80])}' is written twice", hint="keep one of them"
+        ) from None
     return data, root
 
 

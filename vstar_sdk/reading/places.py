@@ -18,6 +18,11 @@ def place_of(before: str) -> tuple[int, int]:
     return before.count("\n") + 1, len(before) - before.rfind("\n")
 
 
+def printable(text: str) -> str:
+    """A text on one line, control characters (which a terminal would obey) written as escapes."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def check_depth(data: object) -> None:
     """Refuse data that is nested too deeply, or holds itself.
 

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from vstar_sdk.errors import SpecError
-from vstar_sdk.reading.places import DEEPEST, TOO_DEEP, place_of
+from vstar_sdk.reading.places import DEEPEST, TOO_DEEP, place_of, printable
 
 
 class Loader(yaml.SafeLoader):
@@ -92,7 +92,7 @@ def read_yaml(text: str, name: str) -> tuple[Any, yaml.Node | None]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        what = error.problem or error.context
+        what = printable(error.problem or error.context or "this is no YAML")
         raise SpecError(f"{name}:{line}:{column}: {what}", hint="mend the YAML at that place") from None
     except yaml.reader.ReaderError as error:
         line, column = place_of(text[: error.position])

@@ -9,11 +9,14 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from vstar_sdk.errors import SpecError, SpecPath
+from vstar_sdk.reading.places import printable
 from vstar_sdk.spec.composition import TAG
 from vstar_sdk.spec.document import Document
 
 _MOST, _LONGEST = 10, 400
 """Problems that are listed, and characters of one."""
+
+_ABSENT = object()
 
 _PLAIN = {
     "missing": "is missing",
@@ -67,8 +70,9 @@ def _written(location: tuple[int | str, ...], data: Any, model: type[Any]) -> Sp
     for depth, item in enumerate(location):
         if isinstance(data, dict):
             mapping = cast(dict[Any, Any], data)
-            if item in mapping:
-                data = mapping[item]
+            key = next((key for key in mapping if key == item or str(key) == item), _ABSENT)  # pydantic says 'None' for null
+            if key is not _ABSENT:
+                data = mapping[key]
             elif item not in _keys(model, location[:depth]):
                 continue
             else:
@@ -91,8 +95,8 @@ def _joined(sentences: list[str]) -> list[str]:
 
 def located(document: Document, path: SpecPath, message: str) -> str:
     """A message with its place before it."""
-    what = "" if path in document.given else dotted(path)
-    return ": ".join(item for item in (document.place(path), what, message) if item)
+    what = "" if path in document.given else printable(dotted(path))
+    return ": ".join(item for item in (document.place(path), what, printable(message)) if item)
 
 
 def dotted(path: SpecPath) -> str:
