@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field, ValidationError
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from vstar_sdk import hookimpl, run
 from vstar_sdk.errors import BackendError, MissingDependency
 from vstar_sdk.hooks.discovery import built_in_catalog
 from vstar_sdk.resolver import Resolver
@@ -28,6 +29,10 @@ from vstar_sdk.synopsis.transformers import TransformersBackend, TransformersOpt
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}<|end|>{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+SHORT_TEMPLATE = (
+    "---\nname: short\nversion: 1\ninputs: [prompt]\n---\n"
+    "{% block system %}Draw.{% endblock %}{% block user %}{{ prompt }}{% endblock %}"
 )
 SPECIAL = ["<|end|>", "<|system|>", "<|user|>", "<|assistant|>"]
 
@@ -144,10 +149,7 @@ def test_another_seed_gives_another_answer(llguidance, backend):
 
 
 def test_key_states_from_a_random_model(llguidance, backend, brief, tmp_path):
-    (tmp_path / "short.jinja").write_text(
-        "---\nname: short\nversion: 1\ninputs: [prompt]\n---\n"
-        "{% block system %}Draw.{% endblock %}{% block user %}{{ prompt }}{% endblock %}"
-    )
+    (tmp_path / "short.jinja").write_text(SHORT_TEMPLATE)
     writer = LlmWriter(
         LlmOptions(backend=TransformersOptions(model="./x"), template="./short.jinja", states=2, rounds=4),
         backend=backend(temperature=1.0),
@@ -196,6 +198,32 @@ def test_the_model_has_left_the_memory_after_close(backend):
     asked.close()
     gc.collect()
     assert model() is None
+
+
+class Census:
+    """Counts the chat models in memory when the video model has been loaded."""
+
+    @hookimpl
+    def on_model_loaded(self, event):
+        gc.collect()
+        self.models = sum(isinstance(thing, LlamaForCausalLM) for thing in gc.get_objects())
+
+
+@pytest.mark.parametrize(("keep", "models"), [(False, 0), (True, 1)])
+def test_a_run_samples_without_the_chat_model_in_memory_unless_told_to_keep_it(llguidance, folder, tmp_path, keep, models):
+    (tmp_path / "short.jinja").write_text(SHORT_TEMPLATE)
+    (tmp_path / "story.yaml").write_text(
+        "prompt: a landscape from winter to autumn\nframes: 4\nsampling: {steps: 1}\n"
+        "synopsis: {use: llm, template: ./short.jinja, states: 2, rounds: 4, "
+        f"backend: {{use: transformers, model: {folder}, device: cpu, temperature: 1, keep: {str(keep).lower()}}}}}\n"
+    )
+    census = Census()
+    result = run(tmp_path / "story.yaml", plugins=[census])
+    assert len(result.synopsis.states) == 2
+    assert census.models == models
+    for chat in local_chat._kept:
+        chat.release()
+    local_chat._kept.clear()
 
 
 def test_an_error_does_not_hold_the_model_in_memory(backend):

@@ -148,6 +148,27 @@ FAULT_CASES = (
         lambda api, key: [Reply(400, b"[" * 100_000, {"content-type": "application/json"})],
         ("rejects the question",),
     ),
+    FaultCase(
+        "deep nesting in an answer",
+        lambda api, key: [Reply(200, b'{"choices": ' + b"[" * 100_000, {"content-type": "application/json"})],
+        ("is no ",),
+    ),
+    FaultCase(
+        "deep nesting in a model's text", lambda api, key: [api.answer('{"states": ' + "[" * 9000), api.answer(good())], asked=2
+    ),
+    FaultCase(
+        "headers without end",
+        lambda api, key: [api.answer(good()).but(headers={"x-long": "x" * 2_000_000})],
+        ("cannot be reached",),
+        1,
+        {"retries": 0},
+    ),
+    FaultCase(
+        "half a character, then fine",
+        lambda api, key: [api.answer(good().replace("oak", "\\ud800")), api.answer(good())],
+        asked=2,
+    ),
+    FaultCase("control characters", lambda api, key: [api.answer(good().replace("a bare", "a\\u001b\\u0000 bare"))]),
     FaultCase("an answer that repeats the key", lambda api, key: [api.answer(f"{key} {good()}")]),
 )
 """Every case."""
