@@ -206,7 +206,7 @@ class Census:
     @hookimpl
     def on_model_loaded(self, event):
         gc.collect()
-        self.models = sum(isinstance(thing, LlamaForCausalLM) for thing in gc.get_objects())
+        self.models = sum(type(thing) is LlamaForCausalLM for thing in gc.get_objects())
 
 
 @pytest.mark.parametrize(("keep", "models"), [(False, 0), (True, 1)])
