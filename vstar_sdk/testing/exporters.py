@@ -55,7 +55,7 @@ def check_exporter(make: Callable[[], Exporter], folder: Path) -> Path:
 
     Raises:
         OutputError: the exporter refused the clip, or left no artifact.
-        AssertionError: it cannot be aborted, changes frames, keeps the caller's arrays, or leaves files behind.
+        AssertionError: it cannot be aborted, changes frames, or leaves files behind.
     """
     clip = sample_clip()
     make().abort()

@@ -6,6 +6,7 @@ Runs of one session may follow each other, so what is remembered is kept by the 
 from __future__ import annotations
 
 import logging
+from itertools import pairwise
 
 from vstar_sdk import hookimpl
 from vstar_sdk.events import RunEnd, RunFailed, Step
@@ -25,7 +26,7 @@ def on_step(event: Step) -> None:
 def on_run_end(event: RunEnd) -> None:
     """Name the slowest step."""
     done = [0.0, *_seconds.pop(event.run, [])]
-    took = [after - before for before, after in zip(done, done[1:], strict=False)]
+    took = [after - before for before, after in pairwise(done)]
     if took:
         slowest = max(range(len(took)), key=took.__getitem__)
         _log.info("step %d of %d was the slowest: %.2f s", slowest + 1, len(took), took[slowest])
