@@ -13,7 +13,7 @@ from jinja2.exceptions import SecurityError
 
 from vstar_sdk.synopsis.sandbox import language
 from vstar_sdk.synopsis.sandbox.bounds import LONGEST
-from vstar_sdk.synopsis.sandbox.environment import Sandbox, bounded, environment
+from vstar_sdk.synopsis.sandbox.environment import bounded, environment
 from vstar_sdk.synopsis.sandbox.names import Names
 from vstar_sdk.synopsis.sandbox.problems import Problem, Refusal
 
@@ -31,12 +31,12 @@ def check(source: str, names: Names) -> tuple[list[Problem], frozenset[str]]:
         names: its variables.
     """
     try:
-        made = environment()
-        tree = _parsed(made, source)
+        tree = _parsed(source)
         found = language.problems(tree, names)
+        used = language.used(tree)
         if not found:
-            _compiled(made, tree)
-        return found, language.used(tree)
+            _compiled(tree)
+        return found, used
     except Refusal as refusal:
         return [refusal.problem], frozenset()
     except RecursionError:
@@ -55,20 +55,23 @@ def fill(source: str, names: Names, system: Values, user: Values) -> tuple[str, 
     Raises:
         Refusal: the template is wrong, or makes too much.
     """
-    found, _ = check(source, names)
+    try:
+        tree = _parsed(source)
+        found = language.problems(tree, names)
+    except RecursionError:
+        raise Refusal(_TOO_DEEP) from None
     if found:
         raise Refusal(found[0])
-    made = environment()
-    compiled = _compiled(made, _parsed(made, source))
+    compiled = _compiled(tree)
     return _block(compiled, "system", system), _block(compiled, "user", user)
 
 
 _TOO_DEEP = Problem(0, "it is nested too deeply")
 
 
-def _parsed(made: Sandbox, source: str) -> nodes.Template:
+def _parsed(source: str) -> nodes.Template:
     try:
-        return made.parse(source)
+        return environment().parse(source)
     except TemplateSyntaxError as error:
         raise Refusal(Problem(error.lineno, error.message or "syntax error")) from None
     except RecursionError:
@@ -77,9 +80,9 @@ def _parsed(made: Sandbox, source: str) -> nodes.Template:
         raise Refusal(Problem(0, str(error))) from None
 
 
-def _compiled(made: Sandbox, tree: nodes.Template) -> Compiled:
+def _compiled(tree: nodes.Template) -> Compiled:
     try:
-        return made.from_string(bounded(tree))
+        return environment().from_string(bounded(tree))
     except TemplateSyntaxError as error:
         raise Refusal(Problem(error.lineno, error.message or "syntax error")) from None
     except (RecursionError, SyntaxError):  # Jinja's compiler gives up on one, Python's on the other

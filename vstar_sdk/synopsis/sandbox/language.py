@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from jinja2 import nodes
 
+from vstar_sdk.synopsis.sandbox.bounds import LARGEST_NUMBER
 from vstar_sdk.synopsis.sandbox.environment import LOOP
 from vstar_sdk.synopsis.sandbox.filters import FILTERS, TESTS
 from vstar_sdk.synopsis.sandbox.names import Names
@@ -103,6 +104,8 @@ def _refused(node: nodes.Node) -> tuple[str, str | None] | None:
     if not isinstance(node, _ALLOWED):
         kind = type(node).__name__
         return f"templates have no {_WORDS.get(kind, f'{kind} expressions')}", None
+    if isinstance(node, nodes.Const) and isinstance(node.value, int | float) and abs(node.value) > LARGEST_NUMBER:
+        return "a number beyond 10**15", None
     if isinstance(node, nodes.For) and node.recursive:
         return "templates have no recursive loops", None
     if isinstance(node, nodes.Filter):

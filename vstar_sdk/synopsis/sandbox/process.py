@@ -6,9 +6,11 @@ fresh interpreter, never a fork of this process with its threads, without the se
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -20,12 +22,15 @@ from vstar_sdk.synopsis.sandbox.names import Names
 from vstar_sdk.synopsis.sandbox.problems import Problem, Refusal
 
 LONGEST_WAIT = 30.0
-"""Seconds for the child to start, work and end; it ends itself after one second of work."""
+"""Seconds for the child to start, work and end; its own clocks end it sooner."""
 
 _PROGRAM = "import sys; sys.path += sys.argv[1:]; from vstar_sdk.synopsis.sandbox.child import main; main()"
 _NEEDED = ("vstar_sdk", "jinja2", "markupsafe")
 _KEPT = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 """Variables that an interpreter may need to start at all."""
+
+_CLOCKS = {getattr(signal, name, None) for name in ("SIGPROF", "SIGXCPU")}
+"""Signals by which the system ends a process that has used up its time."""
 
 
 def check(source: str, names: Names) -> tuple[list[Problem], frozenset[str]]:
@@ -77,10 +82,11 @@ def _ask(question: dict[str, Any]) -> dict[str, Any]:
     except OSError as error:
         raise TemplateError(f"the process that fills in templates cannot be started: {error.strerror}") from None
     if done.returncode == 0:
-        return json.loads(done.stdout)
+        with contextlib.suppress(ValueError):
+            return json.loads(done.stdout)
     said = done.stderr.decode("utf-8", "replace").strip()
-    if said.startswith("Timeout") or done.returncode == -24:  # SIGXCPU
-        raise Refusal(Problem(0, "it takes more than a second to fill in", "a template is a page of text with a few choices"))
+    if said.startswith("Timeout") or -done.returncode in _CLOCKS:
+        raise Refusal(Problem(0, "it takes too long to fill in", "a template is a page of text with a few choices"))
     reason = said.splitlines()[-1][:300] if said else f"exit code {done.returncode}"
     raise Refusal(Problem(0, f"it broke the process that filled it in: {reason}"))
 
