@@ -1,0 +1,19 @@
+class Colours:
+    def __init__(self, options):
+        self.path = options.path
+        self.digits = options.digits
+        self.file = None
+
+    def open(self, target, clip):
+        self.file = target.open("w", encoding="utf-8")
+        self.file.write(f"{clip.synopsis.states[0].caption}\n")
+
+    def write(self, frame):
+        self.file.write(" ".join(f"{value:.{self.digits}f}" for value in frame.mean(axis=(0, 1))) + "\n")
+
+    def close(self):
+        self.file.close()
+
+    def abort(self):
+        if self.file is not None:
+            self.file.close()
