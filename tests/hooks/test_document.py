@@ -10,6 +10,7 @@ import threading
 import tomllib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,9 +71,8 @@ class Answers(BaseHTTPRequestHandler):
     """The chat server: notes what it was told, and answers with two states."""
 
     def do_POST(self):
-        self.server.asked.append(
-            (self.headers["authorization"], json.loads(self.rfile.read(int(self.headers["content-length"]))))
-        )  # pyright: ignore[reportAttributeAccessIssue]
+        server: Any = self.server
+        server.asked.append((self.headers["authorization"], json.loads(self.rfile.read(int(self.headers["content-length"])))))
         answer = {
             "states": [{"caption": "a snowy landscape in winter"}, {"caption": "an orange landscape in autumn"}],
             "style": "",

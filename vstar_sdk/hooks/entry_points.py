@@ -54,6 +54,8 @@ def who(points: list[EntryPoint]) -> str:
 
 def command_off(point: EntryPoint) -> str | None:
     """Why the environment keeps a command out, or None: it goes with the plugins of its package, else by the package's name."""
+    if not switches.any_set():
+        return None
     name = package(point)[0]
     plugins = [space for space, points in claims(PLUGINS).items() if any(package(other)[0] == name for other in points)]
     reasons = [switches.switched_off(space) for space in plugins or [name]]

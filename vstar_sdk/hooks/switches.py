@@ -27,6 +27,11 @@ def switched_off(namespace: str) -> str | None:
     return None
 
 
+def any_set() -> bool:
+    """Whether the environment keeps any plugin out."""
+    return ALLOW in os.environ or DENY in os.environ
+
+
 def strict() -> bool:
     """Whether a plugin that is quarantined is an error."""
     return os.environ.get(STRICT, "").strip().lower() not in ("", "0", "false", "no")

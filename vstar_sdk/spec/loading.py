@@ -153,9 +153,8 @@ def _catalog(document: Document, passed: tuple[Plugin, ...]) -> tuple[Catalog, t
     for namespace, path in mentions(document.data).items():
         if namespace in installed:
             try:
-                for plugin in discovery.load([namespace]):
-                    catalog.add(plugin)
-                    found[namespace] = plugin
+                found[namespace] = discovery.load_one(namespace, installed[namespace])
+                catalog.add(found[namespace])
             except PluginError as error:
                 raise PluginError(located(document, path, error.message), hint=error.hint) from error
     participants = (*(found[name] for name in listed(document.data)), *passed)
