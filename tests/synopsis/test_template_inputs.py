@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jsonschema
 import pytest
 from pydantic import ValidationError
 
@@ -27,7 +28,7 @@ def write(tmp_path):
     return make
 
 
-@pytest.mark.parametrize(
+CASES = pytest.mark.parametrize(
     ("schema", "good", "bad"),
     [
         ({"type": "string"}, ["", "a"], [1, True, None, ["a"]]),
@@ -43,10 +44,22 @@ def write(tmp_path):
         ({"type": "string", "minLength": 1, "maxLength": 2}, ["a", "雪🏔"], ["", "abc"]),
     ],
 )
+
+
+@CASES
 def test_values_are_checked(schema, good, bad):
     model = InputSchema.model_validate(schema)
     assert [value for value in good if fault(model, value) is not None] == []
     assert [value for value in bad if fault(model, value) is None] == []
+
+
+@CASES
+def test_values_are_judged_as_by_any_other_reader_of_json_schema(schema, good, bad):
+    """But for numbers that JSON cannot carry exactly, or at all, which are refused here."""
+    judge = jsonschema.Draft202012Validator(schema)
+    inexact = [value for value in bad if isinstance(value, int | float) and not -(2**53) < value < 2**53]
+    assert all(judge.is_valid(value) for value in good)
+    assert not any(judge.is_valid(value) for value in bad if value not in inexact and value == value)
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,9 @@ def test_paths_begin_at_the_folder_of_the_spec(tmp_path, write):
         templates.find("./other.jinja", folder=tmp_path)
     with pytest.raises(TemplateError, match="there is no template file"):
         templates.find("./", folder=tmp_path)
+    for name in ("./" + "x" * 400, "./\0"):
+        with pytest.raises(TemplateError, match="there is no template file"):
+            templates.find(name, folder=tmp_path)
 
 
 def test_a_bare_name_is_looked_for_beside_the_spec_first(tmp_path):

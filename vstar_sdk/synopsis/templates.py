@@ -136,7 +136,7 @@ def find(name: str, *, folder: Path | None = None, registered: Mapping[str, Path
     """
     if is_path(name):
         path = (folder or Path()) / name
-        if not path.is_file():
+        if not _is_file(path):
             raise UnknownTemplate(f"there is no template file {path}", hint="relative paths begin at the folder of the spec file")
         return Found(name, path, "path")
     known = available(folder=folder, registered=registered)
@@ -188,6 +188,13 @@ def read(found: Found) -> Template:
         root=root,
         sha256=hashlib.sha256(content).hexdigest(),
     )
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file system takes, or a folder that nobody may look into
+        return False
 
 
 def _in(folder: Path) -> dict[str, Path]:
