@@ -173,7 +173,7 @@ def test_an_abuse_is_refused(stranger, user):
         stranger(user)
     assert "mine.jinja" in caught.value.message
     assert "broke the process" not in caught.value.message
-    # The child's own bound is 0.3 s of work; this only asks that nothing hangs, however busy the machine is.
+    # The child's own bound is on its processor time; this only asks that nothing hangs, however busy the machine is.
     assert time.monotonic() - began < process.LONGEST_WAIT
 
 

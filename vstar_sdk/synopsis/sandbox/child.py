@@ -19,8 +19,8 @@ from vstar_sdk.synopsis.sandbox.blocks import check, fill
 from vstar_sdk.synopsis.sandbox.names import Names
 from vstar_sdk.synopsis.sandbox.problems import Problem, Refusal
 
-SECONDS = 0.3
-"""Processor time for one template; a page of text takes a tenth of it on a slow machine."""
+SECONDS = 0.2
+"""Processor time for one template; a page of text takes a twentieth of it."""
 
 LONGEST = 10.0
 """Seconds by the clock for one template, however busy the machine is."""
