@@ -22,9 +22,6 @@ from vstar_sdk.spec.run_spec import DEFAULT_OUTPUT, DEFAULT_REGULARIZERS, RunSpe
 TAG = "use="
 """Prefix of the location items that name a part."""
 
-_NO_DOCSTRINGS = {"use_attribute_docstrings": False}
-"""The descriptions are inherited; to look for more, pydantic would read sources for a long time."""
-
 
 class Composer:
     """Builds models whose part fields are unions over a catalog, each union and each part once."""
@@ -43,7 +40,6 @@ class Composer:
             "RunSpec",
             __base__=RunSpec,
             __doc__=RunSpec.__doc__,
-            __cls_kwargs__=_NO_DOCSTRINGS,
             model=(self._replace(_hint(RunSpec, "model")), _field(RunSpec, "model", dict)),
             synopsis=(written, _field(RunSpec, "synopsis", dict)),
             regularizers=(
@@ -131,7 +127,6 @@ class Composer:
             f"{part.name.replace('/', '.')}.{KINDS[part.kind].replace(' ', '-')}",
             __base__=part.options,
             __doc__=part.summary,
-            __cls_kwargs__=_NO_DOCSTRINGS,
             use=(Literal[part.name], Field(default=part.name, description=part.summary)),  # type: ignore[valid-type]
             **nested,
         )

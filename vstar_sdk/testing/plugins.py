@@ -11,7 +11,7 @@ from typing import Any
 from vstar_sdk.hooks import discovery
 from vstar_sdk.hooks.catalog import KINDS, Catalog
 from vstar_sdk.hooks.plugin import Plugin
-from vstar_sdk.spec.schema import json_schema
+from vstar_sdk.spec.schema import SpecSchema, json_schema
 from vstar_sdk.synopsis.linting import lint
 from vstar_sdk.synopsis.templates import Found, read
 
@@ -42,7 +42,7 @@ def check_plugin(source: object, namespace: str = "plugin") -> Catalog:
     for part in mine:
         part.load()
         assert part.summary.strip(), f"{part.name} has no summary"
-        fields: dict[str, Any] = part.options.model_json_schema()["properties"]
+        fields: dict[str, Any] = part.options.model_json_schema(schema_generator=SpecSchema)["properties"]
         bare = [key for key, field in fields.items() if not field.get("description")]
         assert not bare, f"{part.name}: {', '.join(bare)} has no description: write a docstring below the field"
     for name, path in catalog.templates.items():

@@ -2,7 +2,6 @@ class Colours:
     def __init__(self, options):
         self.path = options.path
         self.digits = options.digits
-        self.file = None
 
     def open(self, target, clip):
         self.file = target.open("w", encoding="utf-8")
@@ -15,5 +14,5 @@ class Colours:
         self.file.close()
 
     def abort(self):
-        if self.file is not None:
+        if hasattr(self, "file"):
             self.file.close()
