@@ -8,10 +8,10 @@ PIP := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip --disable-pip-version
 # One thread a core without busy waiting: other work on the machine then costs time, not a standstill.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help demo test lint types imports unit bench miniworld pictures clean
+.PHONY: help demo test lint types imports unit test-slow bench miniworld pictures clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # torch first and by itself: a range, asked for by another package, would take a build of several gigabytes.
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -20,8 +20,10 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(PIP) -e .
 	@touch $@
 
-$(VENV)/installed-dev: $(VENV)/installed
-	$(PIP) -e '.[dev]'
+# Our own plugins are installed beside the package, as a stranger's would be.
+$(VENV)/installed-dev: $(VENV)/installed $(wildcard plugins/*/pyproject.toml)
+	$(PIP) -e '.[dev,local]'
+	$(PIP) --no-deps $(addprefix -e ./,$(dir $(wildcard plugins/*/pyproject.toml)))
 	@touch $@
 
 demo: $(VENV)/installed  ## Make a 64-frame video of a landscape from winter to autumn
@@ -41,6 +43,9 @@ imports: $(VENV)/installed-dev
 
 unit: $(VENV)/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+
+test-slow: $(VENV)/installed-dev  ## Run the tests that take minutes
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m slow
 
 bench: $(VENV)/installed  ## Measure speed and memory
 	$(BIN)/python -m benchmarks

@@ -50,9 +50,12 @@ class PartOf:
 
 
 class Options(BaseModel):
-    """Base of every option model: unknown keys are errors, values do not change, docstrings become descriptions."""
+    """Base of every option model: unknown keys are errors, values do not change.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+    The docstring below a field becomes its description in `vstar schema`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @property
     def part(self) -> str:

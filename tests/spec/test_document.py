@@ -19,9 +19,11 @@ BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
         ("- a\n- b\n", "a spec is a mapping"),
         ("just text", "a spec is a mapping"),
         ("? [a, b]\n: c\n", r"story\.yaml:1:3: a key must be plain text"),
-        ("prompt: \x00", "special characters are not allowed"),
+        ("prompt: x\nseed: \x00", r"story\.yaml:2:7: the character U\+0000 has no place in a text"),
+        ("prompt: x\nframes: " + "9" * 401, r"story\.yaml:2:9: the number is too long"),
         ("a: b\n---\na: c\n", r"story\.yaml:2:1"),
-        ("a: " + "[" * 5000, "nested too deeply|story.yaml"),
+        ("a: " + "[" * 5000, r"story\.yaml:1:44: nested too deeply: a spec has at most 40 levels"),
+        ('prompt: "\\U00110000"\n', r"story\.yaml:1:1: "),
     ],
 )
 def test_what_is_malformed_is_refused_with_its_place(text, words):
@@ -74,7 +76,16 @@ def test_json_is_read_with_its_places(tmp_path):
     assert document.place(("frames",)) == f"{file}:3:2"
 
 
-@pytest.mark.parametrize(("text", "words"), [('{"a": 1, "a": 2}', "'a' is written twice"), ('{"a": }', "story.json:1:7")])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"a": 1,\n "b": [{"c": 1, "c": 2}]}', r"story\.json:2:17: the key 'c' is written twice"),
+        ('{"a": }', r"story\.json:1:7"),
+        ('{"a":\n' + "[" * 5000, r"story\.json:2:40: nested too deeply"),
+        ('{"a":\n  ' + "9" * 5000 + "}", r"story\.json:2:3: the number is too long"),
+        ("[]", r"story\.json:1:1: a spec is a mapping"),
+    ],
+)
 def test_malformed_json(text, words):
     with pytest.raises(SpecError, match=words):
         parse(text, name="story.json", as_json=True)
@@ -86,7 +97,7 @@ def test_files_that_are_no_spec(tmp_path):
     large = tmp_path / "large.yaml"
     large.write_text("a" * (LARGEST + 1))
     for path, words in [
-        (binary, "is not text"),
+        (binary, r"noise\.yaml:2:118: this is not text"),
         (large, "is no spec"),
         (tmp_path, "is a folder"),
         (tmp_path / "no", "there is no file"),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from vstar_sdk.errors import PluginError, SpecError
+from vstar_sdk.errors import SpecError
 from vstar_sdk.spec.loading import load_spec
 from vstar_sdk.spec.writing import to_yaml
 
@@ -60,7 +60,11 @@ def test_the_default_backend_of_the_llm_part():
             "3:5",
             "regularizers[0].use: unknown regularizer 'tarr'. Did you mean 'tar'?",
         ),
-        ("prompt: x\nregularizers:\n  - use: acme/x\n", "3:5", "Is the package that brings the namespace 'acme' installed?"),
+        (
+            "prompt: x\nregularizers:\n  - use: acme/x\n",
+            "3:5",
+            "regularizers[0].use: unknown regularizer 'acme/x': no installed package",
+        ),
         ("prompt: x\nregularizers:\n  - sigma: 2\n", "3:5", "regularizers[0]: 'use' is missing: name a regularizer: "),
         ("prompt: x\nregularizers: tar\n", "2:1", "regularizers: must be a list"),
         ("prompt: x\nregularizers: [tar]\n", "2:16", "regularizers[0]: write a mapping here: use: NAME of a known regularizer"),
@@ -143,5 +147,47 @@ def test_a_prompt_is_taken_as_it_is():
 
 
 def test_a_plugin_that_is_not_installed_is_named(tmp_path):
-    with pytest.raises(PluginError, match=r"story\.yaml:2:11: plugins\[0\]: no installed package brings the plugin 'acme'"):
-        load_spec(write(tmp_path, "prompt: x\nplugins: [acme]\n"))
+    message = refused(write(tmp_path, "prompt: x\nplugins: [acme]\n"))
+    assert message.endswith(
+        "story.yaml:2:11: plugins[0]: no installed package brings the namespace 'acme'; "
+        "by custom its package is called vstar-acme"
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        ({"frames": [1]}, "frames: must be a whole number or text"),
+        ({"size": [64, "wide"]}, "size[1]: must be a whole number"),
+        ({"size": [1, 2, 3]}, "size: must have at most 2 items, not 3"),
+        (
+            {"regularizers": [{"use": "tar", "sigma": {0: []}}]},
+            "regularizers[0].sigma[0]: must be a whole number or a number or text",
+        ),
+        (
+            {"regularizers": [{"use": "tar", "sigma": {"high": 1}}]},
+            "regularizers[0].sigma.high: the key 'high' must be a whole number",
+        ),
+        ({"output": [{"use": "gif", "scale": "x"}]}, "output[0].scale: must be 'auto' or a whole number"),
+        ({"seed": 1e300}, "seed: is too large a number"),
+        ({"synopsis": {"use": "states", "states": [{"at": 2}]}}, "synopsis.states[0].caption: is missing"),
+    ],
+)
+def test_a_union_speaks_with_one_voice_and_shows_no_tags(data, sentence):
+    assert refused(STORY | data) == sentence
+
+
+def test_what_holds_itself_is_refused():
+    endless: dict[str, object] = {**STORY}
+    endless["model"] = endless
+    assert "nested too deeply" in refused(endless)
+
+
+def test_an_override_reaches_into_the_defaults_of_a_list_that_is_left_out():
+    spec = load_spec(STORY, overrides=["regularizers[0].sigma=2", "output[1].columns=4"]).spec
+    assert spec.regularizers[0].model_dump()["sigma"] == {0: 2}
+    assert spec.output[1].model_dump()["columns"] == 4
+
+
+def test_an_override_gives_one_value():
+    assert "write one value" in refused(STORY, overrides=["frames=4\nseed: 3"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vstar_sdk.synopsis.answers import AnswerError, answer_model, read_answer
@@ -19,6 +19,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(
     st.text(alphabet='{}[]":, \\abn\u2028', max_size=60)
     | JSON.map(json.dumps)

@@ -7,6 +7,17 @@ import time
 
 import pytest
 
+from vstar_sdk.synopsis.anthropic import AnthropicBackend, AnthropicOptions
+from vstar_sdk.testing.llm_faults import FAULT_CASES, check_fault
+
+
+@pytest.mark.parametrize("case", FAULT_CASES, ids=str)
+def test_the_faults_that_every_backend_survives(case, api, messages):
+    def backend(url, **options):
+        return AnthropicBackend(AnthropicOptions(base_url=url, **options))
+
+    check_fault(case, messages, backend, key=api.key)
+
 
 def test_nobody_listens(api):
     with socket.socket() as free:

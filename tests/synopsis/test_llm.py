@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from vstar_sdk.errors import BackendError, SpecError, TemplateError
+from vstar_sdk.errors import BackendError, SpecError
 from vstar_sdk.synopsis.anthropic import AnthropicOptions
 from vstar_sdk.synopsis.llm import LlmOptions
 
@@ -180,7 +180,7 @@ def test_more_states_than_frames_are_not_asked_for(api, brief, states, frames):
 
 
 def test_a_wrong_template_is_an_error_before_anything_is_asked(api, brief):
-    with pytest.raises(TemplateError):
+    with pytest.raises(SpecError, match=r"unknown template 'key-sates'\. Did you mean 'key-states'"):
         api.writer(template="key-sates").write(brief())
     assert not api.asked
 

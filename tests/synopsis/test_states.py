@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -62,6 +62,7 @@ def test_what_is_refused_and_where(states, where, words):
     assert words in message
 
 
+@settings(deadline=None)
 @given(SYNOPSES)
 def test_any_synopsis_can_be_written_back(synopsis):
     written = to_options(synopsis)

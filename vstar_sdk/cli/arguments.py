@@ -15,8 +15,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def spec_arguments(function: F) -> F:
-    """``[SPEC] --prompt TEXT --set PATH=VALUE``, handed on as ``spec``, ``prompt`` and ``overrides``."""
+    """``[SPEC] --prompt TEXT --set PATH=VALUE -p NAME``, handed on as ``spec``, ``prompt``, ``overrides`` and ``plugins``."""
     for decorate in (
+        click.option(
+            "-p",
+            "--plugin",
+            "plugins",
+            metavar="NAME",
+            multiple=True,
+            help="Let an installed plugin take part, after those of the spec. May be repeated.",
+        ),
         click.option(
             "-s",
             "--set",
@@ -32,7 +40,7 @@ def spec_arguments(function: F) -> F:
     return function
 
 
-def load(spec: Path | None, prompt: str | None, overrides: tuple[str, ...]) -> LoadedSpec:
+def load(spec: Path | None, prompt: str | None, overrides: tuple[str, ...], plugins: tuple[str, ...] = ()) -> LoadedSpec:
     """The spec that the arguments describe.
 
     Raises:
@@ -42,4 +50,4 @@ def load(spec: Path | None, prompt: str | None, overrides: tuple[str, ...]) -> L
         raise SpecError(
             "nothing to do: name a spec file, or give --prompt", hint='vstar run --prompt "a landscape from winter to autumn"'
         )
-    return load_spec(spec if spec is not None else {}, prompt=prompt, overrides=overrides)
+    return load_spec(spec if spec is not None else {}, prompt=prompt, overrides=overrides, plugins=plugins)

@@ -41,6 +41,12 @@ class Failure(click.ClickException):
             click.echo(hint, err=True)
 
 
+def warn(text: str) -> None:
+    """Print a warning to stderr."""
+    click.secho("warning: ", fg="yellow", nl=False, err=True)
+    click.echo(text, err=True)
+
+
 def message(error: BaseException) -> str:
     """What went wrong; an exception that nobody expected names the package it came from."""
     if isinstance(error, VstarError):

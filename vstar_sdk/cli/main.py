@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import Any, NamedTuple
 
 import click
+from click.shell_completion import CompletionItem
+
+from vstar_sdk.cli.plugin_commands import load, plugin_commands, summary
+from vstar_sdk.hooks.switches import DENY
 
 
 class Lazy(NamedTuple):
@@ -20,7 +25,10 @@ COMMANDS = {
     "run": Lazy("vstar_sdk.cli.run:run", "Make a video from a spec file or a prompt."),
     "synopsis": Lazy("vstar_sdk.cli.synopsis:synopsis", "Show the key states and the frames that they rule."),
     "validate": Lazy("vstar_sdk.cli.validate:validate", "Check a spec without running it."),
+    "plugins": Lazy("vstar_sdk.cli.plugins:plugins", "List the installed plugins and their health."),
     "models": Lazy("vstar_sdk.cli.models:models", "List the video models."),
+    "templates": Lazy("vstar_sdk.cli.templates:templates", "List, show, fill in and check synopsis templates."),
+    "schema": Lazy("vstar_sdk.cli.schema:schema", "Print the JSON Schema of specs, for editors."),
     "new": Lazy("vstar_sdk.cli.new:new", "Write a file to begin with."),
 }
 
@@ -29,13 +37,14 @@ class LazyGroup(click.Group):
     """A group that knows its commands' names and summaries, and imports one only to call it."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands, in the order of a first visit."""
-        return list(COMMANDS)
+        """The commands, in the order of a first visit; then those of plugins."""
+        return [*COMMANDS, *plugin_commands(COMMANDS)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command."""
         if cmd_name not in COMMANDS:
-            return None
+            claims = plugin_commands(COMMANDS).get(cmd_name)
+            return load(cmd_name, claims) if claims else None
         module, _, attribute = COMMANDS[cmd_name].target.partition(":")
         return getattr(importlib.import_module(module), attribute)
 
@@ -46,7 +55,7 @@ class LazyGroup(click.Group):
         except click.UsageError:
             import difflib
 
-            near = difflib.get_close_matches(args[0], COMMANDS, 1)
+            near = difflib.get_close_matches(args[0], self.list_commands(ctx), 1)
             if near:
                 raise click.UsageError(f"there is no command '{args[0]}'. Did you mean '{near[0]}'?", ctx) from None
             raise
@@ -55,6 +64,14 @@ class LazyGroup(click.Group):
         """The list of commands from their summaries alone."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, command.summary) for name, command in COMMANDS.items()])
+        if others := plugin_commands(COMMANDS):
+            with formatter.section("Commands of plugins"):
+                formatter.write_dl([(name, summary(claims)) for name, claims in others.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the names of commands without importing one."""
+        names = [CompletionItem(name) for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def invoke(self, ctx: click.Context) -> Any:
         """Call the command; errors become messages for people."""
@@ -70,8 +87,17 @@ class LazyGroup(click.Group):
             raise Failure(error, traceback=bool(ctx.params.get("verbose"))) from error
 
 
+def _no_plugins(ctx: click.Context, _: click.Parameter, chosen: bool) -> None:
+    """Switch all plugins off, for this command and whatever it starts."""
+    if chosen:
+        before = os.environ.get(DENY)
+        os.environ[DENY] = "*"
+        ctx.call_on_close(lambda: os.environ.pop(DENY) if before is None else os.environ.__setitem__(DENY, before))
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("-v", "--verbose", is_flag=True, help="Show tracebacks and log messages.")
+@click.option("--no-plugins", is_flag=True, is_eager=True, expose_value=False, callback=_no_plugins, help="Keep all plugins out.")
 @click.version_option(None, "--version", package_name="vstar-sdk", message="%(package)s %(version)s")
 def cli(verbose: bool) -> None:
     """Longer, changing stories from open text-to-video models."""

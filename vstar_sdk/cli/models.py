@@ -6,14 +6,15 @@ import json
 
 import click
 
-from vstar_sdk.hooks import discovery
+from vstar_sdk.cli.failure import warn
+from vstar_sdk.hooks.health import installed_catalog
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def models(as_json: bool) -> None:
     """List the video models."""
-    parts = discovery.built_in_catalog().parts("models")
+    parts = installed_catalog(warn).parts("models")
     if as_json:
         click.echo(json.dumps([{"use": p.name, "summary": p.summary, "distribution": p.distribution} for p in parts], indent=2))
         return

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import cast
 
 import click
 
 from vstar_sdk.errors import OutputError
 
+SCHEMA = "vstar.schema.json"
+"""Name of the file beside a spec that tells editors what specs may say."""
+
 SPEC = """\
+# yaml-language-server: $schema=./{schema}
 # A run of vstar. `vstar run {name}` makes the video, `vstar synopsis {name}` shows the key states first.
 version: 1
 prompt: {prompt}
@@ -38,14 +44,34 @@ def new() -> None:
 @click.argument("path", type=click.Path(path_type=Path), default="story.yaml")
 @click.option("--prompt", default="a landscape from winter to autumn", show_default=True, help="The story in your words.")
 def spec(path: Path, prompt: str) -> None:
-    """Write a spec to PATH (story.yaml unless named); a file that exists is left alone."""
-    import json
+    """Write a spec to PATH (story.yaml unless named), and its schema for editors beside it.
 
+    A spec that exists is left alone. The schema, vstar.schema.json, holds what is installed now; `vstar schema -o` writes it
+    anew.
+    """
+    from vstar_sdk.hooks.health import installed_catalog
+    from vstar_sdk.spec.schema import TITLE, json_schema, to_text
+
+    schema = path.with_name(SCHEMA)
+    if path == schema:
+        raise OutputError(f"{SCHEMA} is the name of the schema beside the spec", hint="name another file")
+    if schema.exists() and not _is_ours(schema, TITLE):
+        raise OutputError(f"{schema} exists and is not what `vstar schema` writes", hint="write the spec into another folder")
+    text = to_text(json_schema(installed_catalog(lambda message: click.echo(message, err=True))))
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(SPEC.format(name=path.name, prompt=json.dumps(prompt, ensure_ascii=False)))
+            file.write(SPEC.format(name=path.name, schema=SCHEMA, prompt=json.dumps(prompt, ensure_ascii=False)))
+        schema.write_text(text, encoding="utf-8")
     except FileExistsError:
         raise OutputError(f"{path} exists already", hint="name another file: vstar new spec other.yaml") from None
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}") from None
-    click.echo(f"wrote {path}; next: vstar run {path}")
+        raise OutputError(f"{error.filename or path} cannot be written: {error.strerror}") from None
+    click.echo(f"wrote {path}, and {schema.name} for editors; next: vstar run {path}")
+
+
+def _is_ours(file: Path, title: str) -> bool:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and cast(dict[str, object], content).get("title") == title

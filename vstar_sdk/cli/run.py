@@ -31,6 +31,7 @@ def run(
     spec: Path | None,
     prompt: str | None,
     overrides: tuple[str, ...],
+    plugins: tuple[str, ...],
     out: Path | None,
     dry_run: bool,
     as_json: bool,
@@ -41,7 +42,7 @@ def run(
     The last line of stdout is the run directory: video.mp4, contact-sheet.png, spec.yaml (with every default filled in; running
     it again gives the same video), synopsis.json and manifest.json.
     """
-    plan = make_plan(load(spec, prompt, overrides))
+    plan = make_plan(load(spec, prompt, overrides, plugins))
     if dry_run:
         click.echo(describe(plan))
         return

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from vstar_sdk.cli.arguments import load, spec_arguments
+from vstar_sdk.cli.failure import warn
 from vstar_sdk.runs.plan import make_plan
 from vstar_sdk.runs.story import Story
 from vstar_sdk.spec.writing import to_yaml
@@ -15,16 +16,16 @@ from vstar_sdk.spec.writing import to_yaml
 @click.command()
 @spec_arguments
 @click.option("--yaml", "as_yaml", is_flag=True, help="Print a spec in which the states stand written out, to edit and run.")
-def synopsis(spec: Path | None, prompt: str | None, overrides: tuple[str, ...], as_yaml: bool) -> None:
+def synopsis(spec: Path | None, prompt: str | None, overrides: tuple[str, ...], plugins: tuple[str, ...], as_yaml: bool) -> None:
     """Show the key states and the frames that they rule.
 
     The spec's synopsis part writes them; a language model is asked if that is what the spec says. No video model is loaded.
     """
-    plan = make_plan(load(spec, prompt, overrides))
+    plan = make_plan(load(spec, prompt, overrides, plugins))
     story = plan.tell_story()
     click.echo(to_yaml(plan.resolved(story)) if as_yaml else table(story, plan.settings.fps), nl=not as_yaml)
     for warning in plan.warnings(story):
-        click.echo(f"warning: {warning}", err=True)
+        warn(warning)
 
 
 def table(story: Story, fps: float) -> str:

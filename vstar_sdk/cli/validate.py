@@ -7,17 +7,18 @@ from pathlib import Path
 import click
 
 from vstar_sdk.cli.arguments import load, spec_arguments
+from vstar_sdk.cli.failure import warn
 from vstar_sdk.runs.plan import make_plan
 
 
 @click.command()
 @spec_arguments
-def validate(spec: Path | None, prompt: str | None, overrides: tuple[str, ...]) -> None:
+def validate(spec: Path | None, prompt: str | None, overrides: tuple[str, ...], plugins: tuple[str, ...]) -> None:
     """Check a spec without running it: keys, values, parts, levels, anchors.
 
     Exits with 2 and says file, line and remedy when something is wrong. No model is loaded and no language model is asked.
     """
-    plan = make_plan(load(spec, prompt, overrides))
+    plan = make_plan(load(spec, prompt, overrides, plugins))
     click.echo(f"{spec or 'the prompt'} is valid: {plan.summary()}")
     for warning in plan.warnings(plan.story) if plan.story else ():
-        click.echo(f"warning: {warning}", err=True)
+        warn(warning)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import re
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vstar_sdk.errors import MissingDependency, PluginError, SpecError
-from vstar_sdk.hooks.plugin import CORE, Plugin
+from vstar_sdk.errors import MissingDependency, PluginError, SpecError, VstarError
+from vstar_sdk.hooks.contracts import broken
+from vstar_sdk.hooks.faults import contained
+from vstar_sdk.hooks.option_models import check_options
+from vstar_sdk.hooks.plugin import CORE, NAME, Plugin
 from vstar_sdk.options import Options, PartOf
+from vstar_sdk.resolver import Resolver
 
 KINDS: Mapping[str, str] = {
     "models": "model",
@@ -22,8 +26,6 @@ KINDS: Mapping[str, str] = {
     "exporters": "exporter",
 }
 """Kinds of parts, and what one of them is called in messages."""
-
-_NAME = re.compile(r"^[a-z0-9][a-z0-9-]*$")
 
 
 @dataclass(frozen=True)
@@ -56,18 +58,38 @@ class Part:
         if callable(self.factory):
             return self.factory
         module, _, attribute = self.factory.partition(":")
-        try:
-            factory = getattr(importlib.import_module(module), attribute)
-        except ModuleNotFoundError as error:
-            raise MissingDependency(
-                f"{self.name} ({self.distribution}) needs the package '{error.name}', which is not installed",
-                hint=f"pip install {error.name}",
-            ) from error
-        except Exception as error:
-            raise PluginError(f"{self.name} ({self.distribution}) cannot be imported from {self.factory}: {error}") from error
+        with contained(f"{self} cannot be imported from {self.factory}", known=(PluginError, MissingDependency)):
+            try:
+                factory: Any = importlib.import_module(module)
+                for name in attribute.split("."):
+                    factory = getattr(factory, name)
+            except ModuleNotFoundError as error:
+                raise MissingDependency(
+                    f"{self} needs the package '{error.name}', which is not installed", hint=f"pip install {error.name}"
+                ) from error
         if not callable(factory):
-            raise PluginError(f"{self.name} ({self.distribution}): {self.factory} is not callable")
+            raise PluginError(f"{self}: {self.factory} is not callable")
         return factory
+
+    def make(self, *arguments: Any, **named: Any) -> Any:
+        """Call the factory, and check what it returns.
+
+        Raises:
+            VstarError: the factory's own: its options cannot be used, or a package is missing.
+            PluginError: the factory of a plugin failed in another way, or returned something that is no part of this kind.
+        """
+        factory = self.load()
+        if "/" not in self.name:  # the core's own
+            return factory(*arguments, **named)
+        with contained(f"{self} cannot be made", known=(VstarError,)):
+            made = factory(*arguments, **named)
+            how = broken(self.kind, made)
+        if how is not None:
+            raise PluginError(f"{self}: its factory returned {how}", hint="this is a fault of the plugin: tell its author")
+        return made
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.distribution})"
 
 
 class Catalog:
@@ -77,13 +99,27 @@ class Catalog:
         self._parts: dict[str, dict[str, Part]] = {kind: {} for kind in KINDS}
         self.templates: dict[str, Path] = {}
         self.namespaces: set[str] = set()
+        """Of every plugin that was added, with parts or without."""
+        self.plugins: dict[str, Plugin] = {}
+        """The plugins whose parts are on offer, by namespace; not the core."""
+        self.resolver = Resolver()
+        """Given to every factory that takes a keyword ``resolver``."""
 
     def add(self, plugin: Plugin) -> None:
         """Take in all parts of a plugin, or none.
 
         Raises:
-            PluginError: one of its ``register_*`` functions failed.
+            PluginError: one of its ``register_*`` functions failed, or another plugin has its namespace.
         """
+        if not any(hook.startswith("register_") for hook in plugin.hooks):
+            self.namespaces.add(plugin.namespace)
+            return
+        other = self.plugins.get(plugin.namespace)
+        if other is not None:
+            raise PluginError(
+                f"the namespace '{plugin.namespace}' is claimed by {other.distribution} and {plugin.distribution}",
+                hint="uninstall one of them; an object that is passed can have another by its attribute 'namespace'",
+            )
         staged: dict[str, dict[str, Part]] = {kind: {} for kind in KINDS}
         templates: dict[str, Path] = {}
         for kind in KINDS:
@@ -95,15 +131,13 @@ class Catalog:
             self._parts[kind].update(parts)
         self.templates.update(templates)
         self.namespaces.add(plugin.namespace)
+        if plugin.namespace != CORE:
+            self.plugins[plugin.namespace] = plugin
 
     @staticmethod
     def _collect(plugin: Plugin, call: Callable[..., None], register: Any) -> None:
-        try:
+        with contained(f"plugin {plugin} failed to register"):
             call(register=register)
-        except PluginError:
-            raise
-        except Exception as error:
-            raise PluginError(f"plugin {plugin.namespace} ({plugin.distribution}) failed to register: {error!r}") from error
 
     def parts(self, kind: str) -> tuple[Part, ...]:
         """All parts of a kind, by name."""
@@ -121,14 +155,27 @@ class Catalog:
             raise SpecError(unknown_part(kind, name, self._parts[kind])) from None
 
     def make(self, kind: str, options: Options) -> Any:
-        """Call a part's factory with its validated options, the parts nested in them made first and passed by name."""
-        nested = {
+        """Call a part's factory with its validated options.
+
+        The parts nested in them are made first and passed by name; a factory that takes ``resolver`` is given the run's.
+        """
+        given: dict[str, Any] = {
             field: self.make(mark.kind, getattr(options, field))
             for field, info in type(options).model_fields.items()
             for mark in info.metadata
             if isinstance(mark, PartOf)
         }
-        return self.part(kind, options.part).load()(options, **nested)
+        part = self.part(kind, options.part)
+        if _takes_resolver(part.load()):
+            given["resolver"] = self.resolver
+        return part.make(options, **given)
+
+
+def _takes_resolver(factory: Callable[..., Any]) -> bool:
+    try:
+        return "resolver" in inspect.signature(factory).parameters
+    except (TypeError, ValueError):  # of a builtin, which has no signature
+        return False
 
 
 def unknown_part(kind: str, name: str, known: Iterable[str]) -> str:
@@ -151,8 +198,8 @@ class _Names:
 
     def full(self, name: str, what: str, taken: Iterable[str]) -> str:
         full = name if self.plugin.namespace == CORE else f"{self.plugin.namespace}/{name}"
-        who = f"plugin {self.plugin.namespace} ({self.plugin.distribution})"
-        if not _NAME.match(name):
+        who = f"plugin {self.plugin}"
+        if not NAME.match(name):
             raise PluginError(f"{who}: '{name}' is no name for a {what}: lower case letters, digits and hyphens")
         if full in taken:
             raise PluginError(f"{who} registers the {what} '{full}' twice")
@@ -168,10 +215,10 @@ class _Registration(_Names):
 
     def __call__(self, name: str, *, options: type[Options], factory: str | Callable[..., Any], summary: str) -> None:
         full = self.full(name, KINDS[self.kind], {*self.known, *self.staged})
-        if not (isinstance(options, type) and issubclass(options, Options)):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise PluginError(f"{full}: the option model must be a subclass of vstar_sdk.options.Options")
-        if options.model_config.get("extra") != "forbid":
-            raise PluginError(f"{full}: the option model must keep extra='forbid', so that typos in a spec are errors")
+        if self.plugin.namespace != CORE:
+            check_options(full, options)
+            if not (callable(factory) or (isinstance(factory, str) and ":" in factory)):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise PluginError(f"{full}: the factory must be callable, or a text like 'package.module:Class'")
         self.staged[full] = Part(self.kind, full, options, factory, summary, self.plugin.distribution)
 
 
@@ -184,6 +231,7 @@ class _TemplateRegistration(_Names):
 
     def __call__(self, name: str, path: Path, *, summary: str = "") -> None:
         full = self.full(name, "template", self.staged)
+        path = Path(path)
         if not path.is_file():
             raise PluginError(f"template {full}: there is no file {path}")
         self.staged[full] = path

@@ -6,13 +6,17 @@ import importlib
 import importlib.metadata
 import importlib.util
 import pkgutil
+import sys
 from collections.abc import Iterable, Iterator
+from contextlib import redirect_stdout
+from importlib.metadata import EntryPoint
 from types import ModuleType
 
 from vstar_sdk.errors import PluginError
+from vstar_sdk.hooks import entry_points, switches
 from vstar_sdk.hooks.catalog import Catalog
-from vstar_sdk.hooks.plugin import CORE, Plugin
-from vstar_sdk.parts import PROJECT
+from vstar_sdk.hooks.faults import contained
+from vstar_sdk.hooks.plugin import CORE, NAME, Plugin
 
 BUILT_IN = tuple(f"vstar_sdk.{room}" for room in ("models", "regularizers", "synopsis", "output", "miniworld"))
 """Packages whose modules offer the built-in parts: a new part is one new file in one of them."""
@@ -20,9 +24,9 @@ BUILT_IN = tuple(f"vstar_sdk.{room}" for room in ("models", "regularizers", "syn
 
 def built_in_catalog() -> Catalog:
     """A catalog of the parts that the package itself brings."""
-    catalog = Catalog()
+    catalog, distribution = Catalog(), f"vstar-sdk {importlib.metadata.version('vstar-sdk')}"
     for module in _part_modules():
-        catalog.add(Plugin(CORE, module, f"vstar-sdk {importlib.metadata.version('vstar-sdk')}"))
+        catalog.add(Plugin(CORE, module, distribution))
     return catalog
 
 
@@ -45,39 +49,46 @@ def _source(name: str) -> str | None:
     return get_source(name) if get_source else None
 
 
-def installed() -> dict[str, list[importlib.metadata.EntryPoint]]:
-    """Entry points of the group by namespace, from metadata alone; more than one claim is a conflict."""
-    found: dict[str, list[importlib.metadata.EntryPoint]] = {}
-    for point in importlib.metadata.entry_points(group=PROJECT):
-        found.setdefault(point.name, []).append(point)
-    return found
+def installed() -> dict[str, list[EntryPoint]]:
+    """Entry points of the plugins by namespace, from metadata alone; more than one claim is a conflict."""
+    return entry_points.claims(entry_points.PLUGINS)
 
 
 def load(namespaces: Iterable[str]) -> list[Plugin]:
     """Import the plugins of these namespaces.
 
     Raises:
-        PluginError: one is not installed, is claimed twice, fails to import or breaks a hook's contract.
+        PluginError: one is not installed, is switched off, is claimed twice, fails to import or breaks a hook's contract.
     """
     points = installed()
-    return [_load(namespace, points.get(namespace, [])) for namespace in namespaces]
+    return [load_one(namespace, points.get(namespace, [])) for namespace in namespaces]
 
 
-def _load(namespace: str, claims: list[importlib.metadata.EntryPoint]) -> Plugin:
+def load_one(namespace: str, claims: list[EntryPoint]) -> Plugin:
+    """Import the plugin of a namespace from its entry point.
+
+    Args:
+        namespace: its name.
+        claims: the entry points of that name.
+
+    Raises:
+        PluginError: see `load`.
+    """
     if not claims:
         raise PluginError(
             f"no installed package brings the plugin '{namespace}'",
             hint=f"install it (its name is often vstar-{namespace}), or take it out of the spec",
         )
-    who = " and ".join(_distribution(point) for point in claims)
-    if namespace == CORE or len(claims) > 1:
+    who = entry_points.who(claims)
+    if off := switches.switched_off(namespace):
+        raise PluginError(f"the plugin {namespace} ({who}) is switched off: {off}", hint="change the variable, or the spec")
+    if namespace == CORE:
+        raise PluginError(f"{who} claims the namespace '{CORE}', which is the package's own", hint="uninstall it")
+    if not NAME.match(namespace):
+        raise PluginError(f"{who} claims '{namespace}', which is no namespace: lower case letters, digits and hyphens")
+    if len(claims) > 1:
         raise PluginError(f"the namespace '{namespace}' is claimed by {who}", hint="uninstall all but one of them")
-    try:
+    # What a plugin prints while it is imported must not mix with a command's output.
+    with contained(f"plugin {namespace} ({who}) cannot be imported"), redirect_stdout(sys.stderr):
         source = claims[0].load()
-    except (Exception, SystemExit) as error:
-        raise PluginError(f"plugin {namespace} ({who}) cannot be imported: {type(error).__name__}: {error}") from error
     return Plugin(namespace, source, who)
-
-
-def _distribution(point: importlib.metadata.EntryPoint) -> str:
-    return f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown package"

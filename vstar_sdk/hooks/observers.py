@@ -6,16 +6,18 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 
+from vstar_sdk import events
 from vstar_sdk.errors import StopRun
-from vstar_sdk.events import Event
-from vstar_sdk.hooks import specs
-from vstar_sdk.hooks.plugin import Plugin
+from vstar_sdk.hooks.faults import said
+from vstar_sdk.hooks.plugin import HOOKS, Plugin
 
 _log = logging.getLogger(__name__)
 
+_TOO_LATE = (events.RunEnd, events.RunFailed)
+
 
 class Observers:
-    """The plugins that watch a run, in order.
+    """The plugins that watch one run, in order.
 
     Args:
         plugins: those that the spec, the command line or the caller listed.
@@ -23,24 +25,38 @@ class Observers:
 
     def __init__(self, plugins: Sequence[Plugin]) -> None:
         self.plugins = tuple(plugins)
-        self.failures: Counter[str] = Counter()
-        """Exceptions that observers raised, by namespace."""
+        self._failures: Counter[tuple[int, str]] = Counter()
+        self._first: dict[tuple[int, str], str] = {}
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: events.Event) -> None:
         """Pass an event to every implementation of ``on_<kind>``; events without such a hook reach only `Job.events`.
 
         Raises:
-            StopRun: an observer ends the run.
+            StopRun: an observer ends the run, while there still is one to end.
         """
         hook = f"on_{event.kind}"
-        if not hasattr(specs, hook):
+        if hook not in HOOKS:
             return
-        for plugin in self.plugins:
+        for place, plugin in enumerate(self.plugins):
             for call in plugin.implementations(hook):
                 try:
                     call(event=event)
-                except StopRun:
+                except KeyboardInterrupt:
                     raise
-                except Exception:
-                    self.failures[plugin.namespace] += 1
-                    _log.exception("plugin %s (%s) failed in %s", plugin.namespace, plugin.distribution, hook)
+                except BaseException as error:  # SystemExit too: an observer cannot end the program
+                    if isinstance(error, StopRun) and not isinstance(event, _TOO_LATE):
+                        raise
+                    self._failures[place, hook] += 1
+                    self._first.setdefault((place, hook), said(error))
+                    _log.warning("plugin %s failed in %s", plugin, hook, exc_info=error)
+
+    def faults(self) -> tuple[str, ...]:
+        """One sentence for each plugin and hook that failed: how often, and why the first time."""
+        return tuple(
+            f"plugin {self.plugins[place]} failed in {hook}, {_times(count)}: {self._first[place, hook]}"
+            for (place, hook), count in self._failures.items()
+        )
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times, at first"

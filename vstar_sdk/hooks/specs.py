@@ -1,19 +1,28 @@
 """The hooks: every moment at which a plugin can take part.
 
-Two verbs, two policies:
+Four verbs, four policies:
 
 ``register_*``
     Collect. Called once, when the plugin is first needed. A plugin that fails here takes no part at all, and its
     health record says why.
+``resolve_*``
+    First result wins: plugins are asked in their order until one returns something other than None; then the core's own answer
+    counts. An exception ends the run and names the plugin.
+``transform_*``
+    An ordered chain: each plugin is given what the one before it returned, and None leaves the value as it is. An exception,
+    or a value that the hook cannot take, ends the run and names the plugin.
 ``on_*``
-    Observe. Called during a run, in the order of the spec's ``plugins:``. An exception is logged and counted, never fatal;
-    only `vstar_sdk.errors.StopRun` ends the run.
+    Observe. An exception is logged, counted and put into the manifest's warnings, never fatal; only
+    `vstar_sdk.StopRun` ends the run, at its next step.
 
-An implementation may take fewer arguments than its specification: pluggy passes those it names.
+``register_*`` takes part as soon as a spec names a part of the plugin (``use: acme/banded``). The other three take part only
+where the plugin is listed: in the spec's ``plugins:``, with ``-p`` on the command line, or as an object that the caller passed;
+in that order. An implementation may take fewer arguments than its specification: it is given those that it names.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import pluggy
@@ -22,7 +31,18 @@ from vstar_sdk import events
 from vstar_sdk.parts import PROJECT, Register
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from vstar_sdk.output.contract import Clip
     from vstar_sdk.parts import RegisterTemplate
+    from vstar_sdk.sampling.conditioning import Conditioning
+    from vstar_sdk.synopses import Synopsis
+    from vstar_sdk.synopsis.contract import Brief
+    from vstar_sdk.timeline import Timeline
 
 HOOK_API = 1
 """Version of this contract, apart from the package's; raised only when a hook changes in a way that breaks plugins."""
@@ -32,64 +52,288 @@ _hookspec = pluggy.HookspecMarker(PROJECT)
 
 @_hookspec
 def register_models(register: Register) -> None:
-    """Offer video models; a factory returns a `vstar_sdk.models.contract.ModelSource`."""
+    """Offer video models.
+
+    Args:
+        register: called once for each model; its factory returns a `vstar_sdk.ModelSource`.
+
+    When: once, when a spec or a listing first needs the plugin.
+    Exceptions: quarantine the plugin whole.
+    Stability: stable since HOOK_API 1.
+    """
 
 
 @_hookspec
 def register_regularizers(register: Register) -> None:
-    """Offer attention regularizers; a factory returns a `vstar_sdk.regularizers.contract.Regularizer`."""
+    """Offer attention regularizers.
+
+    Args:
+        register: called once for each regularizer; its factory returns a `vstar_sdk.Regularizer`.
+
+    When: once, when a spec or a listing first needs the plugin.
+    Exceptions: quarantine the plugin whole.
+    Stability: stable since HOOK_API 1.
+    """
 
 
 @_hookspec
 def register_synopses(register: Register) -> None:
-    """Offer synopsis writers; a factory returns a `vstar_sdk.synopsis.contract.SynopsisWriter`."""
+    """Offer synopsis writers: what turns a prompt into key states.
+
+    Args:
+        register: called once for each writer; its factory returns a `vstar_sdk.SynopsisWriter`.
+
+    When: once, when a spec or a listing first needs the plugin.
+    Exceptions: quarantine the plugin whole.
+    Stability: stable since HOOK_API 1.
+    """
 
 
 @_hookspec
 def register_llm_backends(register: Register) -> None:
-    """Offer language models; a factory returns a `vstar_sdk.synopsis.contract.Backend`."""
+    """Offer language models for the synopsis part ``llm``.
+
+    Args:
+        register: called once for each backend; its factory returns a `vstar_sdk.Backend`.
+
+    When: once, when a spec or a listing first needs the plugin.
+    Exceptions: quarantine the plugin whole.
+    Stability: stable since HOOK_API 1.
+    """
 
 
 @_hookspec
 def register_exporters(register: Register) -> None:
-    """Offer file formats; a factory returns a `vstar_sdk.output.contract.Exporter`."""
+    """Offer file formats.
+
+    Args:
+        register: called once for each format; its factory returns a `vstar_sdk.Exporter`.
+
+    When: once, when a spec or a listing first needs the plugin.
+    Exceptions: quarantine the plugin whole.
+    Stability: stable since HOOK_API 1.
+    """
 
 
 @_hookspec
 def register_templates(register: RegisterTemplate) -> None:
-    """Offer synopsis templates: ``register("haiku", path)`` with the path of a ``.jinja`` file."""
+    """Offer synopsis templates.
+
+    Args:
+        register: called once for each template with its name and the path of its ``.jinja`` file.
+
+    When: once, when a spec or a listing first needs the plugin.
+    Exceptions: quarantine the plugin whole.
+    Stability: stable since HOOK_API 1.
+    """
+
+
+@_hookspec
+def resolve_secret(name: str) -> str | None:
+    """Find a secret by the name that a spec gives.
+
+    Args:
+        name: such as ``ANTHROPIC_API_KEY``.
+
+    Returns:
+        The secret, or None to let the next plugin, and at last the environment, answer.
+
+    When: when a part first needs it, usually at the first question to a language model.
+    Exceptions: end the run; the message names the plugin and the exception's type, never its text, which may hold the secret.
+    Stability: stable since HOOK_API 1.
+    """
+
+
+@_hookspec
+def resolve_asset(reference: str) -> Path | str | None:
+    """Find the files of weights that a spec names by something other than a path.
+
+    Args:
+        reference: such as the hub id ``Qwen/Qwen3-0.6B``.
+
+    Returns:
+        A file or folder that exists, or None to let the next plugin, and at last the part itself, find it.
+
+    When: when a part loads what it names.
+    Exceptions: end the run.
+    Stability: stable since HOOK_API 1.
+    """
+
+
+@_hookspec
+def resolve_device(name: str) -> str | None:
+    """Say which device a spec's ``model.device`` means.
+
+    Args:
+        name: ``auto``, ``cpu``, ``cuda``, ..., or a name that only the plugin knows.
+
+    Returns:
+        A torch device such as ``cuda:1``, or None to let the next plugin, and at last torch, answer.
+
+    When: before the model is loaded.
+    Exceptions: end the run.
+    Stability: stable since HOOK_API 1.
+    """
+
+
+@_hookspec
+def transform_synopsis(synopsis: Synopsis, brief: Brief) -> Synopsis | None:
+    """Change the key states before they are placed on the timeline.
+
+    Must give the same for the same synopsis: the resolved spec keeps what the writer wrote, and running it calls this again.
+
+    Args:
+        synopsis: the key states.
+        brief: prompt, frames and fps of the run.
+
+    Returns:
+        Another synopsis, or None to leave it.
+
+    When: after the synopsis is written; already while validating, where the writer works offline.
+    Exceptions: end the run.
+    Stability: stable since HOOK_API 1.
+    """
+
+
+@_hookspec
+def transform_conditioning(conditioning: Conditioning, timeline: Timeline) -> Conditioning | None:
+    """Change the text embeddings before the first step.
+
+    Args:
+        conditioning: ``text`` of shape ``(frames, tokens, dim)`` and ``negative`` of shape ``(tokens, dim)``.
+        timeline: the weights that blended the states' embeddings.
+
+    Returns:
+        Another conditioning of the same shapes, type and device, or None to leave it. Change nothing in place.
+
+    When: once, after the states are encoded.
+    Exceptions: end the run.
+    Stability: stable since HOOK_API 1.
+    """
+
+
+@_hookspec
+def transform_latents(latents: Tensor, step: int, steps: int, timestep: float) -> Tensor | None:
+    """Change the latents after a step.
+
+    Args:
+        latents: ``(1, channels, latent frames, height, width)``, float32, in the scheduler's scale.
+        step: the step that is done, from 1.
+        steps: of the schedule.
+        timestep: of the step, on the model's scale.
+
+    Returns:
+        Other latents of the same shape, type and device, or None to leave them. Change nothing in place.
+
+    When: after every step, before `on_step`; where no plugin implements it, the sampler calls nothing.
+    Exceptions: end the run.
+    Stability: stable since HOOK_API 1.
+    """
+
+
+@_hookspec
+def transform_frames(frames: Iterator[NDArray[np.uint8]], clip: Clip) -> Iterable[NDArray[np.uint8]] | None:
+    """Change the frames on their way from the decoder to the exporters; usually a generator.
+
+    Args:
+        frames: ``(height, width, 3)``, RGB, uint8, one by one. Copy a frame before changing it.
+        clip: size, length, fps, prompt and key states.
+
+    Returns:
+        As many frames of the same size, lazily if memory is to stay bounded; or None to leave them (having taken none).
+
+    When: once for every decoding: before the exporters, and at each call of ``result.frames()``.
+    Exceptions: end the run, also those that rise while frames are drawn.
+    Stability: stable since HOOK_API 1.
+    """
 
 
 @_hookspec
 def on_run_start(event: events.RunStart) -> None:
-    """The spec is valid and the run begins."""
+    """The run begins.
+
+    Args:
+        event: frames, seed and directory.
+
+    When: once the spec is valid and it is this run's turn.
+    Exceptions: counted; `StopRun` ends the run.
+    Stability: stable since HOOK_API 1.
+    """
 
 
 @_hookspec
 def on_synopsis(event: events.SynopsisReady) -> None:
-    """The key states are written and placed on the timeline."""
+    """The key states are written and placed.
+
+    Args:
+        event: synopsis (after every `transform_synopsis`) and timeline.
+
+    When: before the model is loaded.
+    Exceptions: counted; `StopRun` ends the run.
+    Stability: stable since HOOK_API 1.
+    """
 
 
 @_hookspec
 def on_model_loaded(event: events.ModelLoaded) -> None:
-    """The video model is in memory."""
+    """The video model is in memory.
+
+    Args:
+        event: the model's name, its device, and the seconds that it took.
+
+    When: before the states are encoded; in a session also when the model was loaded already.
+    Exceptions: counted; `StopRun` ends the run.
+    Stability: stable since HOOK_API 1.
+    """
 
 
 @_hookspec
 def on_step(event: events.Step) -> None:
-    """A denoising step is done; raising `StopRun` here ends the run before the next."""
+    """A denoising step is done.
+
+    Args:
+        event: step (from 1), steps, timestep, seconds and eta.
+
+    When: after every step, and after its `transform_latents`.
+    Exceptions: counted; `StopRun` ends the run before the next step.
+    Stability: stable since HOOK_API 1.
+    """
 
 
 @_hookspec
 def on_artifact(event: events.Artifact) -> None:
-    """A file is whole and in its place."""
+    """A file, or a folder, is whole and in its place.
+
+    Args:
+        event: the exporter's name and the path.
+
+    When: once all exporters are done, for each artifact.
+    Exceptions: counted; `StopRun` ends the run, whose artifacts stay.
+    Stability: stable since HOOK_API 1.
+    """
 
 
 @_hookspec
 def on_run_end(event: events.RunEnd) -> None:
-    """The run is done."""
+    """The run is done.
+
+    Args:
+        event: the seconds that it took, and its directory.
+
+    When: last, with every file in its place, the manifest too.
+    Exceptions: counted, `StopRun` too.
+    Stability: stable since HOOK_API 1.
+    """
 
 
 @_hookspec
 def on_run_error(event: events.RunFailed) -> None:
-    """The run ended by an error or a cancel."""
+    """The run ended by an error or a cancel.
+
+    Args:
+        event: the error.
+
+    When: last, in the place of `on_run_end`. Not called when a spec is refused: no run has begun then.
+    Exceptions: counted, `StopRun` too.
+    Stability: stable since HOOK_API 1.
+    """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +14,17 @@ import torch
 from vstar_sdk import events
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.errors import SpecError
+from vstar_sdk.hooks.observers import Observers
+from vstar_sdk.hooks.transforms import Transforms
 from vstar_sdk.output.contract import Clip
 from vstar_sdk.output.writing import Artifacts
+from vstar_sdk.runs.attendance import attendance
 from vstar_sdk.runs.directory import MANIFEST, RunDirectory
 from vstar_sdk.runs.manifest import manifest
 from vstar_sdk.runs.plan import Plan
 from vstar_sdk.runs.result import Result
 from vstar_sdk.runs.story import Story
+from vstar_sdk.sampling.conditioning import Conditioning
 from vstar_sdk.sampling.noise import initial_noise, step_noise
 from vstar_sdk.sampling.sampler import sample
 from vstar_sdk.sampling.schedulers import build_scheduler
@@ -39,6 +44,8 @@ class Flow:
         run: the run's id.
         adapter: gives the loaded model; called in the stage ``load``.
         directory: where files go; None keeps the run in memory.
+        transforms: the plugins that may change the run's values.
+        observers: the plugins that watch; told by ``emit``.
         emit: told every event.
         check: raises `RunCancelled` once the run is to end; called at every step and frame.
     """
@@ -49,11 +56,14 @@ class Flow:
         run: str,
         adapter: Callable[[], Adapter],
         directory: Path | None,
+        transforms: Transforms,
+        observers: Observers,
         emit: Callable[[events.Event], None],
         check: Callable[[], None],
     ) -> None:
         self._plan, self._run, self._get_adapter = plan, run, adapter
         self._directory = RunDirectory(directory) if directory is not None else None
+        self._transforms, self._observers = transforms, observers
         self._emit, self._check = emit, check
         self._seconds: dict[str, float] = {}
         self._warnings: list[str] = []
@@ -83,19 +93,23 @@ class Flow:
             self._directory.write("spec.yaml", to_yaml(resolved))
             self._directory.write("synopsis.json", _synopsis_file(story))
         with self._stage("encode"), torch.inference_mode():
-            text, negative = self._encode(adapter, story)
+            conditioning = self._encode(adapter, story)
         with self._stage("sample"), torch.inference_mode():
-            latents = self._sample(adapter, text, negative).cpu()
+            latents = self._sample(adapter, conditioning).cpu()
+        clip = self._clip(story, to_yaml(resolved))
         artifacts: tuple[Path, ...] = ()
         if self._directory is not None:
             with self._stage("decode"):
-                artifacts = self._export(adapter, latents, story, to_yaml(resolved), self._directory.path)
+                artifacts = self._export(adapter, latents, clip, self._directory.path)
         seconds = time.perf_counter() - began
+        model = {"name": plan.facts.name, "device": str(adapter.device), "dtype": dtype, "weights": dict(adapter.weights())}
+        for fault in (faults := self._observers.faults()):
+            self._warn(fault)
         record = manifest(
             run=self._run,
             seed=plan.settings.seed,
-            model={"name": plan.facts.name, "device": str(adapter.device), "dtype": dtype, "weights": dict(adapter.weights())},
-            plugins=plan.spec.plugins,
+            model=model,
+            plugins=attendance(plan.loaded),
             regularizers=plan.attention.summary(plan.settings.steps).splitlines(),
             seconds=self._seconds | {"total": seconds},
             warnings=self._warnings,
@@ -104,8 +118,22 @@ class Flow:
         if self._directory is not None:
             self._directory.write(MANIFEST, record)
         self._emit(events.RunEnd(run=self._run, seconds=seconds, directory=path))
+        if late := self._observers.faults()[len(faults) :]:
+            record["warnings"] = self._warnings = [*self._warnings, *late]
+            if self._directory is not None:
+                self._directory.write(MANIFEST, record)
         return Result(
-            self._run, resolved, story.synopsis, story.timeline, latents, path, artifacts, tuple(self._warnings), record, adapter
+            id=self._run,
+            spec=resolved,
+            synopsis=story.synopsis,
+            timeline=story.timeline,
+            latents=latents,
+            directory=path,
+            artifacts=artifacts,
+            warnings=tuple(self._warnings),
+            manifest=record,
+            adapter=adapter,
+            finish=partial(self._transforms.frames, clip=clip),
         )
 
     @contextmanager
@@ -128,8 +156,7 @@ class Flow:
         self._warnings.append(message)
         self._emit(events.Warned(run=self._run, message=message))
 
-    def _encode(self, adapter: Adapter, story: Story) -> tuple[Tensor, Tensor]:
-        """Text of every frame ``(frames, tokens, dim)``, and of the negative prompt ``(tokens, dim)``."""
+    def _encode(self, adapter: Adapter, story: Story) -> Conditioning:
         prompts = [*story.synopsis.prompts(), story.negative_prompt]
         for prompt in prompts:
             if lost := adapter.cut_off(prompt):
@@ -138,9 +165,10 @@ class Flow:
         embeddings = torch.stack(states)
         weights = torch.tensor(story.timeline.weights, dtype=torch.float64, device="cpu")
         weights = weights.to(embeddings)
-        return torch.einsum("fs,std->ftd", weights, embeddings), negative
+        conditioning = Conditioning(torch.einsum("fs,std->ftd", weights, embeddings), negative)
+        return self._transforms.conditioning(conditioning, story.timeline)
 
-    def _sample(self, adapter: Adapter, text: Tensor, negative: Tensor) -> Tensor:
+    def _sample(self, adapter: Adapter, conditioning: Conditioning) -> Tensor:
         numbers = self._plan.settings
         shape = adapter.latent_shape(numbers.frames, numbers.height, numbers.width)
         noise = initial_noise(shape, numbers.seed, adapter.device)
@@ -155,8 +183,8 @@ class Flow:
         with self._located("sampling"), nurse(adapter.denoiser, self._plan.attention) as nursing:
             return sample(
                 adapter,
-                text,
-                negative,
+                conditioning.text,
+                conditioning.negative,
                 noise,
                 build_scheduler(numbers.scheduler, adapter.scheduler_config),
                 steps=numbers.steps,
@@ -165,13 +193,13 @@ class Flow:
                 guidance_batch=numbers.guidance_batch,
                 generator=step_noise(numbers.seed),
                 nursing=nursing,
+                transform=self._transforms.latents if self._transforms.implemented("transform_latents") else None,
                 on_step=on_step,
             )
 
-    def _export(self, adapter: Adapter, latents: Tensor, story: Story, spec: str, folder: Path) -> tuple[Path, ...]:
-        """Decode the frames straight into the exporters."""
-        numbers, catalog = self._plan.settings, self._plan.loaded.catalog
-        clip = Clip(
+    def _clip(self, story: Story, spec: str) -> Clip:
+        numbers = self._plan.settings
+        return Clip(
             frames=numbers.frames,
             width=numbers.width,
             height=numbers.height,
@@ -181,12 +209,16 @@ class Flow:
             timeline=story.timeline,
             spec=spec,
         )
+
+    def _export(self, adapter: Adapter, latents: Tensor, clip: Clip, folder: Path) -> tuple[Path, ...]:
+        """Decode the frames straight into the exporters."""
+        catalog = self._plan.loaded.catalog
         exporters = [(options.part, catalog.make("exporters", options)) for options in self._plan.spec.output]
         with Artifacts(folder, exporters, clip) as artifacts:
-            for done, frame in enumerate(adapter.decode(latents), 1):
+            for done, frame in enumerate(self._transforms.frames(adapter.decode(latents), clip), 1):
                 self._check()
                 artifacts.write(frame)
-                self._emit(events.FramesDecoded(run=self._run, done=done, total=numbers.frames))
+                self._emit(events.FramesDecoded(run=self._run, done=done, total=clip.frames))
         for name, path in artifacts.paths:
             self._emit(events.Artifact(run=self._run, exporter=name, path=path))
         return tuple(path for _, path in artifacts.paths)
@@ -203,5 +235,5 @@ def _synopsis_file(story: Story) -> dict[str, object]:
         "style": story.synopsis.style,
         "negative_prompt": story.negative_prompt,
         "interpolation": story.timeline.interpolation,
-        "transcript": [dict(exchange) for exchange in story.synopsis.transcript],
+        "transcript": [dict(exchange) for exchange in story.written.transcript],
     }

@@ -18,7 +18,7 @@ def manifest(
     run: str,
     seed: int,
     model: Mapping[str, Any],
-    plugins: Sequence[str],
+    plugins: Sequence[Mapping[str, Any]],
     regularizers: Sequence[str],
     seconds: Mapping[str, float],
     warnings: Sequence[str],
@@ -30,7 +30,7 @@ def manifest(
         run: its id.
         seed: its seed.
         model: name, device, precision and weight hashes.
-        plugins: those that took part, in order.
+        plugins: those that took part, in order; see `vstar_sdk.runs.attendance`.
         regularizers: what they do at which level, line by line.
         seconds: time spent in each stage.
         warnings: what the user should know.
@@ -41,7 +41,7 @@ def manifest(
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seed": seed,
         "model": dict(model),
-        "plugins": list(plugins),
+        "plugins": [dict(plugin) for plugin in plugins],
         "attention": list(regularizers),
         "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
         "warnings": list(warnings),

@@ -12,11 +12,11 @@ from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.errors import OutputError, SpecError
 from vstar_sdk.models.contract import Facts, ModelSource
 from vstar_sdk.output.drafts import drafts_for
-from vstar_sdk.runs.story import Story, write_story
+from vstar_sdk.runs.story import Story, check_story, write_story
 from vstar_sdk.sampling.schedulers import takes_eta
 from vstar_sdk.spec.loading import LoadedSpec, load_spec
 from vstar_sdk.spec.run_spec import RunSpec
-from vstar_sdk.synopsis.contract import SynopsisWriter
+from vstar_sdk.synopsis.contract import CheckedWriter, SynopsisWriter
 from vstar_sdk.synopsis.states import to_options
 
 MOST_FRAMES = 10_000
@@ -84,6 +84,8 @@ class Plan:
     def resolved(self, story: Story, dtype: str | None = None) -> RunSpec:
         """The spec with every default filled in and the states written out: running it again gives the same video.
 
+        The states are those before `transform_synopsis`, which the plugins that it lists will apply again.
+
         Args:
             story: the story that was told.
             dtype: the precision that ``auto`` came to.
@@ -94,7 +96,7 @@ class Plan:
             "size": [settings.width, settings.height],
             "fps": settings.fps,
             "negative_prompt": story.negative_prompt,
-            "synopsis": to_options(story.synopsis),
+            "synopsis": to_options(story.written),
             "sampling": {
                 "steps": settings.steps,
                 "scheduler": settings.scheduler,
@@ -105,11 +107,11 @@ class Plan:
         }
         if dtype is not None:
             data["model"]["dtype"] = dtype
-        return load_spec(data).spec
+        return load_spec(data, plugins=self.loaded.given).spec
 
     def warnings(self, story: Story) -> tuple[str, ...]:
         """What the user should know of a story: from its writer, and words that the model was never trained with."""
-        found = list(story.synopsis.warnings)
+        found = list(story.written.warnings)
         for number, prompt in enumerate(story.synopsis.prompts(), 1):
             if unknown := self.facts.unknown_words(prompt):
                 words = ", ".join(f"'{word}'" for word in unknown)
@@ -131,6 +133,7 @@ def make_plan(loaded: LoadedSpec) -> Plan:
 
     Raises:
         SpecError: something does not fit the model, with its place in the spec.
+        TemplateError: the synopsis template is wrong.
         ModelError: the model's files are missing.
     """
     spec, catalog = loaded.spec, loaded.catalog
@@ -152,6 +155,8 @@ def make_plan(loaded: LoadedSpec) -> Plan:
     writer: SynopsisWriter = catalog.make("synopses", spec.synopsis)
     plan = Plan(loaded, source, facts, settings, attention, writer, None)
     if not writer.offline:
+        if isinstance(writer, CheckedWriter):
+            check_story(loaded, writer, frames=settings.frames, fps=settings.fps)
         return plan
     return Plan(loaded, source, facts, settings, attention, writer, plan.tell_story())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,9 @@ class Result:
         directory: the run directory, or None when nothing was written.
         artifacts: what was written, by exporter.
         warnings: what the user should know.
-        manifest: what the run was made with: versions, weights, device, timings.
+        manifest: what the run was made with: versions, weights, plugins, device, timings.
+        adapter: the loaded model.
+        finish: what becomes of frames after the decoder.
     """
 
     id: str
@@ -45,7 +47,12 @@ class Result:
     warnings: tuple[str, ...]
     manifest: dict[str, Any] = field(repr=False)
     adapter: Adapter = field(repr=False)
+    finish: Callable[[Iterator[NDArray[np.uint8]]], Iterator[NDArray[np.uint8]]] = field(repr=False)
 
     def frames(self) -> Iterator[NDArray[np.uint8]]:
-        """The frames ``(height, width, 3)``, RGB, decoded anew from the latents one by one."""
-        return self.adapter.decode(self.latents)
+        """The frames ``(height, width, 3)``, RGB, decoded anew from the latents one by one and passed through `transform_frames`.
+
+        Raises:
+            PluginError: one of these failed.
+        """
+        return self.finish(self.adapter.decode(self.latents))

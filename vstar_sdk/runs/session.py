@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from vstar_sdk import events
 from vstar_sdk.errors import RunCancelled, StopRun
-from vstar_sdk.hooks import discovery
 from vstar_sdk.hooks.observers import Observers
-from vstar_sdk.hooks.plugin import Plugin
+from vstar_sdk.hooks.transforms import Transforms
 from vstar_sdk.runs.job import Job
 from vstar_sdk.runs.plan import Plan, make_plan
 from vstar_sdk.runs.result import Result
@@ -58,7 +57,8 @@ class Session:
         Args:
             source: the spec.
             out: the run directory; None keeps everything in memory, and no file is written.
-            plugins: objects with hook implementations that take part besides the spec's plugins, after them.
+            plugins: take part besides the spec's, after them: objects with hook implementations (their parts can be named
+                by the spec, as ``namespace/part``), and names of installed plugins.
 
         Raises:
             SpecError: the spec is wrong.
@@ -83,8 +83,8 @@ class Session:
             SpecError: the spec is wrong.
             PluginError: a plugin is absent or breaks the contract.
         """
-        plan = source if isinstance(source, Plan) else make_plan(source if isinstance(source, LoadedSpec) else load_spec(source))
-        observers = Observers([*discovery.load(plan.spec.plugins), *map(_given, plugins)])
+        plan = _plan(source, tuple(plugins))
+        observers = Observers(plan.loaded.participants)
         directory = Path(out) if out is not None else None
         run = uuid.uuid4().hex[:12]
 
@@ -110,7 +110,8 @@ class Session:
 
         try:
             with self._turn:
-                return Flow(plan, run, lambda: self._adapter(plan), directory, emit, check).perform()
+                transforms = Transforms(plan.loaded.participants)
+                return Flow(plan, run, lambda: self._adapter(plan), directory, transforms, observers, emit, check).perform()
         except StopRun as stop:
             cancelled = RunCancelled(f"a plugin stopped the run: {stop}")
             emit(events.RunFailed(run=run, error=cancelled))
@@ -124,7 +125,7 @@ class Session:
         from vstar_sdk.runs.devices import resolve_device, resolve_dtype
 
         options = plan.spec.model
-        device = resolve_device(getattr(options, "device", "auto"))
+        device = resolve_device(plan.loaded.catalog.resolver.device(getattr(options, "device", "auto")))
         dtype = resolve_dtype(getattr(options, "dtype", "auto"), device)
         key = options.model_dump_json(exclude={"device", "dtype"}) + device + dtype
         if key not in self._adapters:
@@ -132,9 +133,11 @@ class Session:
         return self._adapters[key]
 
 
-def _given(plugin: object) -> Plugin:
-    """A plugin object that the caller passed."""
-    return Plugin(type(plugin).__name__.lower(), plugin, "passed by the caller")
+def _plan(source: Source, plugins: tuple[object, ...]) -> Plan:
+    """The plan of a spec in any form; what is loaded or planned already is so again when more plugins are to take part."""
+    if isinstance(source, Plan):
+        return make_plan(source.loaded.joined(plugins)) if plugins else source
+    return make_plan(source.joined(plugins) if isinstance(source, LoadedSpec) else load_spec(source, plugins=plugins))
 
 
 def run(source: Source, *, out: str | Path | None = None, plugins: Iterable[object] = ()) -> Result:

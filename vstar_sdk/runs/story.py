@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vstar_sdk.errors import SpecError
+from vstar_sdk.hooks.transforms import Transforms
 from vstar_sdk.spec.loading import LoadedSpec
 from vstar_sdk.synopses import Synopsis
-from vstar_sdk.synopsis.contract import Brief, SynopsisWriter
+from vstar_sdk.synopsis.contract import Brief, CheckedWriter, SynopsisWriter
 from vstar_sdk.timeline import Timeline, build
 
 
@@ -16,12 +17,14 @@ class Story:
     """Key states placed on the frames.
 
     Attributes:
-        synopsis: the key states.
+        synopsis: the key states, as the plugins' transforms left them.
+        written: the key states as the synopsis part wrote them.
         timeline: their weights in every frame.
         negative_prompt: the one that counts: the spec's, else the synopsis's, else the model's own.
     """
 
     synopsis: Synopsis
+    written: Synopsis
     timeline: Timeline
     negative_prompt: str
 
@@ -39,21 +42,50 @@ def write_story(loaded: LoadedSpec, writer: SynopsisWriter, *, frames: int, fps:
     Raises:
         SpecError: the prompt cannot be read, or the states do not fit; with the place in the spec.
         BackendError: a language model gave nothing usable.
+        PluginError: a plugin failed to transform the synopsis.
     """
     spec = loaded.spec
-    brief = Brief(
-        prompt=spec.prompt,
+    brief = _brief(loaded, frames, fps)
+    try:
+        written = writer.write(brief)
+        synopsis = Transforms(loaded.participants).synopsis(written, brief)
+        timeline = build(synopsis.states, frames, fps, spec.timeline.interpolation)
+    except SpecError as error:
+        raise _placed(loaded, error) from None
+    finally:
+        writer.close()
+    chosen = (spec.negative_prompt, synopsis.negative_prompt, negative_prompt)
+    return Story(synopsis, written, timeline, next(text for text in chosen if text is not None))
+
+
+def check_story(loaded: LoadedSpec, writer: CheckedWriter, *, frames: int, fps: float) -> None:
+    """Have the writer find what is wrong before a language model is asked.
+
+    Args:
+        loaded: the spec.
+        writer: its synopsis part.
+        frames: frames of the clip.
+        fps: frames a second.
+
+    Raises:
+        SpecError: the prompt or an option cannot be used; with the place in the spec.
+        TemplateError: the template is wrong.
+    """
+    try:
+        writer.check(_brief(loaded, frames, fps))
+    except SpecError as error:
+        raise _placed(loaded, error) from None
+
+
+def _brief(loaded: LoadedSpec, frames: int, fps: float) -> Brief:
+    return Brief(
+        prompt=loaded.spec.prompt,
         frames=frames,
         fps=fps,
         folder=loaded.document.folder,
         templates=loaded.catalog.templates,
     )
-    try:
-        synopsis = writer.write(brief)
-        timeline = build(synopsis.states, frames, fps, spec.timeline.interpolation)
-    except SpecError as error:
-        raise loaded.error(error if error.path[:1] == ("prompt",) else error.under("synopsis")) from None
-    finally:
-        writer.close()
-    chosen = (spec.negative_prompt, synopsis.negative_prompt, negative_prompt)
-    return Story(synopsis, timeline, next(text for text in chosen if text is not None))
+
+
+def _placed(loaded: LoadedSpec, error: SpecError) -> SpecError:
+    return loaded.error(error if error.path[:1] == ("prompt",) else error.under("synopsis"))

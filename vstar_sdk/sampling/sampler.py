@@ -36,6 +36,14 @@ class OnStep(Protocol):
         ...
 
 
+class TransformLatents(Protocol):
+    """Called after every step; what it returns goes on to the next one."""
+
+    def __call__(self, latents: Tensor, step: int, steps: int, timestep: float) -> Tensor:
+        """Change the latents: the arguments are those of `OnStep`."""
+        ...
+
+
 @torch.no_grad()
 def sample(
     adapter: Adapter,
@@ -50,6 +58,7 @@ def sample(
     guidance_batch: GuidanceBatch = "one",
     generator: torch.Generator | None = None,
     nursing: Nursing | None = None,
+    transform: TransformLatents | None = None,
     on_step: OnStep | None = None,
 ) -> Tensor:
     """Denoise ``noise`` with classifier-free guidance: ``e = e_negative + guidance (e_text - e_negative)``.
@@ -66,6 +75,7 @@ def sample(
         guidance_batch: one call for both branches, or two.
         generator: of the noise that the scheduler adds; see `vstar_sdk.sampling.noise.step_noise`.
         nursing: told of every step; None leaves the attention as it is.
+        transform: gives other latents after every step; None changes nothing.
         on_step: called after every step.
 
     Returns:
@@ -95,6 +105,8 @@ def sample(
         if nursing is not None:
             nursing.at(step, len(timesteps))
         latents = scheduler.step(predict(latents, timestep), timestep, latents, return_dict=False, **extra)[0]
+        if transform is not None:
+            latents = transform(latents, step + 1, len(timesteps), float(timestep))
         if not latents.isfinite().all():
             raise SamplerError(
                 f"step {step + 1} of {len(timesteps)} (timestep {float(timestep):g}): the latents are not finite",

@@ -6,14 +6,17 @@ Errors inside a part carry a ``use=NAME`` item in their location, which no key o
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
+from vstar_sdk.hooks import discovery
 from vstar_sdk.hooks.catalog import KINDS, Catalog, Part, unknown_part
 from vstar_sdk.options import Options, PartOf
+from vstar_sdk.spec.choice import Choice
+from vstar_sdk.spec.mentions import absent
 from vstar_sdk.spec.run_spec import DEFAULT_OUTPUT, DEFAULT_REGULARIZERS, RunSpec
 
 TAG = "use="
@@ -21,15 +24,18 @@ TAG = "use="
 
 
 class Composer:
-    """Builds models whose part fields are unions over a catalog, each union once."""
+    """Builds models whose part fields are unions over a catalog, each union and each part once."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._unions: dict[PartOf, Any] = {}
+        self._models: dict[Part, type[Options]] = {}
 
     def run_spec(self) -> type[RunSpec]:
         """The subclass of `RunSpec` that validates specs against the catalog."""
-        written: Any = Annotated[self._replace(_hint(RunSpec, "synopsis")), BeforeValidator(self._with_writer)]
+        written: Any = Annotated[
+            self._replace(_hint(RunSpec, "synopsis")), BeforeValidator(self._with_writer), Choice(unnamed=True)
+        ]
         return create_model(
             "RunSpec",
             __base__=RunSpec,
@@ -70,19 +76,55 @@ class Composer:
             choice: Any = Union[tuple(members)]  # noqa: UP007  (its members are known only now)
             names = [part.name for part in parts]
             union: Any = Annotated[choice, Discriminator(lambda value: TAG + _use(value))] if len(members) > 1 else choice
-            self._unions[mark] = Annotated[union, BeforeValidator(_chooser(mark, names))]
+            shape = Choice(names=tuple(names), what=KINDS[mark.kind], default=mark.default)
+            self._unions[mark] = Annotated[union, BeforeValidator(self._chooser(mark, names)), shape]
         return self._unions[mark]
+
+    def _chooser(self, mark: PartOf, names: list[str]) -> Callable[[object], object]:
+        """Checks ``use`` before pydantic does, to say what is on offer."""
+        what = KINDS[mark.kind]
+
+        def choose(value: object) -> object:
+            if isinstance(value, Options):
+                return value
+            if not isinstance(value, dict):
+                raise PydanticCustomError(
+                    "part_shape", "write a mapping here: use: NAME of a known {what}, and its options beside it", {"what": what}
+                )
+            value = cast(dict[str, Any], value)
+            if "use" not in value:
+                if mark.default is None:
+                    raise PydanticCustomError(
+                        "part_unnamed", "'use' is missing: name a {what}: {names}", {"what": what, "names": ", ".join(names)}
+                    )
+                return {"use": mark.default, **value}
+            if value["use"] not in names:
+                message = self._unknown(mark.kind, str(value["use"])[:80], names)
+                raise PydanticCustomError("part_unknown", "{message}", {"message": message})
+            return value
+
+        return choose
+
+    def _unknown(self, kind: str, name: str, names: list[str]) -> str:
+        namespace, slash, _ = name.partition("/")
+        if slash and namespace not in self._catalog.namespaces:
+            return f"unknown {KINDS[kind]} '{name}': {absent(namespace, discovery.installed())}"
+        return unknown_part(kind, name, names)
 
     def _named(self, part: Part) -> type[Options]:
         """The author's option model with ``use`` added, and the unions of its own part fields."""
+        if part not in self._models:
+            self._models[part] = self._compose(part)
+        return self._models[part]
+
+    def _compose(self, part: Part) -> type[Options]:
         nested: dict[str, Any] = {
-            name: (self._replace(hint), part.options.model_fields[name])
-            for name, hint in get_type_hints(part.options, include_extras=True).items()
-            if name in part.options.model_fields and _holds_part(hint)
+            name: (self._replace(_hint(part.options, name)), field)
+            for name, field in part.options.model_fields.items()
+            if _holds_part(_hint(part.options, name))
         }
-        title = part.name.replace("/", "_").replace("-", "_")
         return create_model(
-            f"{title}_{part.kind}",
+            f"{part.name.replace('/', '.')}.{KINDS[part.kind].replace(' ', '-')}",
             __base__=part.options,
             __doc__=part.summary,
             use=(Literal[part.name], Field(default=part.name, description=part.summary)),  # type: ignore[valid-type]
@@ -91,7 +133,9 @@ class Composer:
 
 
 def _hint(model: type[Options], field: str) -> Any:
-    return get_type_hints(model, include_extras=True)[field]
+    """The annotation of a field, as pydantic resolved it."""
+    info = model.model_fields[field]
+    return Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
 
 
 def _field(model: type[Options], field: str, default: Callable[..., object]) -> FieldInfo:
@@ -104,30 +148,3 @@ def _holds_part(hint: Any) -> bool:
 
 def _use(value: object) -> str:
     return str(cast(dict[str, Any], value)["use"]) if isinstance(value, dict) else getattr(value, "use", "")
-
-
-def _chooser(mark: PartOf, names: list[str]) -> Callable[[object], object]:
-    """Checks ``use`` before pydantic does, to say what is on offer."""
-    what = KINDS[mark.kind]
-
-    def choose(value: object) -> object:
-        if isinstance(value, Options):
-            return value
-        if not isinstance(value, dict):
-            raise PydanticCustomError(
-                "part_shape", "write a mapping here: use: NAME of a known {what}, and its options beside it", {"what": what}
-            )
-        value = cast(dict[str, Any], value)
-        if "use" not in value:
-            if mark.default is None:
-                raise PydanticCustomError(
-                    "part_unnamed", "'use' is missing: name a {what}: {names}", {"what": what, "names": ", ".join(names)}
-                )
-            return {"use": mark.default, **value}
-        if value["use"] not in names:
-            raise PydanticCustomError(
-                "part_unknown", "{message}", {"message": unknown_part(mark.kind, str(value["use"])[:80], names)}
-            )
-        return value
-
-    return choose

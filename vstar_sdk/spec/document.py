@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,9 @@ from typing import Any
 import yaml
 
 from vstar_sdk.errors import SpecError, SpecPath
-from vstar_sdk.spec.yaml_reader import places_in_json, read_yaml
+from vstar_sdk.reading.json_reader import read_json
+from vstar_sdk.reading.places import place_of
+from vstar_sdk.reading.yaml_reader import read_yaml
 
 LARGEST = 1 << 20
 """Bytes of the largest spec that is read."""
@@ -54,7 +55,7 @@ class Document:
                 mark = node.start_mark
             else:
                 break
-        return f"{self.name}:{mark.line + 1}:{mark.column + 1}" if mark is not None else self.name
+        return f"{self.name}:{mark.line + 1}:{mark.column + 1}" if mark is not None else f"{self.name}:1:1"
 
 
 def read(path: Path) -> Document:
@@ -73,7 +74,8 @@ def read(path: Path) -> Document:
     except IsADirectoryError:
         raise SpecError(f"{path} is a folder, not a spec", hint="name the spec file in it") from None
     except UnicodeDecodeError as error:
-        raise SpecError(f"{path}: byte {error.start} is not text (UTF-8)", hint="a spec is a YAML or JSON text file") from None
+        line, column = place_of(error.object[: error.start].decode("utf-8", "replace"))
+        raise SpecError(f"{path}:{line}:{column}: this is not text (UTF-8)", hint="save the spec as a UTF-8 text file") from None
     except OSError as error:
         raise SpecError(f"{path} cannot be read: {error.strerror}") from None
     return parse(text, name=str(path), folder=path.parent, as_json=path.suffix == ".json")
@@ -85,26 +87,8 @@ def parse(text: str, *, name: str | None = None, folder: Path | None = None, as_
     Raises:
         SpecError: it is not well-formed, repeats a key, uses aliases or tags, or is no mapping.
     """
-    if as_json:
-        data, root = _json(text, name or "spec"), places_in_json(text)
-    else:
-        data, root = read_yaml(text, name or "spec")
+    data, root = read_json(text, name or "spec") if as_json else read_yaml(text, name or "spec")
     if not isinstance(data, dict):
-        raise SpecError(f"{name or 'spec'}: a spec is a mapping of keys, such as 'prompt: a landscape from winter to autumn'")
+        where = f"{name}:1:1" if name else "spec"
+        raise SpecError(f"{where}: a spec is a mapping of keys, such as 'prompt: a landscape from winter to autumn'")
     return Document(data, name, folder, root)
-
-
-def _json(text: str, name: str) -> Any:
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in pairs]
-        twice = next((key for key in keys if keys.count(key) > 1), None)
-        if twice is not None:
-            raise SpecError(f"{name}: the key '{twice}' is written twice", hint="keep one of them")
-        return dict(pairs)
-
-    try:
-        return json.loads(text, object_pairs_hook=once)
-    except json.JSONDecodeError as error:
-        raise SpecError(f"{name}:{error.lineno}:{error.colno}: {error.msg}", hint="mend the JSON at that place") from None
-    except (RecursionError, ValueError) as error:
-        raise SpecError(f"{name}: {error}") from None

@@ -13,11 +13,18 @@ from pydantic import ValidationError
 from vstar_sdk.errors import PluginError, SpecError, SpecPath
 from vstar_sdk.hooks import discovery
 from vstar_sdk.hooks.catalog import Catalog
+from vstar_sdk.hooks.plugin import Plugin, given
+from vstar_sdk.hooks.resolution import PluginResolver
+from vstar_sdk.reading.places import check_depth
 from vstar_sdk.spec import document as documents
 from vstar_sdk.spec.composition import Composer
 from vstar_sdk.spec.document import Document
+from vstar_sdk.spec.mentions import absent, listed, mentions
 from vstar_sdk.spec.problems import dotted, located, spec_error
-from vstar_sdk.spec.run_spec import RunSpec
+from vstar_sdk.spec.run_spec import DEFAULT_OUTPUT, DEFAULT_REGULARIZERS, RunSpec
+
+_DEFAULTS: dict[str | int, Any] = {"regularizers": DEFAULT_REGULARIZERS, "output": DEFAULT_OUTPUT}
+"""Lists that are not empty where a spec leaves them out: ``--set regularizers[0].sigma=2`` means an item of these."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +35,25 @@ class LoadedSpec:
         spec: the validated model.
         document: where it was written.
         catalog: the parts it was validated against.
+        participants: the plugins whose other hooks take part, in order: those that the spec lists, then those that were passed.
+        given: the plugins that were passed.
     """
 
     spec: RunSpec
     document: Document
     catalog: Catalog
+    participants: tuple[Plugin, ...] = ()
+    given: tuple[Plugin, ...] = ()
+
+    def joined(self, plugins: Iterable[object]) -> LoadedSpec:
+        """The same spec, validated anew with more plugins passed.
+
+        Raises:
+            SpecError: see `load_spec`.
+            PluginError: see `load_spec`.
+        """
+        names, passed = _passed(plugins)
+        return _validate(_listing(self.document, names), (*self.given, *passed)) if names or passed else self
 
     def error(self, error: SpecError) -> SpecError:
         """An error found later, with the place of its path written before it."""
@@ -40,7 +61,11 @@ class LoadedSpec:
 
 
 def load_spec(
-    source: str | Path | Mapping[str, Any] | RunSpec, *, prompt: str | None = None, overrides: Iterable[str] = ()
+    source: str | Path | Mapping[str, Any] | RunSpec,
+    *,
+    prompt: str | None = None,
+    overrides: Iterable[str] = (),
+    plugins: Iterable[object] = (),
 ) -> LoadedSpec:
     """Read and validate a spec.
 
@@ -48,14 +73,19 @@ def load_spec(
         source: a file's path, a mapping, or a spec that is validated already.
         prompt: takes the place of the spec's own.
         overrides: assignments such as ``"sampling.steps=50"`` or ``"regularizers[0].sigma.0=2"``, applied in order.
+        plugins: take part besides the spec's, after them: names of installed ones, which join its ``plugins``, and objects with
+            hook implementations.
 
     Raises:
-        SpecError: something in it is wrong; the message lists each problem with its place.
-        PluginError: it names a plugin that is absent or broken.
+        SpecError: something in it is wrong, or it names a plugin that is not installed; the message lists each problem with its
+            place.
+        PluginError: a plugin that it names, or that is passed, is broken.
     """
+    names, passed = _passed(plugins)
     if isinstance(source, RunSpec):
         document = Document(source.model_dump(mode="json"))
     elif isinstance(source, Mapping):
+        check_depth(source)
         document = Document(copy.deepcopy(dict(source)))
     else:
         document = documents.read(Path(source))
@@ -63,7 +93,7 @@ def load_spec(
         document = _set(document, ("prompt",), prompt, "--prompt")
     for assignment in overrides:
         document = _override(document, assignment)
-    loaded = _validate(document)
+    loaded = _validate(_listing(document, names), passed)
     if prompt is not None and loaded.spec.synopsis.part == "states":
         raise SpecError(
             "--prompt: the spec writes its states out, so another prompt would change nothing",
@@ -73,13 +103,28 @@ def load_spec(
     return loaded
 
 
-def _validate(document: Document) -> LoadedSpec:
+def _passed(plugins: Iterable[object]) -> tuple[list[str], tuple[Plugin, ...]]:
+    """Names and objects among the plugins that were passed."""
+    plugins = list(plugins)
+    return [name for name in plugins if isinstance(name, str)], tuple(given(one) for one in plugins if not isinstance(one, str))
+
+
+def _listing(document: Document, names: Iterable[str]) -> Document:
+    """The document with more names under ``plugins``."""
+    for name in names:
+        written: Any = document.data.get("plugins") or []
+        if isinstance(written, list) and name not in written:
+            path = ("plugins", len(cast(list[Any], written)))
+            data = {**document.data, "plugins": [*cast(list[Any], written), name]}
+            document = replace(document, data=data, given={**document.given, path: f"--plugin {name}"})
+    return document
+
+
+def _validate(document: Document, passed: tuple[Plugin, ...]) -> LoadedSpec:
     for path, text in _texts(document.data, ()):
         if any("\ud800" <= character <= "\udfff" for character in text):
             raise SpecError(located(document, path, "holds half of a character (a lone surrogate), which is no text"), path=path)
-    catalog = discovery.built_in_catalog()
-    for plugin in discovery.load(sorted(_namespaces(document))):
-        catalog.add(plugin)
+    catalog, participants = _catalog(document, passed)
     model = Composer(catalog).run_spec()
     try:
         spec = model.model_validate(document.data)
@@ -90,21 +135,31 @@ def _validate(document: Document) -> LoadedSpec:
             located(document, (), "the spec has no prompt"),
             hint="write 'prompt: ...', or write the states out under 'synopsis: {use: states, states: [...]}'",
         )
-    return LoadedSpec(spec, document, catalog)
+    return LoadedSpec(spec, document, catalog, participants, passed)
 
 
-def _namespaces(document: Document) -> set[str]:
-    """Namespaces of the plugins that a spec mentions and that are installed; the others fail by name when they are validated."""
-    named = {use.partition("/")[0] for use in _uses(document.data) if "/" in use}
-    listed: list[Any] = cast(list[Any], found) if isinstance(found := document.data.get("plugins"), list) else []
-    installed = discovery.installed()
-    for index, name in enumerate(listed):
-        if isinstance(name, str) and name not in installed:
-            raise PluginError(
-                located(document, ("plugins", index), f"no installed package brings the plugin '{name}'"),
-                hint="install it, or take it out of the spec",
-            )
-    return {name for name in named if name in installed} | {name for name in listed if isinstance(name, str)}
+def _catalog(document: Document, passed: tuple[Plugin, ...]) -> tuple[Catalog, tuple[Plugin, ...]]:
+    """The built-in parts and those of the plugins that the spec mentions or that were passed; and the plugins that take part.
+
+    A namespace before a part's name that nobody brings fails by that name when it is validated.
+    """
+    catalog, installed = discovery.built_in_catalog(), discovery.installed()
+    for name, path in listed(document.data).items():
+        if name not in installed:
+            raise SpecError(located(document, path, absent(name, installed)), hint="install it, or take it out", path=path)
+    found: dict[str, Plugin] = {}
+    for plugin in passed:
+        catalog.add(plugin)
+    for namespace, path in mentions(document.data).items():
+        if namespace in installed:
+            try:
+                found[namespace] = discovery.load_one(namespace, installed[namespace])
+                catalog.add(found[namespace])
+            except PluginError as error:
+                raise PluginError(located(document, path, error.message), hint=error.hint) from error
+    participants = (*(found[name] for name in listed(document.data)), *passed)
+    catalog.resolver = PluginResolver(participants)
+    return catalog, participants
 
 
 def _texts(data: Any, path: SpecPath) -> Iterator[tuple[SpecPath, str]]:
@@ -120,38 +175,33 @@ def _texts(data: Any, path: SpecPath) -> Iterator[tuple[SpecPath, str]]:
             yield from _texts(item, (*path, index))
 
 
-def _uses(data: Any) -> Iterator[str]:
-    """Every name in the data that may carry a namespace: ``use`` and ``template``."""
-    if isinstance(data, dict):
-        for key, value in cast(dict[Any, Any], data).items():
-            if key in ("use", "template") and isinstance(value, str):
-                yield value
-            yield from _uses(value)
-    elif isinstance(data, list):
-        for item in cast(list[Any], data):
-            yield from _uses(item)
-
-
 def _override(document: Document, assignment: str) -> Document:
     """The document with one value set; the value is read as YAML."""
     target, equals, text = assignment.partition("=")
     path = _path(target)
     if not equals or not path:
         raise SpecError(f"--set {assignment}: write PATH=VALUE, such as sampling.steps=50")
-    value = documents.parse(f"value: {text}", name=f"--set {target}").data["value"] if text.strip() else None
-    return _set(document, path, value, f"--set {target}")
+    if not text.strip():
+        return _set(document, path, None, f"--set {target}")
+    data = documents.parse(f"value: {text}", name=f"--set {target}").data
+    if list(data) != ["value"]:
+        raise SpecError(f"--set {target}: write one value, in one line")
+    return _set(document, path, data["value"], f"--set {target}")
 
 
 def _set(document: Document, path: SpecPath, value: Any, origin: str) -> Document:
     data = copy.deepcopy(document.data)
+    *steps, last = path
+    if steps and steps[0] in _DEFAULTS:
+        data.setdefault(steps[0], copy.deepcopy(_DEFAULTS[steps[0]]))
     node: Any = data
-    for step in path[:-1]:
+    for step in steps:
         if isinstance(node, dict):
             node = cast(dict[Any, Any], node).setdefault(step, {})
         else:
             node = node[step] if _has_item(node, step) else None
-    if isinstance(node, dict) or _has_item(node, path[-1]):
-        node[path[-1]] = value
+    if isinstance(node, dict) or _has_item(node, last):
+        node[last] = value
         return replace(document, data=data, given={**document.given, path: origin})
     raise SpecError(f"{origin}: the spec has no '{dotted(path)}'", hint="items of a list are named by index, from 0")
 

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any
+from typing import Any, cast
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from vstar_sdk.errors import SpecError, SpecPath
+from vstar_sdk.reading.places import printable
 from vstar_sdk.spec.composition import TAG
 from vstar_sdk.spec.document import Document
 
 _MOST, _LONGEST = 10, 400
 """Problems that are listed, and characters of one."""
 
+_ABSENT = object()
+
 _PLAIN = {
     "missing": "is missing",
     "int_parsing": "must be a whole number",
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
+    "int_parsing_size": "is too large a number",
     "float_parsing": "must be a number",
     "float_type": "must be a number",
     "string_type": "must be text",
     "list_type": "must be a list (lines that begin with '- ')",
+    "tuple_type": "must be a list",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
     "dict_type": "must be a mapping of keys and values",
     "model_type": "must be a mapping of keys and values",
     "model_attributes_type": "must be a mapping of keys and values",
@@ -36,27 +43,60 @@ def spec_error(error: ValidationError, document: Document, model: type[Any]) -> 
 
     The input is never quoted but by validators that chose to: it may hold a secret.
     """
-    lines: list[str] = []
-    first: SpecPath = ()
+    found: dict[SpecPath, list[str]] = {}
     for details in error.errors(include_url=False):
         if details["type"] == "default_factory_not_called":
             continue  # a default that waits for another field, which has an error of its own
-        path = tuple(item for item in details["loc"] if not str(item).startswith(TAG) and item != "[key]")
+        path = _written(details["loc"], document.data, model)
         if details["type"] == "part_unknown":
             path = (*path, "use")
-        sentence = located(document, path, _sentence(details, model, path))
-        if sentence not in lines:
-            lines.append(sentence if len(sentence) <= _LONGEST else f"{sentence[:_LONGEST]} ...")
-            first = first or path
-    if len(lines) > _MOST:
-        lines[_MOST:] = [f"and {len(lines) - _MOST} more"]
-    return SpecError("\n".join(lines), path=first)
+        sentence = _sentence(details, model, path)
+        if sentence not in found.setdefault(path, []):
+            found[path].append(sentence)
+    problems = [(path, sentence) for path, sentences in found.items() for sentence in _joined(sentences)]
+    lines = [_cut(located(document, path, sentence)) for path, sentence in problems[:_MOST]]
+    if len(problems) > _MOST:
+        lines.append(f"and {len(problems) - _MOST} more")
+    return SpecError("\n".join(lines), path=problems[0][0] if problems else ())
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]} ..."
+
+
+def _written(location: tuple[int | str, ...], data: Any, model: type[Any]) -> SpecPath:
+    """A location as the spec's author would give it: without the tags of unions and the names of validators."""
+    path: list[int | str] = []
+    for depth, item in enumerate(location):
+        if isinstance(data, dict):
+            mapping = cast(dict[Any, Any], data)
+            key = next((key for key in mapping if key == item or str(key) == item), _ABSENT)  # pydantic says 'None' for null
+            if key is not _ABSENT:
+                data = mapping[key]
+            elif item not in _keys(model, location[:depth]):
+                continue
+            else:
+                data = None  # a key that is missing, or has its default
+        elif isinstance(data, list | tuple) and isinstance(item, int):
+            items = cast(list[Any], data)
+            data = items[item] if item < len(items) else None
+        else:
+            continue
+        path.append(item)
+    return tuple(path)
+
+
+def _joined(sentences: list[str]) -> list[str]:
+    """What a union's members each say of one value, as one sentence where they agree in form."""
+    if len(sentences) > 1 and all(sentence.startswith("must be ") for sentence in sentences):
+        return [f"must be {' or '.join(sentence.removeprefix('must be ') for sentence in sentences)}"]
+    return sentences
 
 
 def located(document: Document, path: SpecPath, message: str) -> str:
     """A message with its place before it."""
-    what = "" if path in document.given else dotted(path)
-    return ": ".join(item for item in (document.place(path), what, message) if item)
+    what = "" if path in document.given else printable(dotted(path))
+    return ": ".join(item for item in (document.place(path), what, printable(message)) if item)
 
 
 def dotted(path: SpecPath) -> str:
@@ -69,12 +109,18 @@ def dotted(path: SpecPath) -> str:
 
 def _sentence(details: ErrorDetails, model: type[Any], path: SpecPath) -> str:
     kind, context = details["type"], details.get("ctx", {})
-    if kind == "extra_forbidden":
+    if details["loc"][-1:] == ("[key]",):
+        return f"the key '{str(path[-1])[:80]}' {_PLAIN.get(kind, details['msg'])}"
+    if kind in ("extra_forbidden", "invalid_key"):
         return _unknown_key(str(path[-1]), _keys(model, details["loc"][:-1]))
     if kind == "value_error":
         return str(context["error"])
     if kind == "literal_error":
         return f"must be {context['expected']}"
+    if kind in ("too_short", "too_long"):
+        bound = "at least" if kind == "too_short" else "at most"
+        number = context.get("min_length", context.get("max_length"))
+        return f"must have {bound} {number} items, not {context['actual_length']}"
     if kind in _PLAIN:
         return _PLAIN[kind]
     message = details["msg"]

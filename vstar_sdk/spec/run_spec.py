@@ -56,6 +56,7 @@ class RunSpec(Options):
     frames: int | str | None = None
     """Length of the clip: frames (``64``) or seconds (``"8s"``). Left out: the model's own."""
     size: Size | None = None
+    """Width and height in pixels: ``[512, 320]`` or ``512x320``. Left out: the model's own."""
     fps: float | None = Field(default=None, gt=0, le=240)
     """Frames a second of the written files. Left out: the model's own."""
     seed: int = Field(default=0, ge=0, lt=2**32)

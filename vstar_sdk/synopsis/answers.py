@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Annotated, Any
+from unicodedata import category
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
@@ -22,7 +23,8 @@ LONGEST_ANSWER = 20_000
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    """On one line, without control characters, which would reach terminals and files."""
+    return " ".join("".join(" " if category(sign) == "Cc" else sign for sign in text).split())
 
 
 def _caption(text: str) -> str:

@@ -1,35 +1,38 @@
-"""An HTTP client for the Anthropic SDK whose responses are bounded in size and in time."""
+"""An HTTP client that is bounded in the size of what it reads, and work that is bounded in time. Imports httpx2."""
 
 from __future__ import annotations
 
 import ssl
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from functools import cache
-from typing import cast
+from threading import Thread
+from typing import TypeVar, cast
 
-import anthropic
 import httpx2
+
+T = TypeVar("T")
 
 LARGEST = 1 << 20
 """Bytes of the largest response that is read; a synopsis has some thousands."""
 
+CONNECT = 10.0
+"""Seconds that opening a connection may take, at most."""
 
-class TooLarge(anthropic.AnthropicError):
+
+class TooLarge(httpx2.TransportError):
     """A response of more than `LARGEST` bytes, or one whose size cannot be told before it is unpacked."""
 
 
+class OutOfTime(Exception):
+    """Work that took longer than it may."""
+
+
 class _Bounded(httpx2.SyncByteStream):
-    """A response body that ends in an error beyond so many bytes or seconds.
+    """A response body that ends in an error beyond `LARGEST` bytes."""
 
-    Args:
-        body: the body.
-        seconds: how long all of it may take; the client's own timeout begins anew with every piece.
-    """
-
-    def __init__(self, body: httpx2.SyncByteStream, seconds: float | None) -> None:
+    def __init__(self, body: httpx2.SyncByteStream) -> None:
         self._body = body
-        self._deadline = None if seconds is None else time.monotonic() + seconds
 
     def __iter__(self) -> Iterator[bytes]:
         size = 0
@@ -37,8 +40,6 @@ class _Bounded(httpx2.SyncByteStream):
             size += len(piece)
             if size > LARGEST:
                 raise TooLarge(f"the answer has more than {LARGEST >> 20} MB")
-            if self._deadline is not None and time.monotonic() > self._deadline:
-                raise httpx2.ReadTimeout("the answer was not complete in time")
             yield piece
 
     def close(self) -> None:
@@ -46,14 +47,47 @@ class _Bounded(httpx2.SyncByteStream):
         self._body.close()
 
 
-def bounded_client() -> httpx2.Client:
-    """The SDK's own client with bounds on what it reads. It follows no redirect, which would take the prompt elsewhere."""
-    return anthropic.DefaultHttpxClient(
+def bounded_client(headers: Mapping[str, str] | None = None) -> httpx2.Client:
+    """A client with bounds on what it reads. It follows no redirect, which would take the prompt and the key elsewhere.
+
+    Args:
+        headers: sent with every request.
+
+    Raises:
+        httpx2.InvalidURL: a proxy's address in the environment is none.
+        ValueError: a proxy's address in the environment is none.
+        ImportError: a proxy in the environment needs a package that is not installed.
+    """
+    return httpx2.Client(
         verify=_certificates(),
         follow_redirects=False,
-        headers={"accept-encoding": "identity"},
+        headers={**(headers or {}), "accept-encoding": "identity"},
         event_hooks={"response": [_bound]},
     )
+
+
+def in_time(work: Callable[[], T], seconds: float) -> T:
+    """What ``work`` returns. After ``seconds`` it is left behind in its thread: a socket's own timeout begins anew with every
+    byte, so that a server which sends a byte a second could hold it for days.
+
+    Raises:
+        OutOfTime: it took longer. Close what it works with, so that the thread ends at the next byte.
+    """
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    Thread(target=run, daemon=True, name="vstar-llm").start()
+    try:
+        return future.result(seconds)
+    except TimeoutError:
+        if future.done():  # it was the work's own
+            raise
+        raise OutOfTime from None
 
 
 @cache
@@ -65,5 +99,4 @@ def _certificates() -> ssl.SSLContext:
 def _bound(response: httpx2.Response) -> None:
     if response.headers.get("content-encoding", "identity") != "identity":
         raise TooLarge("the answer is compressed although it was asked not to be, and could have any size")
-    seconds = response.request.extensions.get("timeout", {}).get("read")
-    response.stream = _Bounded(cast(httpx2.SyncByteStream, response.stream), seconds)
+    response.stream = _Bounded(cast(httpx2.SyncByteStream, response.stream))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -58,6 +58,20 @@ class SynopsisWriter(Protocol):
         ...
 
 
+@runtime_checkable
+class CheckedWriter(SynopsisWriter, Protocol):
+    """A synopsis part that can find faults without a network: its `check` is called while validating."""
+
+    def check(self, brief: Brief) -> None:
+        """Find what is wrong with the brief and the options, as far as it can be known before `write`.
+
+        Raises:
+            SpecError: the prompt or the options cannot be used; its path is that of `SynopsisWriter.write`.
+            TemplateError: the template is wrong.
+        """
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Message:
     """One turn of a conversation."""
@@ -93,6 +107,7 @@ class Completion:
         model: the model that answered, as the server names it.
         input_tokens: tokens read.
         output_tokens: tokens written.
+        warnings: what the user should know, one sentence each: a constraint that the server refused, say.
     """
 
     text: str
@@ -100,6 +115,7 @@ class Completion:
     model: str
     input_tokens: int
     output_tokens: int
+    warnings: tuple[str, ...] = ()
 
 
 class Backend(Protocol):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from vstar_sdk.errors import BackendError, SpecError
+from vstar_sdk.errors import BackendError, SpecError, SpecPath
 from vstar_sdk.options import Options, PartOf
 from vstar_sdk.parts import Register, hookimpl
 from vstar_sdk.synopses import State, Synopsis
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from vstar_sdk.synopsis.rendering import Rendered
     from vstar_sdk.synopsis.templates import Template
 
-ROUNDS = 2
-"""How often a model is asked: once, and once more to mend its answer."""
-
 Transcript = tuple[dict[str, object], ...]
 """What was said to a model and by it, one mapping an exchange."""
 
 WRITE_THEM = "write the key states yourself: synopsis: {use: states, states: [...]}"
+
+InputValue = Annotated[str, Field(max_length=10_000)] | int | float | bool | None
+"""A text, a number, true, false or null."""
 
 
 class LlmOptions(Options):
@@ -36,8 +36,12 @@ class LlmOptions(Options):
     """The language model."""
     template: str = Field(default="key-states", min_length=1, max_length=500)
     """What it is told: a built-in template, a plugin's `namespace/name`, or the path of a `.jinja` file."""
+    inputs: dict[str, InputValue | list[InputValue]] = Field(default_factory=dict, max_length=50)
+    """Values for the template's own inputs: `vstar templates show NAME` tells which it has."""
     states: int | None = Field(default=4, ge=FEWEST, le=MOST)
     """How many key states; null lets the model choose."""
+    rounds: int = Field(default=2, ge=1, le=8)
+    """How often the model is asked at most: once, and then again with what is wrong with its answer."""
     style: str = Field(default="", max_length=1000)
     """Words added to every caption; left out, those that the model takes from the prompt."""
     negative_prompt: str | None = Field(default=None, max_length=1000)
@@ -45,7 +49,7 @@ class LlmOptions(Options):
 
 
 class LlmWriter:
-    """Asks a backend, checks its answer, and has it mended once.
+    """Asks a backend, checks its answer, and has it mended within the options' rounds.
 
     Args:
         options: the validated options.
@@ -62,31 +66,51 @@ class LlmWriter:
         """Ask for the key states of the brief's prompt.
 
         Raises:
-            SpecError: there is no prompt, or the states do not fit into the frames.
-            TemplateError: the template is unknown or wrong.
-            BackendError: no answer, a refusal, or twice an answer that cannot be used.
+            SpecError: see `check`.
+            TemplateError: see `check`.
+            BackendError: no answer, a refusal, or no usable answer in any of the rounds.
         """
-        _check(brief, self._options.states)
-        # Jinja and YAML are loaded by runs that ask a language model only.
-        from vstar_sdk.synopsis.rendering import render
-        from vstar_sdk.synopsis.templates import load
-
-        template = load(self._options.template, folder=brief.folder, registered=brief.templates)
-        said = render(template, self._values(brief))
-        answer, exchanges = self._ask(said, template)
+        template, said = self._fill_in(brief)
+        answer, exchanges, warnings = self._ask(said, template)
         return Synopsis(
             states=tuple(State(state.caption) for state in answer.states),
             style=self._options.style or answer.style,
             negative_prompt=self._options.negative_prompt,
             transcript=exchanges,
+            warnings=warnings,
         )
+
+    def check(self, brief: Brief) -> None:
+        """Find the template and fill it in; no model is asked.
+
+        Raises:
+            SpecError: there is no prompt, the states do not fit into the frames, there is no such template, or it does not take
+                the inputs.
+            TemplateError: the template is wrong.
+        """
+        self._fill_in(brief)
+
+    def _fill_in(self, brief: Brief) -> tuple[Template, Rendered]:
+        """The template, and what it says of this brief."""
+        _check(brief, self._options.states)
+        # Jinja and YAML are loaded by runs that ask a language model only.
+        from vstar_sdk.synopsis.rendering import InputError, render
+        from vstar_sdk.synopsis.templates import UnknownTemplate, load
+
+        try:
+            template = load(self._options.template, folder=brief.folder, registered=brief.templates)
+            return template, render(template, self._given(brief), self._options.inputs)
+        except UnknownTemplate as error:
+            raise SpecError(error.message, hint=error.hint, path=("template",)) from None
+        except InputError as error:
+            raise SpecError(error.message, hint=error.hint, path=_place_of(error.name)) from None
 
     def close(self) -> None:
         """Release the backend's connection or memory."""
         self._backend.close()
 
-    def _values(self, brief: Brief) -> dict[str, str | int | float | None]:
-        """The variables of templates; see `vstar_sdk.synopsis.templates.INPUTS`."""
+    def _given(self, brief: Brief) -> dict[str, str | int | float | None]:
+        """The variables that every template is given; see `vstar_sdk.synopsis.template_inputs.GIVEN`."""
         return {
             "prompt": brief.prompt,
             "style": self._options.style,
@@ -96,13 +120,15 @@ class LlmWriter:
             "seconds": brief.frames / brief.fps,
         }
 
-    def _ask(self, said: Rendered, template: Template) -> tuple[Answer, Transcript]:
-        """The answer, and what was said to get it."""
+    def _ask(self, said: Rendered, template: Template) -> tuple[Answer, Transcript, tuple[str, ...]]:
+        """The answer, what was said to get it, and the backend's warnings, each once."""
         shape = answer_model(self._options.states)
         request = Request(system=said.system, messages=(Message(role="user", text=said.user),), schema=shape)
         exchanges: Transcript = ()
+        warnings: dict[str, None] = {}
         while True:
             completion = self._backend.complete(request)
+            warnings.update(dict.fromkeys(completion.warnings))
             exchange = _record(template, request, completion)
             exchanges = (*exchanges, exchange)
             if completion.stop == "refusal":
@@ -110,12 +136,19 @@ class LlmWriter:
             try:
                 if completion.stop == "length":
                     raise AnswerError(f"the answer was cut off after {completion.output_tokens:,} tokens")
-                return read_answer(completion.text, shape), exchanges
+                return read_answer(completion.text, shape), exchanges, tuple(warnings)
             except AnswerError as error:
-                if len(exchanges) == ROUNDS:
-                    raise _unusable(completion, error) from None
+                if len(exchanges) == self._options.rounds:
+                    raise _unusable(completion, error, self._options.rounds) from None
                 exchange["problems"] = list(error.problems)
                 request = _repair(request, completion, error.problems)
+
+
+def _place_of(variable: str) -> SpecPath:
+    """Where a template's variable stands in a spec, relative to the options."""
+    if variable in ("prompt", "style", "states"):
+        return (variable,)
+    return ("template",) if variable in ("frames", "fps", "seconds") else ("inputs", variable)
 
 
 def _refused(completion: Completion) -> BackendError:
@@ -126,11 +159,10 @@ def _refused(completion: Completion) -> BackendError:
     )
 
 
-def _unusable(completion: Completion, error: AnswerError) -> BackendError:
+def _unusable(completion: Completion, error: AnswerError, rounds: int) -> BackendError:
     remedy = "raise the backend's max_tokens" if completion.stop == "length" else "choose another model or template"
-    return BackendError(
-        f"{completion.model} gave no usable synopsis in {ROUNDS} rounds: {error}", hint=f"{remedy}, or {WRITE_THEM}"
-    )
+    asked = f"{rounds} rounds" if rounds > 1 else "one round"
+    return BackendError(f"{completion.model} gave no usable synopsis in {asked}: {error}", hint=f"{remedy}, or {WRITE_THEM}")
 
 
 def _check(brief: Brief, states: int | None) -> None:

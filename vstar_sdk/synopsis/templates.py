@@ -6,12 +6,17 @@ A template is a Jinja file with YAML front matter and two blocks::
     name: haiku
     version: 1
     summary: Key states in seventeen syllables.
-    inputs: [prompt, states]
+    inputs:
+      properties:
+        prompt: {type: string}
+        states: {type: integer}
+        season: {enum: [spring, autumn], default: spring}
     ---
-    {% block system %}You write ... exactly {{ states }} captions ...{% endblock %}
+    {% block system %}You write ... exactly {{ states }} captions ... {{ season }} ...{% endblock %}
     {% block user %}The prompt: {{ prompt | tojson }}{% endblock %}
 
-``inputs`` names the variables that it uses, out of `INPUTS`. The system block gets the numbers alone, never a word of the user's.
+``inputs`` is JSON Schema of the variables that it uses. The system block gets numbers and the author's own words (an ``enum``),
+never a word of the user's.
 """
 
 from __future__ import annotations
@@ -21,41 +26,40 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vstar_sdk.errors import TemplateError
+from vstar_sdk.synopsis.front_matter import FrontMatter, split
 
 LARGEST = 64 * 1024
 """Bytes of the largest template that is read."""
 
-INPUTS: Mapping[str, str] = {
-    "prompt": "the user's prompt (user block only)",
-    "style": "style words that are set already, or '' (user block only)",
-    "states": "how many key states are wanted; none lets the model choose from 2 to 9",
-    "frames": "frames of the clip",
-    "fps": "frames a second",
-    "seconds": "length of the clip",
-}
-"""Every variable that templates are given, and what it holds."""
+FOLDER = "templates"
+"""The folder beside a spec file whose templates are found by their bare names."""
 
-_FENCE = "---"
+Origin = Literal["path", "beside the spec", "plugin", "built in"]
+"""Where a template was found, in the order of the search."""
 
 
-class FrontMatter(BaseModel):
-    """What a template says about itself."""
+class UnknownTemplate(TemplateError):
+    """A name that no template has, or a path without a file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    name: str = Field(min_length=1, max_length=80)
-    """Its name, without a namespace."""
-    version: int = Field(ge=1)
-    """Raised whenever its words change."""
-    summary: str = Field(default="", max_length=200)
-    """One line for listings."""
-    inputs: tuple[str, ...] = ("prompt",)
-    """The variables that it uses."""
+@dataclass(frozen=True)
+class Found:
+    """A template before it is read.
+
+    Attributes:
+        name: what a spec calls it.
+        path: its file.
+        origin: where it was found.
+    """
+
+    name: str
+    path: Path
+    origin: Origin
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,51 +69,86 @@ class Template:
     Attributes:
         name: what the spec calls it.
         path: its file.
+        origin: where it was found; only those that are built in are filled in without a process of their own.
         about: its front matter.
         source: its Jinja part, the lines of the front matter left empty so that line numbers hold.
+        root: the tree of the front matter, which knows its lines.
         sha256: hash of the file, in hexadecimal.
     """
 
     name: str
     path: Path
+    origin: Origin
     about: FrontMatter
     source: str
+    root: yaml.Node
     sha256: str
 
 
 def built_in() -> dict[str, Path]:
-    """The package's own templates by name: carried inside the wheel, or beside the package in a source checkout."""
+    """The package's own templates by name: carried inside the wheel, or beside the package in a source checkout.
+
+    Raises:
+        TemplateError: there are none.
+    """
     package = Path(__file__).resolve().parents[1]
-    folders = (package / "templates", package.parent / "templates")
-    folder = next((folder for folder in folders if folder.is_dir()), folders[0])
-    return {path.stem: path for path in sorted(folder.glob("*.jinja"))}
+    for folder in (package / FOLDER, package.parent / FOLDER):
+        if (folder / "key-states.jinja").is_file():
+            return _in(folder)
+    raise TemplateError(
+        "the templates of vstar-sdk are missing", hint="install it again: pip install --force-reinstall vstar-sdk"
+    )
 
 
-def find(name: str, *, folder: Path | None = None, registered: Mapping[str, Path] | None = None) -> Path:
-    """The file that a spec's ``template:`` means.
+def is_path(name: str) -> bool:
+    """Whether a spec's ``template:`` is a path."""
+    return name.startswith(("./", "/")) or name.endswith(".jinja")
+
+
+def available(*, folder: Path | None = None, registered: Mapping[str, Path] | None = None) -> list[Found]:
+    """Every template that has a name, in the order of the search; of two with one name, the first is meant.
 
     Args:
-        name: a built-in name, ``namespace/name``, or a path, which begins with ``./`` or ``/`` or ends in ``.jinja``.
-        folder: where relative paths begin; None means the working directory.
+        folder: folder of the spec file; None where there is none.
+        registered: templates of plugins, by ``namespace/name``.
+    """
+    own = built_in()
+    beside = _in(folder / FOLDER) if folder is not None else {}
+    if set(beside) == set(own) and all(path.samefile(own[name]) for name, path in beside.items()):
+        beside = {}  # the folder of the package's own checkout
+    return [
+        *(Found(name, path, "beside the spec") for name, path in beside.items()),
+        *(Found(name, path, "plugin") for name, path in sorted((registered or {}).items())),
+        *(Found(name, path, "built in") for name, path in own.items()),
+    ]
+
+
+def find(name: str, *, folder: Path | None = None, registered: Mapping[str, Path] | None = None) -> Found:
+    """What a spec's ``template:`` means: a path, else one of the folder ``templates`` beside the spec, a plugin's, or built in.
+
+    Args:
+        name: a bare name, ``namespace/name``, or a path, which begins with ``./`` or ``/`` or ends in ``.jinja``.
+        folder: folder of the spec file, where paths begin; None means the working directory, without a folder ``templates``.
         registered: templates of plugins, by ``namespace/name``.
 
     Raises:
-        TemplateError: no such template; the message names the nearest.
+        UnknownTemplate: no such template; the message tells the nearest, and what was searched.
     """
-    if name.startswith(("./", "/")) or name.endswith(".jinja"):
+    if is_path(name):
         path = (folder or Path()) / name
-        if not path.is_file():
-            raise TemplateError(f"there is no template file {path}", hint="relative paths begin at the folder of the spec file")
-        return path
-    known = {**built_in(), **(registered or {})}
-    if name not in known:
-        near = difflib.get_close_matches(name, known, 1, cutoff=0.5)
-        guess = f" Did you mean '{near[0]}'?" if near else ""
-        raise TemplateError(
-            f"unknown template '{name}'.{guess} Known: {', '.join(sorted(known)) or 'none'}.",
-            hint="a file is named by a path that begins with ./ or / or ends in .jinja",
-        )
-    return known[name]
+        if not _is_file(path):
+            raise UnknownTemplate(f"there is no template file {path}", hint="relative paths begin at the folder of the spec file")
+        return Found(name, path, "path")
+    known = available(folder=folder, registered=registered)
+    for found in known:
+        if found.name == name:
+            return found
+    near = difflib.get_close_matches(name, [found.name for found in known], 1, cutoff=0.5)
+    guess = f" Did you mean '{near[0]}'?" if near else ""
+    raise UnknownTemplate(
+        f"unknown template '{name}'.{guess} Searched: {_searched(known, folder)}.",
+        hint="a file is named by a path that begins with ./ or / or ends in .jinja; `vstar templates` lists the others",
+    )
 
 
 def load(name: str, *, folder: Path | None = None, registered: Mapping[str, Path] | None = None) -> Template:
@@ -118,52 +157,55 @@ def load(name: str, *, folder: Path | None = None, registered: Mapping[str, Path
     Raises:
         TemplateError: there is none, its file cannot be read, or its front matter is wrong.
     """
-    path = find(name, folder=folder, registered=registered)
+    return read(find(name, folder=folder, registered=registered))
+
+
+def read(found: Found) -> Template:
+    """Read a template that was found.
+
+    Raises:
+        TemplateError: its file cannot be read, or its front matter is wrong; with file and line.
+    """
+    path = found.path
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise TemplateError(f"template {name}: byte {error.start} of {path} is not text (UTF-8)") from None
+        line = error.object[: error.start].count(b"\n") + 1
+        raise TemplateError(f"{path}:{line}: byte {error.start} is not text (UTF-8)") from None
     except OSError as error:
-        raise TemplateError(f"template {name}: {path} cannot be read: {error.strerror}") from None
+        raise TemplateError(f"template {found.name}: {path} cannot be read: {error.strerror}") from None
     if len(content) > LARGEST:
-        raise TemplateError(f"template {name}: {path} has more than {LARGEST // 1024} KB", hint="a template is a page of text")
-    about, source = _split(text, name)
-    return Template(name=name, path=path, about=about, source=source, sha256=hashlib.sha256(content).hexdigest())
+        raise TemplateError(f"{path}: more than {LARGEST // 1024} KB", hint="a template is a page of text")
+    about, source, root = split(text, path)
+    return Template(
+        name=found.name,
+        path=path,
+        origin=found.origin,
+        about=about,
+        source=source,
+        root=root,
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
 
 
-def _split(text: str, name: str) -> tuple[FrontMatter, str]:
-    """Front matter and Jinja part."""
-    lines = text.splitlines()
-    fences = [number for number, line in enumerate(lines) if line.rstrip() == _FENCE][:2]
-    if len(fences) < 2 or fences[0] != 0:
-        raise TemplateError(
-            f"template {name}, line 1: no front matter",
-            hint="begin the file with a line ---, then name:, version: and inputs:, then a line ---",
-        )
-    end = fences[1]
-    return _front_matter("\n".join(lines[1:end]), name), "\n" * (end + 1) + "\n".join(lines[end + 1 :])
-
-
-def _front_matter(text: str, name: str) -> FrontMatter:
+def _is_file(path: Path) -> bool:
     try:
-        written = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 2 if error.problem_mark else 1
-        raise TemplateError(f"template {name}, line {line}: the front matter is no YAML: {error.problem}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise TemplateError(f"template {name}: the front matter is no YAML: {error}") from None
-    try:
-        about = FrontMatter.model_validate(written)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        key = ".".join(str(item) for item in first["loc"]) or "front matter"
-        raise TemplateError(f"template {name}, front matter, {key}: {first['msg']}") from None
-    unknown = sorted(set(about.inputs) - set(INPUTS))
-    if unknown:
-        raise TemplateError(
-            f"template {name}, front matter, inputs: there is no variable '{unknown[0]}'",
-            hint=f"templates are given {', '.join(INPUTS)}",
-        )
-    return about
+        return path.is_file()
+    except OSError:  # a name that no file system takes, or a folder that nobody may look into
+        return False
+
+
+def _in(folder: Path) -> dict[str, Path]:
+    return {path.stem: path for path in sorted(folder.glob("*.jinja"))}
+
+
+def _searched(known: list[Found], folder: Path | None) -> str:
+    """Every place, with the names that were found there."""
+    beside = f"{folder / FOLDER}" if folder is not None else f"no folder {FOLDER}, as there is no spec file"
+    places: dict[Origin, str] = {"beside the spec": beside, "plugin": "plugins that the spec names", "built in": "built in"}
+    return "; ".join(
+        f"{place} ({', '.join(found.name for found in known if found.origin == origin) or 'none'})"
+        for origin, place in places.items()
+    )

@@ -14,20 +14,28 @@ from typing import Any
 import yaml
 
 from vstar_sdk.errors import SpecError
+from vstar_sdk.reading.places import DEEPEST, TOO_DEEP, place_of, printable
 
 
 class Loader(yaml.SafeLoader):
-    """A safe loader without aliases, duplicate keys, tags or the surprises of YAML 1.1."""
+    """A safe loader without aliases, duplicate keys, tags, bottomless nesting or the surprises of YAML 1.1."""
+
+    depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         """Refuse aliases and tags before a node is made of them."""
         if self.check_event(yaml.AliasEvent):
             event = self.get_event()
-            raise _fault("aliases (*name) are not allowed in a spec: write the value out", event.start_mark)
+            raise _fault("aliases (*name) are not allowed: write the value out", event.start_mark)
         event = self.peek_event()
         if getattr(event, "tag", None) not in (None, "!"):
-            raise _fault(f"the tag {event.tag} is not allowed in a spec", event.start_mark)
-        return super().compose_node(parent, index)
+            raise _fault(f"the tag {str(event.tag)[:80]} is not allowed", event.start_mark)
+        self.depth += 1
+        if self.depth > DEEPEST + 1:
+            raise _fault(TOO_DEEP, event.start_mark)
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         """Refuse keys that are no scalars or stand twice."""
@@ -37,7 +45,8 @@ class Loader(yaml.SafeLoader):
                 raise _fault("a key must be plain text or a number", key_node.start_mark)
             key = self.construct_object(key_node)
             if key in seen:
-                raise _fault(f"the key '{key}' is written twice; first in line {seen[key].line + 1}", key_node.start_mark)
+                first = seen[key].line + 1
+                raise _fault(f"the key '{str(key)[:80]}' is written twice; first in line {first}", key_node.start_mark)
             seen[key] = key_node.start_mark
         return super().construct_mapping(node, deep)
 
@@ -57,6 +66,8 @@ for _tag, _pattern, _first in (
 
 
 def _decimal(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
+    if len(node.value) > 400:  # more than any float has; Python refuses to read 4300
+        raise _fault("the number is too long: a number has at most 400 digits", node.start_mark)
     return int(node.value)  # YAML 1.1 would read 010 as octal
 
 
@@ -80,22 +91,16 @@ def read_yaml(text: str, name: str) -> tuple[Any, yaml.Node | None]:
         return (loader.construct_document(root) if root is not None else {}), root
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-        raise SpecError(f"{where}: {error.problem or error.context}", hint="mend the YAML at that place") from None
-    except yaml.YAMLError as error:
-        raise SpecError(f"{name}: {str(error).splitlines()[0]}", hint="a spec is a YAML or JSON text file") from None
-    except RecursionError:
-        raise SpecError(f"{name}: nested too deeply for a spec") from None
-    except ValueError as error:
-        raise SpecError(f"{name}: {error}") from None
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        what = printable(error.problem or error.context or "this is no YAML")
+        raise SpecError(f"{name}:{line}:{column}: {what}", hint="mend the YAML at that place") from None
+    except yaml.reader.ReaderError as error:
+        line, column = place_of(text[: error.position])
+        raise SpecError(
+            f"{name}:{line}:{column}: the character U+{error.character:04X} has no place in a text", hint="take it out"
+        ) from None
+    except ValueError as error:  # an escape of a character that there is not
+        raise SpecError(f"{name}:1:1: {error}") from None
     finally:
         if loader is not None:
             loader.dispose()
-
-
-def places_in_json(text: str) -> yaml.Node | None:
-    """The node tree of JSON text, for places only; JSON has no raw tabs but as white space, which YAML dislikes."""
-    try:
-        return yaml.compose(text.replace("\t", " "), Loader=yaml.SafeLoader)
-    except yaml.YAMLError:
-        return None

@@ -1,0 +1,53 @@
+"""Commands that plugins bring: known from metadata alone, imported when they are called, never in the place of a built-in one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from importlib.metadata import EntryPoint
+
+import click
+
+from vstar_sdk.errors import PluginError
+from vstar_sdk.hooks import entry_points
+from vstar_sdk.hooks.faults import contained
+
+
+def plugin_commands(built_in: Collection[str]) -> Mapping[str, list[EntryPoint]]:
+    """The commands of installed packages by name, but for those that are switched off or named like a built-in one.
+
+    Args:
+        built_in: names that no plugin's command can have.
+    """
+    found: dict[str, list[EntryPoint]] = {}
+    for name, claims in sorted(entry_points.claims(entry_points.COMMANDS).items()):
+        points = [point for point in claims if entry_points.command_off(point) is None]
+        if points and name not in built_in:
+            found[name] = points
+    return found
+
+
+def summary(claims: list[EntryPoint]) -> str:
+    """What ``vstar --help`` says of a command: where it is from."""
+    if len(claims) > 1:
+        return f"(claimed by {entry_points.who(claims)}: refused)"
+    return f"(from {entry_points.package(claims[0])[0]})"
+
+
+def load(name: str, claims: list[EntryPoint]) -> click.Command:
+    """Import a command.
+
+    Args:
+        name: what it is called by.
+        claims: its entry points.
+
+    Raises:
+        PluginError: two packages claim it, it cannot be imported, or it is no command.
+    """
+    who = entry_points.who(claims)
+    if len(claims) > 1:
+        raise PluginError(f"the command '{name}' is claimed by {who}", hint="uninstall all but one of them")
+    with contained(f"the command '{name}' ({who}) cannot be imported"):
+        command: object = claims[0].load()
+    if not isinstance(command, click.Command):
+        raise PluginError(f"the command '{name}' ({who}): {claims[0].value} is a {type(command).__name__}, not a click command")
+    return command

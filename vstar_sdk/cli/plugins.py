@@ -1,0 +1,72 @@
+"""``vstar plugins``: what is installed, what it brings, and whether it is well."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import textwrap
+from collections.abc import Iterator, Sequence
+
+import click
+
+from vstar_sdk.hooks import switches
+from vstar_sdk.hooks.health import Health, survey
+
+_COLORS = {"healthy": "green", "faulty": "yellow", "quarantined": "red", "off": None}
+_WIDTH = 80
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--check", is_flag=True, help="Import all parts and commands too; exit with 1 when anything is unhealthy.")
+@click.pass_context
+def plugins(ctx: click.Context, as_json: bool, check: bool) -> None:
+    """List the installed plugins and their health.
+
+    Every plugin is imported, which takes the time that is shown. One that fails is quarantined: it takes part in nothing, and
+    the reason stands below it.
+    """
+    from vstar_sdk.cli.main import COMMANDS
+
+    _, records = survey(built_in_commands=COMMANDS, deep=check)
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(record) for record in records], indent=2, ensure_ascii=False))
+    elif records:
+        click.echo("\n".join(_table(records)))
+    else:
+        click.echo("no plugins are installed")
+    if (check or switches.strict()) and any(record.unhealthy for record in records):
+        ctx.exit(1)
+
+
+def _table(records: Sequence[Health]) -> Iterator[str]:
+    """One line a plugin, and what it brings below it."""
+    rows = [("plugin", "package", "version", "import", "health"), *map(_row, records)]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    for row, record in zip(rows, (None, *records), strict=True):
+        name, package, version, took = (cell.ljust(width) for cell, width in zip(row, widths, strict=False))
+        state = click.style(row[4], fg=_COLORS[record.state]) if record else row[4]
+        yield f"{name}  {package}  {version}  {took}  {state}"
+        if record is not None:
+            yield from _below(record)
+
+
+def _row(record: Health) -> tuple[str, str, str, str, str]:
+    took = "" if record.import_ms is None else f"{record.import_ms:.0f} ms"
+    return _short(record.name, 20), _short(record.distribution, 24), _short(record.version, 10), took, record.state
+
+
+def _below(record: Health) -> Iterator[str]:
+    for title, items in (("", record.parts), ("hooks: ", record.hooks), ("commands: ", record.commands)):
+        if items:
+            yield from _wrapped(title + ", ".join(items))
+    for reason in record.reasons:
+        yield from _wrapped(f"{record.state}: {reason}" if record.state != "off" else reason)
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."

@@ -1,0 +1,176 @@
+"""``vstar templates``: what a language model is told, to look at, to try and to check."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from vstar_sdk.cli.failure import warn
+from vstar_sdk.errors import SpecError, TemplateError
+from vstar_sdk.hooks import discovery
+from vstar_sdk.hooks.catalog import Catalog
+from vstar_sdk.hooks.health import installed_catalog
+from vstar_sdk.reading.yaml_reader import read_yaml
+from vstar_sdk.synopsis.linting import lint as find_problems
+from vstar_sdk.synopsis.rendering import render as fill_in
+from vstar_sdk.synopsis.template_inputs import GIVEN, InputSchema, fault
+from vstar_sdk.synopsis.templates import Found, Template, available, find, is_path, read
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _beside(function: F) -> F:
+    return click.option(
+        "--spec",
+        type=click.Path(path_type=Path),
+        help="Look beside this spec; without it, in the working directory.",
+    )(function)
+
+
+@click.group(invoke_without_command=True)
+@_beside
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def templates(ctx: click.Context, spec: Path | None, as_json: bool) -> None:
+    """List, show, fill in and check synopsis templates.
+
+    Without a command, lists those beside the spec, those of plugins, and those that are built in. Of two with one name, the
+    first is meant.
+    """
+    ctx.obj = _folder(spec)
+    if ctx.invoked_subcommand is not None:
+        return
+    rows = list(_rows(available(folder=ctx.obj, registered=installed_catalog(warn).templates)))
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    width = max(len(row["name"]) for row in rows)
+    for row in rows:
+        click.echo(f"{row['name']:{width}}  {row['origin']:15}  {row['problem'] or row['summary']}")
+
+
+@templates.command()
+@click.argument("name")
+@click.pass_obj
+def show(folder: Path, name: str) -> None:
+    """Print the template NAME: the beginning of your own.
+
+    NAME is what a spec says: a name, namespace/name, or the path of a file.
+    """
+    click.echo(read(_found(name, folder)).path.read_text(encoding="utf-8-sig"), nl=False)
+
+
+@templates.command()
+@click.argument("name")
+@click.option("--prompt", metavar="TEXT", required=True, help="The story in your words.")
+@click.option(
+    "-s", "--set", "assignments", metavar="NAME=VALUE", multiple=True, help="An input of the template, or states, style, ..."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def render(folder: Path, name: str, prompt: str, assignments: tuple[str, ...], as_json: bool) -> None:
+    """Fill in the template NAME, and print what a language model would be told.
+
+    Set to begin with: 4 states, 64 frames, 8 fps.
+    """
+    given: dict[str, Any] = {"prompt": prompt, "style": "", "states": 4, "frames": 64, "fps": 8.0}
+    inputs: dict[str, Any] = {}
+    for assignment in assignments:
+        key, value = _assigned(assignment)
+        (given if key in given else inputs)[key] = value
+    given["seconds"] = given["frames"] / given["fps"]
+    said = fill_in(read(_found(name, folder)), given, inputs)
+    if as_json:
+        click.echo(json.dumps({"system": said.system, "user": said.user}, indent=2, ensure_ascii=False))
+    else:
+        click.echo(f"--- system ---\n{said.system}\n\n--- user ---\n{said.user}")
+
+
+@templates.command()
+@click.argument("names", nargs=-1, required=True, metavar="PATH|NAME...")
+@click.pass_context
+def lint(ctx: click.Context, names: tuple[str, ...]) -> None:
+    """Check templates without filling them in.
+
+    Front matter, syntax, blocks, filters, variables that are used but not declared or declared but not used, and words of the
+    user's in the system block. Exits with 1 when there is anything to say.
+    """
+    lines = [line for name in names for line in _findings(_found(name, ctx.obj))]
+    for line in lines:
+        click.echo(line)
+    if lines:
+        ctx.exit(1)
+    click.echo(f"{', '.join(names)}: nothing to complain of")
+
+
+def _folder(spec: Path | None) -> Path:
+    if spec is not None and not spec.is_file():
+        raise SpecError(f"there is no file {spec}", hint="--spec names the spec file that the templates stand beside")
+    return spec.parent if spec is not None else Path()
+
+
+def _found(name: str, folder: Path) -> Found:
+    """The template of that name; a plugin is imported only if the name is one of its own."""
+    registered: dict[str, Path] = {}
+    if "/" in name and not is_path(name):
+        catalog = Catalog()
+        for plugin in discovery.load([name.partition("/")[0]]):
+            catalog.add(plugin)
+        registered = catalog.templates
+    return find(name, folder=folder, registered=registered)
+
+
+def _rows(found: Iterable[Found]) -> Iterable[dict[str, Any]]:
+    """What is listed of each template; one that cannot be read is listed with the reason."""
+    seen: set[str] = set()
+    for one in found:
+        about, problem = None, ""
+        try:
+            about = read(one).about
+        except TemplateError as error:
+            problem = f"cannot be used: {error.message}"
+        summary = about.summary if about else ""
+        yield {
+            "name": one.name,
+            "origin": one.origin,
+            "path": str(one.path),
+            "version": about.version if about else None,
+            "inputs": sorted(about.declared - set(GIVEN)) if about else [],
+            "summary": f"{summary} (hidden by the one above)".strip() if one.name in seen else summary,
+            "problem": problem,
+        }
+        seen.add(one.name)
+
+
+def _assigned(assignment: str) -> tuple[str, Any]:
+    """``season=spring`` as a name and a value, which is read as YAML."""
+    name, equals, text = assignment.partition("=")
+    if not equals or not name:
+        raise SpecError(f"--set {assignment}: write NAME=VALUE, such as states=5")
+    value: Any = read_yaml(f"value: {text}", f"--set {name}")[0]["value"]
+    if name == "prompt" or name == "seconds":
+        raise SpecError(f"--set {name}: " + ("use --prompt" if name == "prompt" else "set frames and fps"))
+    if name in GIVEN and not (name == "states" and value is None):
+        least = {"exclusiveMinimum": 0} if GIVEN[name][0] != "string" else {}
+        if wrong := fault(InputSchema.model_validate({"type": GIVEN[name][0], **least}), value):
+            raise SpecError(f"--set {name}: {wrong}")
+    return name, value
+
+
+def _findings(found: Found) -> Iterable[str]:
+    """One line for each problem: ``file:line: what is wrong (the remedy)``."""
+    try:
+        template: Template = read(found)
+    except TemplateError as error:
+        yield _line(error.message, error.hint)
+        return
+    for problem in find_problems(template):
+        yield _line(f"{template.path}:{max(problem.line, 1)}: {problem.message}", problem.hint)
+
+
+def _line(message: str, hint: str | None) -> str:
+    return f"{message} ({hint})" if hint else message

@@ -1,0 +1,42 @@
+"""Environment variables that switch plugins off.
+
+=========================  ======================================================================
+``VSTAR_PLUGINS``          only these namespaces, with commas between them; set but empty: none
+``VSTAR_DISABLE_PLUGINS``  not these namespaces; ``*``: none at all, as ``vstar --no-plugins``
+``VSTAR_PLUGINS_STRICT``   ``1``: a plugin that is quarantined is an error, not a warning
+=========================  ======================================================================
+"""
+
+from __future__ import annotations
+
+import os
+
+ALLOW = "VSTAR_PLUGINS"
+DENY = "VSTAR_DISABLE_PLUGINS"
+STRICT = "VSTAR_PLUGINS_STRICT"
+
+
+def switched_off(namespace: str) -> str | None:
+    """Why the environment keeps a plugin out, or None when it does not."""
+    denied = _names(DENY)
+    if denied is not None and {namespace, "*"} & denied:
+        return f"{DENY} names it" if namespace in denied else f"{DENY}=* (or --no-plugins) switches all plugins off"
+    allowed = _names(ALLOW)
+    if allowed is not None and namespace not in allowed:
+        return f"{ALLOW} does not name it"
+    return None
+
+
+def any_set() -> bool:
+    """Whether the environment keeps any plugin out."""
+    return ALLOW in os.environ or DENY in os.environ
+
+
+def strict() -> bool:
+    """Whether a plugin that is quarantined is an error."""
+    return os.environ.get(STRICT, "").strip().lower() not in ("", "0", "false", "no")
+
+
+def _names(variable: str) -> set[str] | None:
+    written = os.environ.get(variable)
+    return None if written is None else {name.strip() for name in written.split(",") if name.strip()}

@@ -1,0 +1,42 @@
+"""Who took part in a run: the plugins, for the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from vstar_sdk.spec.loading import LoadedSpec
+
+
+def attendance(loaded: LoadedSpec) -> list[dict[str, Any]]:
+    """One record for each plugin: its namespace, package and version, the hooks that took part, and the parts that were used.
+
+    First those whose hooks took part, in their order; then those of which only parts were used.
+    """
+    used = sorted(set(_uses(loaded.spec.model_dump(mode="json"))))
+    others = [
+        plugin
+        for name, plugin in sorted(loaded.catalog.plugins.items())
+        if plugin not in loaded.participants and any(use.startswith(f"{name}/") for use in used)
+    ]
+    return [
+        {
+            "name": plugin.namespace,
+            "distribution": plugin.distribution,
+            "hooks": [hook for hook in plugin.hooks if plugin in loaded.participants and not hook.startswith("register_")],
+            "parts": [use for use in used if use.startswith(f"{plugin.namespace}/")],
+        }
+        for plugin in (*loaded.participants, *others)
+    ]
+
+
+def _uses(data: Any) -> Iterator[str]:
+    """Every name in a spec that may be that of a plugin's part."""
+    if isinstance(data, Mapping):
+        for key, value in cast(Mapping[str, Any], data).items():
+            if key in ("use", "template") and isinstance(value, str):
+                yield value
+            yield from _uses(value)
+    elif isinstance(data, list):
+        for item in cast(list[Any], data):
+            yield from _uses(item)

@@ -1,0 +1,22 @@
+"""What the denoiser is told: a text embedding for every frame, and the negative prompt's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """Text as the denoiser sees it.
+
+    Attributes:
+        text: ``(frames, tokens, dim)``: the key states' embeddings, blended by the timeline.
+        negative: ``(tokens, dim)``: the negative prompt, shared by all frames.
+    """
+
+    text: Tensor
+    negative: Tensor

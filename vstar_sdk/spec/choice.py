@@ -1,0 +1,62 @@
+"""The JSON Schema of a choice between parts: ``use`` says which, and only the rules of that one apply.
+
+``if``/``then`` in place of pydantic's ``oneOf``: an editor then says what is wrong with the part that was meant, not that none of
+twenty fits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Stands in an annotation beside a union of parts.
+
+    Attributes:
+        names: of the parts, in the order of the union.
+        what: what one of them is called.
+        default: the part that is meant where ``use`` is left out.
+        unnamed: ``use`` may be left out of the choice inside this one; which part is meant then hangs on the rest of the spec.
+    """
+
+    names: tuple[str, ...] = ()
+    what: str = ""
+    default: str | None = None
+    unnamed: bool = False
+
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Called by pydantic when a schema is asked for."""
+        schema = handler(core_schema)
+        if not self.names:
+            return _any_when_unnamed(schema)
+        members: list[dict[str, Any]] = schema.get("oneOf") or [schema]
+        rules = [{"if": _named(name), "then": member} for name, member in zip(self.names, members, strict=True)]
+        if self.default in self.names:
+            rules.append({"if": _UNNAMED, "then": members[self.names.index(self.default)]})
+        return {
+            "type": "object",
+            "properties": {"use": {"enum": list(self.names), "description": f"Which {self.what}."}},
+            **({} if self.default in self.names else {"required": ["use"]}),
+            "allOf": rules,
+        }
+
+
+def _named(name: str) -> dict[str, Any]:
+    return {"type": "object", "properties": {"use": {"const": name}}, "required": ["use"]}
+
+
+_UNNAMED: dict[str, Any] = {"type": "object", "not": {"required": ["use"]}}
+
+
+def _any_when_unnamed(choice: JsonSchemaValue) -> JsonSchemaValue:
+    """The choice, with ``use`` free to be left out: the options of any one of its parts will do."""
+    choice = {key: value for key, value in choice.items() if key != "required"}
+    members = [rule["then"] for rule in choice["allOf"]]
+    return choice | {"allOf": [*choice["allOf"], {"if": _UNNAMED, "then": {"anyOf": members}}]}

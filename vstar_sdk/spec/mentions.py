@@ -1,0 +1,54 @@
+"""Which plugins a spec mentions, and where: only these are imported to validate it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
+
+from vstar_sdk.errors import SpecPath
+
+
+def mentions(data: dict[Any, Any]) -> dict[str, SpecPath]:
+    """Every namespace that a spec may mean, with the first place that names it.
+
+    Namespaces stand in ``plugins``, and before the slash of a ``use`` or ``template``; what looks like a path is none.
+    """
+    found: dict[str, SpecPath] = {}
+    for path, name in (*_listed(data), *_named(data, ())):
+        found.setdefault(name, path)
+    return found
+
+
+def listed(data: dict[Any, Any]) -> dict[str, SpecPath]:
+    """The namespaces under ``plugins``, with their places."""
+    return {name: path for path, name in _listed(data)}
+
+
+def absent(namespace: str, installed: Iterable[str]) -> str:
+    """The sentence about a namespace that no installed package brings: the near one, or the package to install."""
+    near = difflib.get_close_matches(namespace, sorted(installed), 1)
+    if near:
+        return f"no installed package brings the namespace '{namespace}'. Did you mean '{near[0]}'?"
+    return f"no installed package brings the namespace '{namespace}'; by custom its package is called vstar-{namespace}"
+
+
+def _listed(data: dict[Any, Any]) -> Iterator[tuple[SpecPath, str]]:
+    written = data.get("plugins")
+    if isinstance(written, list | tuple):
+        for index, name in enumerate(cast(list[Any], written)):
+            if isinstance(name, str):
+                yield ("plugins", index), name
+
+
+def _named(data: Any, path: SpecPath) -> Iterator[tuple[SpecPath, str]]:
+    if isinstance(data, dict):
+        for key, value in cast(dict[Any, Any], data).items():
+            if key in ("use", "template") and isinstance(value, str) and not value.startswith(("./", "/")):
+                namespace, slash, _ = value.partition("/")
+                if slash and not value.endswith(".jinja"):
+                    yield (*path, key), namespace
+            yield from _named(value, (*path, key))
+    elif isinstance(data, list | tuple):
+        for index, item in enumerate(cast(list[Any], data)):
+            yield from _named(item, (*path, index))

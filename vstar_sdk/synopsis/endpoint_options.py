@@ -1,0 +1,69 @@
+"""What every language model behind an HTTP API is told: who answers, where, and within which bounds."""
+
+from __future__ import annotations
+
+from typing import cast
+from urllib.parse import urlsplit
+
+from pydantic import ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, field_validator, model_validator
+
+from vstar_sdk.options import EnvName, Options
+
+NAME_NOT_KEY = "give the name of an environment variable that holds the key (api_key_env: MY_API_KEY), never the key itself"
+
+_KEYS = {"api_key", "apikey", "key", "token", "auth_token", "access_token", "bearer", "secret", "password", "authorization"}
+
+
+class EndpointOptions(Options):
+    """Base of the options of a language model behind an HTTP API. The key stays outside; the spec holds its name.
+
+    A subclass gives `model`, `api_key_env` and `base_url` the defaults that fit its service. No message repeats what was written,
+    for it may be a key in the wrong place.
+    """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    model: str = Field(min_length=1, max_length=200)
+    """The model's id."""
+    api_key_env: EnvName | None
+    """Name of the environment variable that holds the key."""
+    base_url: str | None = None
+    """Where the API is."""
+    timeout: float = Field(default=120.0, gt=0, le=600)
+    """Seconds that one attempt may take; all attempts and the waits between them take at most `(retries + 1)` times as long."""
+    retries: int = Field(default=2, ge=0, le=10)
+    """Further attempts after a lost connection, a timeout, a rate limit or a server error."""
+    max_tokens: int = Field(default=16_384, ge=256, le=65_536)
+    """Most tokens of one answer, the model's thinking included; it is cut off there."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_key(cls, written: object) -> object:
+        given = cast("dict[object, object]", written) if issubclass(type(written), dict) else {}
+        for name in map(str, given):
+            if name.lower().replace("-", "_") in _KEYS:
+                raise ValueError(f"{name}: {NAME_NOT_KEY}")
+        return written
+
+    @field_validator("api_key_env", mode="wrap")
+    @classmethod
+    def _name_of_a_variable(cls, name: object, validate: ValidatorFunctionWrapHandler) -> str | None:
+        try:
+            return validate(name)
+        except ValidationError:
+            raise ValueError(NAME_NOT_KEY) from None
+
+    @field_validator("base_url")
+    @classmethod
+    def _address(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        try:
+            parts = urlsplit(url)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+                raise ValueError
+        except ValueError:  # urllib's quotes the port, which may be a password
+            raise ValueError("write an address such as https://host or http://127.0.0.1:8080") from None
+        if "@" in parts.netloc or parts.query or parts.fragment:
+            raise ValueError(f"write an address without a user, a password or a query; {NAME_NOT_KEY}")
+        return url

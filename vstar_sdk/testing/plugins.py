@@ -1,0 +1,60 @@
+"""A check for a whole plugin: what `vstar plugins --check` sees, and what an editor and a listing show of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from types import ModuleType
+from typing import Any
+
+from vstar_sdk.hooks import discovery
+from vstar_sdk.hooks.catalog import KINDS, Catalog
+from vstar_sdk.hooks.plugin import Plugin
+from vstar_sdk.spec.schema import SpecSchema, json_schema
+from vstar_sdk.synopsis.linting import lint
+from vstar_sdk.synopsis.templates import Found, read
+
+HEAVY = ("torch", "diffusers", "transformers", "numpy", "PIL", "av", "anthropic")
+"""Packages that no plugin may load before a run uses it: they take up to seconds."""
+
+
+def check_plugin(source: object, namespace: str = "plugin") -> Catalog:
+    """Register a plugin, and look at all that it brings.
+
+    Args:
+        source: the module that its entry point names, or an object.
+        namespace: the entry point's name.
+
+    Returns:
+        The built-in parts and its own, to make them from: ``catalog.part("regularizers", "plugin/lean")``.
+
+    Raises:
+        PluginError: it breaks a hook's contract, cannot be registered, or a factory cannot be imported.
+        AssertionError: an option has no description, a template has a fault, or importing the module loads a heavy package.
+    """
+    if isinstance(source, ModuleType):
+        _check_light(source.__name__)
+    catalog = discovery.built_in_catalog()
+    catalog.add(Plugin(namespace, source, f"{namespace} (under test)"))
+    mine = [part for kind in KINDS for part in catalog.parts(kind) if part.name.startswith(f"{namespace}/")]
+    json_schema(catalog)
+    for part in mine:
+        part.load()
+        assert part.summary.strip(), f"{part.name} has no summary"
+        fields: dict[str, Any] = part.options.model_json_schema(schema_generator=SpecSchema)["properties"]
+        bare = [key for key, field in fields.items() if not field.get("description")]
+        assert not bare, f"{part.name}: {', '.join(bare)} has no description: write a docstring below the field"
+    for name, path in catalog.templates.items():
+        problems = lint(read(Found(name, path, "plugin")))
+        assert not problems, f"template {name}: {problems[0]}"
+    return catalog
+
+
+def _check_light(module: str) -> None:
+    code = f"import sys, {module}; print(*(name for name in {HEAVY!r} if name in sys.modules))"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, env=environment)
+    assert done.returncode == 0, f"{module} cannot be imported by itself: {done.stderr.strip().splitlines()[-1:]}"
+    loaded = ", ".join(done.stdout.split())
+    assert not loaded, f"importing {module} loads {loaded}: import inside functions, or name factories as 'module:attribute'"
