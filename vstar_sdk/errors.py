@@ -5,7 +5,7 @@
     VstarError                    exit code
     ├── SpecError                     2      the spec, a file or an argument is wrong
     ├── TemplateError                 2      a synopsis template is wrong
-    ├── PluginError                   3      a plugin is broken or absent
+    ├── PluginError                   3      a plugin is broken
     ├── MissingDependency             3      an optional package is not installed
     ├── BackendError                  4      a language model did not answer as needed
     ├── ModelError                    5      a video model cannot be loaded or used
@@ -67,7 +67,7 @@ class TemplateError(VstarError):
 
 
 class PluginError(VstarError):
-    """A plugin is broken, absent, or breaks the contract of a hook."""
+    """A plugin is broken, or breaks the contract of a hook; one that is absent is a `SpecError`."""
 
     exit_code: ClassVar[int] = 3
 
