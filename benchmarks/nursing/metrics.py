@@ -29,7 +29,7 @@ def story_numbers(frames: Frames, reading: Reading, judge: Judge) -> dict[str, f
         ``error``, the mean distance of the depicted stage from the story's, with ``first`` and ``last`` for the three frames
         at each end; ``moved``, the way from the first three frames' stage to the last three's, as a share of the story's, and
         ``range``, the share of the story's way between the 5th and the 95th percentile; ``order``, the rank correlation of
-        stage with time, 1 for a story in order; ``family``, the share of frames that show the right scene.
+        stage with time, 1 for a story in order; ``scene``, the share of frames that show the right one.
     """
     family = families()[reading.family]
     verdict = judge.read(frames)
@@ -46,7 +46,7 @@ def story_numbers(frames: Frames, reading: Reading, judge: Judge) -> dict[str, f
         "moved": float((np.median(shown[-3:]) - np.median(shown[:3])) / way),
         "range": spread / abs(way),
         "order": float(np.sign(way)) * rank_correlation(shown),
-        "family": float((verdict.families.argmax(1) == mine).mean()),
+        "scene": float((verdict.families.argmax(1) == mine).mean()),
     }
 
 

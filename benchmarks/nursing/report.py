@@ -82,7 +82,7 @@ def stories(records: list[Record]) -> str:
                 f"{_mean(told, 'first'):.3f}, {_mean(told, 'last'):.3f}",
                 f"{moved_plain:.2f}, {moved:.2f}",
                 f"{_mean(plain, 'order'):.2f}, {_mean(told, 'order'):.2f}",
-                f"{_mean(told, 'family'):.2f}",
+                f"{_mean(told, 'scene'):.2f}",
                 colour,
                 f"{judge().error[family]:.3f}",
             ]
@@ -158,26 +158,17 @@ _UNIFORM = (("error", 3), ("order", 2), ("evolution", 1), ("flicker", 1), ("deta
 
 
 def pans(records: list[Record]) -> str:
-    """The moving camera at 64 and 16 frames."""
+    """The moving camera at 64 frames."""
     rows: list[list[str]] = []
-    for frames in (64, 16):
-        for variant in PAN_VARIANTS:
-            mine = _select(records, kind="pan", variant=variant, frames=frames)
-            if not mine:
-                continue
-            change = _differences(records, "pan", variant, "plain", frames, "steady")
-            detail = _differences(records, "pan", variant, "plain", frames, "detail")
-            rows.append(
-                [
-                    f"{variant}, {frames} frames",
-                    f"{_mean(mine, 'speed'):.1f}",
-                    f"{_mean(mine, 'right'):.2f}",
-                    f"{_mean(mine, 'steady'):.2f}",
-                    _difference(change, 3) if variant != "plain" else "",
-                    _difference(detail, 2) if variant != "plain" else "",
-                    str(len(mine)),
-                ]
-            )
+    for variant in PAN_VARIANTS:
+        mine = _select(records, kind="pan", variant=variant)
+        if not mine:
+            continue
+        change = _differences(records, "pan", variant, "plain", 64, "steady")
+        detail = _differences(records, "pan", variant, "plain", 64, "detail")
+        numbers = [f"{_mean(mine, name):.{digits}f}" for name, digits in (("speed", 1), ("right", 2), ("steady", 2))]
+        changes = [_difference(change, 3), _difference(detail, 2)] if variant != "plain" else ["", ""]
+        rows.append([variant, *numbers, *changes, str(len(mine))])
     return _table(("", "speed", "right side", "steady", "change of steady", "change of detail", "clips"), rows)
 
 

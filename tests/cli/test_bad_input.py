@@ -32,7 +32,7 @@ BAD = {
         PROMPT + "regularizers:\n  - use: tar\n    sigma: {0: 4, 5: 4}\n",
         ":4:5: regularizers[0].sigma: tar: the model has no temporal attention at level 5; it has levels 0, 1",
     ),
-    "unreadable prompt": ("frames: 8\nprompt: a submarine dives\n", ":2:1: prompt: cannot tell what 'a submarine dives'"),
+    "unreadable prompt": ("frames: 8\nprompt: a dragon flies\n", ":2:1: prompt: cannot tell what 'a dragon flies'"),
     "a size that the model cannot make": (PROMPT + "size: 60x64\n", ":2:1: size: "),
     "an unknown scheduler": (PROMPT + "sampling: {scheduler: eular}\n", ":2:12: sampling.scheduler: unknown scheduler 'eular'"),
     "eta for a scheduler without": (PROMPT + "sampling: {scheduler: euler, eta: 1}\n", ":2:30: sampling.eta: "),
@@ -62,7 +62,7 @@ def test_bad_specs(tmp_path, case, command):
 
 
 def test_what_the_world_knows_is_listed(tmp_path):
-    result = CliRunner().invoke(cli, ["run", "--prompt", "a submarine dives", "--out", str(tmp_path / "out")])
+    result = CliRunner().invoke(cli, ["run", "--prompt", "a dragon flies", "--out", str(tmp_path / "out")])
     assert result.exit_code == 2
     assert "hint: The embedded world knows these scenes" in result.stderr
     for family in ("landscape", "beach", "volcano", "city", "flower", "balloon", "submarine", "train"):

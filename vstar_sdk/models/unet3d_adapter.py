@@ -20,6 +20,7 @@ from vstar_sdk.models.components import load_component
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.directory import read_config, weight_hashes
 from vstar_sdk.models.frame_text import frame_text
+from vstar_sdk.models.identities import skip_identities
 
 if TYPE_CHECKING:
     import numpy as np
@@ -121,6 +122,7 @@ def load(directory: Path, facts: Facts, device: str, dtype: str) -> UNet3DAdapte
     tokenizer = load_component(CLIPTokenizer, directory, "tokenizer")
     unet = load_component(UNet3DConditionModel, directory, "unet", precision)
     _check_sites(unet, facts, directory)
+    skip_identities(unet)
     return UNet3DAdapter(
         facts=facts,
         directory=directory,
