@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from benchmarks.nursing.conditions import PAN_VARIANTS, PANS, STORIES, VARIANTS, Run
 from benchmarks.nursing.measure import read_records
 from vstar_sdk.miniworld.judge import judge
+from vstar_sdk.miniworld.parts import WEIGHTS
 
 DOCS = Path(__file__).parents[2] / "docs"
 Record = dict[str, Any]
@@ -22,24 +23,32 @@ def report(folder: Path) -> None:
     """Fill the marked places of ``docs/miniworld.md`` and write its pictures."""
     records = read_records(folder)
     page = DOCS / "miniworld.md"
-    text = page.read_text(encoding="utf-8")
-    tables = {
-        "stories": stories(records),
-        "regularizers": "\n\n".join(against_vsp(records, frames) for frames in (64, 16)),
-        "uniform": uniform(records),
-        "pans": pans(records),
-    }
-    for name, table in tables.items():
-        marked = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
-        text, count = marked.subn(lambda found, table=table: f"{found[1]}\n{table}\n\n{found[2]}", text)
-        assert count == 1, name
-    page.write_text(text, encoding="utf-8")
+    fill(
+        page,
+        {
+            "stories": f"{stories(records)}\n\n{less_than_half(records)}",
+            "regularizers": "\n\n".join(against_vsp(records, frames) for frames in (64, 16)),
+            "uniform": uniform(records),
+            "pans": pans(records),
+        },
+    )
+    fill(WEIGHTS / "README.md", {"card": card(records)})
     picture(folder, "story", list(STORIES), ["plain", "VSP"], 64, DOCS / "images" / "miniworld-stories.png")
     chosen = ["landscape", "submarine", "train", "city"]
     modes = ["VSP", "VSP + uniform", "VSP + identity", "VSP + TAR 4"]
     picture(folder, "story", chosen, modes, 16, DOCS / "images" / "miniworld-attention.png")
     picture(folder, "pan", list(PANS), ["plain", "TAR 4", "uniform"], 64, DOCS / "images" / "miniworld-pans.png")
     print(f"{len(records)} records; {page} and its pictures are written")
+
+
+def fill(page: Path, tables: dict[str, str]) -> None:
+    """Put tables between the marks of a page; AssertionError where a mark is missing."""
+    text = page.read_text(encoding="utf-8")
+    for name, table in tables.items():
+        marked = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
+        text, count = marked.subn(lambda found, table=table: f"{found[1]}\n{table}\n\n{found[2]}", text)
+        assert count == 1, name
+    page.write_text(text, encoding="utf-8")
 
 
 def interval(values: Sequence[float], resamples: int = 10_000) -> tuple[float, float, float]:
@@ -72,7 +81,7 @@ def stories(records: list[Record]) -> str:
         if not plain or not told:
             continue
         low, mean, high = interval([record["error"] for record in told])
-        moved, moved_plain = _mean(told, "moved"), _mean(plain, "moved")
+        moved, moved_plain = (float(np.mean([abs(record["moved"]) for record in side])) for side in (told, plain))
         colour = f"{sum(record['colour'] for record in told):.0f} of {len(told)}" if "colour" in told[0] else ""
         rows.append(
             [
@@ -92,6 +101,24 @@ def stories(records: list[Record]) -> str:
         *("order: alone, VSP", "scene right", "colour right", "judge's error"),
     )
     return _table(head, rows)
+
+
+def card(records: list[Record]) -> str:
+    """The model card's table: stage errors of every family at 64 frames."""
+    rows: list[list[str]] = []
+    for family in STORIES:
+        plain, told = (_select(records, kind="story", family=family, variant=v, frames=64) for v in ("plain", "VSP"))
+        rows.append([family, f"{_mean(told, 'error'):.3f}", f"{_mean(plain, 'error'):.3f}", f"{judge().error[family]:.3f}"])
+    return _table(("family", "stage error with a synopsis", "with the prompt alone", "the judge's own error"), rows)
+
+
+def less_than_half(records: list[Record]) -> str:
+    """In how many pairs the prompt alone moves less than half as far as the synopsis."""
+    sides = [_select(records, kind="story", variant=variant, frames=64) for variant in ("plain", "VSP")]
+    alone, told = ({(r["family"], r["seed"]): abs(r["moved"]) for r in side} for side in sides)
+    pairs = [pair for pair in alone if pair in told]
+    less = sum(alone[pair] < told[pair] / 2 for pair in pairs)
+    return f"The prompt alone moves less than half as far as its synopsis in {less} of {len(pairs)} pairs of the same seed."
 
 
 def _differences(records: list[Record], kind: str, variant: str, base: str, frames: int, name: str) -> list[float]:
@@ -162,8 +189,8 @@ def pans(records: list[Record]) -> str:
     rows: list[list[str]] = []
     for variant in PAN_VARIANTS:
         mine = _select(records, kind="pan", variant=variant)
-        if not mine:
-            continue
+        if not mine or len(mine) < len(_select(records, kind="pan", variant="plain")):
+            continue  # not measured to the end yet
         change = _differences(records, "pan", variant, "plain", 64, "steady")
         detail = _differences(records, "pan", variant, "plain", 64, "detail")
         numbers = [f"{_mean(mine, name):.{digits}f}" for name, digits in (("speed", 1), ("right", 2), ("steady", 2))]
