@@ -30,5 +30,5 @@ def test_a_layer_with_a_single_weight_that_is_not_zero_stays(tiny_pipeline_dir):
     denoiser = UNet3DConditionModel.from_pretrained(tiny_pipeline_dir / "unet")
     untrained = [name for name, module in denoiser.named_modules() if isinstance(module, TemporalConvLayer)]
     with torch.no_grad():
-        denoiser.get_submodule(f"{untrained[0]}.conv4")[-1].bias[0] = 1e-6
+        denoiser.get_parameter(f"{untrained[0]}.conv4.3.bias")[0] = 1e-6
     assert skip_identities(denoiser) == untrained[1:]
