@@ -112,18 +112,13 @@ class Run:
 
 
 def runs(seeds: int, pan_seeds: int) -> Iterator[Run]:
-    """All runs, the main variants of all families first."""
+    """All runs, the stories first."""
     for variant in VARIANTS:
         for frames in (64, 16):
             for seed in range(seeds):
                 for family in STORIES:
                     yield Run("story", family, variant, frames, seed)
-        if variant == "VSP + TAR 8":
-            yield from _pans(pan_seeds)
-
-
-def _pans(seeds: int) -> Iterator[Run]:
     for variant in PAN_VARIANTS:
-        for seed in range(seeds):
+        for seed in range(pan_seeds):
             for family in PANS:
                 yield Run("pan", family, variant, 64, seed)
