@@ -214,10 +214,11 @@ def test_a_part_whose_package_is_missing_is_found_by_check(packages):
     assert "needs the package 'no_such_package', which is not installed" in record.reasons[0]
 
 
-def test_a_damaged_package_of_somebody_else_hides_nobody(packages):
+def test_a_damaged_package_of_somebody_else_hides_nobody_and_is_named(packages, caplog):
     packages.add(distribution="other", points="[vstar_sdk]\nthis is no entry point\n")
     packages.add("good", OFFER)
     assert "good" in [record.name for record in survey()[1]]
+    assert any("the entry points of other cannot be read" in message for message in caplog.messages)
 
 
 def test_the_namespace_of_the_core_cannot_be_claimed(packages):

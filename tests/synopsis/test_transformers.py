@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
 import json
 import os
 import socket
@@ -84,17 +85,27 @@ def llguidance():
 
 @pytest.fixture
 def without_llguidance(monkeypatch):
-    monkeypatch.setattr(local_chat.importlib.util, "find_spec", lambda name: None)
+    find = importlib.util.find_spec
+
+    def absent(name, *more):
+        return None if name == "llguidance" else find(name, *more)
+
+    monkeypatch.setattr(local_chat.importlib.util, "find_spec", absent)
 
 
 @pytest.fixture
 def no_network(monkeypatch):
+    tried = []
+
     def refuse(*where):
+        tried.append(where)
         raise AssertionError(f"a connection to {where}")
 
     for name in ("connect", "connect_ex", "sendto"):
         monkeypatch.setattr(socket.socket, name, refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    yield
+    assert not tried, "somebody caught the refusal"
 
 
 @pytest.fixture

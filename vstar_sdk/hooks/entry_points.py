@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib.metadata
+import logging
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 
 from vstar_sdk.hooks import switches
+
+_log = logging.getLogger(__name__)
 
 PLUGINS = "vstar_sdk"
 """The group of plugins: the entry point's name is the namespace, its value a module (or ``module:object``)."""
@@ -29,10 +32,12 @@ def _points(group: str) -> Iterator[EntryPoint]:
     except Exception:  # one damaged entry_points.txt, anybody's, loses them all: read them one by one then
         seen: set[str] = set()
         for distribution in importlib.metadata.distributions():
+            name = "a package without a name"
             try:
-                points = list(distribution.entry_points.select(group=group))
                 name = distribution.name
-            except Exception:  # noqa: S112  (it can offer nothing that is known)
+                points = list(distribution.entry_points.select(group=group))
+            except Exception as error:
+                _log.warning("the entry points of %s cannot be read, so it offers nothing: %r", name, error)
                 continue
             if name not in seen:
                 seen.add(name)
