@@ -7,11 +7,13 @@ import threading
 import time
 
 import pytest
+from jinja2.exceptions import SecurityError
 
 from vstar_sdk.errors import TemplateError
 from vstar_sdk.synopsis import templates
 from vstar_sdk.synopsis.rendering import render
 from vstar_sdk.synopsis.sandbox import blocks, process
+from vstar_sdk.synopsis.sandbox.environment import environment
 from vstar_sdk.synopsis.sandbox.names import Names
 from vstar_sdk.synopsis.sandbox.problems import Refusal
 
@@ -183,18 +185,20 @@ def test_what_takes_too_long_is_ended_by_the_clock(stranger):
 
 
 def test_the_second_wall_holds_without_the_first(monkeypatch):
-    """Even were a construct overlooked by the language check, the environment gives away nothing."""
+    """Even were every construct overlooked by the language check, the environment refuses them all."""
     overlooked = []
     monkeypatch.setattr(blocks.language, "problems", lambda tree, names: overlooked.append(tree) or [])
-    for user in (*ATTRIBUTES, *FORMATS):
-        source = f"{{% block system %}}.{{% endblock %}}{{% block user %}}{user}{{% endblock %}}"
-        try:
-            _, said = blocks.fill(source, NAMES, {}, VALUES)
-        except Refusal:
-            continue
-        assert "class" not in said, user
-        assert "function" not in said, user
-    assert len(overlooked) >= len((*ATTRIBUTES, *FORMATS)) - 1, "only one of them is refused before: it does not parse"
+    walls = (*ATTRIBUTES, *FORMATS, "{{ prompt.upper }}", "{{ prompt.upper() }}", "{{ prompt['upper'] }}")
+    for user in walls:
+        with pytest.raises(Refusal):
+            blocks.fill(f"{{% block system %}}.{{% endblock %}}{{% block user %}}{user}{{% endblock %}}", NAMES, {}, VALUES)
+    assert len(overlooked) >= len(walls) - 1, "only one of them is refused before: it does not parse"
+
+
+@pytest.mark.parametrize("read", ["getattr", "getitem"])
+def test_the_environment_gives_no_attribute_however_harmless(read):
+    with pytest.raises(SecurityError):
+        getattr(environment(), read)("a text", "upper")
 
 
 def test_the_child_knows_no_secrets_and_opens_no_files(monkeypatch):
