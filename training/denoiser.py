@@ -1,7 +1,5 @@
 """Training of the denoiser: UNet and text encoder as one, by v-prediction."""
 
-import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +10,8 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 from transformers import CLIPTextModel
 
-from training.parallel import Log, agree, share_gradients
+from training.parallel import Log
+from training.stage import Schedule, train
 from training.text import Captions, embed
 from training.unet import new_scheduler, skip_identities, text_per_frame
 
@@ -93,51 +92,27 @@ def train_denoiser(
         floor: share of the rate at which the cosine ends.
         bf16: autocast.
     """
-    chosen = {id(p) for p in (*skip_identities(model.unet, temporal), *model.text.parameters())}
+    active = [*skip_identities(model.unet, temporal), *model.text.parameters()]
     skip_identities(slow.unet, temporal)
-    active = [(key, p) for key, p in model.named_parameters() if id(p) in chosen]
-    optimiser = torch.optim.AdamW([p for _, p in active], lr=rate, betas=(0.9, 0.99), weight_decay=0.01)
-    step, spent = 0, 0.0
-    if path.exists():
-        state = torch.load(path, weights_only=True)
-        model.load_state_dict(state["model"])
-        slow.load_state_dict(state["slow"])
-        optimiser.load_state_dict(state["optimiser"])
-        step, spent = state["step"], state["spent"]
-    averaged = dict(slow.named_parameters())
-    generator = torch.Generator().manual_seed(7919 * rank + step + 1)
-    start = saved = time.time()
-    before = spent
-    running: float | None = None
     model.train()
-    while True:
-        spent = before + time.time() - start
-        part = min(max(spent / seconds, step / steps), 1.0)
-        if agree(part >= 1):
-            break
-        now = rate * min(1, (step + 1) / 100) * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * part)))
-        for group in optimiser.param_groups:
-            group["lr"] = now
-        loss = model.loss(draw(generator), generator, bf16)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        share_gradients([p for _, p in active])
-        torch.nn.utils.clip_grad_norm_([p for _, p in active], 1.0)
-        optimiser.step()
-        step += 1
-        keep = min(0.999, (step + 1) / (step + 20))
-        with torch.no_grad():
-            for key, p in active:
-                averaged[key].lerp_(p, 1 - keep)
-        running = loss.item() if running is None else 0.99 * running + 0.01 * loss.item()
-        if rank == 0 and step % 100 == 0:
+
+    def report(step: int, spent: float, value: float) -> None:
+        if step % 100 == 0:
             held = f", held-out {held_out_loss(slow, test, bf16):.4f}" if step % 400 == 0 else ""
-            log(f"{name} step {step} {spent:.0f}s loss {running:.4f}{held}")
-        if rank == 0 and time.time() - saved > 60:
-            _save(path, model, slow, optimiser, step, spent)
-            saved = time.time()
+            log(f"{name} step {step} {spent:.0f}s loss {value:.4f}{held}")
+
+    step, spent = train(
+        model,
+        slow,
+        lambda generator: model.loss(draw(generator), generator, bf16),
+        path,
+        Schedule(rate=rate, seconds=seconds, steps=steps, floor=floor, average=0.999, lag=20),
+        seed=7919 * rank + 1,
+        rank=rank,
+        report=report,
+        parameters=active,
+    )
     if rank == 0:
-        _save(path, model, slow, optimiser, step, spent)
         log(f"{name} done: {step} steps, {spent:.0f}s, held-out {held_out_loss(slow, test, bf16):.4f}")
 
 
@@ -150,10 +125,3 @@ def held_out_loss(model: Denoiser, test: Batch, bf16: bool = True, step: int | N
         for i in range(len(test.latents))
     ]
     return float(torch.stack(parts).mean())
-
-
-def _save(path: Path, model: Denoiser, slow: Denoiser, optimiser: Any, step: int, spent: float) -> None:
-    state = {"model": model.state_dict(), "slow": slow.state_dict(), "optimiser": optimiser.state_dict()}
-    new = path.with_suffix(".new")
-    torch.save({**state, "step": step, "spent": spent}, new)
-    new.rename(path)

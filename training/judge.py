@@ -1,7 +1,6 @@
 """Training of the judge, on renders as they are and as the finished VAE shows them."""
 
 import math
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from training.data import Frames
-from training.parallel import Log, agree, share_gradients
+from training.parallel import Log
+from training.stage import Schedule, train
 from training.vae import to_unit
 from vstar_sdk.miniworld.grammar import families
 from vstar_sdk.miniworld.judge import JudgeNet, stages_of
@@ -44,48 +44,24 @@ def train_judge(frames: Frames, held_out: Frames, vae: Any, folder: Path, plan: 
     names = list(families())
     net, slow = JudgeNet(len(names)), JudgeNet(len(names))
     slow.load_state_dict(net.state_dict())
-    optimiser = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=0.02)
-    path = folder / "judge.pt"
-    step, before = 0, 0.0
-    if path.exists():
-        state = torch.load(path, weights_only=True)
-        net.load_state_dict(state["model"])
-        slow.load_state_dict(state["slow"])
-        optimiser.load_state_dict(state["optimiser"])
-        step, before = state["step"], state["spent"]
     cyclic = torch.tensor([family.cyclic for family in families().values()])
     family, stage = torch.from_numpy(frames.family), torch.from_numpy(frames.stage)
     pictures = torch.from_numpy(frames.pictures)
-    generator = torch.Generator().manual_seed(5003 * rank + step)
-    start = saved = time.time()
-    while True:
-        spent = before + time.time() - start
-        part = min(max(spent / plan.judge_seconds, step / plan.steps), 1.0)
-        if agree(part >= 1):
-            break
-        for group in optimiser.param_groups:
-            group["lr"] = RATE * min(1, (step + 1) / 100) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * part)))
+
+    def loss(generator: torch.Generator) -> Tensor:
         chosen = torch.randint(len(seen), (plan.judge_batch,), generator=generator)
         plain = torch.rand(plan.judge_batch, generator=generator) < 0.3
         x = to_unit(torch.where(plain.view(-1, 1, 1, 1), pictures[chosen], seen[chosen]))
         with torch.autocast("cpu", torch.bfloat16):
             out = net(_worn(x, generator)).float()
-        loss = _loss(out, family[chosen], stage[chosen], cyclic)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        share_gradients(net.parameters())
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimiser.step()
-        step += 1
-        keep = min(0.998, step / (step + 50))
-        with torch.no_grad():
-            for a, b in zip(slow.parameters(), net.parameters(), strict=True):
-                a.lerp_(b, 1 - keep)
-        if rank == 0 and step % 400 == 0:
-            log(f"judge step {step} {spent:.0f}s loss {loss.item():.4f}")
-        if rank == 0 and time.time() - saved > 60:
-            _save(path, net, slow, optimiser, step, spent)
-            saved = time.time()
+        return _loss(out, family[chosen], stage[chosen], cyclic)
+
+    def report(step: int, spent: float, value: float) -> None:
+        if step % 400 == 0:
+            log(f"judge step {step} {spent:.0f}s loss {value:.4f}")
+
+    schedule = Schedule(rate=RATE, seconds=plan.judge_seconds, steps=plan.steps, floor=0.01, weight_decay=0.02)
+    step, _ = train(net, slow, loss, folder / "judge.pt", schedule, seed=5003 * rank, rank=rank, report=report)
     if rank == 0:
         test = _as_shown(vae, held_out, folder / "shown-held.npy", len(held_out.stage))
         error, right = errors(lambda x: slow(x), test, held_out)
@@ -150,10 +126,3 @@ def _as_shown(vae: Any, frames: Frames, path: Path, count: int) -> Tensor:
         np.save(new, torch.cat(parts).numpy())
         new.rename(path)
     return torch.from_numpy(np.load(path))
-
-
-def _save(path: Path, net: JudgeNet, slow: JudgeNet, optimiser: Any, step: int, spent: float) -> None:
-    state = {"model": net.state_dict(), "slow": slow.state_dict(), "optimiser": optimiser.state_dict()}
-    new = path.with_suffix(".new")
-    torch.save({**state, "step": step, "spent": spent}, new)
-    new.rename(path)

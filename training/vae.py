@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +10,8 @@ import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import Tensor
 
-from training.parallel import Log, agree, share_gradients
+from training.parallel import Log
+from training.stage import Schedule, train
 
 if TYPE_CHECKING:
     from training.miniworld import Plan
@@ -88,54 +87,22 @@ def train_vae(frames: np.ndarray, held_out: np.ndarray, folder: Path, plan: Plan
     torch.manual_seed(0)
     vae, slow = new_vae(plan.small, plan.start), new_vae(plan.small)
     slow.load_state_dict(vae.state_dict())
-    path = folder / "vae.pt"
-    step, before = 0, 0.0
-    optimiser = torch.optim.AdamW(vae.parameters(), lr=RATE, betas=(0.9, 0.99), weight_decay=1e-4)
-    if path.exists():
-        state = torch.load(path, weights_only=True)
-        vae.load_state_dict(state["model"])
-        slow.load_state_dict(state["slow"])
-        optimiser.load_state_dict(state["optimiser"])
-        step, before = state["step"], state["spent"]
     data, test = torch.from_numpy(frames), torch.from_numpy(held_out)
-    generator = torch.Generator().manual_seed(1000 * rank + step)
-    start = saved = time.time()
-    while True:
-        spent = before + time.time() - start
-        part = min(max(spent / plan.vae_seconds, step / plan.steps), 1.0)
-        if agree(part >= 1):
-            break
-        highest = RATE if plan.start is None else RATE / 2
-        rate = highest * min(1, (step + 1) / 100) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * part)))
-        for group in optimiser.param_groups:
-            group["lr"] = rate
+
+    def loss(generator: torch.Generator) -> Tensor:
         x = to_unit(data[torch.randint(len(data), (plan.vae_batch,), generator=generator)])
         with torch.autocast("cpu", torch.bfloat16):
             mean = vae.encode(x).latent_dist.mean
             out = vae.decode(mean + 0.05 * torch.randn(mean.shape, generator=generator)).sample
-        loss = picture_loss(out.float(), x) + 1e-3 * mean.float().square().mean()
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        share_gradients(vae.parameters())
-        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
-        optimiser.step()
-        step += 1
-        keep = min(0.998, step / (step + 50))
-        with torch.no_grad():
-            for a, b in zip(slow.parameters(), vae.parameters(), strict=True):
-                a.lerp_(b, 1 - keep)
-        if rank == 0 and step % 200 == 0:
-            log(f"vae step {step} {spent:.0f}s loss {loss.item():.4f} held-out {psnr(slow, test[:192]):.2f} dB")
-        if rank == 0 and time.time() - saved > 60:
-            _save(path, vae, slow, optimiser, step, spent)
-            saved = time.time()
+        return picture_loss(out.float(), x) + 1e-3 * mean.float().square().mean()
+
+    def report(step: int, spent: float, value: float) -> None:
+        if step % 200 == 0:
+            log(f"vae step {step} {spent:.0f}s loss {value:.4f} held-out {psnr(slow, test[:192]):.2f} dB")
+
+    schedule = Schedule(
+        rate=RATE if plan.start is None else RATE / 2, seconds=plan.vae_seconds, steps=plan.steps, weight_decay=1e-4
+    )
+    step, _ = train(vae, slow, loss, folder / "vae.pt", schedule, seed=1000 * rank, rank=rank, report=report)
     if rank == 0:
-        _save(path, vae, slow, optimiser, step, before + time.time() - start)
         log(f"vae done: {step} steps, held-out {psnr(slow, test):.2f} dB")
-
-
-def _save(path: Path, vae: AutoencoderKL, slow: AutoencoderKL, optimiser: Any, step: int, spent: float) -> None:
-    state = {"model": vae.state_dict(), "slow": slow.state_dict(), "optimiser": optimiser.state_dict()}
-    new = path.with_suffix(".new")
-    torch.save({**state, "step": step, "spent": spent}, new)
-    new.rename(path)

@@ -122,7 +122,7 @@ class Session:
 
     def _adapter(self, plan: Plan) -> Adapter:
         """The plan's model, loaded once for the same options."""
-        from vstar_sdk.runs.devices import resolve_device, resolve_dtype
+        from vstar_sdk.models.devices import resolve_device, resolve_dtype
 
         options = plan.spec.model
         device = resolve_device(plan.loaded.catalog.resolver.device(getattr(options, "device", "auto")))

@@ -19,7 +19,8 @@ from huggingface_hub.errors import (
 )
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from vstar_sdk.errors import BackendError, MissingDependency
+from vstar_sdk.errors import BackendError, MissingDependency, ModelError
+from vstar_sdk.models.devices import resolve_device, resolve_dtype
 from vstar_sdk.synopsis.faults import brief
 from vstar_sdk.synopsis.transformers import is_path
 
@@ -57,8 +58,7 @@ def locate(options: TransformersOptions, resolver: Resolver) -> Place:
         BackendError: there is no such folder, or the hub does not give it.
     """
     device = _device(resolver.device(options.device))
-    on_cpu = torch.device(device).type == "cpu"
-    dtype = options.dtype if options.dtype != "auto" else "float32" if on_cpu else "bfloat16"
+    dtype = resolve_dtype(options.dtype, device)
     if is_path(options.model):
         folder = Path(options.model).expanduser()
         if options.revision is not None:
@@ -148,14 +148,7 @@ def _download(model: str, revision: str | None) -> Path:
 
 def _device(device: str) -> str:
     """``auto`` is a GPU if there is one."""
-    if device == "auto":
-        if torch.cuda.is_available():
-            return "cuda"
-        return "mps" if torch.backends.mps.is_available() else "cpu"
     try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        problem = brief(error)
-    else:
-        return device
-    raise BackendError(f"there is no device '{device}' here: {problem}", hint="set synopsis.backend.device to auto or cpu")
+        return resolve_device(device)
+    except ModelError as error:
+        raise BackendError(error.message, hint="set synopsis.backend.device to auto or cpu") from None
