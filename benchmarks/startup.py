@@ -1,21 +1,58 @@
-"""How long commands take that load no model, beside an interpreter that does nothing. ``python -m benchmarks.startup``"""
+"""How long commands take that load no model, beside an interpreter that does nothing. ``python -m benchmarks.startup``
+
+Ten plugins are installed for the last rows, one of which sleeps for two seconds when it is imported; a spec uses one of the others.
+"""
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 RUNS = 9
+PLUGINS = 10
+
+_MODULE = """
+from vstar_sdk import Bias, RegularizerOptions, hookimpl
+
+class Options(RegularizerOptions):
+    slope: float = 0.1
+    "How much."
+
+class Part:
+    def __init__(self, options):
+        self.options = options
+
+    def operations(self, site):
+        return [Bias(lambda distance: -self.options.slope * distance.abs())]
+
+@hookimpl
+def register_regularizers(register):
+    register("part", options=Options, factory=Part, summary="Far frames weigh less.")
+"""
 
 
-def seconds(command: list[str]) -> float:
+def install(folder: Path) -> None:
+    """Lay ten plugins out as pip leaves them."""
+    for number in range(PLUGINS):
+        name = f"bench{number}"
+        slow = "import time\ntime.sleep(2)\n" if number == 0 else ""
+        (folder / f"{name}.py").write_text(slow + _MODULE)
+        info = folder / f"{name}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[vstar_sdk]\n{name} = {name}\n[vstar_sdk.commands]\n{name} = {name}:main\n")
+
+
+def seconds(command: list[str], environment: Mapping[str, str]) -> float:
     """Wall time of one process."""
     began = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True, env=environment)
     return time.perf_counter() - began
 
 
@@ -23,18 +60,25 @@ def main() -> None:
     """Print the table: medians of interleaved runs."""
     vstar = str(Path(sys.executable).with_name("vstar"))
     with tempfile.TemporaryDirectory() as folder:
-        spec = Path(folder) / "story.yaml"
-        subprocess.run([vstar, "new", "spec", str(spec)], check=True, capture_output=True)
+        spec, light, site = Path(folder) / "story.yaml", Path(folder) / "light.yaml", Path(folder) / "site"
+        subprocess.run([vstar, "--no-plugins", "new", "spec", str(spec)], check=True, capture_output=True)
+        light.write_text("prompt: a volcano wakes up\nregularizers: [{use: bench1/part}]\n")
+        site.mkdir()
+        install(site)
+        bare = dict(os.environ)
+        crowded = bare | {"PYTHONPATH": os.pathsep.join([str(site), *filter(None, [bare.get("PYTHONPATH")])])}
         commands = {
-            "python -c pass": [sys.executable, "-c", "pass"],
-            "vstar --help": [vstar, "--help"],
-            "vstar validate story.yaml": [vstar, "validate", str(spec)],
-            "vstar synopsis story.yaml": [vstar, "synopsis", str(spec)],
+            "python -c pass": ([sys.executable, "-c", "pass"], bare),
+            "vstar --help": ([vstar, "--help"], bare),
+            "vstar validate story.yaml": ([vstar, "validate", str(spec)], bare),
+            "vstar synopsis story.yaml": ([vstar, "synopsis", str(spec)], bare),
+            "vstar --help, ten plugins": ([vstar, "--help"], crowded),
+            "vstar validate, ten plugins, one in use": ([vstar, "validate", str(light)], crowded),
         }
         times: dict[str, list[float]] = {name: [] for name in commands}
         for _ in range(RUNS + 1):
-            for name, command in commands.items():
-                times[name].append(seconds(command))
+            for name, (command, environment) in commands.items():
+                times[name].append(seconds(command, environment))
     print("| command | median ms |\n|---|---|")
     for name, values in times.items():
         print(f"| `{name}` | {1000 * statistics.median(values[1:]):.0f} |")

@@ -51,13 +51,12 @@ class Register(Protocol):
 class RegisterTemplate(Protocol):
     """Given to the hook ``register_templates``; each call offers one template."""
 
-    def __call__(self, name: str, path: Path, *, summary: str = "") -> None:
+    def __call__(self, name: str, path: Path) -> None:
         """Offer a template.
 
         Args:
             name: what ``template:`` says, without a namespace.
             path: its ``.jinja`` file.
-            summary: one line for listings.
 
         Raises:
             PluginError: the name is taken or malformed, or there is no such file.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import textwrap
 import types
 from typing import Any
 
@@ -39,20 +37,8 @@ LEAN = """
 
 
 @pytest.fixture
-def install(tmp_path, monkeypatch):
-    """Installs a distribution with one module and one entry point, as pip would leave it on the path."""
-
-    def installed(namespace, source, distribution="vstar-acme"):
-        module = f"{distribution.replace('-', '_')}_module"
-        (tmp_path / f"{module}.py").write_text(textwrap.dedent(source))
-        info = tmp_path / f"{distribution.replace('-', '_')}-1.2.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n")
-        (info / "entry_points.txt").write_text(f"[vstar_sdk]\n{namespace} = {module}\n")
-        monkeypatch.delitem(sys.modules, module, raising=False)
-
-    monkeypatch.syspath_prepend(tmp_path)
-    return installed
+def install(packages):
+    return packages.add
 
 
 def plugin(**functions):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+import importlib
 
-from vstar_sdk import ArtifactOptions, Bias, RegularizerOptions, hookimpl
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from vstar_sdk import ArtifactOptions, Bias, MissingDependency, RegularizerOptions, Scale, hookimpl
 from vstar_sdk.testing.exporters import check_exporter
 from vstar_sdk.testing.imports import private_imports
 from vstar_sdk.testing.plugins import check_plugin
@@ -111,3 +114,80 @@ def test_private_imports_are_found_in_every_form(tmp_path):
         "plugin.py:4: vstar_sdk.options._moment",
         "plugin.py:5: vstar_sdk.output.mp4:Mp4",
     ]
+
+
+class Leftover(Exporter):
+    target = None
+
+    def open(self, target, clip):
+        super().open(target, clip)
+        self.target = target
+
+    def abort(self):
+        super().abort()
+        if self.target is not None:
+            self.target.with_name("left.txt").write_text("")
+
+
+def test_an_exporter_that_leaves_files_when_it_is_interrupted_is_told(tmp_path):
+    with pytest.raises(AssertionError, match=r"interrupted run it leaves left\.txt"):
+        check_exporter(Leftover, tmp_path)
+
+
+def test_a_regularizer_whose_output_is_not_finite_is_told():
+    class Hot(Regularizer):
+        def operations(self, site):
+            return [Scale(q=1e30, k=1e30)]
+
+    with pytest.raises(AssertionError, match="not finite"):
+        check_regularizer(Hot(None))
+
+
+def test_a_plugin_that_loads_a_heavy_package_is_told(tmp_path, monkeypatch):
+    (tmp_path / "heavy_plugin.py").write_text("import torch\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(AssertionError, match="importing heavy_plugin loads torch"):
+        check_plugin(importlib.import_module("heavy_plugin"))
+
+
+def test_a_template_with_a_fault_is_told(tmp_path):
+    (tmp_path / "bad.jinja").write_text(
+        "---\nname: bad\nversion: 1\ninputs: [prompt, frames]\n---\n"
+        "{% block system %}.{% endblock %}{% block user %}{{ prompt | tojson }}{% endblock %}\n"
+    )
+
+    class Plugin:
+        @hookimpl
+        def register_templates(self, register):
+            register("bad", tmp_path / "bad.jinja")
+
+    with pytest.raises(AssertionError, match=r"template plugin/bad: .*declared and never used"):
+        check_plugin(Plugin())
+
+
+class Inner(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    depth: int = 0
+
+
+class Nested(RegularizerOptions):
+    inner: Inner = Inner()
+    """Said."""
+
+
+@pytest.mark.parametrize(
+    ("options", "factory", "summary", "words"),
+    [
+        (RegularizerOptions, "no_such.part:Part", "One.", "no_such"),
+        (RegularizerOptions, "json:loads", " ", "has no summary"),
+        (Nested, "json:loads", "One.", "depth has no description"),
+    ],
+)
+def test_a_part_with_a_fault_is_told(options, factory, summary, words):
+    class Plugin:
+        @hookimpl
+        def register_regularizers(self, register):
+            register("part", options=options, factory=factory, summary=summary)
+
+    with pytest.raises((AssertionError, MissingDependency), match=words):
+        check_plugin(Plugin())

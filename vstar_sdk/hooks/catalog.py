@@ -229,7 +229,7 @@ class _TemplateRegistration(_Names):
         super().__init__(plugin)
         self.staged = staged
 
-    def __call__(self, name: str, path: Path, *, summary: str = "") -> None:
+    def __call__(self, name: str, path: Path) -> None:
         full = self.full(name, "template", self.staged)
         path = Path(path)
         if not path.is_file():

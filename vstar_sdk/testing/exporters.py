@@ -55,7 +55,8 @@ def check_exporter(make: Callable[[], Exporter], folder: Path) -> Path:
 
     Raises:
         OutputError: the exporter refused the clip, or left no artifact.
-        AssertionError: it cannot be aborted, changes frames, or leaves files behind.
+        AssertionError: it changes frames, or leaves files behind.
+        Exception: whatever its `abort` raises, when it cannot be aborted before `open`.
     """
     clip = sample_clip()
     make().abort()

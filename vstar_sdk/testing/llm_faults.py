@@ -49,6 +49,7 @@ class FaultCase:
         asked: how often the server may be asked.
         options: of the backend: ``timeout`` and ``retries``.
         listening: whether there is a server at all.
+        waits: seconds that the server asks to wait, and the backend must.
     """
 
     name: str
@@ -57,6 +58,7 @@ class FaultCase:
     asked: int = 1
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     listening: bool = True
+    waits: float = 0.0
 
     def __str__(self) -> str:
         return self.name
@@ -97,7 +99,7 @@ FAULT_CASES = (
     ),
     FaultCase("403", lambda api, key: [api.error(403, "not for you")], ("403", "not for you")),
     FaultCase("404", lambda api, key: [api.error(404, "no such model")], ("has no model", "404")),
-    FaultCase("429 with retry-after", lambda api, key: [_limited(api, "0.1"), api.answer(good())], asked=2),
+    FaultCase("429 with retry-after", lambda api, key: [_limited(api, "1"), api.answer(good())], asked=2, waits=1.0),
     FaultCase("429 with a day to wait", lambda api, key: [_limited(api, "86400")], ("rate of questions", "86400 s")),
     FaultCase("429 with nonsense to wait", lambda api, key: [_limited(api, "inf"), api.answer(good())], asked=2),
     FaultCase(
@@ -207,6 +209,7 @@ def check_fault(case: FaultCase, dialect: Dialect, backend: Callable[..., Backen
             writer.close()
         seconds = time.monotonic() - began
     assert seconds < LONGEST, f"it took {seconds:.0f} s"
+    assert seconds >= case.waits, f"it waited {seconds:.1f} s, and the server asked for {case.waits:g}"
     assert len(server.asked) <= case.asked, f"asked {len(server.asked)} times"
     for where, text in {"the result": shown, "the log": logged(), "a repr": f"{asked!r} {vars(asked)!r}"}.items():
         assert key.lower() not in text.lower(), f"the key is in {where}"

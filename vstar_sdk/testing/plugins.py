@@ -15,7 +15,7 @@ from vstar_sdk.spec.schema import SpecSchema, json_schema
 from vstar_sdk.synopsis.linting import lint
 from vstar_sdk.synopsis.templates import Found, read
 
-HEAVY = ("torch", "diffusers", "transformers", "numpy", "PIL", "av", "anthropic")
+HEAVY = ("torch", "diffusers", "transformers", "numpy", "PIL", "av", "anthropic", "httpx2")
 """Packages that no plugin may load before a run uses it: they take up to seconds."""
 
 
@@ -42,13 +42,19 @@ def check_plugin(source: object, namespace: str = "plugin") -> Catalog:
     for part in mine:
         part.load()
         assert part.summary.strip(), f"{part.name} has no summary"
-        fields: dict[str, Any] = part.options.model_json_schema(schema_generator=SpecSchema)["properties"]
-        bare = [key for key, field in fields.items() if not field.get("description")]
+        bare = _undescribed(part.options.model_json_schema(schema_generator=SpecSchema))
         assert not bare, f"{part.name}: {', '.join(bare)} has no description: write a docstring below the field"
     for name, path in catalog.templates.items():
         problems = lint(read(Found(name, path, "plugin")))
         assert not problems, f"template {name}: {problems[0]}"
     return catalog
+
+
+def _undescribed(schema: dict[str, Any]) -> list[str]:
+    """Fields of an option model, and of the models inside it, that nothing is said of."""
+    models: list[dict[str, Any]] = [schema, *schema.get("$defs", {}).values()]
+    fields = [item for model in models for item in model.get("properties", {}).items()]
+    return [key for key, field in fields if not field.get("description")]
 
 
 def _check_light(module: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import vstar_example
 from click.testing import CliRunner
+from vstar_example import pace
 from vstar_example.fading import transform_frames
 from vstar_example.lean import Lean, LeanOptions
 from vstar_example.subtitles import Subtitles, SubtitlesOptions
@@ -70,6 +71,17 @@ def test_a_run_with_all_of_it(tmp_path, caplog):
     assert frames[0].max() == 0
     assert frames[-1].max() == 0
     assert frames[4].max() > 0
+
+
+def test_the_observer_forgets_a_run_that_is_stopped():
+    class Stopper:
+        @vstar_sdk.hookimpl
+        def on_step(self, event):
+            raise vstar_sdk.StopRun("enough")
+
+    with pytest.raises(vstar_sdk.RunCancelled, match="enough"):
+        vstar_sdk.run({**STORY, "plugins": ["example"]}, plugins=[Stopper()])
+    assert pace._seconds == {}
 
 
 def test_without_being_listed_it_changes_nothing():

@@ -10,4 +10,4 @@ from vstar_sdk import RegisterTemplate, hookimpl
 @hookimpl
 def register_templates(register: RegisterTemplate) -> None:
     """Offer ``example/postcards``."""
-    register("postcards", Path(__file__).with_name("postcards.jinja"), summary="Key states as postcards from one place.")
+    register("postcards", Path(__file__).with_name("postcards.jinja"))

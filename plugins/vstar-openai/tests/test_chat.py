@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -159,11 +157,6 @@ def test_a_key_in_the_spec_is_refused_and_not_repeated(options):
         ChatOptions(model="x", **options)
     assert "never the key itself" in str(caught.value)
     assert "secret" not in str(caught.value)
-
-
-def test_listing_the_plugin_loads_no_http_library():
-    script = "import sys, vstar_openai\nassert not {'httpx2', 'anthropic', 'torch'} & {*sys.modules}"
-    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_the_connection_opens_anew_after_close(server, backend):

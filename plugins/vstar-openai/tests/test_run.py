@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import logging
 import traceback
 from pathlib import Path
 
 import pytest
+import vstar_openai
 
 from vstar_sdk import BackendError, Session, SpecError, hookimpl, load_spec
+from vstar_sdk.testing.imports import private_imports
 from vstar_sdk.testing.llm_faults import CAPTIONS, good
+from vstar_sdk.testing.plugins import check_plugin
 
 PACKAGE = Path(__file__).parents[1] / "vstar_openai"
 
@@ -87,11 +89,9 @@ def test_typing_errors_in_its_options_have_a_place():
         load_spec({"prompt": "x", "synopsis": {"use": "llm", "backend": {"use": "openai/chat", "modle": "m"}}})
 
 
+def test_the_plugin_is_well():
+    check_plugin(vstar_openai, "openai")
+
+
 def test_only_public_names_are_used():
-    public = {"vstar_sdk", "vstar_sdk.backends"}
-    for path in PACKAGE.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            for name in names:
-                assert name in public or not name.startswith("vstar_sdk"), f"{path.name}: {name}"
+    assert private_imports(PACKAGE) == []

@@ -46,7 +46,7 @@ def register_regularizers(register):
 
 @hookimpl
 def register_templates(register):
-    register("letter", Path(__file__).parent / "letter.jinja", summary="States as a letter tells them.")
+    register("letter", Path(__file__).parent / "letter.jinja")
 
 
 @hookimpl
