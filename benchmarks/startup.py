@@ -1,6 +1,6 @@
 """How long commands take that load no model, beside an interpreter that does nothing. ``python -m benchmarks.startup``
 
-Ten plugins are installed for the last rows, one of which sleeps for two seconds when it is imported; a spec uses one of the others.
+Ten plugins are installed for the last rows. One sleeps for two seconds when it is imported; the spec uses another.
 """
 
 from __future__ import annotations
