@@ -3,6 +3,7 @@
 import difflib
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from vstar_sdk.errors import SpecError
 from vstar_sdk.miniworld.grammar import Arc, Family, Key, families
@@ -16,6 +17,9 @@ _SMALL_WORDS = """
 """
 _FILLERS = frozenset(_SMALL_WORDS.split())
 _CHANGE = re.compile(r"\b(to|into|until|till|becomes?|becoming|turns?|turning|fades?|fading)\b")
+_ARRIVES = re.compile(r" (?:comes?|falls|arrives)\b(?! to an end)")
+"""Behind a stage: it is where the story goes to. "Night comes to the city"."""
+
 _CAMERA = re.compile(
     r"\b(?:(?:the )?camera (?:slowly )?(?:pans?|moves?|panning|moving|travels?|slides?)|pans|panning|pan)"
     r"(?: slowly)?(?: to)?(?: the)? (left|right)\b"
@@ -65,7 +69,8 @@ def read(prompt: str) -> Reading:
     then the one named first.
 
     Raises:
-        SpecError: no family, a stage or a colour that the family does not have, a negation, an empty prompt.
+        SpecError: no family, a stage or a colour that the family does not have, a negation, a story there and back, an empty
+            prompt.
     """
     text = " ".join(re.findall(r"[a-z'-]+", prompt.lower()))
     if not text:
@@ -85,7 +90,7 @@ def read(prompt: str) -> Reading:
             f"the camera cannot pan over a {family.name}",
             hint="Families that pan: " + ", ".join(f.name for f in families().values() if f.pans) + ".",
         )
-    spoken = used | set(family.nouns) | _FILLERS
+    spoken = used | {word for noun in family.nouns if _has(text, noun) >= 0 for word in noun.split()} | _FILLERS
     unknown = tuple(word for word in text.split() if word not in spoken)
     return Reading(family.name, start, end, colour, camera, unknown)
 
@@ -142,13 +147,15 @@ def _near(text: str, words: list[str]) -> str:
 
 
 def _colour(family: Family, text: str) -> tuple[str, str]:
-    """The subject's colour, and the text without it: the colour before its noun, else the first that the family takes."""
+    """The subject's colour, and the text without it: the one before its noun, else the first that stands before no other thing."""
     if not family.colours:
         return "", text
     words = text.split()
     nouns = {noun.split()[0] for noun in family.nouns}
     said = [i for i, word in enumerate(words) if word in _COLOURS or word in family.colours]
-    own = [i for i in said if not nouns.isdisjoint(words[i + 1 : i + 3])] or [i for i in said if words[i] in family.colours]
+    own = [i for i in said if not nouns.isdisjoint(words[i + 1 : i + 3])]
+    verbs = {phrase.split()[0] for arc in family.arcs for phrase in arc.words} | _FILLERS
+    own = own or [i for i in said if words[i] in family.colours and not set(words[i + 1 : i + 2]) - verbs]
     if not own:
         return "", text
     word = words[own[0]]
@@ -169,13 +176,10 @@ def _mentions(family: Family, text: str) -> list[tuple[int, Key, str]]:
 
 
 def _stages(family: Family, text: str, prompt: str) -> tuple[float, float, set[str]]:
-    used = {part for arc in family.arcs for phrase in arc.words if _has(text, phrase) >= 0 for part in phrase.split()}
     mentions = _mentions(family, text)
-    used |= {part for _, _, word in mentions for part in word.split()}
-    keys = [key for _, key, _ in mentions]
+    used = {part for _, _, word in mentions for part in word.split()}
     ranged = re.search(r"\bfrom (.+?) (?:to|into|until|till|through|over) (.+)", text)
-    arc = _arc(family, text, mentions)
-    path = [key for i, key in enumerate(keys) if i == 0 or key is not keys[i - 1]]
+    path = _each_once([key for _, key, _ in mentions])
     if ranged:
         first, last = _mentions(family, ranged.group(1)), _mentions(family, ranged.group(2))
         for side, there in ((ranged.group(1), first), (ranged.group(2), last)):
@@ -185,12 +189,14 @@ def _stages(family: Family, text: str, prompt: str) -> tuple[float, float, set[s
                     f"in {prompt.strip()!r}, {side!r} is no stage of a {family.name}{_near(side, names)}",
                     hint=f"A {family.name} has the stages {', '.join(key.name for key in family.keys)}.",
                 )
-        path = [first[0][1], *(key for _, key, _ in last)]
-    elif len(path) < 2 and arc:
-        path = [family.key(arc.start), family.key(arc.end)]
+        path = [first[0][1], *_each_once([key for _, key, _ in last])]
+        used |= {part for _, phrase in _arcs(family, text, mentions) for part in phrase.split()}
+    elif len(path) < 2 and (arcs := _arcs(family, text, mentions)):
+        used |= {part for _, phrase in arcs for part in phrase.split()}
+        path = _told_by(family, arcs)
     elif len(path) == 1 and (change := _CHANGE.search(text)):
-        usual = family.arcs[0]
-        if change.start() > mentions[0][0]:
+        usual, (at, _, word) = family.arcs[0], mentions[0]
+        if change.start() > at and not _ARRIVES.match(text[at + len(word) :]):
             other = usual.end if path[0].name != usual.end else usual.start
             path = [path[0], family.key(other)]
         else:
@@ -198,15 +204,54 @@ def _stages(family: Family, text: str, prompt: str) -> tuple[float, float, set[s
             path = [family.key(other), path[0]]
     elif not path:
         path = [family.key(family.arcs[0].start), family.key(family.arcs[0].end)]
+    if not family.cyclic and _turns([key.at for key in path]):
+        raise SpecError(
+            f"{prompt.strip()!r} goes there and back, and the writer tells one way only",
+            hint="write the states out: synopsis: {use: states, states: [...]}",
+        )
     return (*_unwrap(family, path, bool(ranged)), used)
 
 
-def _arc(family: Family, text: str, mentions: list[tuple[int, Key, str]]) -> Arc | None:
+def _each_once(keys: list[Key]) -> list[Key]:
+    """Keys without those that only repeat the one before."""
+    return [key for i, key in enumerate(keys) if i == 0 or key is not keys[i - 1]]
+
+
+def _turns(stages: list[float]) -> bool:
+    steps = [later - earlier for earlier, later in pairwise(stages)]
+    return any(step > 0 for step in steps) and any(step < 0 for step in steps)
+
+
+def _arcs(family: Family, text: str, mentions: list[tuple[int, Key, str]]) -> list[tuple[Arc, str]]:
+    """The changes that a text names, in its order, with their phrases; of phrases that overlap, the longest."""
+    if any(text[:at].endswith("it is ") for at, _, _ in mentions):  # "the sun comes up over the beach, it is dawn"
+        return []
     for at, _, word in mentions:
         if " " in word:  # "erupts" within "erupts red lava" tells a stage, no change
             text = text[:at] + "_" * len(word) + text[at + len(word) :]
-    hits = [(len(phrase), arc) for arc in family.arcs for phrase in arc.words if _has(text, phrase) >= 0]
-    return max(hits, key=lambda hit: hit[0])[1] if hits else None
+    found: list[tuple[int, Arc, str]] = []
+    phrases = [(phrase, arc) for arc in family.arcs for phrase in arc.words]
+    for phrase, arc in sorted(phrases, key=lambda pair: -len(pair[0])):
+        while (at := _has(text, phrase)) >= 0:
+            found.append((at, arc, phrase))
+            text = text[:at] + "_" * len(phrase) + text[at + len(phrase) :]
+    return [(arc, phrase) for _, arc, phrase in sorted(found, key=lambda hit: hit[0])]
+
+
+def _told_by(family: Family, told: list[tuple[Arc, str]]) -> list[Key]:
+    """The way that changes tell one after the other; of those that begin alike, the longest phrase says how far."""
+    longest = {arc.start: max((len(phrase) for other, phrase in told if other.start == arc.start)) for arc, _ in told}
+    arcs = [arc for arc, phrase in told if len(phrase) == longest[arc.start]]
+    path = [family.key(arcs[0].start), family.key(arcs[0].end)]
+    for arc in arcs[1:]:
+        start, end = family.key(arc.start), family.key(arc.end)
+        ahead = (end.at - start.at) * (path[-1].at - path[0].at) > 0
+        if family.cyclic:
+            if start is path[-1]:
+                path.append(end)
+        elif not ahead or abs(end.at - path[0].at) > abs(path[-1].at - path[0].at):
+            path.append(end)
+    return path
 
 
 def _unwrap(family: Family, path: list[Key], ranged: bool) -> tuple[float, float]:

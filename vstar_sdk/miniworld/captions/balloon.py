@@ -7,7 +7,18 @@ COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "white")
 FAMILY = Family(
     name="balloon",
     subject="a {colour} balloon",
-    nouns=("balloon", "balloons", "hot-air", "airship", "airships", "zeppelin", "zeppelins", "blimp", "ballooning"),
+    nouns=(
+        "balloon",
+        "balloons",
+        "hot-air",
+        "hot air balloon",
+        "airship",
+        "airships",
+        "zeppelin",
+        "zeppelins",
+        "blimp",
+        "ballooning",
+    ),
     keys=(
         Key(
             "ground",

@@ -65,7 +65,12 @@ FAMILY = Family(
     ),
     arcs=(
         Arc(("a day at", "day passes", "whole day", "through the day"), "dawn", "night", ("a day passes over {subject}",)),
-        Arc(("sun rises", "the day begins", "wakes up"), "dawn", "noon", ("the sun rises over {subject}",)),
+        Arc(
+            ("sun rises", "sun comes up", "sun goes up", "the day begins", "wakes up"),
+            "dawn",
+            "noon",
+            ("the sun rises over {subject}",),
+        ),
         Arc(("sun sets", "sun goes down", "night falls", "gets dark"), "noon", "night", ("the sun sets over {subject}",)),
         Arc(("night ends", "day breaks"), "night", "dawn", ("the night ends over {subject}",)),
     ),

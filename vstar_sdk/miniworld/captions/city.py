@@ -66,7 +66,12 @@ FAMILY = Family(
             "night",
             ("the sun sets over {subject}",),
         ),
-        Arc(("sun rises", "wakes up", "night ends", "day breaks", "the day begins"), "night", "day", ("{subject} wakes up",)),
+        Arc(
+            ("sun rises", "sun comes up", "sun goes up", "wakes up", "night ends", "day breaks", "the day begins"),
+            "night",
+            "day",
+            ("{subject} wakes up",),
+        ),
     ),
     pans=True,
 )
