@@ -15,7 +15,7 @@ from vstar_sdk import events
 from vstar_sdk.cli.arguments import load, spec_arguments
 from vstar_sdk.cli.failure import hint_of, message
 from vstar_sdk.cli.progress import Progress
-from vstar_sdk.runs.directory import default_directory
+from vstar_sdk.runs.directory import RunDirectory, default_directory
 from vstar_sdk.runs.job import Job
 from vstar_sdk.runs.plan import Plan, make_plan
 from vstar_sdk.runs.result import Result
@@ -44,6 +44,8 @@ def run(
     """
     plan = make_plan(load(spec, prompt, overrides, plugins))
     if dry_run:
+        if out is not None:
+            RunDirectory(out).check(plan.exporters())
         click.echo(describe(plan))
         return
     # Threads that spin while they wait made a run seven times as long beside one busy neighbour (measured on two cores).

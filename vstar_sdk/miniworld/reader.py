@@ -147,7 +147,7 @@ def _near(text: str, words: list[str]) -> str:
 
 
 def _colour(family: Family, text: str) -> tuple[str, str]:
-    """The subject's colour, and the text without it: the one before its noun, else the first that stands before no other thing."""
+    """The subject's colour, and the text without it: before its noun, else the first before no other thing."""
     if not family.colours:
         return "", text
     words = text.split()

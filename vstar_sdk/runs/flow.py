@@ -74,6 +74,16 @@ class Flow:
         Raises:
             VstarError: whatever ended it; files that were being written are gone.
         """
+        if self._directory is None:
+            return self._perform()
+        try:
+            self._directory.check(self._plan.exporters())
+            return self._perform()
+        except BaseException:
+            self._directory.leave()
+            raise
+
+    def _perform(self) -> Result:
         plan, began = self._plan, time.perf_counter()
         path = self._directory.path if self._directory else None
         self._emit(events.RunStart(run=self._run, frames=plan.settings.frames, seed=plan.settings.seed, directory=path))
@@ -89,9 +99,7 @@ class Flow:
         dtype = str(adapter.denoiser.dtype).removeprefix("torch.")
         resolved = plan.resolved(story, dtype=dtype)
         if self._directory is not None:
-            self._directory.begin()
-            self._directory.write("spec.yaml", to_yaml(resolved))
-            self._directory.write("synopsis.json", _synopsis_file(story))
+            self._directory.begin(to_yaml(resolved), _synopsis_file(story))
         with self._stage("encode"), torch.inference_mode():
             conditioning = self._encode(adapter, story)
         with self._stage("sample"), torch.inference_mode():
@@ -100,7 +108,7 @@ class Flow:
         artifacts: tuple[Path, ...] = ()
         if self._directory is not None:
             with self._stage("decode"):
-                artifacts = self._export(adapter, latents, clip, self._directory.path)
+                artifacts = self._export(adapter, latents, clip, self._directory)
         seconds = time.perf_counter() - began
         model = {"name": plan.facts.name, "device": str(adapter.device), "dtype": dtype, "weights": dict(adapter.weights())}
         for fault in (faults := self._observers.faults()):
@@ -116,7 +124,7 @@ class Flow:
             artifacts=artifacts,
         )
         if self._directory is not None:
-            self._directory.write(MANIFEST, record)
+            self._directory.finish(record)
         self._emit(events.RunEnd(run=self._run, seconds=seconds, directory=path))
         if late := self._observers.faults()[len(faults) :]:
             record["warnings"] = self._warnings = [*self._warnings, *late]
@@ -210,15 +218,14 @@ class Flow:
             spec=spec,
         )
 
-    def _export(self, adapter: Adapter, latents: Tensor, clip: Clip, folder: Path) -> tuple[Path, ...]:
+    def _export(self, adapter: Adapter, latents: Tensor, clip: Clip, directory: RunDirectory) -> tuple[Path, ...]:
         """Decode the frames straight into the exporters."""
-        catalog = self._plan.loaded.catalog
-        exporters = [(options.part, catalog.make("exporters", options)) for options in self._plan.spec.output]
-        with Artifacts(folder, exporters, clip) as artifacts:
+        with Artifacts(directory.path, self._plan.exporters(), clip) as artifacts:
             for done, frame in enumerate(self._transforms.frames(adapter.decode(latents), clip), 1):
                 self._check()
                 artifacts.write(frame)
                 self._emit(events.FramesDecoded(run=self._run, done=done, total=clip.frames))
+            directory.turn()
         for name, path in artifacts.paths:
             self._emit(events.Artifact(run=self._run, exporter=name, path=path))
         return tuple(path for _, path in artifacts.paths)

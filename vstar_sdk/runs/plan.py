@@ -11,6 +11,7 @@ from vstar_sdk.attention.plan import Plan as AttentionPlan
 from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.errors import OutputError, SpecError
 from vstar_sdk.models.contract import Facts, ModelSource
+from vstar_sdk.output.contract import Exporter
 from vstar_sdk.output.drafts import drafts_for
 from vstar_sdk.runs.story import Story, check_story, write_story
 from vstar_sdk.sampling.schedulers import takes_eta
@@ -65,6 +66,10 @@ class Plan:
     def spec(self) -> RunSpec:
         """The spec as it was given."""
         return self.loaded.spec
+
+    def exporters(self) -> list[tuple[str, Exporter]]:
+        """Names, as in ``use``, and new exporters."""
+        return _exporters(self.loaded)
 
     def tell_story(self) -> Story:
         """The story; the writer is asked if it has not written it yet.
@@ -161,11 +166,14 @@ def make_plan(loaded: LoadedSpec) -> Plan:
     return Plan(loaded, source, facts, settings, attention, writer, plan.tell_story())
 
 
+def _exporters(loaded: LoadedSpec) -> list[tuple[str, Exporter]]:
+    return [(options.part, loaded.catalog.make("exporters", options)) for options in loaded.spec.output]
+
+
 def _check_output(loaded: LoadedSpec) -> None:
     """Refuse exporters that would write to the same file."""
-    exporters = [(options.part, loaded.catalog.make("exporters", options)) for options in loaded.spec.output]
     try:
-        drafts_for(Path("/no-such-run"), exporters)
+        drafts_for(Path("/no-such-run"), _exporters(loaded))
     except OutputError as error:
         raise SpecError(error.message, hint=error.hint, path=("output",)) from None
 

@@ -1,0 +1,101 @@
+"""The run directory: nobody's work is lost in it, and what is in the way is found before the work begins."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from click.testing import CliRunner
+
+from vstar_sdk import OutputError, RunCancelled, Session, events
+from vstar_sdk.cli.main import cli
+from vstar_sdk.runs.directory import default_directory
+
+STORY = {"prompt": "a volcano wakes up", "frames": 4, "sampling": {"steps": 2}, "output": [{"use": "gif"}]}
+
+
+@pytest.fixture(scope="module")
+def session():
+    with Session() as session:
+        yield session
+
+
+def files(folder):
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+def test_runs_of_one_second_have_folders_of_their_own(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        folders = list(pool.map(lambda _: default_directory("a volcano", tmp_path / "runs"), range(24)))
+    assert len(set(folders)) == 24
+    assert all(folder.is_dir() for folder in folders)
+
+
+def test_a_folder_that_was_claimed_for_a_run_that_failed_early_goes_away(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights").mkdir()
+    arguments = ["run", "--prompt", "a volcano", "--set", "model.device=cuda:99", "--set", "frames=4"]
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 5
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_run_that_is_cancelled_leaves_an_earlier_one_whole(session, tmp_path):
+    session.run(STORY, out=tmp_path / "run")
+    before = files(tmp_path / "run")
+    job = session.start(STORY | {"prompt": "a beach at night", "sampling": {"steps": 20}}, out=tmp_path / "run")
+    for event in job.events():
+        if isinstance(event, events.Step):
+            job.cancel()
+    with pytest.raises(RunCancelled):
+        job.result()
+    assert files(tmp_path / "run") == before
+
+
+def test_an_interrupted_run_may_be_begun_again_in_its_folder(session, tmp_path):
+    job = session.start(STORY | {"sampling": {"steps": 20}}, out=tmp_path / "run")
+    for event in job.events():
+        if isinstance(event, events.Step):
+            job.cancel()
+    with pytest.raises(RunCancelled):
+        job.result()
+    assert sorted(files(tmp_path / "run")) == ["spec.yaml", "synopsis.json"]
+    session.run(STORY, out=tmp_path / "run")
+    assert sorted(files(tmp_path / "run")) == ["manifest.json", "spec.yaml", "synopsis.json", "video.gif"]
+
+
+def begins(session, out, **more):
+    """The stages that a run begins before it is refused."""
+    job = session.start(STORY | more, out=out)
+    stages = [event.stage for event in job.events() if isinstance(event, events.StageStart)]
+    with pytest.raises(OutputError) as error:
+        job.result()
+    return stages, error.value
+
+
+def test_a_spec_that_the_user_wrote_is_not_replaced(session, tmp_path):
+    (tmp_path / "spec.yaml").write_text("# my notes\nprompt: a volcano\n")
+    stages, error = begins(session, tmp_path)
+    assert stages == []
+    assert "was not written by a run" in error.message
+    assert (tmp_path / "spec.yaml").read_text().startswith("# my notes")
+
+
+def test_what_is_in_the_way_is_found_before_anything_is_done(session, tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "full" / "video.gif").mkdir(parents=True)
+    (tmp_path / "full" / "video.gif" / "keep.txt").write_text("")
+    (tmp_path / "odd" / "manifest.json").mkdir(parents=True)
+    for name, words in (("file", "is a file"), ("full", "holds more than numbered frames"), ("odd", "is a folder")):
+        stages, error = begins(session, tmp_path / name)
+        assert stages == []
+        assert words in error.message
+    assert begins(session, tmp_path / "file" / "below")[0] == []
+
+
+def test_a_dry_run_finds_it_too(tmp_path):
+    (tmp_path / "file").write_text("")
+    result = CliRunner().invoke(cli, ["run", "--prompt", "a volcano", "--dry-run", "--out", str(tmp_path / "file")])
+    assert result.exit_code == 7
+    assert "is a file" in result.stderr
