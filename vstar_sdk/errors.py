@@ -96,6 +96,12 @@ class SamplerError(VstarError):
     exit_code: ClassVar[int] = 6
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an exception means that no memory was left: Python's own, or one of the ways in which torch says so."""
+    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return named or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+
+
 class OutputError(VstarError):
     """A file cannot be written."""
 

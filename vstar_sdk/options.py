@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from vstar_sdk import moments
+
+SHORTEST = 1e-6
+"""The shortest duration, in whatever it is written in."""
 
 
 def _moment(value: int | float | str) -> int | float | str:
@@ -18,6 +21,14 @@ def _moment(value: int | float | str) -> int | float | str:
 def _duration(value: int | float | str) -> int | float | str:
     if moments.parse(value).amount <= 0:
         raise ValueError(f"{value!r}: a duration is greater than 0")
+    if moments.parse(value).amount < SHORTEST:
+        raise ValueError(f"{value!r}: a duration is at least {SHORTEST:g}")
+    return value
+
+
+def _no_truth(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not true or false")
     return value
 
 
@@ -29,6 +40,9 @@ Duration = Annotated[int | float | str, AfterValidator(_duration)]
 
 EnvName = Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]{0,63}$")]
 """The *name* of an environment variable that holds a secret: ``ANTHROPIC_API_KEY``."""
+
+Number = BeforeValidator(_no_truth)
+"""In a field's annotation: true and false are no numbers there (pydantic would read them as 1 and 0)."""
 
 Level = Annotated[int, Field(ge=0)]
 """A resolution of temporal attention: 0 is the highest of the model."""

@@ -118,7 +118,7 @@ def test_lint_exits_with_1_and_says_file_and_line(project):
     [
         ("timelaps", 2, "Did you mean 'timelapse'?"),
         ("./none.jinja", 2, "there is no template file none.jinja"),
-        ("acme/none", 3, "no installed package brings the plugin 'acme'"),
+        ("acme/none", 2, "no installed package brings the namespace 'acme'"),
     ],
 )
 def test_an_unknown_name_is_an_error_of_use(command, name, code, words):

@@ -135,12 +135,14 @@ def test_an_exporter_that_leaves_files_when_it_is_interrupted_is_told(tmp_path):
 
 
 def test_a_regularizer_whose_output_is_not_finite_is_told():
-    class Hot(Regularizer):
+    class Hot:
+        options = RegularizerOptions()
+
         def operations(self, site):
             return [Scale(q=1e30, k=1e30)]
 
     with pytest.raises(AssertionError, match="not finite"):
-        check_regularizer(Hot(None))
+        check_regularizer(Hot())
 
 
 def test_a_plugin_that_loads_a_heavy_package_is_told(tmp_path, monkeypatch):

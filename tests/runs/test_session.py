@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from vstar_sdk import RunCancelled, Session, SpecError, StopRun, events, hookimpl, run
+from vstar_sdk import RunCancelled, SamplerError, Session, SpecError, StopRun, events, hookimpl, run
 from vstar_sdk.output.metadata import read_spec
 
 STORY = {"prompt": "a landscape from winter to autumn", "frames": 6, "sampling": {"steps": 3}}
@@ -160,3 +160,22 @@ def test_states_outside_of_the_world_are_shown_with_a_warning_that_names_the_wor
 def test_words_of_a_prompt_that_played_no_part_are_warned_of(session):
     (warning,) = session.run(STORY | {"prompt": "a cosy village from winter to spring"}).warnings
     assert "'cosy'" in warning
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")])
+def test_no_memory_left_is_one_clear_error(session, monkeypatch, error):
+    def fails(*arguments, **named):
+        raise error
+
+    monkeypatch.setattr("vstar_sdk.runs.flow.sample", fails)
+    with pytest.raises(SamplerError, match="not enough memory for 6 frames of 64x64"):
+        session.run(STORY)
+
+
+def test_another_error_of_the_sampler_stays_what_it_is(session, monkeypatch):
+    def fails(*arguments, **named):
+        raise RuntimeError("something else")
+
+    monkeypatch.setattr("vstar_sdk.runs.flow.sample", fails)
+    with pytest.raises(RuntimeError, match="something else"):
+        session.run(STORY)

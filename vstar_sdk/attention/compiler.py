@@ -12,7 +12,7 @@ from vstar_sdk.attention.executors import Executor, MaskedAttention, MixedAttent
 from vstar_sdk.attention.operations import Bias, Mix, Scale, Statistic
 from vstar_sdk.attention.plan import Act
 from vstar_sdk.attention.sites import Site
-from vstar_sdk.errors import PluginError
+from vstar_sdk.errors import PluginError, out_of_memory
 
 
 def frame_distance(frames: int) -> Tensor:
@@ -86,6 +86,8 @@ def _matrix(fn: Callable[[Tensor], Tensor], frames: int, where: str) -> Tensor:
     try:
         matrix = fn(frame_distance(frames))
     except Exception as error:
+        if out_of_memory(error):
+            raise
         raise PluginError(f"{where} failed: {type(error).__name__}: {error}") from error
     if not isinstance(matrix, Tensor) or matrix.shape != (frames, frames):
         got = tuple(matrix.shape) if isinstance(matrix, Tensor) else type(matrix).__name__

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import click
 from click.shell_completion import CompletionItem
 
-from vstar_sdk.cli.plugin_commands import load, plugin_commands, summary
+from vstar_sdk.cli.plugin_commands import load, off_because, plugin_commands, summary
 from vstar_sdk.hooks.switches import DENY
 
 
@@ -55,6 +55,8 @@ class LazyGroup(click.Group):
         except click.UsageError:
             import difflib
 
+            if off := off_because(args[0]):
+                raise click.UsageError(f"the command '{args[0]}' is a plugin's, and switched off: {off}", ctx) from None
             near = difflib.get_close_matches(args[0], self.list_commands(ctx), 1)
             if near:
                 raise click.UsageError(f"there is no command '{args[0]}'. Did you mean '{near[0]}'?", ctx) from None

@@ -8,7 +8,7 @@ from typing import cast
 
 import click
 
-from vstar_sdk.errors import OutputError
+from vstar_sdk.errors import OutputError, SpecError
 
 SCHEMA = "vstar.schema.json"
 """Name of the file beside a spec that tells editors what specs may say."""
@@ -52,6 +52,12 @@ def spec(path: Path, prompt: str) -> None:
     from vstar_sdk.hooks.health import installed_catalog
     from vstar_sdk.spec.schema import TITLE, json_schema, to_text
 
+    if not path.name or path.suffix == ".json":
+        raise OutputError(f"'{path}' is no name for a spec in YAML", hint="name a file: vstar new spec story.yaml")
+    try:
+        content = SPEC.format(name=path.name, schema=SCHEMA, prompt=json.dumps(prompt, ensure_ascii=False)).encode()
+    except UnicodeEncodeError:
+        raise SpecError("--prompt holds bytes that are no text", hint="give it in UTF-8") from None
     schema = path.with_name(SCHEMA)
     if path == schema:
         raise OutputError(f"{SCHEMA} is the name of the schema beside the spec", hint="name another file")
@@ -59,8 +65,8 @@ def spec(path: Path, prompt: str) -> None:
         raise OutputError(f"{schema} exists and is not what `vstar schema` writes", hint="write the spec into another folder")
     text = to_text(json_schema(installed_catalog(lambda message: click.echo(message, err=True))))
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(SPEC.format(name=path.name, schema=SCHEMA, prompt=json.dumps(prompt, ensure_ascii=False)))
+        with path.open("xb") as file:
+            file.write(content)
         schema.write_text(text, encoding="utf-8")
     except FileExistsError:
         raise OutputError(f"{path} exists already", hint="name another file: vstar new spec other.yaml") from None

@@ -26,6 +26,12 @@ def plugin_commands(built_in: Collection[str]) -> Mapping[str, list[EntryPoint]]
     return found
 
 
+def off_because(name: str) -> str | None:
+    """Why a command that is installed is not there; None when nobody brings it."""
+    reasons = [entry_points.command_off(point) for point in entry_points.claims(entry_points.COMMANDS).get(name, [])]
+    return next((reason for reason in reasons if reason is not None), None)
+
+
 def summary(claims: list[EntryPoint]) -> str:
     """What ``vstar --help`` says of a command: where it is from."""
     if len(claims) > 1:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
+from vstar_sdk.cli.failure import warn
 from vstar_sdk.hooks import switches
 from vstar_sdk.hooks.health import Health, survey
 
@@ -29,6 +30,8 @@ def plugins(ctx: click.Context, as_json: bool, check: bool) -> None:
     from vstar_sdk.cli.main import COMMANDS
 
     _, records = survey(built_in_commands=COMMANDS, deep=check)
+    for name, variable in switches.unknown(record.name for record in records).items():
+        warn(f"{variable} names '{name}', and no plugin is called so")
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(record) for record in records], indent=2, ensure_ascii=False))
     elif records:

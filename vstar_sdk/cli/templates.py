@@ -15,6 +15,7 @@ from vstar_sdk.hooks import discovery
 from vstar_sdk.hooks.catalog import Catalog
 from vstar_sdk.hooks.health import installed_catalog
 from vstar_sdk.reading.yaml_reader import read_yaml
+from vstar_sdk.spec.mentions import absent
 from vstar_sdk.synopsis.linting import lint as find_problems
 from vstar_sdk.synopsis.rendering import render as fill_in
 from vstar_sdk.synopsis.template_inputs import GIVEN, InputSchema, fault
@@ -42,9 +43,20 @@ def templates(ctx: click.Context, spec: Path | None, as_json: bool) -> None:
     first is meant.
     """
     ctx.obj = _folder(spec)
-    if ctx.invoked_subcommand is not None:
-        return
-    rows = list(_rows(available(folder=ctx.obj, registered=installed_catalog(warn).templates)))
+    if ctx.invoked_subcommand is None:
+        _list(ctx.obj, as_json)
+
+
+@templates.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def list_(folder: Path, as_json: bool) -> None:
+    """List templates, as without a command."""
+    _list(folder, as_json)
+
+
+def _list(folder: Path, as_json: bool) -> None:
+    rows = list(_rows(available(folder=folder, registered=installed_catalog(warn).templates)))
     if as_json:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
@@ -117,9 +129,11 @@ def _found(name: str, folder: Path) -> Found:
     """The template of that name; a plugin is imported only if the name is one of its own."""
     registered: dict[str, Path] = {}
     if "/" in name and not is_path(name):
+        namespace, installed = name.partition("/")[0], discovery.installed()
+        if namespace not in installed:
+            raise SpecError(f"unknown template '{name}': {absent(namespace, installed)}")
         catalog = Catalog()
-        for plugin in discovery.load([name.partition("/")[0]]):
-            catalog.add(plugin)
+        catalog.add(discovery.load_one(namespace, installed[namespace]))
         registered = catalog.templates
     return find(name, folder=folder, registered=registered)
 

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 ALLOW = "VSTAR_PLUGINS"
 DENY = "VSTAR_DISABLE_PLUGINS"
@@ -25,6 +26,16 @@ def switched_off(namespace: str) -> str | None:
     if allowed is not None and namespace not in allowed:
         return f"{ALLOW} does not name it"
     return None
+
+
+def unknown(namespaces: Iterable[str]) -> dict[str, str]:
+    """Names in the variables that no plugin has, with the variable that names them.
+
+    Args:
+        namespaces: of the plugins that are installed, and of packages that bring commands alone.
+    """
+    known = {*namespaces, "*"}
+    return {name: variable for variable in (ALLOW, DENY) for name in sorted((_names(variable) or set()) - known)}
 
 
 def any_set() -> bool:

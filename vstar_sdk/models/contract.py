@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vstar_sdk.errors import SpecError
@@ -38,6 +38,7 @@ class Facts:
         scheduler: its default scheduler, by the names of `vstar_sdk.sampling.schedulers`.
         negative_prompt: used when neither the synopsis nor the spec gives one.
         vocabulary: the words that it was trained with, in lower case; None for a model of ordinary language.
+        scheduler_config: the configuration that its schedulers are built from, where it is known before loading; else empty.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Facts:
     scheduler: str = "ddim"
     negative_prompt: str = ""
     vocabulary: frozenset[str] | None = None
+    scheduler_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def levels(self) -> tuple[int, ...]:

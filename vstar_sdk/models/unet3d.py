@@ -128,6 +128,7 @@ class UNet3DSource:
             scheduler=self.scheduler,
             negative_prompt=self.negative_prompt,
             vocabulary=self.vocabulary,
+            scheduler_config=read_config(self.directory, "scheduler/scheduler_config.json"),
         )
 
     def load(self, device: str, dtype: str) -> UNet3DAdapter:

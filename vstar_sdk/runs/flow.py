@@ -13,7 +13,7 @@ import torch
 
 from vstar_sdk import events
 from vstar_sdk.attention.nursing import nurse
-from vstar_sdk.errors import SpecError
+from vstar_sdk.errors import SamplerError, SpecError, out_of_memory
 from vstar_sdk.hooks.observers import Observers
 from vstar_sdk.hooks.transforms import Transforms
 from vstar_sdk.output.contract import Clip
@@ -85,6 +85,9 @@ class Flow:
 
     def _perform(self) -> Result:
         plan, began = self._plan, time.perf_counter()
+        if config := plan.facts.scheduler_config:
+            with self._located("sampling"):
+                build_scheduler(plan.settings.scheduler, config)  # before a language model is paid and a model is loaded
         path = self._directory.path if self._directory else None
         self._emit(events.RunStart(run=self._run, frames=plan.settings.frames, seed=plan.settings.seed, directory=path))
         with self._stage("synopsis"):
@@ -102,12 +105,12 @@ class Flow:
             self._directory.begin(to_yaml(resolved), _synopsis_file(story))
         with self._stage("encode"), torch.inference_mode():
             conditioning = self._encode(adapter, story)
-        with self._stage("sample"), torch.inference_mode():
+        with self._stage("sample"), self._memory(), torch.inference_mode():
             latents = self._sample(adapter, conditioning).cpu()
         clip = self._clip(story, to_yaml(resolved))
         artifacts: tuple[Path, ...] = ()
         if self._directory is not None:
-            with self._stage("decode"):
+            with self._stage("decode"), self._memory():
                 artifacts = self._export(adapter, latents, clip, self._directory)
         seconds = time.perf_counter() - began
         model = {"name": plan.facts.name, "device": str(adapter.device), "dtype": dtype, "weights": dict(adapter.weights())}
@@ -159,6 +162,20 @@ class Flow:
             yield
         except SpecError as error:
             raise self._plan.loaded.error(error.under(*prefix)) from None
+
+    @contextmanager
+    def _memory(self) -> Generator[None]:
+        """Says what was too large where no memory is left."""
+        try:
+            yield
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+            numbers = self._plan.settings
+            raise SamplerError(
+                f"there is not enough memory for {numbers.frames} frames of {numbers.width}x{numbers.height}",
+                hint="make fewer frames or smaller pictures, or set sampling.guidance_batch: two",
+            ) from error
 
     def _warn(self, message: str) -> None:
         self._warnings.append(message)

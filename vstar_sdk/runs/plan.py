@@ -24,6 +24,10 @@ MOST_FRAMES = 10_000
 """Frames of the longest clip: a typing error should not fill the memory."""
 
 
+MOST_PIXELS = 4096 * 4096
+"""Pixels of the largest picture, for the same reason."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """The numbers of a run, the model's own filled in where the spec is silent."""
@@ -184,6 +188,10 @@ def _settings(spec: RunSpec, facts: Facts) -> Settings:
     if frames > MOST_FRAMES:
         raise SpecError(f"{frames} frames: a clip has at most {MOST_FRAMES}", hint="make several clips", path=("frames",))
     width, height = spec.size or (facts.width, facts.height)
+    if width * height > MOST_PIXELS:
+        raise SpecError(
+            f"{width}x{height}: a picture has at most {MOST_PIXELS:,} pixels", hint="scale it up later", path=("size",)
+        )
     facts.check(frames, width, height)
     sampling = spec.sampling
     scheduler = sampling.scheduler or facts.scheduler

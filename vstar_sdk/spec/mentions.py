@@ -44,7 +44,7 @@ def _listed(data: dict[Any, Any]) -> Iterator[tuple[SpecPath, str]]:
 def _named(data: Any, path: SpecPath) -> Iterator[tuple[SpecPath, str]]:
     if isinstance(data, dict):
         for key, value in cast(dict[Any, Any], data).items():
-            if key in ("use", "template") and isinstance(value, str) and not value.startswith(("./", "/")):
+            if key in ("use", "template") and isinstance(value, str) and not value.startswith(("./", "../", "/")):
                 namespace, slash, _ = value.partition("/")
                 if slash and not value.endswith(".jinja"):
                     yield (*path, key), namespace

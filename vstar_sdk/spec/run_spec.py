@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from vstar_sdk.moments import parse
-from vstar_sdk.options import Options, PartOf
+from vstar_sdk.options import Number, Options, PartOf
 from vstar_sdk.timeline import Interpolation
 
 
@@ -17,7 +17,7 @@ def _size(value: object) -> object:
     return value
 
 
-Pixels = Annotated[int, Field(gt=0)]
+Pixels = Annotated[int, Field(gt=0), Number]
 Size = Annotated[tuple[Pixels, Pixels], BeforeValidator(_size, json_schema_input_type=tuple[Pixels, Pixels] | str)]
 """Width and height in pixels: ``[512, 320]`` or ``512x320``."""
 
@@ -32,7 +32,7 @@ class TimelineSpec(Options):
 class SamplingSpec(Options):
     """How the video is denoised. What is left out is the model's own."""
 
-    steps: int | None = Field(default=None, ge=1, le=1000)
+    steps: Annotated[int | None, Number] = Field(default=None, ge=1, le=1000)
     """Denoising steps."""
     scheduler: str | None = None
     """``ddim``, ``euler``, ``dpm++``, ... or the class name of any diffusers scheduler."""
@@ -53,13 +53,13 @@ class RunSpec(Options):
     """The story in your words. It may be left out when the states are written in ``synopsis``."""
     negative_prompt: str | None = Field(default=None, max_length=10_000)
     """What should not be seen; shared by all frames. Left out: the synopsis's, then the model's own."""
-    frames: int | str | None = None
+    frames: Annotated[int | str | None, Number] = None
     """Length of the clip: frames (``64``) or seconds (``"8s"``). Left out: the model's own."""
     size: Size | None = None
     """Width and height in pixels: ``[512, 320]`` or ``512x320``. Left out: the model's own."""
     fps: float | None = Field(default=None, gt=0, le=240)
     """Frames a second of the written files. Left out: the model's own."""
-    seed: int = Field(default=0, ge=0, lt=2**32)
+    seed: Annotated[int, Number] = Field(default=0, ge=0, lt=2**32)
     """The same seed gives the same video."""
     model: Annotated[Options, PartOf("models", default="miniworld")]
     """The video model."""

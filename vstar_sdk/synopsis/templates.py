@@ -102,7 +102,7 @@ def built_in() -> dict[str, Path]:
 
 def is_path(name: str) -> bool:
     """Whether a spec's ``template:`` is a path."""
-    return name.startswith(("./", "/")) or name.endswith(".jinja")
+    return name.startswith(("./", "../", "/")) or name.endswith(".jinja")
 
 
 def available(*, folder: Path | None = None, registered: Mapping[str, Path] | None = None) -> list[Found]:
