@@ -61,8 +61,8 @@ def table(planned: Plan, foreseen: Forecast) -> str:
     ]
     if foreseen.attention_bytes:
         lines += [
-            f"  attention    row statistics: up to {_bytes(foreseen.attention_bytes)} more for logits in chunks, and",
-            "               passes over them that are not counted as operations",
+            f"  attention    up to {_bytes(foreseen.attention_bytes)} more for logits made in chunks; the passes",
+            "               over them are not counted as operations",
         ]
     peaks = foreseen.peaks()
     lines.append(f"  peak memory  {_bytes(peaks[foreseen.offload or 'none'])}")
