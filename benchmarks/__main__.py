@@ -9,7 +9,13 @@ import sys
 
 import torch
 
-MEASUREMENTS = {"benchmarks.attention": "Attention core", "benchmarks.story": "A whole run", "benchmarks.startup": "Start"}
+MEASUREMENTS = {
+    "benchmarks.attention": "Attention core",
+    "benchmarks.story": "A whole run",
+    "benchmarks.memory": "Memory over frames",
+    "benchmarks.options": "Options of speed",
+    "benchmarks.startup": "Start",
+}
 
 
 def main() -> None:
