@@ -101,6 +101,16 @@ def test_no_memory_left_on_a_device_is_one_clear_error_in_every_stage(monkeypatc
     assert "model.offload" in (refused.value.hint or "")
 
 
+def test_so_it_is_for_frames_that_are_decoded_on_demand(monkeypatch):
+    def fails(*arguments, **named):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+
+    result = run(STORY)
+    monkeypatch.setattr("diffusers.models.autoencoders.autoencoder_kl.AutoencoderKL.decode", fails)
+    with pytest.raises(SamplerError, match=r"not enough memory for 6 frames of 64x64 \(stage decode\)"):
+        next(result.frames())
+
+
 def test_memory_that_ends_inside_a_library_while_loading_is_not_taken_for_a_damaged_file(monkeypatch):
     from diffusers.models.unets.unet_3d_condition import UNet3DConditionModel
 
