@@ -7,7 +7,7 @@ shape does not change what the others say, and is itself found afterwards.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from vstar_sdk.errors import ModelError
@@ -32,6 +32,17 @@ SCHEDULER: dict[str, Any] = {
     "signal_scale_steps": 400,
 }
 """How VideoCrafter2 was noised in training."""
+
+
+def official_configs() -> dict[str, dict[str, Any]]:
+    """The configurations of the released VideoCrafter2, by the folders of a pipeline directory."""
+    attention = [True, True, True, False]
+    return {
+        "unet": _unet([320, 640, 1280, 1280], attention, layers=2, text=1024, head_dim=64),
+        "vae": _vae([128, 256, 512, 512], layers=2),
+        "text_encoder": _text(vocabulary=49408, width=1024, wide=4096, layers=23),
+        "scheduler": dict(SCHEDULER),
+    }
 
 
 def unet_config(shapes: Shapes) -> dict[str, Any]:
@@ -64,19 +75,9 @@ def unet_config(shapes: Shapes) -> dict[str, Any]:
     ]
     first = ("norm1.weight", "norm1.bias", "norm2.weight", "attn1.to_out.0.bias", "attn2.to_out.0.bias")
     inner = _vote(shapes, ((f"init_attn.0.transformer_blocks.0.{name}", 0) for name in first), "the first transformer's width")
-    return {
-        "_class_name": "UNet3DConditionModel",
-        "sample_size": [40, 64],
-        "in_channels": _CHANNELS,
-        "out_channels": _CHANNELS,
-        "down_block_types": ["CrossAttnDownBlock3D" if has else "DownBlock3D" for has in attention],
-        "up_block_types": ["CrossAttnUpBlock3D" if has else "UpBlock3D" for has in reversed(attention)],
-        "block_out_channels": widths,
-        "layers_per_block": Counter(map(len, levels)).most_common(1)[0][0],
-        "norm_num_groups": _GROUPS,
-        "cross_attention_dim": _vote(shapes, crossed, "the text's width"),
-        "attention_head_dim": inner // _IN_HEADS,
-    }
+    text = _vote(shapes, crossed, "the text's width")
+    layers = Counter(map(len, levels)).most_common(1)[0][0]
+    return _unet(widths, attention, layers=layers, text=text, head_dim=inner // _IN_HEADS)
 
 
 def vae_config(shapes: Shapes) -> dict[str, Any]:
@@ -96,19 +97,7 @@ def vae_config(shapes: Shapes) -> dict[str, Any]:
         f"{layer}.{part}" for layer in range(layers) for part in ("conv1.weight", "conv1.bias", "norm2.weight", "norm2.bias")
     ]
     widths = [_vote(shapes, ((f"encoder.down.{level}.block.{part}", 0) for part in parts), "a level's width") for level in levels]
-    return {
-        "_class_name": "AutoencoderKL",
-        "sample_size": 512,
-        "in_channels": 3,
-        "out_channels": 3,
-        "down_block_types": ["DownEncoderBlock2D"] * len(widths),
-        "up_block_types": ["UpDecoderBlock2D"] * len(widths),
-        "block_out_channels": widths,
-        "layers_per_block": layers,
-        "latent_channels": _CHANNELS,
-        "norm_num_groups": _GROUPS,
-        "scaling_factor": 0.18215,
-    }
+    return _vae(widths, layers=layers)
 
 
 def text_config(shapes: Shapes) -> dict[str, Any]:
@@ -126,14 +115,51 @@ def text_config(shapes: Shapes) -> dict[str, Any]:
     named = [f"transformer.resblocks.{block}" for block in blocks]
     width = _vote(shapes, ((f"{name}.ln_1.{part}", 0) for name in named for part in ("weight", "bias")), "the text's width")
     wide = _vote(shapes, ((f"{name}.mlp.c_fc.{part}", 0) for name in named for part in ("weight", "bias")), "the text's layers")
+    vocabulary = _vote(shapes, [("token_embedding.weight", 0)], "the vocabulary")
+    return _text(vocabulary=vocabulary, width=width, wide=wide, layers=len(blocks) - 1)
+
+
+def _unet(widths: Sequence[int], attention: Sequence[bool], *, layers: int, text: int, head_dim: int) -> dict[str, Any]:
+    return {
+        "_class_name": "UNet3DConditionModel",
+        "sample_size": [40, 64],
+        "in_channels": _CHANNELS,
+        "out_channels": _CHANNELS,
+        "down_block_types": ["CrossAttnDownBlock3D" if has else "DownBlock3D" for has in attention],
+        "up_block_types": ["CrossAttnUpBlock3D" if has else "UpBlock3D" for has in reversed(attention)],
+        "block_out_channels": [*widths],
+        "layers_per_block": layers,
+        "norm_num_groups": _GROUPS,
+        "cross_attention_dim": text,
+        "attention_head_dim": head_dim,
+    }
+
+
+def _vae(widths: Sequence[int], *, layers: int) -> dict[str, Any]:
+    return {
+        "_class_name": "AutoencoderKL",
+        "sample_size": 512,
+        "in_channels": 3,
+        "out_channels": 3,
+        "down_block_types": ["DownEncoderBlock2D"] * len(widths),
+        "up_block_types": ["UpDecoderBlock2D"] * len(widths),
+        "block_out_channels": [*widths],
+        "layers_per_block": layers,
+        "latent_channels": _CHANNELS,
+        "norm_num_groups": _GROUPS,
+        "scaling_factor": 0.18215,
+    }
+
+
+def _text(*, vocabulary: int, width: int, wide: int, layers: int) -> dict[str, Any]:
     return {
         "architectures": ["CLIPTextModel"],
         "model_type": "clip_text_model",
-        "vocab_size": _vote(shapes, [("token_embedding.weight", 0)], "the vocabulary"),
+        "vocab_size": vocabulary,
         "hidden_size": width,
         "intermediate_size": wide,
         "projection_dim": width,
-        "num_hidden_layers": len(blocks) - 1,
+        "num_hidden_layers": layers,
         "num_attention_heads": max(1, width // _HEAD_DIM),
         "max_position_embeddings": _TOKENS,
         "hidden_act": "gelu",

@@ -102,7 +102,7 @@ def read_checkpoint(path: Path, *, without_scale: bool = False) -> Iterator[Read
         try:
             refuse_relatives(checkpoint.shapes, without_scale=without_scale)
             reading = Reading(checkpoint, *understand(checkpoint.shapes))
-            _account(checkpoint.shapes, reading.components)
+            account(checkpoint.shapes, reading.components)
             _check_schedule(checkpoint)
         except ModelError as error:
             raise ModelError(f"{path}: {error.message}", hint=error.hint or _AGAIN) from None
@@ -186,8 +186,16 @@ def _unused_text(text: Mapping[str, Any]) -> dict[str, tuple[int, ...] | None]:
     return {f"{last}.{key}": shape for key, shape in layer.items()}
 
 
-def _account(shapes: Shapes, components: Sequence[Component]) -> None:
-    """Refuse a checkpoint with a tensor missing, left over or of a wrong shape, by its name."""
+def account(shapes: Shapes, components: Sequence[Component]) -> None:
+    """Refuse a checkpoint with a tensor missing, left over or of a wrong shape.
+
+    Args:
+        shapes: of the whole checkpoint.
+        components: from `understand`.
+
+    Raises:
+        ModelError: the tensor's name is in the message.
+    """
     expected = {key: shape for component in components for key, shape in component.expected().items()}
     may_be = SCHEDULE | {TEXT + key for key in UNUSED_TEXT}
     if missing := sorted(expected.keys() - shapes.keys()):
