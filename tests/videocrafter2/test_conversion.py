@@ -150,6 +150,10 @@ def test_large_networks_are_written_in_several_files_and_load(state, checkpoint,
     assert torch.equal(adapter.denoiser.conv_in.weight, state["model.diffusion_model.input_blocks.0.0.weight"])
 
 
+def test_whoever_may_read_one_file_may_read_all(converted):
+    assert len({path.stat().st_mode for path in converted.rglob("*") if path.is_file()}) == 1
+
+
 def test_the_directory_says_where_it_came_from(converted, checkpoint, clip_tokenizer):
     card = (converted / "README.md").read_text(encoding="utf-8")
     assert hashlib.sha256(checkpoint.read_bytes()).hexdigest() in card

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,6 @@ from vstar_sdk.models.lvdm.fps import condition_on_fps, fps_embedding, load_fps_
 from vstar_sdk.models.videocrafter2 import VideoCrafter2, VideoCrafter2Options
 from vstar_sdk.resolver import Resolver
 from vstar_sdk.runs.plan import make_plan
-from vstar_sdk.sampling.conditioning import Conditioning
 
 ROOT = Path(__file__).parents[2]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -65,7 +66,7 @@ def test_from_the_official_checkpoint_to_videos_of_16_and_64_frames(checkpoint, 
 
     out = tmp_path / "videocrafter2"
     said = vstar("convert", "videocrafter2", checkpoint, out, "--tokenizer", clip_tokenizer)
-    assert "unet: 536 tensors" in said
+    assert "unet: 620 tensors" in said
     assert said.rstrip().endswith(f"wrote {out}")
     for frames in (16, 64):
         story = tmp_path / f"{frames}.yaml"
@@ -75,7 +76,7 @@ def test_from_the_official_checkpoint_to_videos_of_16_and_64_frames(checkpoint, 
         assert (tmp_path / f"run-{frames}" / "video.mp4").stat().st_size > 0
         manifest = json.loads((tmp_path / f"run-{frames}" / "manifest.json").read_text())
         assert "fps_embedding/model.safetensors" in manifest["model"]["weights"]
-        assert any("row statistics" in line for line in manifest["regularizers"])
+        assert any("row statistics" in line for line in manifest["attention"])
 
 
 def test_states_regularizer_and_conditioning_fps_each_change_the_video(session, converted):
@@ -111,9 +112,8 @@ def test_told_frames_a_second_are_those_of_the_bias_that_they_could_be_folded_in
     with torch.no_grad():
         hooked = adapter.denoiser(latents, 300, text).sample
         other = source(converted, conditioning_fps=28).load("cpu", "float32").denoiser
-        [*other.time_embedding._forward_hooks.values()]
         other.time_embedding._forward_hooks.clear()
-        other.time_embedding.linear_2.bias += fps_embedding(layers, 12)[0]
+        other.time_embedding.linear_2.bias.add_(fps_embedding(layers, 12)[0])
         torch.testing.assert_close(other(latents, 300, text).sample, hooked, atol=1e-5, rtol=0)
 
 
@@ -247,8 +247,6 @@ def test_the_official_repository_is_planned_before_its_checkpoint_is_fetched(hub
     facts = model.facts()
     assert (facts.levels, len(facts.sites), facts.size_multiple) == ((0, 1, 2, 3), 34, 64)
     assert not (served.folder / "model.ckpt").exists()
-    with pytest.raises(ModelError, match="no hub"):
-        source("no hub").facts()
     adapter = source("VideoCrafter/VideoCrafter2", revision=COMMIT, tokenizer=str(clip_tokenizer)).load("cpu", "float32")
     assert ("VideoCrafter/VideoCrafter2", COMMIT, ("model.ckpt",)) in served.asked
     assert adapter.facts.levels == (0, 1)
@@ -318,8 +316,9 @@ def test_a_damaged_folder_is_refused_when_it_is_loaded(converted, tmp_path, dama
         source(tmp_path / "copy").load("cpu", "float32")
 
 
-def test_conditioning_reaches_the_denoiser_as_one_text_for_each_frame(converted):
-    """The shapes that a plugin's ``transform_conditioning`` sees: 77 tokens of the text tower's width."""
-    adapter = source(converted).load("cpu", "float32")
-    conditioning = Conditioning(adapter.encode(["a", "b"]), adapter.encode([""])[0])
-    assert (conditioning.text.shape, conditioning.negative.shape) == ((2, 77, 24), (77, 24))
+def test_a_converted_directory_is_planned_without_torch(converted):
+    script = (
+        "import sys; from vstar_sdk.models.videocrafter2 import VideoCrafter2, VideoCrafter2Options\n"
+        f"VideoCrafter2(VideoCrafter2Options(path={str(converted)!r})).facts(); print('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "False\n"

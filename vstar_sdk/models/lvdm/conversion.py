@@ -25,7 +25,7 @@ from vstar_sdk.models.lvdm.tokenizer import DEFAULT, find_tokenizer
 FORMAT = 1
 """Of what is written; part of the name of a conversion that is kept in the cache."""
 
-_SHARD = "2GB"  # weights are put into memory by the file, so that files are small rather than few
+_SHARD = "1GB"  # weights are put into memory by the file, so that files are small rather than few
 _FILES = {
     "unet": "diffusion_pytorch_model{suffix}.safetensors",
     "vae": "diffusion_pytorch_model{suffix}.safetensors",
@@ -127,6 +127,8 @@ def _write_component(component: Component, reading: Reading, folder: Path, repor
         save_torch_state_dict(
             tensors, folder, filename_pattern=_FILES[component.name], max_shard_size=_SHARD, metadata={"format": "pt"}
         )
+    for file in folder.glob("*.safetensors"):
+        file.chmod((folder / "config.json").stat().st_mode)  # the library lets nobody else read them
 
 
 @contextmanager
