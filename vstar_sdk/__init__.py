@@ -15,6 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vstar_sdk.attaching.attach import attach
     from vstar_sdk.attention.operations import Bias, Mix, Scale
     from vstar_sdk.attention.sites import Site, SiteAddress
     from vstar_sdk.errors import (
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "vstar_sdk.attaching.attach": ("attach",),
     "vstar_sdk.attention.operations": (
         "Bias",
         "Mix",
@@ -174,6 +176,7 @@ __all__ = [
     "Timeline",
     "UNet3DSource",
     "VstarError",
+    "attach",
     "hookimpl",
     "load_spec",
     "run",
