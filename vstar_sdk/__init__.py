@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vstar_sdk.attaching.attach import attach
-    from vstar_sdk.attention.operations import Bias, Mix, Scale
+    from vstar_sdk.attention.operations import Bias, CallNext, Logits, Mix, Scale, Wrap
+    from vstar_sdk.attention.recording import Recording
     from vstar_sdk.attention.sites import Site, SiteAddress
     from vstar_sdk.errors import (
         BackendError,
@@ -56,9 +57,13 @@ _HOMES = {
     "vstar_sdk.attaching.attach": ("attach",),
     "vstar_sdk.attention.operations": (
         "Bias",
+        "CallNext",
+        "Logits",
         "Mix",
         "Scale",
+        "Wrap",
     ),
+    "vstar_sdk.attention.recording": ("Recording",),
     "vstar_sdk.attention.sites": (
         "Site",
         "SiteAddress",
@@ -135,6 +140,7 @@ __all__ = [
     "BackendError",
     "Bias",
     "Brief",
+    "CallNext",
     "Clip",
     "Completion",
     "Conditioning",
@@ -142,6 +148,7 @@ __all__ = [
     "ExporterOptions",
     "Facts",
     "Job",
+    "Logits",
     "Message",
     "MissingDependency",
     "Mix",
@@ -153,6 +160,7 @@ __all__ = [
     "PartOf",
     "Plan",
     "PluginError",
+    "Recording",
     "Register",
     "RegisterTemplate",
     "Regularizer",
@@ -176,6 +184,7 @@ __all__ = [
     "Timeline",
     "UNet3DSource",
     "VstarError",
+    "Wrap",
     "attach",
     "hookimpl",
     "load_spec",
