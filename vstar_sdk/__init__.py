@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         VstarError,
     )
     from vstar_sdk.models.contract import Adapter, Facts, ModelSource
+    from vstar_sdk.models.pipeline_options import FramewiseOptions, PipelineOptions
     from vstar_sdk.models.unet3d import UNet3DSource
     from vstar_sdk.options import ExporterOptions, ModelOptions, Options, PartOf, RegularizerOptions
     from vstar_sdk.output.contract import Clip, Exporter
@@ -85,6 +86,10 @@ _HOMES = {
         "Adapter",
         "Facts",
         "ModelSource",
+    ),
+    "vstar_sdk.models.pipeline_options": (
+        "FramewiseOptions",
+        "PipelineOptions",
     ),
     "vstar_sdk.models.unet3d": ("UNet3DSource",),
     "vstar_sdk.options": (
@@ -147,6 +152,7 @@ __all__ = [
     "Exporter",
     "ExporterOptions",
     "Facts",
+    "FramewiseOptions",
     "Job",
     "Logits",
     "Message",
@@ -158,6 +164,7 @@ __all__ = [
     "Options",
     "OutputError",
     "PartOf",
+    "PipelineOptions",
     "Plan",
     "PluginError",
     "Recording",
