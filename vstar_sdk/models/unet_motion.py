@@ -55,6 +55,48 @@ def unet_motion_sites(config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
     return tuple(sites)
 
 
+def motion_config(unet: Mapping[str, Any], adapter: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration of the network that an image network and a motion adapter make together.
+
+    Args:
+        unet: ``config.json`` of a ``UNet2DConditionModel``.
+        adapter: ``config.json`` of a ``MotionAdapter``.
+
+    Raises:
+        ModelError: they are of other classes, or do not fit each other.
+    """
+    for what, config, kind in (("network", unet, "UNet2DConditionModel"), ("motion adapter", adapter, "MotionAdapter")):
+        if config.get("_class_name", kind) != kind:
+            raise ModelError(f"its {what} is a {config['_class_name']}, where a {kind} is needed")
+    if adapter.get("conv_in_channels"):
+        raise ModelError("its motion adapter takes a picture beside the prompt (PIA)")
+    try:
+        widths, layers, channels = list(unet["block_out_channels"]), unet["layers_per_block"], unet["in_channels"]
+        down, up = unet["down_block_types"], unet["up_block_types"]
+    except KeyError as missing:
+        raise ModelError(f"its network's configuration has no {missing}") from None
+    if channels != 4:
+        raise ModelError(f"its network takes {channels} channels (for inpainting, say), where latents have 4")
+    for what, own, given in (
+        ("widths", widths, list(adapter.get("block_out_channels", (320, 640, 1280, 1280)))),
+        ("layers", [*_per_block(layers, len(widths))], [*_per_block(adapter.get("motion_layers_per_block", 2), len(widths))]),
+    ):
+        if own != given:
+            raise ModelError(
+                f"its motion adapter is for networks with {what} of {given} from block to block, and this network has {own}"
+            )
+    return {
+        "down_block_types": ["CrossAttnDownBlockMotion" if "CrossAttn" in kind else "DownBlockMotion" for kind in down],
+        "up_block_types": ["CrossAttnUpBlockMotion" if "CrossAttn" in kind else "UpBlockMotion" for kind in up],
+        "block_out_channels": widths,
+        "layers_per_block": layers,
+        "motion_num_attention_heads": adapter.get("motion_num_attention_heads", 8),
+        "temporal_transformer_layers_per_block": adapter.get("motion_transformer_layers_per_block", 1),
+        "temporal_transformer_layers_per_mid_block": adapter.get("motion_transformer_layers_per_mid_block", 1),
+        "use_motion_mid_block": adapter.get("use_motion_mid_block", True),
+    }
+
+
 def _block(name: str, block: Block, level: int, width: int, layers: int, depths: Any, heads: Any) -> Iterator[SiteAddress]:
     """The sites of one block: ``depths`` and ``heads`` are one number for all its layers, or one for each."""
     for layer, (depth, count) in enumerate(zip(_per_block(depths, layers), _per_block(heads, layers), strict=True)):
