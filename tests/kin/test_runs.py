@@ -67,8 +67,9 @@ def pipeline(model: dict[str, Any], common: dict[str, Any]) -> Any:
     return AnimateDiffPipeline(unet=unet, motion_adapter=MotionAdapter.from_pretrained(model["adapter"]), **common)
 
 
-def test_one_caption_for_all_frames_is_diffusers_own_pipeline_bit_for_bit(session, model):
-    result = session.run(spec(model, regularizers=[], synopsis={"use": "states", "states": CAPTIONS[:1]}))
+@pytest.mark.parametrize("states", [1, 3])
+def test_the_same_caption_for_all_frames_is_diffusers_own_pipeline_bit_for_bit(session, model, states):
+    result = session.run(spec(model, regularizers=[], synopsis={"use": "states", "states": CAPTIONS[:1] * states}))
     facts = make_plan(load_spec(spec(model))).facts
     common = {
         "vae": AutoencoderKL.from_pretrained(model["path"], subfolder="vae"),

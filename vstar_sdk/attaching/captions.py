@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vstar_sdk import timeline
 from vstar_sdk.errors import SamplerError
+from vstar_sdk.sampling.conditioning import blend
 from vstar_sdk.synopses import Synopsis
 from vstar_sdk.timeline import Interpolation
 
@@ -19,19 +20,16 @@ class Captions:
     """A synopsis as text embeddings.
 
     Args:
-        pipe: whose tokenizer and text encoder read the captions, now and once each.
+        pipe: whose tokenizer and text encoder read the captions, now.
         synopsis: the key states.
         interpolation: how they are blended.
         fps: frames a second, for anchors in seconds.
     """
 
     def __init__(self, pipe: Any, synopsis: Synopsis, interpolation: Interpolation, fps: float) -> None:
-        prompts = synopsis.prompts()
         self._synopsis, self._fps = synopsis, fps
         self._interpolation: Interpolation = interpolation
-        self._distinct = list(dict.fromkeys(prompts))
-        self._which = [self._distinct.index(prompt) for prompt in prompts]
-        self._embeddings = _encode(pipe, self._distinct)
+        self._embeddings = _encode(pipe, synopsis.prompts())
         self._texts: dict[tuple[int, torch.device, torch.dtype], Tensor] = {}
 
     def text(self, frames: int, device: torch.device, dtype: torch.dtype) -> Tensor:
@@ -46,17 +44,8 @@ class Captions:
         return self._texts[key]
 
     def _blend(self, frames: int) -> Tensor:
-        rows = timeline.build(self._synopsis.states, frames, self._fps, self._interpolation).weights
-        # The weights of equal captions are added before anything is multiplied: where they are all equal, nothing is rounded.
-        weights = torch.zeros(frames, len(self._distinct), dtype=torch.float64)
-        for state, which in enumerate(self._which):
-            weights[:, which] += torch.tensor([row[state] for row in rows], dtype=torch.float64)
-        weights = weights.to(self._embeddings.device, torch.float32)[:, :, None, None]
-        # Products and sums one by one: a matrix product may be computed in lower precision on a GPU.
-        blended = torch.zeros(frames, *self._embeddings.shape[1:], device=self._embeddings.device)
-        for which, embedding in enumerate(self._embeddings.float()):
-            blended += weights[:, which] * embedding
-        return blended
+        weights = timeline.build(self._synopsis.states, frames, self._fps, self._interpolation).weights
+        return blend(weights, self._synopsis.prompts(), self._embeddings)
 
 
 def tell(text: Tensor, given: Tensor, latents: Tensor, pipe: str) -> Tensor:
