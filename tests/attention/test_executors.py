@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch.nn.functional import scaled_dot_product_attention
 
 from vstar_sdk.attention.compiler import compile_acts
-from vstar_sdk.attention.executors import MaskedAttention
+from vstar_sdk.attention.executors import MaskedAttention, placed
 from vstar_sdk.attention.logits import LogitsAttention
 from vstar_sdk.attention.operations import Bias, Mix, Scale, Statistic
 from vstar_sdk.attention.plan import Act, plan_attention
@@ -201,6 +201,13 @@ def test_the_bias_is_built_once():
     assert len(built) == 1
     assert built[0].dtype == torch.float64
     assert built[0][5, 2] == 3
+
+
+def test_sites_with_equal_matrices_share_one():
+    ours, others = placed(gaussian_band(8, 2)), placed(gaussian_band(8, 3))
+    assert placed(gaussian_band(8, 2)) is ours
+    assert others is not ours
+    assert placed(torch.zeros(2, 3, dtype=torch.float64)) is not placed(torch.zeros(3, 2, dtype=torch.float64))
 
 
 @pytest.mark.parametrize(

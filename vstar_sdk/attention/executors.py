@@ -6,7 +6,9 @@ asked for a part of the frames, and then is told which.
 
 from __future__ import annotations
 
+import hashlib
 from typing import NamedTuple, Protocol
+from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor
@@ -46,7 +48,10 @@ class Executor(Protocol):
 
 
 class Placed:
-    """A matrix kept in float64 on the CPU, and placed once for every device and precision that asks for it."""
+    """A matrix kept in float64 on the CPU, and placed once for every device and precision that asks for it.
+
+    Made by `placed`.
+    """
 
     def __init__(self, matrix: Tensor) -> None:
         self._matrix = matrix
@@ -54,12 +59,25 @@ class Placed:
 
     def on(self, device: torch.device, dtype: torch.dtype) -> Tensor:
         """The matrix on a device, in a precision."""
-        placed = self._placed.get((device, dtype))
-        if placed is None:
-            placed = self._matrix.to(dtype).to(device)  # in this order: some devices have no float64
+        there = self._placed.get((device, dtype))
+        if there is None:
+            there = self._matrix.to(dtype).to(device)  # in this order: some devices have no float64
             if not torch.compiler.is_compiling():  # a graph that changes a dictionary is compiled again for it
-                self._placed[device, dtype] = placed
-        return placed
+                self._placed[device, dtype] = there
+        return there
+
+
+_IN_USE: WeakValueDictionary[tuple[tuple[int, ...], bytes], Placed] = WeakValueDictionary()
+
+
+def placed(matrix: Tensor) -> Placed:
+    """A matrix to be placed; equal ones are the same, for the sites of a level mostly have equal ones.
+
+    Args:
+        matrix: float64, on the CPU; not to be changed afterwards.
+    """
+    key = tuple(matrix.shape), hashlib.sha256(matrix.detach().numpy().tobytes()).digest()
+    return _IN_USE.setdefault(key, Placed(matrix))
 
 
 def plain_attention(query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
@@ -76,7 +94,7 @@ class MaskedAttention:
     """
 
     def __init__(self, bias: Tensor) -> None:
-        self._bias = Placed(bias)
+        self._bias = placed(bias)
 
     def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
         """The attention output."""
@@ -97,7 +115,7 @@ class ScaledAttention:
 
     def __init__(self, attend: Executor, q: Tensor | None, k: Tensor | None) -> None:
         self._attend = attend
-        self._q, self._k = (None if factors is None else Placed(factors[:, None]) for factors in (q, k))
+        self._q, self._k = (None if factors is None else placed(factors[:, None]) for factors in (q, k))
 
     def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
         """The attention output."""
@@ -115,7 +133,7 @@ class MixedAttention:
     """
 
     def __init__(self, attend: Executor, keep: float, fixed: Tensor) -> None:
-        self._attend, self._keep, self._fixed = attend, keep, Placed(fixed)
+        self._attend, self._keep, self._fixed = attend, keep, placed(fixed)
 
     def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
         """The attention output.
@@ -179,5 +197,5 @@ class WrappedAttention:
 def _scaled(x: Tensor, factors: Placed | None, frames: Tensor | None) -> Tensor:
     if factors is None:
         return x
-    placed = factors.on(x.device, torch.float32)
-    return (x * (placed if frames is None else placed[frames])).to(x.dtype)
+    there = factors.on(x.device, torch.float32)
+    return (x * (there if frames is None else there[frames])).to(x.dtype)

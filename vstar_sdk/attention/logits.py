@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from vstar_sdk.attention.executors import Frames, Placed
+from vstar_sdk.attention.executors import Frames, Placed, placed
 from vstar_sdk.attention.operations import Statistic
 
 Change = Callable[[Tensor, Tensor], None]
@@ -43,8 +43,8 @@ class LogitsAttention:
         changes: Sequence[Change] = (),
         chunk: int | None = None,
     ) -> None:
-        self._biases: dict[Statistic, Placed] = {stat: Placed(bias) for stat, bias in biases.items()}
-        self._distance = None if distance is None else Placed(distance)
+        self._biases: dict[Statistic, Placed] = {stat: placed(bias) for stat, bias in biases.items()}
+        self._distance = None if distance is None else placed(distance)
         self._changes = tuple(changes)
         self._chunk = chunk
 
