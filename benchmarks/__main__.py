@@ -13,6 +13,8 @@ MEASUREMENTS = {
     "benchmarks.attention": "Attention core",
     "benchmarks.step": "A whole step",
     "benchmarks.story": "A whole run",
+    "benchmarks.memory": "Memory over frames",
+    "benchmarks.options": "Options of speed",
     "benchmarks.startup": "Start",
 }
 

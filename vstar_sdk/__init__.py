@@ -32,6 +32,8 @@ if TYPE_CHECKING:
         VstarError,
     )
     from vstar_sdk.models.contract import Adapter, Facts, ModelSource
+    from vstar_sdk.models.estimates import Estimate, Workload
+    from vstar_sdk.models.pipeline_options import FramewiseOptions, PipelineOptions
     from vstar_sdk.models.unet3d import UNet3DSource
     from vstar_sdk.options import ExporterOptions, ModelOptions, Options, PartOf, RegularizerOptions
     from vstar_sdk.output.contract import Clip, Exporter
@@ -83,6 +85,14 @@ _HOMES = {
         "Adapter",
         "Facts",
         "ModelSource",
+    ),
+    "vstar_sdk.models.estimates": (
+        "Estimate",
+        "Workload",
+    ),
+    "vstar_sdk.models.pipeline_options": (
+        "FramewiseOptions",
+        "PipelineOptions",
     ),
     "vstar_sdk.models.unet3d": ("UNet3DSource",),
     "vstar_sdk.options": (
@@ -142,9 +152,11 @@ __all__ = [
     "Clip",
     "Completion",
     "Conditioning",
+    "Estimate",
     "Exporter",
     "ExporterOptions",
     "Facts",
+    "FramewiseOptions",
     "Job",
     "Logits",
     "Message",
@@ -156,6 +168,7 @@ __all__ = [
     "Options",
     "OutputError",
     "PartOf",
+    "PipelineOptions",
     "Plan",
     "PluginError",
     "Recording",
@@ -182,6 +195,7 @@ __all__ = [
     "Timeline",
     "UNet3DSource",
     "VstarError",
+    "Workload",
     "Wrap",
     "hookimpl",
     "load_spec",

@@ -11,7 +11,7 @@ import torch
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
-from vstar_sdk.errors import ModelError
+from vstar_sdk.errors import ModelError, out_of_memory
 
 T = TypeVar("T")
 
@@ -43,6 +43,8 @@ def load_component(kind: type[T], directory: Path, name: str, dtype: torch.dtype
                 folder, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
             )
     except Exception as error:  # the libraries raise OSError, ValueError, RuntimeError, SafetensorError and others for a bad file
+        if out_of_memory(error):
+            raise
         raise ModelError(f"{folder}: cannot be loaded: {error}", hint=again) from error
     for fault in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs"):
         if report.get(fault):
