@@ -14,12 +14,14 @@ from vstar_sdk.errors import ModelError
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.finding import CONFIGURATION, WEIGHTS, Commit, ModelReference, find_model
 from vstar_sdk.models.lvdm.architecture import official_configs
+from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.models.unet3d import UNet3DSource
-from vstar_sdk.options import ModelOptions, Number
+from vstar_sdk.options import Number
 from vstar_sdk.parts import Register, hookimpl
 from vstar_sdk.resolver import Resolver
 
 if TYPE_CHECKING:
+    from vstar_sdk.models.estimates import Estimate, Workload
     from vstar_sdk.models.unet3d_adapter import UNet3DAdapter
 
 CHECKPOINT = "model.ckpt"
@@ -29,7 +31,7 @@ _COMPONENTS = ("unet", "vae", "text_encoder", "scheduler")
 _CONVERT = "convert the official checkpoint: vstar convert videocrafter2 model.ckpt OUT"
 
 
-class VideoCrafter2Options(ModelOptions):
+class VideoCrafter2Options(FramewiseOptions):
     """VideoCrafter2: from the official checkpoint, or from what `vstar convert videocrafter2` made of it."""
 
     path: ModelReference
@@ -82,6 +84,14 @@ class VideoCrafter2:
         condition_on_fps(adapter.denoiser, embedding.to(adapter.device, adapter.denoiser.dtype))
         return adapter
 
+    def estimate(self, workload: Workload) -> Estimate:
+        """What a run will take, counted without the weights.
+
+        Raises:
+            ModelError: see `facts`.
+        """
+        return self._in(self._configuration).estimate(workload)
+
     @cached_property
     def _configuration(self) -> Path:
         """A directory with the configuration files; for a checkpoint, a temporary one."""
@@ -127,6 +137,7 @@ class VideoCrafter2:
             eta=1.0,
             size=(512, 320),
             scheduler="scaled-ddim",
+            options=self._options,
         )
 
     def _described(self, checkpoint: Path) -> Path:
