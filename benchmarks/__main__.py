@@ -9,7 +9,12 @@ import sys
 
 import torch
 
-MEASUREMENTS = {"benchmarks.attention": "Attention core", "benchmarks.story": "A whole run", "benchmarks.startup": "Start"}
+MEASUREMENTS = {
+    "benchmarks.attention": "Attention core",
+    "benchmarks.joint": "Attention over all tokens",
+    "benchmarks.story": "A whole run",
+    "benchmarks.startup": "Start",
+}
 
 
 def main() -> None:
