@@ -149,7 +149,7 @@ def resolve_asset(reference: str) -> Path | str | None:
     """Find the files of weights that a spec names by something other than a path.
 
     Args:
-        reference: such as the hub id ``Qwen/Qwen3-0.6B``.
+        reference: such as the hub id ``Qwen/Qwen3-0.6B``; a video model pinned to a commit is asked for as ``ID@COMMIT``.
 
     Returns:
         A file or folder that exists, or None to let the next plugin, and at last the part itself, find it.

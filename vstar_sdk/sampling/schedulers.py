@@ -34,12 +34,13 @@ _KNOWN: dict[str, _Known] = {
     "euler-ancestral": _Known("EulerAncestralDiscreteScheduler", {}),
     "heun": _Known("HeunDiscreteScheduler", {}),
     "lcm": _Known("LCMScheduler", {}),
+    "scaled-ddim": _Known("ScaledDDIMScheduler", {}, eta=True),
     "tcd": _Known("TCDScheduler", {}, eta=True),
     "unipc": _Known("UniPCMultistepScheduler", {}),
 }
 
 # What the model was trained with: a scheduler that has no such option would ignore it, and the pictures would be wrong.
-_MATTERS = ("beta_schedule", "trained_betas", "prediction_type", "rescale_betas_zero_snr")
+_MATTERS = ("beta_schedule", "trained_betas", "prediction_type", "rescale_betas_zero_snr", "signal_scale")
 
 
 def known_schedulers() -> tuple[str, ...]:
@@ -90,7 +91,20 @@ def build_scheduler(name: str, config: Mapping[str, Any]) -> SchedulerMixin:
             hint=f"use one of {', '.join(_able(config))}",
             path=("scheduler",),
         )
-    return kind.from_config({**config}, **known.options)
+    if "signal_scale" in options and config.get("signal_scale") is None:
+        raise SpecError(
+            f"scheduler {name!r} is for models trained with a signal scale, and this one was not",
+            hint=f"use one of {', '.join(_able(config))}",
+            path=("scheduler",),
+        )
+    try:
+        return kind.from_config({**config}, **known.options)
+    except ValueError as error:
+        raise SpecError(
+            f"scheduler {name!r} cannot be built from this model's configuration: {error}",
+            hint="use another scheduler",
+            path=("scheduler",),
+        ) from None
 
 
 def timesteps_of(scheduler: SchedulerMixin, steps: int, device: Any) -> Tensor:
@@ -136,14 +150,16 @@ def step_arguments(scheduler: SchedulerMixin, eta: float, generator: Any) -> dic
 
 
 def _find(name: str) -> type[Any]:
-    """A scheduler class of diffusers; of those with a known flaw, ours."""
+    """A scheduler class of diffusers, or ours: in place of one with a known flaw, or one that diffusers does not have."""
     from diffusers import schedulers
 
     from vstar_sdk.sampling.ddim import ClampedDDIMScheduler
+    from vstar_sdk.sampling.scaled_ddim import ScaledDDIMScheduler
 
-    if name == "DDIMScheduler":
-        return ClampedDDIMScheduler
-    names = [known for known in dir(schedulers) if known.endswith("Scheduler")]
+    ours = {"DDIMScheduler": ClampedDDIMScheduler, "ScaledDDIMScheduler": ScaledDDIMScheduler}
+    if name in ours:
+        return ours[name]
+    names = [known for known in [*dir(schedulers), *ours] if known.endswith("Scheduler")]
     kind = getattr(schedulers, name, None)
     if kind is None:
         raise _unknown(name, names)
@@ -161,7 +177,8 @@ def _step_parameters(kind: type[Any]) -> Mapping[str, inspect.Parameter]:
 def _able(config: Mapping[str, Any]) -> list[str]:
     """The short names of the schedulers that have every option that matters to a model."""
     needed = {key for key in _MATTERS if config.get(key) not in (None, False)}
-    return [name for name, known in _KNOWN.items() if needed <= inspect.signature(_find(known.name).__init__).parameters.keys()]
+    options = {name: inspect.signature(_find(known.name).__init__).parameters.keys() for name, known in _KNOWN.items()}
+    return [name for name, has in options.items() if needed <= has and ("signal_scale" in needed) == ("signal_scale" in has)]
 
 
 def _unknown(name: str, names: Any) -> SpecError:

@@ -8,19 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from vstar_sdk.errors import BackendError, MissingDependency, ModelError
 from vstar_sdk.models.devices import resolve_device, resolve_dtype
+from vstar_sdk.models.finding import NotGiven, snapshot
 from vstar_sdk.synopsis.faults import brief
 from vstar_sdk.synopsis.transformers import is_path
 
@@ -130,19 +122,11 @@ def _moved(model: Any, place: Place) -> Any:
 
 def _download(model: str, revision: str | None) -> Path:
     who = f"'{model}'" + (f" at '{revision}'" if revision else "")
-    hint = f"get it once with a connection (hf download {model}), or name a folder"
     try:
-        return Path(snapshot_download(model, revision=revision, allow_patterns=[*WANTED], ignore_patterns=[*UNWANTED]))
-    except GatedRepoError:
-        problem, hint = "its authors give it to those only who accept their terms", "accept them on its page, then: hf auth login"
-    except RevisionNotFoundError:
-        problem, hint = "there is no such revision", "check synopsis.backend.revision"
-    except (RepositoryNotFoundError, HFValidationError):
-        problem, hint = "there is no such model, or you may not see it", "check synopsis.backend.model, or: hf auth login"
-    except LocalEntryNotFoundError:
-        problem = "it is not on this machine, and the hub cannot be reached"
-    except (HfHubHTTPError, OSError) as error:
-        problem = brief(error)
+        return snapshot(model, revision, WANTED, UNWANTED)
+    except NotGiven as refused:
+        hint = refused.hint or f"get it once with a connection (hf download {model}), or name a folder"
+        problem = brief(refused.message)
     raise BackendError(f"the hub gives no model {who}: {problem}", hint=hint)
 
 

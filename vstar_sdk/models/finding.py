@@ -1,0 +1,128 @@
+"""Finding a model that a spec names by a path or a hub id. No torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from vstar_sdk.errors import ModelError, VstarError
+from vstar_sdk.resolver import Resolver
+
+CONFIGURATION = ("*.json",)
+"""Patterns of the files that say what a model is: a few kilobytes."""
+
+WEIGHTS = ("*.json", "*.safetensors", "*.txt")
+"""Patterns of the files that a pipeline directory is loaded from: no pickle, no code."""
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_FILE = re.compile(r".*\.(ckpt|pt|pth|bin|safetensors)", re.IGNORECASE)
+
+
+def _commit(revision: str) -> str:
+    if not _COMMIT.fullmatch(revision):
+        raise ValueError("write the 40 hexadecimal digits of a commit: what a branch or tag means can change")
+    return revision
+
+
+ModelReference = Annotated[str, Field(min_length=1, max_length=1000)]
+"""A field that names a model: the path of a folder or file, or a hub id such as ``ali-vilab/text-to-video-ms-1.7b``."""
+
+Commit = Annotated[str, AfterValidator(_commit)]
+"""A field that pins a hub id: the full hash of a commit."""
+
+
+class NotGiven(VstarError):
+    """The hub did not give what it was asked for; the message is the reason alone, for the caller to say of what."""
+
+
+def is_path(reference: str) -> bool:
+    """Whether a reference can be nothing but a path: it begins like one, or ends like a file of weights."""
+    return reference.startswith(("./", "../", "~")) or Path(reference).is_absolute() or bool(_FILE.fullmatch(reference))
+
+
+def find_model(reference: str, revision: str | None, resolver: Resolver, patterns: Sequence[str]) -> Path:
+    """The local folder or file of a model: a path first, then what a plugin knows, then the hub.
+
+    Plugins (``resolve_asset``) are asked for ``ID``, or for ``ID@REVISION`` where the spec has a revision: the same id at
+    another revision is another model.
+
+    Args:
+        reference: a path (relative to the folder that the program runs in), or a hub id.
+        revision: the commit of a hub id, all 40 digits.
+        resolver: asks the run's plugins.
+        patterns: of the files that are wanted of a hub id now, such as `CONFIGURATION`; what is here already stays.
+
+    Raises:
+        ModelError: there is no such path, the hub id has no revision, or the hub does not give it.
+        PluginError: a plugin failed while it was asked.
+    """
+    local = Path(reference).expanduser()
+    if is_path(reference) or (revision is None and local.exists()):
+        if revision is not None:
+            raise ModelError(f"{reference} is a path, which has no revision", hint="leave model.revision out, or name a hub id")
+        if not local.exists():
+            raise ModelError(
+                f"{reference}: there is no such folder or file",
+                hint=f"check the path: it begins at the folder that the program runs in, {Path.cwd()}",
+            )
+        return local
+    if known := resolver.asset(reference if revision is None else f"{reference}@{revision}"):
+        return known
+    if not _HUB_ID.fullmatch(reference):
+        raise ModelError(
+            f"'{reference}' is neither a path that exists here nor a hub id",
+            hint="write the path of a folder or file, or a hub id such as ali-vilab/text-to-video-ms-1.7b",
+        )
+    if revision is None:
+        raise ModelError(
+            f"'{reference}' is no path here, and as a hub id it needs a revision: what a name means there can change",
+            hint="write model.revision: with the 40 hexadecimal digits of a commit, "
+            f"from https://huggingface.co/{reference}/commits/main",
+        )
+    try:
+        return snapshot(reference, revision, patterns)
+    except NotGiven as refused:
+        hint = refused.hint or f"get it once with a connection (hf download {reference} --revision {revision}), or name a folder"
+        raise ModelError(f"the hub gives no model '{reference}' at {revision[:12]}: {refused.message}", hint=hint) from None
+
+
+def snapshot(reference: str, revision: str | None, allow: Sequence[str], ignore: Sequence[str] = ()) -> Path:
+    """The folder of a hub repository, its wanted files downloaded unless they are here.
+
+    Args:
+        reference: its hub id.
+        revision: branch, tag or commit; None for the newest.
+        allow: patterns of the files that are wanted.
+        ignore: patterns of those that are not, although they match.
+
+    Raises:
+        NotGiven: with the reason, and the remedy where the hub is not merely out of reach.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    try:
+        return Path(snapshot_download(reference, revision=revision, allow_patterns=[*allow], ignore_patterns=[*ignore]))
+    except GatedRepoError:
+        problem, hint = "its authors give it to those only who accept their terms", "accept them on its page, then: hf auth login"
+    except RevisionNotFoundError:
+        problem, hint = "there is no such revision", "check the revision"
+    except (RepositoryNotFoundError, HFValidationError):
+        problem, hint = "there is no such model, or you may not see it", "check the name, or: hf auth login"
+    except LocalEntryNotFoundError:
+        problem, hint = "it is not on this machine, and the hub cannot be reached", None
+    except (HfHubHTTPError, OSError) as error:
+        problem, hint = " ".join(str(error).split())[:300], None
+    raise NotGiven(problem, hint=hint)
