@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         VstarError,
     )
     from vstar_sdk.models.contract import Adapter, Facts, ModelSource
+    from vstar_sdk.models.pipeline_options import FramewiseOptions, PipelineOptions
     from vstar_sdk.models.unet3d import UNet3DSource
     from vstar_sdk.options import ExporterOptions, ModelOptions, Options, PartOf, RegularizerOptions
     from vstar_sdk.output.contract import Clip, Exporter
@@ -78,6 +79,10 @@ _HOMES = {
         "Adapter",
         "Facts",
         "ModelSource",
+    ),
+    "vstar_sdk.models.pipeline_options": (
+        "FramewiseOptions",
+        "PipelineOptions",
     ),
     "vstar_sdk.models.unet3d": ("UNet3DSource",),
     "vstar_sdk.options": (
@@ -139,6 +144,7 @@ __all__ = [
     "Exporter",
     "ExporterOptions",
     "Facts",
+    "FramewiseOptions",
     "Job",
     "Message",
     "MissingDependency",
@@ -149,6 +155,7 @@ __all__ = [
     "Options",
     "OutputError",
     "PartOf",
+    "PipelineOptions",
     "Plan",
     "PluginError",
     "Register",

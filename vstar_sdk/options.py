@@ -109,7 +109,7 @@ class ModelOptions(Options):
     device: str = "auto"
     """``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1``, ``mps``."""
     dtype: str = Field(default="auto", pattern=r"^(auto|float32|float16|bfloat16)$")
-    """Precision of the weights; ``auto`` is float32 on a CPU and bfloat16 on a GPU."""
+    """Precision of the weights; ``auto`` is float32 on a CPU, and on a GPU bfloat16, or float16 where it has no bfloat16."""
 
 
 class ExporterOptions(Options):

@@ -8,7 +8,7 @@ from vstar_sdk.miniworld.grammar import families
 from vstar_sdk.miniworld.judge import Judge, judge, stage_distance
 from vstar_sdk.miniworld.parts import WEIGHTS, miniworld
 from vstar_sdk.miniworld.world import scene
-from vstar_sdk.options import ModelOptions
+from vstar_sdk.models.pipeline_options import FramewiseOptions
 
 LARGEST = 0.03
 LAYOUTS = 10
@@ -17,7 +17,7 @@ NAMES = list(families())
 
 @pytest.fixture(scope="module")
 def vae():
-    source = miniworld(ModelOptions())
+    source = miniworld(FramewiseOptions())
     return source.load("cpu", "float32").vae
 
 

@@ -8,7 +8,7 @@ from diffusers.models.unets.unet_3d_condition import UNet3DConditionModel
 
 from vstar_sdk.miniworld.parts import WEIGHTS, miniworld
 from vstar_sdk.models.identities import skip_identities
-from vstar_sdk.options import ModelOptions
+from vstar_sdk.models.pipeline_options import FramewiseOptions
 
 
 def test_the_embedded_models_output_is_the_same_bit_for_bit():
@@ -24,7 +24,7 @@ def test_the_embedded_models_output_is_the_same_bit_for_bit():
 
 
 def test_a_loaded_model_leaves_them_out():
-    denoiser = miniworld(ModelOptions()).load("cpu", "float32").denoiser
+    denoiser = miniworld(FramewiseOptions()).load("cpu", "float32").denoiser
     assert "forward" in vars(denoiser.get_submodule("transformer_in"))
     assert "forward" not in vars(denoiser.get_submodule("down_blocks.0.temp_convs.0"))
 

@@ -10,8 +10,9 @@ from pydantic import Field
 from vstar_sdk.errors import SpecError
 from vstar_sdk.miniworld.grammar import vocabulary
 from vstar_sdk.miniworld.writer import write
+from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.models.unet3d import UNet3DSource
-from vstar_sdk.options import ModelOptions, Options
+from vstar_sdk.options import Options
 from vstar_sdk.parts import Register, hookimpl
 
 if TYPE_CHECKING:
@@ -29,9 +30,18 @@ class MiniworldWriterOptions(Options):
     """How many key states; left out: one for each stage that the prompt passes."""
 
 
-def miniworld(options: ModelOptions) -> UNet3DSource:
+def miniworld(options: FramewiseOptions) -> UNet3DSource:
     """The embedded model."""
-    return UNet3DSource(directory=WEIGHTS, name="miniworld", frames=64, fps=8.0, steps=25, guidance=4.0, vocabulary=vocabulary())
+    return UNet3DSource(
+        directory=WEIGHTS,
+        name="miniworld",
+        frames=64,
+        fps=8.0,
+        steps=25,
+        guidance=4.0,
+        vocabulary=vocabulary(),
+        options=options,
+    )
 
 
 class MiniworldWriter:
@@ -62,7 +72,7 @@ def register_models(register: Register) -> None:
     """Offer the model."""
     register(
         "miniworld",
-        options=ModelOptions,
+        options=FramewiseOptions,
         factory=miniworld,
         summary="The embedded model: small scenes that change; runs on a CPU, needs no download.",
     )

@@ -26,7 +26,16 @@ def resolve_device(device: str) -> str:
 
 
 def resolve_dtype(dtype: str, device: str) -> str:
-    """``auto`` is float32 on a CPU and bfloat16 on a GPU."""
+    """What ``auto`` comes to: float32 on a CPU; on a GPU bfloat16 where it computes in it, else float16."""
     if dtype != "auto":
         return dtype
-    return "float32" if torch.device(device).type == "cpu" else "bfloat16"
+    kind = torch.device(device).type
+    if kind == "cpu":
+        return "float32"
+    if kind == "cuda":
+        with torch.cuda.device(device):
+            # A GPU without it can still emulate bfloat16, several times slower than float16.
+            return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
+    if kind == "mps":
+        return "bfloat16" if torch.backends.mps.is_macos_or_newer(14, 0) else "float16"
+    return "bfloat16"

@@ -7,7 +7,7 @@ every spatial one. Both attentions of a temporal transformer, ``attn1`` and ``at
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from vstar_sdk.attention.sites import Block, SiteAddress
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.directory import read_config
+from vstar_sdk.models.pipeline_options import FramewiseOptions
 
 if TYPE_CHECKING:
     from vstar_sdk.models.unet3d_adapter import UNet3DAdapter
@@ -85,6 +86,7 @@ class UNet3DSource:
         scheduler: default scheduler, by the names of `vstar_sdk.sampling.schedulers`.
         negative_prompt: used when nothing else gives one.
         vocabulary: the words that it was trained with; None for a model of ordinary language.
+        options: memory and speed.
     """
 
     directory: Path
@@ -99,6 +101,7 @@ class UNet3DSource:
     scheduler: str = "ddim"
     negative_prompt: str = ""
     vocabulary: frozenset[str] | None = None
+    options: FramewiseOptions = field(default_factory=FramewiseOptions)
 
     def facts(self) -> Facts:
         """Read the configuration files.

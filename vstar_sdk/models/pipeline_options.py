@@ -1,0 +1,32 @@
+"""Options of models that are loaded from the components of a diffusers pipeline: memory and speed. No torch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from vstar_sdk.options import ModelOptions
+
+Offload = Literal["none", "model", "group"]
+"""Which weights wait outside the device's memory: none, those of the components not at work, or all but the layer at work."""
+
+
+class PipelineOptions(ModelOptions):
+    """What every such model can be asked for. The derived options of a model add its own."""
+
+    offload: Offload = "none"
+    """Weights in the CPU's memory while they do not work: ``none``; ``model``: whole components, so that the text encoder, the
+    denoiser and the decoder are on the device one at a time; ``group``: layer by layer, the least memory and the slowest."""
+    compile: bool = False
+    """Compile the denoiser with ``torch.compile``: slow first steps, then faster ones. The last bits of the result change."""
+    tiling: bool = False
+    """Decode pictures that are larger than the decoder's own size in overlapping tiles, which are blended: less memory, and
+    faint differences where tiles meet."""
+
+
+class FramewiseOptions(PipelineOptions):
+    """Of a model whose decoder takes every frame by itself."""
+
+    decode_batch: int = Field(default=1, ge=1, le=256)
+    """Frames decoded at once: more is faster and takes more memory; the last bits of the result change."""
