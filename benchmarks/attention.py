@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from vstar_sdk.attention.executors import MaskedAttention, RowStatisticAttention
+from vstar_sdk.attention.executors import MaskedAttention
+from vstar_sdk.attention.logits import LogitsAttention
 from vstar_sdk.regularizers.tar import gaussian_band
 
 SHAPES = {"miniworld": (128, 3, 16), "VideoCrafter2, an eighth": (320, 5, 64)}
@@ -46,7 +47,7 @@ def row(name: str, frames: int, rounds: int) -> str:
     # The layout that a projection leaves: frames before heads.
     q, k, v = (torch.randn(batch, frames, heads, head_dim).transpose(1, 2) for _ in range(3))
     band = gaussian_band(frames, SIGMA)
-    tar, masked, single = RowStatisticAttention({"max": band}), MaskedAttention(band), band.float()
+    tar, masked, single = LogitsAttention({"max": band}), MaskedAttention(band), band.float()
     difference = (tar(q, k, v) - literal(q, k, v, single)).abs().max()
     assert difference < 1e-5, difference
     found = times(

@@ -15,7 +15,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vstar_sdk.attention.operations import Bias, Mix, Scale
+    from vstar_sdk.attention.operations import Bias, CallNext, Logits, Mix, Scale, Wrap
+    from vstar_sdk.attention.recording import Recording
     from vstar_sdk.attention.sites import Site, SiteAddress
     from vstar_sdk.errors import (
         BackendError,
@@ -55,9 +56,13 @@ __version__ = "0.1.0"
 _HOMES = {
     "vstar_sdk.attention.operations": (
         "Bias",
+        "CallNext",
+        "Logits",
         "Mix",
         "Scale",
+        "Wrap",
     ),
+    "vstar_sdk.attention.recording": ("Recording",),
     "vstar_sdk.attention.sites": (
         "Site",
         "SiteAddress",
@@ -138,6 +143,7 @@ __all__ = [
     "BackendError",
     "Bias",
     "Brief",
+    "CallNext",
     "Clip",
     "Completion",
     "Conditioning",
@@ -146,6 +152,7 @@ __all__ = [
     "Facts",
     "FramewiseOptions",
     "Job",
+    "Logits",
     "Message",
     "MissingDependency",
     "Mix",
@@ -158,6 +165,7 @@ __all__ = [
     "PipelineOptions",
     "Plan",
     "PluginError",
+    "Recording",
     "Register",
     "RegisterTemplate",
     "Regularizer",
@@ -181,6 +189,7 @@ __all__ = [
     "Timeline",
     "UNet3DSource",
     "VstarError",
+    "Wrap",
     "hookimpl",
     "load_spec",
     "run",

@@ -48,6 +48,19 @@ Level = Annotated[int, Field(ge=0)]
 """A resolution of temporal attention: 0 is the highest of the model."""
 
 
+def at_level_0(value: Any) -> Any:
+    """For a field that holds one value for each level: a single one means level 0."""
+    return {0: value} if isinstance(value, int | float | str) and not isinstance(value, bool) else value
+
+
+Widths = Annotated[
+    dict[Level, Duration],
+    Field(min_length=1),
+    BeforeValidator(at_level_0, json_schema_input_type=Duration | Annotated[dict[Level, Duration], Field(min_length=1)]),
+]
+"""A length of time for each level: ``{0: 1, 1: 8}``; a single one means level 0."""
+
+
 @dataclass(frozen=True)
 class PartOf:
     """Marks a field that holds a part: ``Annotated[Options, PartOf("llm_backends")]``.

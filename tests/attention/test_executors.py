@@ -10,7 +10,8 @@ from safetensors.torch import load_file
 from torch.nn.functional import scaled_dot_product_attention
 
 from vstar_sdk.attention.compiler import compile_acts
-from vstar_sdk.attention.executors import MaskedAttention, RowStatisticAttention
+from vstar_sdk.attention.executors import MaskedAttention
+from vstar_sdk.attention.logits import LogitsAttention
 from vstar_sdk.attention.operations import Bias, Mix, Scale, Statistic
 from vstar_sdk.attention.plan import Act, plan_attention
 from vstar_sdk.attention.sites import Site, SiteAddress
@@ -28,7 +29,7 @@ def compiled(*biases, frames=8):
     return compile_acts(site(frames), [Act("test", (0.0, 1.0), tuple(biases))])
 
 
-def qkv(batch=3, heads=2, frames=8, head_dim=16, dtype=torch.float32):
+def qkv(batch=3, heads=2, frames=8, head_dim=16, dtype=torch.float32) -> Any:
     generator = torch.Generator().manual_seed(1)
     return [torch.randn(batch, heads, frames, head_dim, generator=generator).to(dtype) for _ in range(3)]
 
@@ -60,7 +61,7 @@ def test_tar_agrees_with_the_recorded_attention(frames, sigma, strength):
 def test_tar_makes_the_recorded_maps_diagonal(frames, sigma):
     q, k, _ = (GOLDEN[f"F{frames}.{name}"][:, None] for name in "qkv")
     identity = torch.eye(frames).expand(6, 1, frames, frames)
-    maps = RowStatisticAttention({"max": gaussian_band(frames, sigma)})(q, k, identity)[:, 0]
+    maps = LogitsAttention({"max": gaussian_band(frames, sigma)})(q, k, identity)[:, 0]
     found = torch.stack([index_correlation(attention) for attention in maps])
     torch.testing.assert_close(found, GOLDEN[f"F{frames}.diagonalness_sigma{sigma}"], atol=2e-6, rtol=0)
 
@@ -126,8 +127,8 @@ def test_a_bias_of_zeros_is_plain_attention_to_the_bit(stat):
 def test_chunks_do_not_change_the_result(chunk):
     q, k, v = qkv(batch=7)
     biases: dict[Statistic, torch.Tensor] = {"max": gaussian_band(8, 2), "spread": gaussian_band(8, 1)}
-    whole = RowStatisticAttention(biases, chunk=10**9)(q, k, v)
-    torch.testing.assert_close(RowStatisticAttention(biases, chunk=chunk)(q, k, v), whole, atol=1e-7, rtol=1e-6)
+    whole = LogitsAttention(biases, chunk=10**9)(q, k, v)
+    torch.testing.assert_close(LogitsAttention(biases, chunk=chunk)(q, k, v), whole, atol=1e-7, rtol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from vstar_sdk.attention.check import check_regularizer, steps_inside
-from vstar_sdk.attention.operations import Bias, Mix, Scale
+from vstar_sdk.attention.operations import Bias, Logits, Mix, Scale, Wrap
 from vstar_sdk.attention.plan import execution, plan_attention
 from vstar_sdk.attention.sites import SiteAddress
 from vstar_sdk.errors import PluginError, SpecError
@@ -94,6 +94,10 @@ def test_the_description_says_which_execution_runs_in_which_steps():
     [
         ([], "sdpa"),
         ([Scale(q=1.2)], "scaled sdpa"),
+        ([Logits(lambda logits, distance: None)], "changed logits"),
+        ([Logits(lambda logits, distance: None), Bias(abs, stat="max"), Scale(q=2.0)], "scaled changed logits"),
+        ([Wrap(lambda *given: given[1])], "wrapped sdpa"),
+        ([Mix(abs), Wrap(lambda *given: given[1])], "wrapped a map"),
         ([Bias(abs), Mix(abs, 0.5)], "masked sdpa mixed with a map"),
         ([Bias(abs), Bias(abs, stat="spread"), Scale(k=0.5)], "scaled row statistics"),
         ([Bias(abs, stat="max"), Mix(abs)], "a map"),
@@ -159,3 +163,41 @@ def test_planning_needs_no_torch():
     code = f"import sys; import {rooms}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+class Replacing:
+    """Puts a map in the place of the attention."""
+
+    def __init__(self, weight=1.0, **options):
+        self.options, self.weight = RegularizerOptions(**options), weight
+
+    def operations(self, site):
+        return [Mix(lambda d: (d == 0).to(d), self.weight)]
+
+
+@pytest.mark.parametrize(
+    ("regularizers", "lost"),
+    [
+        ([Fading(), Replacing()], 0),
+        ([Replacing(), Fading()], 1),
+        ([Replacing(weight=0.5), Replacing()], 0),
+        ([Replacing(), Tar(TarOptions(sigma={1: 8}))], 1),
+    ],
+)
+@pytest.mark.parametrize("steps", [25, None])
+def test_a_regularizer_whose_work_another_would_undo_is_refused(regularizers, lost, steps):
+    with pytest.raises(SpecError, match=r"is lost where Replacing replaces the attention whole, as at") as caught:
+        plan(*regularizers, steps=steps)
+    assert caught.value.path == ("regularizers", lost)
+
+
+@pytest.mark.parametrize(
+    "regularizers",
+    [
+        [Fading(), Replacing(window=(0.0, 0.4))],
+        [Fading(), Replacing(weight=0.5)],
+        [Replacing(), Replacing(weight=0.5)],
+    ],
+)
+def test_what_never_meets_or_is_only_mixed_is_allowed(regularizers):
+    assert plan(*regularizers).sites

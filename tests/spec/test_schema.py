@@ -81,7 +81,7 @@ def test_what_is_valid_fits(schema, text):
         ("prompt: x\nregularizers: [{sigma: 2}]", "'use' is a required property"),
         (
             "prompt: x\nregularizers: [{use: tarr}]",
-            r"\$\.regularizers\[0\]\.use: 'tarr' is not one of \['identity', 'tar'",
+            r"\$\.regularizers\[0\]\.use: 'tarr' is not one of \[.*'tar'",
         ),
         ("prompt: x\nregularizers: [{use: tar, sgma: 2}]", r"\$\.regularizers\[0\]: .*'sgma' was unexpected"),
         ("prompt: x\nregularizers: [{use: uniform, weight: 2}]", r"\$\.regularizers\[0\]\.weight: 2 is greater than the maximum"),

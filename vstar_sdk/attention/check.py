@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from vstar_sdk.attention.operations import Operation
+from vstar_sdk.attention.operations import Mix, Operation, Wrap
 from vstar_sdk.attention.sites import Site, SiteAddress
 from vstar_sdk.errors import PluginError, SpecError, VstarError
 
 if TYPE_CHECKING:
+    from vstar_sdk.attention.plan import Act
     from vstar_sdk.options import RegularizerOptions
     from vstar_sdk.regularizers.contract import Regularizer
 
@@ -66,6 +67,39 @@ def check_regularizer(
         )
 
 
+def check_together(site: Site, acts: Sequence[Act], steps: int | None) -> None:
+    """Refuse regularizers of which one would undo all that another does at a site.
+
+    A `Mix` of weight 1 replaces the attention whole: what other regularizers do to its logits, or mixed in before, is lost.
+
+    Args:
+        site: where.
+        acts: what is done there, in the order of the spec.
+        steps: steps of the run; None when they are not known yet.
+
+    Raises:
+        SpecError: the path is ``("regularizers", index)`` of the one that would be lost.
+    """
+    for later, mixing in enumerate(acts):
+        if not any(isinstance(operation, Mix) and operation.weight == 1.0 for operation in mixing.operations):
+            continue
+        for earlier, lost in enumerate(acts):
+            survive = Wrap if earlier < later else Wrap | Mix  # a wrap is outside; a later mix is mixed in
+            inside = [operation for operation in lost.operations if not isinstance(operation, survive)]
+            if earlier != later and inside and _overlap(lost.window, mixing.window, steps):
+                raise SpecError(
+                    f"{lost.regularizer}: is lost where {mixing.regularizer} replaces the attention whole, as at {site.name}",
+                    hint="give them different levels or windows, or the replacement a weight below 1",
+                    path=("regularizers", lost.index),
+                )
+
+
+def _overlap(one: tuple[float, float], other: tuple[float, float], steps: int | None) -> bool:
+    if steps is None:
+        return max(one[0], other[0]) < min(one[1], other[1])
+    return bool(set(steps_inside(one, steps)) & set(steps_inside(other, steps)))
+
+
 def operations_at(regularizer: Regularizer, site: Site) -> tuple[Operation, ...]:
     """What a regularizer wants at a site.
 
@@ -82,7 +116,7 @@ def operations_at(regularizer: Regularizer, site: Site) -> tuple[Operation, ...]
     operations = tuple(operation for operation in given if isinstance(operation, Operation))
     if len(operations) < len(given):
         strange = next(type(one).__name__ for one in given if not isinstance(one, Operation))
-        hint = "operations are Bias, Scale and Mix of vstar_sdk.attention.operations"
+        hint = "operations are Bias, Scale, Logits, Mix and Wrap of vstar_sdk"
         raise PluginError(f"{where} gave a {strange}, which is no operation", hint=hint)
     return operations
 

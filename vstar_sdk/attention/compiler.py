@@ -6,10 +6,17 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import scaled_dot_product_attention
 
-from vstar_sdk.attention.executors import Executor, MaskedAttention, MixedAttention, RowStatisticAttention, ScaledAttention
-from vstar_sdk.attention.operations import Bias, Mix, Scale, Statistic
+from vstar_sdk.attention.executors import (
+    Executor,
+    MaskedAttention,
+    MixedAttention,
+    ScaledAttention,
+    WrappedAttention,
+    plain_attention,
+)
+from vstar_sdk.attention.logits import Change, LogitsAttention
+from vstar_sdk.attention.operations import Bias, Logits, Mix, Scale, Statistic, Wrap
 from vstar_sdk.attention.plan import Act
 from vstar_sdk.attention.sites import Site
 from vstar_sdk.errors import PluginError, out_of_memory
@@ -29,7 +36,9 @@ def compile_acts(site: Site, acts: Sequence[Act]) -> Executor:
     """
     biases: dict[Statistic, Tensor] = {}
     q, k = torch.ones(2, site.frames, dtype=torch.float64)
+    changes: list[Change] = []
     keep, fixed = 1.0, torch.zeros(site.frames, site.frames, dtype=torch.float64)
+    wraps: list[tuple[Wrap, str]] = []
     for act in acts:
         for operation in act.operations:
             where = f"regularizer {act.regularizer!r}: its {type(operation).__name__.lower()} at {site.name}"
@@ -38,19 +47,55 @@ def compile_acts(site: Site, acts: Sequence[Act]) -> Executor:
                 biases[operation.stat] = biases.get(operation.stat, 0.0) + bias
             elif isinstance(operation, Scale):
                 q, k = q * _factors(operation.q, site.frames, where), k * _factors(operation.k, site.frames, where)
-            else:
+            elif isinstance(operation, Logits):
+                changes.append(_change(operation, where))
+            elif isinstance(operation, Mix):
                 weight, fixed_map = operation.weight, _map(operation, site.frames, where)
                 keep, fixed = keep * (1.0 - weight), fixed * (1.0 - weight) + weight * fixed_map
-    attend = _softmax_attention({stat: bias for stat, bias in biases.items() if bias.any()})
+            else:
+                wraps.append((operation, where))
+    attend = _softmax_attention(site, {stat: bias for stat, bias in biases.items() if bias.any()}, changes)
     if (q != 1.0).any() or (k != 1.0).any():
         attend = ScaledAttention(attend, q if (q != 1.0).any() else None, k if (k != 1.0).any() else None)
-    return MixedAttention(attend, keep, fixed) if keep != 1.0 else attend
+    if keep != 1.0:
+        attend = MixedAttention(attend, keep, fixed)
+    for wrap, where in reversed(wraps):
+        attend = WrappedAttention(attend, wrap, where)
+    return attend
 
 
-def _softmax_attention(biases: dict[Statistic, Tensor]) -> Executor:
+def _softmax_attention(site: Site, biases: dict[Statistic, Tensor], changes: Sequence[Change]) -> Executor:
+    if "none" in biases and biases["none"].isneginf().all(dim=-1).any():
+        raise PluginError(
+            f"the biases at {site.name} together hide all frames from one",
+            hint="regularizers that hide frames, such as windows, need a frame that all of them leave",
+        )
+    if changes:
+        return LogitsAttention(biases, frame_distance(site.frames), changes)
     if not biases:
-        return scaled_dot_product_attention
-    return MaskedAttention(biases["none"]) if biases.keys() == {"none"} else RowStatisticAttention(biases)
+        return plain_attention
+    return MaskedAttention(biases["none"]) if biases.keys() == {"none"} else LogitsAttention(biases)
+
+
+def _change(operation: Logits, where: str) -> Change:
+    """The function of a change of the logits, whose faults are told with its name."""
+
+    def change(logits: Tensor, distance: Tensor) -> None:
+        if torch.compiler.is_compiling():
+            operation.fn(logits, distance)
+            return
+        try:
+            returned: object = operation.fn(logits, distance)
+        except Exception as error:
+            if out_of_memory(error):
+                raise
+            raise PluginError(f"{where} failed: {type(error).__name__}: {error}") from error
+        if returned is not None and returned is not logits:
+            raise PluginError(
+                f"{where} returned a {type(returned).__name__}", hint="it must change the logits in place: logits.mul_(2)"
+            )
+
+    return change
 
 
 def _bias(bias: Bias, frames: int, where: str) -> Tensor:

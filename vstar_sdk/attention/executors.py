@@ -1,24 +1,48 @@
 """Executors: attention with a set of operations, compiled once and called many times.
 
-Every executor takes queries, keys and values of shape ``(batch, heads, frames, head_dim)`` and returns the same shape.
+Every executor takes queries, keys and values of shape ``(batch, heads, frames, head_dim)`` and returns the same shape. It may be
+asked for a part of the frames, and then is told which.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from vstar_sdk.attention.operations import Statistic
+from vstar_sdk.attention.operations import Wrap
+from vstar_sdk.errors import PluginError
 
-Executor = Callable[[Tensor, Tensor, Tensor], Tensor]
 
-CPU_CHUNK = 2**17
-"""Numbers in the largest tensor of a chunk on a CPU, so that all stay in the cache: 512 KiB in float32."""
-DEVICE_CHUNK = 2**25
-"""The same on any other device, where it only bounds memory: 128 MiB in float32."""
+class Frames(NamedTuple):
+    """Which frames the queries and the keys are of: int64 tensors of shape ``(n,)`` and ``(m,)``."""
+
+    queries: Tensor
+    keys: Tensor
+
+    def of(self, matrix: Tensor) -> Tensor:
+        """The part ``(n, m)`` of a matrix over all pairs of frames."""
+        return matrix[self.queries[:, None], self.keys]
+
+
+class Executor(Protocol):
+    """Attention with some operations."""
+
+    def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
+        """Attend.
+
+        Args:
+            query: ``(batch, heads, frames, head_dim)``.
+            key: likewise.
+            value: ``(batch, heads, frames, channels)``.
+            part: which frames these are; None for all, in their order.
+
+        Returns:
+            ``(batch, heads, frames, channels)``.
+        """
+        ...
 
 
 class Placed:
@@ -30,10 +54,18 @@ class Placed:
 
     def on(self, device: torch.device, dtype: torch.dtype) -> Tensor:
         """The matrix on a device, in a precision."""
-        key = (device, dtype)
-        if key not in self._placed:
-            self._placed[key] = self._matrix.to(dtype).to(device)  # in this order: some devices have no float64
-        return self._placed[key]
+        placed = self._placed.get((device, dtype))
+        if placed is None:
+            placed = self._matrix.to(dtype).to(device)  # in this order: some devices have no float64
+            if not torch.compiler.is_compiling():  # a graph that changes a dictionary is compiled again for it
+                self._placed[device, dtype] = placed
+        return placed
+
+
+def plain_attention(query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
+    """PyTorch's fused attention, as the model has it."""
+    del part
+    return scaled_dot_product_attention(query, key, value)
 
 
 class MaskedAttention:
@@ -44,48 +76,14 @@ class MaskedAttention:
     """
 
     def __init__(self, bias: Tensor) -> None:
+        self._bias = Placed(bias)
+
+    def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
+        """The attention output."""
+        bias = self._bias.on(query.device, query.dtype)
         # Four dimensions can be read in one way only; some backends take a mask of two for (batch, keys).
-        self._mask = Placed(bias[None, None])
-
-    def __call__(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """The attention output."""
-        return scaled_dot_product_attention(query, key, value, attn_mask=self._mask.on(query.device, query.dtype))
-
-
-class RowStatisticAttention:
-    """``softmax(A + sum_s s(A) B_s) V``, where ``s(A)`` is a statistic of each row of the logits ``A = Q K^T / sqrt(d)``.
-
-    The logits are made in chunks and changed in place, so that memory is bounded and, on a CPU, stays in the cache.
-
-    Args:
-        biases: ``B_s`` of shape ``(frames, frames)`` for each statistic.
-        chunk: numbers in the largest tensor of a chunk; None for the device's own.
-    """
-
-    def __init__(self, biases: dict[Statistic, Tensor], chunk: int | None = None) -> None:
-        self._biases: dict[Statistic, Placed] = {stat: Placed(bias) for stat, bias in biases.items()}
-        self._chunk = chunk
-
-    def __call__(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """The attention output."""
-        batch, heads, frames, head_dim = query.shape
-        scale = head_dim**-0.5
-        biases: dict[Statistic, Tensor] = {stat: bias.on(query.device, torch.float32) for stat, bias in self._biases.items()}
-        chunk = self._chunk or (CPU_CHUNK if query.device.type == "cpu" else DEVICE_CHUNK)
-        size = min(batch, max(1, chunk // (heads * frames * max(frames, head_dim))))
-        logits = torch.empty((size * heads, frames, frames), dtype=torch.float32, device=query.device)
-        weights = torch.empty_like(logits)
-        # Frames before heads, as the caller will flatten the heads: fused attention returns this layout too.
-        out = query.new_empty((batch, frames, heads, value.shape[-1])).transpose(1, 2)
-        for start in range(0, batch, size):
-            part = slice(start, start + size)
-            q, k, v = (x[part].flatten(0, 1) for x in (query, key, value))
-            a, w = logits[: len(q)], weights[: len(q)]
-            _write_logits(q, k, scale, a)
-            _add_biases(a, biases)
-            torch.softmax(a, dim=-1, out=w)
-            out[part] = torch.bmm(w.to(v.dtype), v).unflatten(0, (-1, heads))
-        return out
+        mask = (bias if part is None else part.of(bias))[None, None]
+        return scaled_dot_product_attention(query, key, value, attn_mask=mask)
 
 
 class ScaledAttention:
@@ -101,9 +99,10 @@ class ScaledAttention:
         self._attend = attend
         self._q, self._k = (None if factors is None else Placed(factors[:, None]) for factors in (q, k))
 
-    def __call__(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
         """The attention output."""
-        return self._attend(_scaled(query, self._q), _scaled(key, self._k), value)
+        query = _scaled(query, self._q, None if part is None else part.queries)
+        return self._attend(query, _scaled(key, self._k, None if part is None else part.keys), value, part)
 
 
 class MixedAttention:
@@ -118,32 +117,67 @@ class MixedAttention:
     def __init__(self, attend: Executor, keep: float, fixed: Tensor) -> None:
         self._attend, self._keep, self._fixed = attend, keep, Placed(fixed)
 
-    def __call__(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """The attention output."""
+    def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
+        """The attention output.
+
+        Raises:
+            PluginError: it was asked for a part of the frames, on which the rows of the map do not sum to 1.
+        """
+        if part is not None:
+            raise PluginError(
+                "a mix replaces the attention over all frames, and a wrap at the same site asks for a part of them",
+                hint="give the two regularizers different levels or windows",
+            )
         fixed = self._fixed.on(value.device, value.dtype) @ value
         return fixed if self._keep == 0.0 else fixed.add_(self._attend(query, key, value), alpha=self._keep)
 
 
-def _write_logits(query: Tensor, key: Tensor, scale: float, out: Tensor) -> None:
-    """Write ``scale * Q K^T`` to ``out``, which is float32."""
-    if query.dtype == out.dtype:
-        torch.baddbmm(out, query, key.transpose(1, 2), beta=0.0, alpha=scale, out=out)
-    else:
-        out.copy_(torch.bmm(query, key.transpose(1, 2))).mul_(scale)
+class WrappedAttention:
+    """Another executor, called by the function of a `Wrap`.
+
+    Args:
+        attend: the other.
+        wrap: the operation.
+        where: whose it is and where, for messages.
+    """
+
+    def __init__(self, attend: Executor, wrap: Wrap, where: str) -> None:
+        self._attend, self._fn, self._where = attend, wrap.fn, where
+
+    def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
+        """The attention output.
+
+        Raises:
+            PluginError: the function failed, gave another shape, or called the attention inside with what does not fit.
+        """
+        device = query.device
+        whole = part or Frames(*(torch.arange(x.shape[2], device=device) for x in (query, key)))
+
+        def call_next(q: Tensor, k: Tensor, v: Tensor, q_frames: Tensor, k_frames: Tensor, /) -> Tensor:
+            if (q.shape[2], k.shape[2], v.shape[2]) != (len(q_frames), len(k_frames), len(k_frames)):
+                sizes = f"{q.shape[2]}, {k.shape[2]} and {v.shape[2]} frames, numbered by {len(q_frames)} and {len(k_frames)}"
+                raise PluginError(f"{self._where} called the attention inside with queries, keys and values of {sizes}")
+            # All frames in their order need no selection from any matrix.
+            same = q_frames is whole.queries and k_frames is whole.keys
+            return self._attend(q, k, v, part if same else Frames(q_frames, k_frames))
+
+        if torch.compiler.is_compiling():
+            return self._fn(call_next, query, key, value, *whole)
+        try:
+            out = self._fn(call_next, query, key, value, *whole)
+        except PluginError:
+            raise
+        except Exception as error:
+            raise PluginError(f"{self._where} failed: {type(error).__name__}: {error}") from error
+        expected = (*query.shape[:-1], value.shape[-1])
+        if not isinstance(out, Tensor) or out.shape != expected:
+            got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
+            raise PluginError(f"{self._where} gave {got}; it must give a tensor of shape {expected}")
+        return out
 
 
-def _add_biases(logits: Tensor, biases: dict[Statistic, Tensor]) -> None:
-    """Add every bias times its statistic in place; all statistics are taken before the first is added."""
-    largest = logits.amax(dim=-1, keepdim=True)
-    rows = {"max": largest}
-    if "spread" in biases:
-        rows["spread"] = largest - logits.mean(dim=-1, keepdim=True)
-    for stat, bias in biases.items():
-        if stat == "none":
-            logits.add_(bias)
-        else:
-            logits.addcmul_(rows[stat], bias)
-
-
-def _scaled(x: Tensor, factors: Placed | None) -> Tensor:
-    return x if factors is None else (x * factors.on(x.device, torch.float32)).to(x.dtype)
+def _scaled(x: Tensor, factors: Placed | None, frames: Tensor | None) -> Tensor:
+    if factors is None:
+        return x
+    placed = factors.on(x.device, torch.float32)
+    return (x * (placed if frames is None else placed[frames])).to(x.dtype)

@@ -21,6 +21,7 @@ from vstar_sdk.attention.compiler import compile_acts
 from vstar_sdk.attention.executors import Executor
 from vstar_sdk.attention.plan import Plan, SitePlan
 from vstar_sdk.attention.processor import NursedProcessor
+from vstar_sdk.attention.recording import Recording
 from vstar_sdk.errors import ModelError, SamplerError
 
 # These three compute plain softmax attention; what another one adds would be lost in replacing it.
@@ -51,11 +52,11 @@ class Nursing:
 class _Nursed:
     """One site: its module, our processor, and the executors compiled for it so far."""
 
-    def __init__(self, plan: SitePlan, attn: Any) -> None:
+    def __init__(self, plan: SitePlan, attn: Any, recording: Recording | None) -> None:
         self.attn = attn
         self.original = attn.processor
         self.processor = NursedProcessor(plan.site)
-        self._plan = plan
+        self._plan, self._recording = plan, recording
         self._compiled: dict[tuple[int, ...], Executor] = {}
 
     def at(self, step: int, steps: int) -> None:
@@ -70,22 +71,27 @@ class _Nursed:
         if key not in self._compiled:
             self._compiled[key] = compile_acts(self._plan.site, acts)
         self.processor.attend = self._compiled[key]
+        self.processor.slot = self._recording.slot(self._plan.site, step) if self._recording is not None else None
 
 
 @contextmanager
-def nurse(denoiser: nn.Module, plan: Plan) -> Iterator[Nursing]:
+def nurse(denoiser: nn.Module, plan: Plan, *, recording: Recording | None = None) -> Iterator[Nursing]:
     """Attach a plan to a denoiser, and restore the denoiser exactly at the end, whatever happens.
 
-    Until `Nursing.at` is called the sites compute plain attention. Sites that the plan does not name are not touched.
+    Until `Nursing.at` is called the sites compute plain attention. Sites that neither the plan nor the recording names are not
+    touched.
 
     Args:
         denoiser: the network whose modules the plan's sites name.
         plan: from `plan_attention`.
+        recording: takes the maps of its sites and steps.
 
     Raises:
         ModelError: a site does not exist, is not the attention that the plan takes it for, or does more than plain attention.
     """
-    nursed = [_Nursed(planned, _find(denoiser, planned)) for planned in plan.sites]
+    named = {planned.site for planned in plan.sites}
+    recorded = [SitePlan(site, ()) for site in recording.sites if site not in named] if recording is not None else []
+    nursed = [_Nursed(planned, _find(denoiser, planned), recording) for planned in (*plan.sites, *recorded)]
     try:
         for site in nursed:
             site.attn.set_processor(site.processor)

@@ -4,16 +4,18 @@ An operation says *what*, never *how*: `vstar_sdk.attention.plan` compiles all o
 
     A_ij = q_i k_j (Q K^T)_ij / sqrt(d)                 Scale    scales multiply
     A'   = A + sum_s s(A) B_s                           Bias     biases add
-    P    = softmax(A')
+    A''  = fn(A')                                       Logits   changes run in the order of the spec
+    P    = softmax(A'')
     P'   = (1 - weight) P + weight M                    Mix      mixes run in the order of the spec
     out  = P' V
+    out' = fn(attention, Q, K, V)                       Wrap     the first of the spec is the outermost
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -67,5 +69,52 @@ class Mix:
     weight: float = 1.0
 
 
-Operation: TypeAlias = Bias | Scale | Mix
+@dataclass(frozen=True)
+class Logits:
+    """Any other change of the logits: ``fn`` is called on chunks of them, after scales and biases, and changes them in place.
+
+    Attributes:
+        fn: ``fn(logits, distance)`` returns nothing, or ``logits`` itself: float32 of shape ``(n, heads, frames, frames)``, for
+            ``n`` of the positions; ``distance`` holds ``i - j``, float32 of shape ``(frames, frames)``. The function must treat
+            every row by itself, for nothing says which rows share a chunk. ``-inf`` hides a frame, but never a whole row.
+    """
+
+    fn: Callable[[Tensor, Tensor], Tensor | None]
+
+
+class CallNext(Protocol):
+    """The attention inside a `Wrap`, with everything that the other operations of the site say."""
+
+    def __call__(self, query: Tensor, key: Tensor, value: Tensor, q_frames: Tensor, k_frames: Tensor, /) -> Tensor:
+        """Attend, on all frames or on some.
+
+        Args:
+            query: ``(batch, heads, n, head_dim)``.
+            key: ``(batch, heads, m, head_dim)``.
+            value: ``(batch, heads, m, channels)``.
+            q_frames: the frames of the queries, int64 of shape ``(n,)``.
+            k_frames: the frames of keys and values, int64 of shape ``(m,)``.
+
+        Returns:
+            ``(batch, heads, n, channels)``.
+
+        Raises:
+            PluginError: the numbers of frames do not agree, or a `Mix` of the same site was asked for a part of the frames.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Wrap:
+    """Attention called any number of times, on all frames or on some, and combined.
+
+    Attributes:
+        fn: ``fn(call_next, query, key, value, q_frames, k_frames)`` returns the output, of the shape that ``call_next`` gives
+            for these arguments; see `CallNext`.
+    """
+
+    fn: Callable[[CallNext, Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
+
+
+Operation: TypeAlias = Bias | Scale | Logits | Mix | Wrap
 """Any operation."""

@@ -8,9 +8,11 @@ operations                     execution
 none                           ``sdpa``: PyTorch's fused attention, as the model has it
 biases without a statistic     ``masked sdpa``: the same, with the sum of the biases as an additive mask
 a bias with a row statistic    ``row statistics``: logits in small chunks, changed in place, softmax in float32
+changes of the logits          ``changed logits``: the same, with the functions called on every chunk
 scales                         ``scaled ...``: one of these, with queries and keys multiplied beforehand
 mixes                          ``... mixed with a map``: one of these, its output mixed with ``M V`` afterwards
 a mix of weight 1              ``a map``: ``M V`` alone, no logits
+wraps                          ``wrapped ...``: one of these, called by the functions
 =============================  ==============================================================================
 """
 
@@ -21,8 +23,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from vstar_sdk.attention.check import check_regularizer, name_of, operations_at, steps_inside
-from vstar_sdk.attention.operations import Bias, Mix, Operation, Scale
+from vstar_sdk.attention.check import check_regularizer, check_together, name_of, operations_at, steps_inside
+from vstar_sdk.attention.operations import Bias, Logits, Mix, Operation, Scale, Wrap
 from vstar_sdk.attention.sites import Site, SiteAddress
 from vstar_sdk.errors import SpecError
 
@@ -38,11 +40,13 @@ class Act:
         regularizer: its name.
         window: when it acts, as fractions of the schedule.
         operations: what it does, at least one.
+        index: its place in the spec.
     """
 
     regularizer: str
     window: tuple[float, float]
     operations: tuple[Operation, ...]
+    index: int = 0
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,7 @@ def plan_attention(
         steps: steps of the run; None when they are not known yet, and then empty windows are not refused.
 
     Raises:
-        SpecError: see `check_regularizer`; the path begins with ``("regularizers", index)``.
+        SpecError: see `check_regularizer` and `check_together`; the path begins with ``("regularizers", index)``.
         PluginError: see `operations_at`.
     """
     for index, regularizer in enumerate(regularizers):
@@ -157,25 +161,32 @@ def plan_attention(
             raise error.under("regularizers", index) from None
     sites = [Site.of(address, frames, fps) for address in addresses]
     planned = [SitePlan(site, _acts(site, regularizers)) for site in sites]
+    for plan in planned:
+        check_together(plan.site, plan.acts, steps)
     touched = tuple(plan for plan in planned if plan.acts)
     return Plan(touched, len(sites) - len(touched), frames)
 
 
 def execution(operations: Sequence[Operation]) -> str:
     """The cheapest execution that is exact for these operations together, in words."""
+    wrapped = "wrapped " if any(isinstance(operation, Wrap) for operation in operations) else ""
     mixes = [operation for operation in operations if isinstance(operation, Mix)]
     if any(mix.weight == 1.0 for mix in mixes):
-        return "a map"
+        return f"{wrapped}a map"
     statistics = {operation.stat for operation in operations if isinstance(operation, Bias)}
     words = "sdpa" if not statistics else "masked sdpa" if statistics == {"none"} else "row statistics"
+    if any(isinstance(operation, Logits) for operation in operations):
+        words = "changed logits"
     if any(isinstance(operation, Scale) for operation in operations):
         words = f"scaled {words}"
-    return f"{words} mixed with a map" if mixes else words
+    return wrapped + (f"{words} mixed with a map" if mixes else words)
 
 
 def _acts(site: Site, regularizers: Sequence[Regularizer]) -> tuple[Act, ...]:
-    wanted = ((regularizer, operations_at(regularizer, site)) for regularizer in regularizers)
-    return tuple(Act(name_of(asked), asked.options.window, operations) for asked, operations in wanted if operations)
+    wanted = ((index, asked, operations_at(asked, site)) for index, asked in enumerate(regularizers))
+    return tuple(
+        Act(name_of(asked), asked.options.window, operations, index) for index, asked, operations in wanted if operations
+    )
 
 
 def _sites(count: int) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from torch import Tensor
-from torch.nn.functional import scaled_dot_product_attention
 
-from vstar_sdk.attention.executors import Executor
+from vstar_sdk.attention.executors import Executor, plain_attention
+from vstar_sdk.attention.recording import Slot
 from vstar_sdk.attention.sites import Site
 from vstar_sdk.errors import SamplerError
 
@@ -18,11 +18,13 @@ class NursedProcessor:
     Attributes:
         site: where it stands.
         attend: what maps queries, keys and values to the output; changed by `Nursing.at`.
+        slot: where the attention maps of this step are added up; None when they are not wanted.
     """
 
     def __init__(self, site: Site) -> None:
         self.site = site
-        self.attend: Executor = scaled_dot_product_attention
+        self.attend: Executor = plain_attention
+        self.slot: Slot | None = None
 
     def __call__(
         self,
@@ -68,6 +70,8 @@ class NursedProcessor:
             query = attn.norm_q(query)
         if attn.norm_k is not None:
             key = attn.norm_k(key)
+        if self.slot is not None:
+            self.slot.add(self.attend, query, key)
         hidden_states = self.attend(query, key, value).transpose(1, 2).flatten(2)
         hidden_states = attn.to_out[1](attn.to_out[0](hidden_states))
         if attn.residual_connection:

@@ -11,13 +11,13 @@ so that near frames attend to each other more than far ones.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from vstar_sdk import moments
 from vstar_sdk.attention.operations import Bias
-from vstar_sdk.options import Duration, Level, RegularizerOptions
+from vstar_sdk.options import RegularizerOptions, Widths
 from vstar_sdk.parts import Register, hookimpl
 
 if TYPE_CHECKING:
@@ -26,22 +26,10 @@ if TYPE_CHECKING:
     from vstar_sdk.attention.sites import Site
 
 
-def _at_level_0(sigma: Any) -> Any:
-    """A single duration means level 0."""
-    return {0: sigma} if isinstance(sigma, int | float | str) else sigma
-
-
-Sigmas = Annotated[
-    dict[Level, Duration],
-    Field(min_length=1),
-    BeforeValidator(_at_level_0, json_schema_input_type=Duration | Annotated[dict[Level, Duration], Field(min_length=1)]),
-]
-
-
 class TarOptions(RegularizerOptions):
     """Options of `Tar`. The default sigma is the milder of the two one-level presets that the method calls good."""
 
-    sigma: Sigmas = Field(default={0: 4})
+    sigma: Widths = Field(default={0: 4})
     """Width of the band for each level: frames (`4`), seconds (`"0.5s"`) or a share of the clip (`"12.5%"`); smaller is stronger.
     A single width means level 0, the highest resolution. For long clips add level 1: `{0: 1, 1: 8}`."""
     strength: float = Field(default=1.0, ge=0.0)

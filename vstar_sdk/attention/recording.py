@@ -1,0 +1,93 @@
+"""Recording of attention maps: averages into buffers that are made beforehand.
+
+::
+
+    recording = Recording([Site.of(address, frames, fps) for address in facts.sites], steps=[0, 13])
+    with nurse(unet, plan, recording=recording) as nursing:
+        ...
+    recording.maps()   # (steps, sites, frames, frames)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from vstar_sdk.attention.executors import Executor
+from vstar_sdk.attention.sites import Site
+from vstar_sdk.errors import SamplerError
+
+CHUNK = 2**24
+"""Numbers of a chunk of maps before they are averaged: 64 MiB in float32."""
+
+
+class Recording:
+    """The attention maps of some sites in some steps, averaged over positions, heads and guidance branches.
+
+    A map is what the values are multiplied with, after all operations of the site: the executor is asked for the identity in the
+    place of the values. (The function of a `Wrap` that is not linear in the values has no map; what is recorded for it is what
+    it makes of the identity.)
+
+    Args:
+        sites: which, in the order in which they are wanted.
+        steps: of the schedule, from 0.
+    """
+
+    def __init__(self, sites: Sequence[Site], steps: Iterable[int]) -> None:
+        self.sites = tuple(sites)
+        self.steps = tuple(sorted(set(steps)))
+        frames = {site.frames for site in self.sites}
+        if len(frames) != 1 or not self.steps:
+            raise SamplerError("a recording needs sites of one clip, and at least one step")
+        size = frames.pop()
+        shape = (len(self.steps), len(self.sites))
+        self._sums, self._counts = torch.zeros(*shape, size, size), torch.zeros(shape)
+
+    def to(self, device: torch.device | str) -> Recording:
+        """Put the buffers on a device, before the run."""
+        self._sums, self._counts = self._sums.to(device), self._counts.to(device)
+        return self
+
+    def maps(self) -> Tensor:
+        """The maps ``(steps, sites, frames, frames)``, float32, on the CPU; each row of each sums to 1.
+
+        Raises:
+            SamplerError: a site did not run in one of the steps.
+        """
+        counts = self._counts.cpu()
+        for step, site in (counts == 0).nonzero().tolist()[:1]:
+            raise SamplerError(f"{self.sites[site].name} did not run in step {self.steps[step]}, so there is no map of it")
+        return self._sums.cpu() / counts[..., None, None]
+
+    def slot(self, site: Site, step: int) -> Slot | None:
+        """Where the maps of a site go in a step; None when they are not wanted."""
+        if step not in self.steps or site not in self.sites:
+            return None
+        where = self.steps.index(step), self.sites.index(site)
+        return Slot(self._sums[where], self._counts[where])
+
+
+class Slot:
+    """The buffers of one site and step: a sum of maps ``(frames, frames)``, and how many they are."""
+
+    def __init__(self, total: Tensor, count: Tensor) -> None:
+        self._total, self._count = total, count
+
+    def add(self, attend: Executor, query: Tensor, key: Tensor) -> None:
+        """Add the maps of one call.
+
+        Args:
+            attend: the executor of the site.
+            query: ``(batch, heads, frames, head_dim)``.
+            key: likewise.
+        """
+        batch, heads, frames, _ = query.shape
+        values = torch.eye(frames, dtype=query.dtype, device=query.device).expand(1, heads, frames, frames)
+        size = max(1, CHUNK // (heads * frames * frames))
+        for start in range(0, batch, size):
+            q, k = query[start : start + size], key[start : start + size]
+            maps = attend(q, k, values.expand(len(q), -1, -1, -1))
+            self._total.add_(maps.sum((0, 1), dtype=torch.float32).to(self._total.device))
+        self._count.add_(batch * heads)
