@@ -99,7 +99,11 @@ class SamplerError(VstarError):
 def out_of_memory(error: BaseException) -> bool:
     """Whether an exception means that no memory was left: Python's own, or one of the ways in which torch says so."""
     named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    return named or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+    return named or (isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY))
+
+
+_NO_MEMORY = ("can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+"""In the messages of torch's plain RuntimeErrors: of a CPU; of a device (CUDA, MPS); of a library that hides the device's."""
 
 
 class OutputError(VstarError):

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import torch
 from transformers.utils import logging
 
-from vstar_sdk.errors import ModelError
+from vstar_sdk.errors import ModelError, out_of_memory
 
 T = TypeVar("T")
 
@@ -42,6 +42,8 @@ def load_component(kind: type[T], directory: Path, name: str, dtype: torch.dtype
                 folder, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
             )
     except Exception as error:  # the libraries raise OSError, ValueError, RuntimeError, SafetensorError and others for a bad file
+        if out_of_memory(error):
+            raise
         raise ModelError(f"{folder}: cannot be loaded: {error}", hint=again) from error
     for fault in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs"):
         if report.get(fault):

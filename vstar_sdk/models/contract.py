@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from vstar_sdk.errors import SpecError
 
@@ -188,4 +189,16 @@ class Adapter(Protocol):
 
     def decode(self, latents: Tensor) -> Iterator[NDArray[np.uint8]]:
         """Frames ``(height, width, 3)``, one by one, in bounded memory."""
+        ...
+
+
+@runtime_checkable
+class SamplingAdapter(Adapter, Protocol):
+    """An adapter that prepares itself for many calls of `Adapter.denoise`: hooks in its network, weights on the device."""
+
+    def sampling(self) -> AbstractContextManager[None]:
+        """Open around all the calls of a run. At its end the model is as it was before, however the run went.
+
+        `Adapter.denoise` works outside of it too, and then prepares itself for each call.
+        """
         ...

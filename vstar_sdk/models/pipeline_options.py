@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from vstar_sdk.options import ModelOptions
 
@@ -23,6 +23,12 @@ class PipelineOptions(ModelOptions):
     tiling: bool = False
     """Decode pictures that are larger than the decoder's own size in overlapping tiles, which are blended: less memory, and
     faint differences where tiles meet."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.compile and self.offload == "group":
+            raise ValueError("compile and offload: group exclude each other: weights that come and go cannot be compiled in")
+        return self
 
 
 class FramewiseOptions(PipelineOptions):

@@ -146,7 +146,7 @@ class UNet3DSource:
         """
         from vstar_sdk.models.unet3d_adapter import load
 
-        return load(self.directory, self.facts(), device, dtype)
+        return load(self.directory, self.facts(), device, dtype, self.options)
 
 
 def _own_size(unet: Mapping[str, Any], factor: int) -> Sequence[int]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,15 @@ from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from vstar_sdk.errors import ModelError
+from vstar_sdk.models.compiled import compile_denoiser, compile_errors
 from vstar_sdk.models.components import load_component
 from vstar_sdk.models.contract import Facts
+from vstar_sdk.models.decoding import decode_frames
 from vstar_sdk.models.directory import read_config, weight_hashes
-from vstar_sdk.models.frame_text import frame_text
+from vstar_sdk.models.frame_text import FrameText
 from vstar_sdk.models.identities import skip_identities
+from vstar_sdk.models.pipeline_options import FramewiseOptions
+from vstar_sdk.models.placement import Placement
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,11 +43,17 @@ class UNet3DAdapter:
     text_encoder: CLIPTextModel
     tokenizer: CLIPTokenizer
     scheduler_config: Mapping[str, Any]
+    options: FramewiseOptions
+    placement: Placement
+    frame_text: FrameText = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "frame_text", FrameText(self.denoiser))
 
     @property
     def device(self) -> torch.device:
-        """Where the model is."""
-        return self.denoiser.device
+        """Where the model computes."""
+        return self.placement.device
 
     @torch.no_grad()
     def encode(self, prompts: Sequence[str]) -> Tensor:
@@ -51,12 +62,13 @@ class UNet3DAdapter:
         Each prompt is encoded by itself, so that its embedding does not depend on its neighbours; what exceeds the encoder's
         length is cut (see `cut_off`).
         """
-        return torch.cat([self._encode(prompt) for prompt in prompts])
+        with self.placement.using(self.text_encoder):
+            return torch.cat([self._encode(prompt) for prompt in prompts])
 
     def _encode(self, prompt: str) -> Tensor:
         length = self.tokenizer.model_max_length
         tokens = self.tokenizer(prompt, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
-        return self.text_encoder(tokens["input_ids"].to(self.text_encoder.device)).last_hidden_state
+        return self.text_encoder(tokens["input_ids"].to(self.device)).last_hidden_state
 
     def cut_off(self, prompt: str) -> str:
         """The end of a prompt that the text encoder does not see; "" when it sees all."""
@@ -73,6 +85,12 @@ class UNet3DAdapter:
         factor = 2 ** (len(self.vae.config["block_out_channels"]) - 1)
         return (1, self.denoiser.config["in_channels"], frames, height // factor, width // factor)
 
+    @contextmanager
+    def sampling(self) -> Iterator[None]:
+        """Open around all the calls of `denoise` in a run; see `vstar_sdk.models.contract.SamplingAdapter`."""
+        with self.placement.using(self.denoiser), self.frame_text.attached():
+            yield
+
     @torch.no_grad()
     def denoise(self, latents: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
         """One call of the denoiser.
@@ -84,29 +102,28 @@ class UNet3DAdapter:
 
         Returns:
             The prediction, of the latents' shape and precision.
+
+        Raises:
+            SamplerError: the denoiser is to be compiled, and cannot be.
         """
         dtype = self.denoiser.dtype
         text = text.to(dtype)
-        with frame_text(self.denoiser, text):
+        with self.sampling(), compile_errors():
+            self.frame_text.embeddings = text.flatten(0, 1)
             # The one embedding that the network asks for is replaced in every block that would read it.
             predicted = self.denoiser(latents.to(dtype), timestep, encoder_hidden_states=text[:, 0], return_dict=False)[0]
         return predicted.to(latents.dtype)
 
-    @torch.no_grad()
     def decode(self, latents: Tensor) -> Iterator[NDArray[np.uint8]]:
-        """Frames ``(height, width, 3)``, decoded one at a time: little memory, and no frame depends on another.
+        """Frames ``(height, width, 3)``, a batch of them at a time: no frame depends on another.
 
         Args:
             latents: ``(1, channels, frames, height, width)``.
         """
-        scaled = (latents[0] / self.vae.config["scaling_factor"]).to(self.vae.device, self.vae.dtype)
-        for frame in scaled.unbind(dim=1):
-            image = self.vae.decode(frame[None], return_dict=False)[0][0].float()
-            image = image.div(2.0).add(0.5).clamp(0.0, 1.0).mul(255.0).round()
-            yield image.permute(1, 2, 0).to("cpu", torch.uint8).numpy()
+        return decode_frames(self.vae, latents, self.placement, self.options.decode_batch)
 
 
-def load(directory: Path, facts: Facts, device: str, dtype: str) -> UNet3DAdapter:
+def load(directory: Path, facts: Facts, device: str, dtype: str, options: FramewiseOptions) -> UNet3DAdapter:
     """Load a model of the family from a directory in diffusers format.
 
     Args:
@@ -114,6 +131,7 @@ def load(directory: Path, facts: Facts, device: str, dtype: str) -> UNet3DAdapte
         facts: what is known of it; its sites are compared with the network's own modules.
         device: a torch device.
         dtype: ``float32``, ``float16`` or ``bfloat16``.
+        options: memory and speed.
 
     Raises:
         ModelError: a file is missing or damaged, or does not match its configuration.
@@ -123,20 +141,24 @@ def load(directory: Path, facts: Facts, device: str, dtype: str) -> UNet3DAdapte
     unet = load_component(UNet3DConditionModel, directory, "unet", precision)
     _check_sites(unet, facts, directory)
     skip_identities(unet)
+    vae = load_component(AutoencoderKL, directory, "vae", precision)
+    if options.tiling:
+        vae.enable_tiling()
+    text_encoder = load_component(CLIPTextModel, directory, "text_encoder", precision)
+    placement = Placement((text_encoder, unet, vae), device, options.offload)
+    if options.compile:
+        compile_denoiser(unet)
     return UNet3DAdapter(
         facts=facts,
         directory=directory,
-        denoiser=_ready(unet, device),
-        vae=_ready(load_component(AutoencoderKL, directory, "vae", precision), device),
-        text_encoder=_ready(load_component(CLIPTextModel, directory, "text_encoder", precision), device),
+        denoiser=unet,
+        vae=vae,
+        text_encoder=text_encoder,
         tokenizer=tokenizer,
         scheduler_config=read_config(directory, "scheduler/scheduler_config.json"),
+        options=options,
+        placement=placement,
     )
-
-
-def _ready(module: Any, device: str) -> Any:
-    """A module on its device, for inference only."""
-    return module.to(device).eval().requires_grad_(False)
 
 
 def temporal_attentions(denoiser: nn.Module) -> set[str]:

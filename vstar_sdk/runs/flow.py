@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +16,10 @@ from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.errors import SamplerError, SpecError, out_of_memory
 from vstar_sdk.hooks.observers import Observers
 from vstar_sdk.hooks.transforms import Transforms
+from vstar_sdk.models.contract import SamplingAdapter
 from vstar_sdk.output.contract import Clip
 from vstar_sdk.output.writing import Artifacts
+from vstar_sdk.runs.advice import less_memory
 from vstar_sdk.runs.attendance import attendance
 from vstar_sdk.runs.directory import MANIFEST, RunDirectory
 from vstar_sdk.runs.manifest import manifest
@@ -95,7 +97,7 @@ class Flow:
             self._emit(events.SynopsisReady(run=self._run, synopsis=story.synopsis, timeline=story.timeline))
             for warning in plan.warnings(story):
                 self._warn(warning)
-        with self._stage("load"):
+        with self._stage("load"), self._memory("load"):
             adapter = self._get_adapter()
             loaded = time.perf_counter() - began
             self._emit(events.ModelLoaded(run=self._run, model=plan.facts.name, device=str(adapter.device), seconds=loaded))
@@ -103,14 +105,14 @@ class Flow:
         resolved = plan.resolved(story, dtype=dtype)
         if self._directory is not None:
             self._directory.begin(to_yaml(resolved), _synopsis_file(story))
-        with self._stage("encode"), torch.inference_mode():
+        with self._stage("encode"), self._memory("encode"), torch.inference_mode():
             conditioning = self._encode(adapter, story)
-        with self._stage("sample"), self._memory(), torch.inference_mode():
+        with self._stage("sample"), self._memory("sample"), torch.inference_mode():
             latents = self._sample(adapter, conditioning).cpu()
         clip = self._clip(story, to_yaml(resolved))
         artifacts: tuple[Path, ...] = ()
         if self._directory is not None:
-            with self._stage("decode"), self._memory():
+            with self._stage("decode"), self._memory("decode"):
                 artifacts = self._export(adapter, latents, clip, self._directory)
         seconds = time.perf_counter() - began
         model = {"name": plan.facts.name, "device": str(adapter.device), "dtype": dtype, "weights": dict(adapter.weights())}
@@ -164,17 +166,19 @@ class Flow:
             raise self._plan.loaded.error(error.under(*prefix)) from None
 
     @contextmanager
-    def _memory(self) -> Generator[None]:
-        """Says what was too large where no memory is left."""
+    def _memory(self, stage: events.Stage) -> Generator[None]:
+        """Says what was too large, and what is left to change, where no memory is left."""
         try:
             yield
         except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error):
                 raise
             numbers = self._plan.settings
+            what = (
+                f"{numbers.frames} frames of {numbers.width}x{numbers.height}" if stage in ("sample", "decode") else "the model"
+            )
             raise SamplerError(
-                f"there is not enough memory for {numbers.frames} frames of {numbers.width}x{numbers.height}",
-                hint="make fewer frames or smaller pictures, or set sampling.guidance_batch: two",
+                f"there is not enough memory for {what} (stage {stage})", hint=less_memory(self._plan, stage)
             ) from error
 
     def _warn(self, message: str) -> None:
@@ -206,7 +210,8 @@ class Flow:
             self._emit(events.Step(run=self._run, step=step, steps=steps, timestep=timestep, seconds=passed, eta=left))
             self._check()
 
-        with self._located("sampling"), nurse(adapter.denoiser, self._plan.attention) as nursing:
+        prepared = adapter.sampling() if isinstance(adapter, SamplingAdapter) else nullcontext()
+        with self._located("sampling"), prepared, nurse(adapter.denoiser, self._plan.attention) as nursing:
             return sample(
                 adapter,
                 conditioning.text,

@@ -13,6 +13,7 @@ from vstar_sdk import events
 from vstar_sdk.errors import RunCancelled, StopRun
 from vstar_sdk.hooks.observers import Observers
 from vstar_sdk.hooks.transforms import Transforms
+from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.runs.job import Job
 from vstar_sdk.runs.plan import Plan, make_plan
 from vstar_sdk.runs.result import Result
@@ -37,7 +38,7 @@ class Session:
     """
 
     def __init__(self) -> None:
-        self._adapters: dict[str, Adapter] = {}
+        self._adapters: dict[str, tuple[str, Adapter]] = {}
         self._turn = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -121,16 +122,25 @@ class Session:
             raise
 
     def _adapter(self, plan: Plan) -> Adapter:
-        """The plan's model, loaded once for the same options."""
+        """The plan's model, loaded once for the same options.
+
+        A model that was loaded with other options of memory and speed is let go first: there may be no room for both.
+        """
         from vstar_sdk.models.devices import resolve_device, resolve_dtype
 
         options = plan.spec.model
         device = resolve_device(plan.loaded.catalog.resolver.device(getattr(options, "device", "auto")))
         dtype = resolve_dtype(getattr(options, "dtype", "auto"), device)
-        key = options.model_dump_json(exclude={"device", "dtype"}) + device + dtype
-        if key not in self._adapters:
-            self._adapters[key] = plan.source.load(device, dtype)
-        return self._adapters[key]
+        execution = {*FramewiseOptions.model_fields}
+        model = options.model_dump_json(exclude=execution)
+        how = options.model_dump_json(include=execution - {"device", "dtype"}) + device + dtype
+        loaded_how, adapter = self._adapters.get(model, ("", None))
+        if adapter is None or loaded_how != how:
+            self._adapters.pop(model, None)
+            del adapter
+            adapter = plan.source.load(device, dtype)
+            self._adapters[model] = (how, adapter)
+        return adapter
 
 
 def _plan(source: Source, plugins: tuple[object, ...]) -> Plan:

@@ -1,0 +1,63 @@
+"""Where the weights of a model are while it works and while it waits."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from diffusers.hooks.group_offloading import apply_group_offloading
+from torch import nn
+
+from vstar_sdk.models.pipeline_options import Offload
+
+_CPU = torch.device("cpu")
+
+
+class Placement:
+    """The components of a model, and the device that they compute on.
+
+    With ``offload: model`` a component is on the device only inside `using`; with ``group`` each of its layers only while that
+    layer computes (diffusers' hooks see to it); else all of them always. What they compute is the same bit for bit.
+
+    Attributes:
+        device: where latents and embeddings are.
+    """
+
+    def __init__(self, components: Sequence[nn.Module], device: str, offload: Offload) -> None:
+        self.device = torch.device(device)
+        self._offload: Offload = offload
+        self._users: Counter[nn.Module] = Counter()
+        self._lock = threading.Lock()
+        for component in components:
+            component.eval().requires_grad_(False)
+            if offload == "group":
+                # By layers, because a VAE decodes without a call of its whole module, which hooks of blocks would wait for.
+                # Without streams: their prefetching needs every layer to run, and layers that do nothing are left out.
+                apply_group_offloading(component, self.device, _CPU, offload_type="leaf_level")
+            else:
+                component.to(_CPU if offload == "model" else self.device)
+
+    @property
+    def resident(self) -> frozenset[nn.Module]:
+        """The components that are in use now."""
+        return frozenset(self._users)
+
+    @contextmanager
+    def using(self, component: nn.Module) -> Iterator[None]:
+        """While it is open a component can compute; opened again inside itself, it changes nothing."""
+        with self._lock:
+            if self._offload == "model" and not self._users[component]:
+                component.to(self.device)
+            self._users[component] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users[component] -= 1
+                if not self._users[component]:
+                    del self._users[component]
+                    if self._offload == "model":
+                        component.to(_CPU)
