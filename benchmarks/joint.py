@@ -16,9 +16,9 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn.functional import scaled_dot_product_attention
 
 from benchmarks.attention import SIGMA, times
+from vstar_sdk.attention.executors import plain_attention
 from vstar_sdk.attention.joint import JointAttention, attend_without_mask
 from vstar_sdk.regularizers.tar import gaussian_band
 
@@ -36,7 +36,7 @@ def variants(frames: int) -> dict[str, Attention]:
     band = gaussian_band(frames, SIGMA)
     single = band.float()
     return {
-        "plain": scaled_dot_product_attention,
+        "plain": plain_attention,
         "TAR, ours": JointAttention({"max": band}),
         "the same with `spread`": JointAttention({"spread": band}),
         "a bias without a statistic": JointAttention({"none": band}),

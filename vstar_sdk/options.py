@@ -96,6 +96,17 @@ class RegularizerOptions(Options):
     window: tuple[float, float] = (0.0, 1.0)
     """Start and end, as fractions of the schedule: of S steps, step i is inside when round(start S) <= i < round(end S)."""
 
+    blocks: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] | None = None
+    """First and last block to act at, counted from 0, of a model that is one stack of equal blocks (level 0 is all of them);
+    left out: every block. Other models have levels alone."""
+
+    @field_validator("blocks")
+    @classmethod
+    def _in_order(cls, blocks: tuple[int, int] | None) -> tuple[int, int] | None:
+        if blocks is not None and blocks[0] > blocks[1]:
+            raise ValueError(f"blocks [{blocks[0]}, {blocks[1]}]: write the first and the last block")
+        return blocks
+
     @field_validator("window")
     @classmethod
     def _ordered(cls, window: tuple[float, float]) -> tuple[float, float]:

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from vstar_sdk.attention.executors import Executor, MaskedAttention, MixedAttention, RowStatisticAttention, ScaledAttention
+from vstar_sdk.attention.executors import Executor, MaskedAttention, MixedAttention, ScaledAttention, plain_attention
 from vstar_sdk.attention.joint import (
     JointAttention,
     MixedJointAttention,
@@ -13,6 +13,7 @@ from vstar_sdk.attention.joint import (
     attend_by_rows,
     attend_without_mask,
 )
+from vstar_sdk.attention.logits import LogitsAttention
 from vstar_sdk.attention.operations import Statistic
 
 FRAMES, POSITIONS, HEAD_DIM = 5, 24, 16
@@ -117,14 +118,14 @@ def test_no_matrix_of_tokens_by_tokens_is_made(attend):
     ("joint", "factorised"),
     [
         (JointAttention({"none": band(2.0)}), MaskedAttention(band(2.0))),
-        (JointAttention({"max": band(1.0), "spread": band(2.0)}), RowStatisticAttention({"max": band(1.0), "spread": band(2.0)})),
+        (JointAttention({"max": band(1.0), "spread": band(2.0)}), LogitsAttention({"max": band(1.0), "spread": band(2.0)})),
         (
-            ScaledJointAttention(scaled_dot_product_attention, torch.arange(1.0, 6.0), torch.arange(2.0, 7.0)),
-            ScaledAttention(scaled_dot_product_attention, torch.arange(1.0, 6.0), torch.arange(2.0, 7.0)),
+            ScaledJointAttention(plain_attention, torch.arange(1.0, 6.0), torch.arange(2.0, 7.0)),
+            ScaledAttention(plain_attention, torch.arange(1.0, 6.0), torch.arange(2.0, 7.0)),
         ),
         (
-            MixedJointAttention(scaled_dot_product_attention, 0.75, 0.25 * band(1.0).softmax(-1)),
-            MixedAttention(scaled_dot_product_attention, 0.75, 0.25 * band(1.0).softmax(-1)),
+            MixedJointAttention(plain_attention, 0.75, 0.25 * band(1.0).softmax(-1)),
+            MixedAttention(plain_attention, 0.75, 0.25 * band(1.0).softmax(-1)),
         ),
     ],
     ids=["bias", "row statistics", "scale", "mix"],
@@ -138,14 +139,14 @@ def test_a_scale_holds_for_all_tokens_of_its_frame():
     q, k, v = tokens()
     factors = torch.tensor([0.5, 1.0, 2.0, 3.0, 0.0], dtype=torch.float64)
     per_token = factors.float().repeat_interleave(POSITIONS)[:, None]
-    got = ScaledJointAttention(scaled_dot_product_attention, factors, None)(q, k, v)
+    got = ScaledJointAttention(plain_attention, factors, None)(q, k, v)
     torch.testing.assert_close(got, scaled_dot_product_attention(q * per_token, k, v))
 
 
 def test_the_identity_map_makes_every_frame_attend_to_its_own_tokens_alone():
     q, k, v = tokens()
     alone = [scaled_dot_product_attention(*frame) for frame in zip(*(x.split(POSITIONS, dim=2) for x in (q, k, v)), strict=True)]
-    got = MixedJointAttention(scaled_dot_product_attention, 0.0, torch.eye(FRAMES, dtype=torch.float64))(q, k, v)
+    got = MixedJointAttention(plain_attention, 0.0, torch.eye(FRAMES, dtype=torch.float64))(q, k, v)
     torch.testing.assert_close(got, torch.cat(alone, dim=2))
 
 
@@ -154,6 +155,6 @@ def test_a_fixed_map_says_how_much_of_a_query_goes_to_every_frame():
     frame_of = torch.arange(FRAMES).repeat_interleave(POSITIONS)
     values = torch.nn.functional.one_hot(frame_of, HEAD_DIM).float().expand_as(k)
     fixed = band(3.0).softmax(-1)
-    got = MixedJointAttention(scaled_dot_product_attention, 0.0, fixed)(q, k, values)
+    got = MixedJointAttention(plain_attention, 0.0, fixed)(q, k, values)
     wanted = fixed.float()[frame_of]
     torch.testing.assert_close(got[..., :FRAMES], wanted.expand_as(got[..., :FRAMES]), atol=1e-5, rtol=0)

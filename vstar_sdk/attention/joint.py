@@ -1,7 +1,8 @@
 """Executors of joint sites, whose tokens are the positions of all frames: ``token = frame * positions + position``.
 
 Every executor takes queries, keys and values of shape ``(batch, heads, frames * positions, head_dim)`` and returns the same
-shape. What an operation says of frames ``i`` and ``j`` holds for all their tokens. A matrix of tokens by tokens is never made.
+shape; it is never asked for a part of the frames. What an operation says of frames ``i`` and ``j`` holds for all their tokens. A
+matrix of tokens by tokens is never made.
 """
 
 from __future__ import annotations
@@ -13,17 +14,36 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad, scaled_dot_product_attention
 
-from vstar_sdk.attention.executors import DEVICE_CHUNK, Executor, Placed
+from vstar_sdk.attention.executors import Executor, Frames, Placed, plain_attention
 from vstar_sdk.attention.operations import Statistic
 
 ROWS_CHUNK = 2**19
 """Logits of a chunk on a CPU: 2 MiB in float32. More leaves the cache, less makes the matrix products too thin."""
+
+DEVICE_CHUNK = 2**25
+"""The same on any other device, where it only bounds memory: 128 MiB in float32."""
 
 HIDDEN = -(2.0**14)
 """What stands for ``-inf`` where a product with 0 must stay finite: ``exp(-2**14)`` is 0 in float32."""
 
 WIDEST = 256
 """Channels of a head up to which fused attention has its fast kernels."""
+
+
+def joint_attention(biases: dict[Statistic, Tensor], q: Tensor | None, k: Tensor | None, keep: float, fixed: Tensor) -> Executor:
+    """The executor for all operations of a joint site together: mixes inside scales, for they attend inside frames themselves.
+
+    Args:
+        biases: see `JointAttention`; none where there are none.
+        q: see `ScaledJointAttention`.
+        k: see `ScaledJointAttention`.
+        keep: see `MixedJointAttention`; 1 where nothing is mixed.
+        fixed: see `MixedJointAttention`.
+    """
+    attend: Executor = JointAttention(biases) if biases else plain_attention
+    if keep != 1.0:
+        attend = MixedJointAttention(attend, keep, fixed)
+    return attend if q is None and k is None else ScaledJointAttention(attend, q, k)
 
 
 class JointAttention:
@@ -38,8 +58,9 @@ class JointAttention:
     def __init__(self, biases: dict[Statistic, Tensor]) -> None:
         self._biases: dict[Statistic, Placed] = {stat: Placed(bias) for stat, bias in biases.items()}
 
-    def __call__(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
         """The attention output."""
+        del part
         biases: dict[Statistic, Tensor] = {stat: bias.on(query.device, torch.float32) for stat, bias in self._biases.items()}
         attend = attend_by_rows if query.device.type == "cpu" else attend_without_mask
         return attend(query, key, value, biases)
@@ -58,8 +79,9 @@ class ScaledJointAttention:
         self._attend = attend
         self._q, self._k = (None if factors is None else Placed(factors[:, None, None]) for factors in (q, k))
 
-    def __call__(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
         """The attention output."""
+        del part
         return self._attend(_scaled(query, self._q), _scaled(key, self._k), value)
 
 
@@ -78,11 +100,12 @@ class MixedJointAttention:
     def __init__(self, attend: Executor, keep: float, fixed: Tensor) -> None:
         self._attend, self._keep, self._fixed = attend, keep, fixed.to("cpu", torch.float64)
 
-    def __call__(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
         """The attention output."""
+        del part
         frames = len(self._fixed)
         q, k, v = (x.unflatten(-2, (frames, -1)) for x in (query, key, value))
-        out = torch.zeros(q.shape, dtype=torch.float32, device=q.device)
+        out = torch.zeros((*q.shape[:-1], v.shape[-1]), dtype=torch.float32, device=q.device)
         for i in range(frames):
             for j in self._fixed[i].nonzero().flatten().tolist():
                 inside = scaled_dot_product_attention(q[..., i, :, :], k[..., j, :, :], v[..., j, :, :])

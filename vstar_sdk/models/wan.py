@@ -120,9 +120,7 @@ class WanSource:
         try:
             networks = _networks(index)
             sites = tuple(
-                site
-                for network in networks
-                for site in wan_sites(_config(directory, network, vae), prefix=f"{network}.")
+                site for network in networks for site in wan_sites(_config(directory, network, vae), prefix=f"{network}.")
             )
             patch = read_config(directory, f"{networks[0]}/config.json")["patch_size"]
             frames, pixels = vae.get("scale_factor_temporal", 4), vae.get("scale_factor_spatial", 8)
@@ -205,7 +203,9 @@ def _config(directory: Path, network: str, vae: Mapping[str, Any]) -> dict[str, 
         raise ModelError(f"its {network} is a {kind}")
     channels, latent = config.get("in_channels", 16), vae.get("z_dim", 16)
     if channels != latent:
-        raise ModelError(f"its {network} takes {channels} channels where the latents have {latent}: it is given a picture or video")
+        raise ModelError(
+            f"its {network} takes {channels} channels where the latents have {latent}: it is given a picture or video"
+        )
     return config
 
 

@@ -18,7 +18,9 @@ Decode = Callable[[Tensor], Tensor]
 
 
 @torch.no_grad()
-def decode_causally(vae: AutoencoderKLWan, latents: Tensor, device: torch.device, *, tiling: bool = False) -> Iterator[NDArray[np.uint8]]:
+def decode_causally(
+    vae: AutoencoderKLWan, latents: Tensor, device: torch.device, *, tiling: bool = False
+) -> Iterator[NDArray[np.uint8]]:
     """Decode a clip frame by frame, however long it is: memory does not grow with its length.
 
     ``AutoencoderKLWan.decode`` gives the same frames, all at once.
@@ -62,11 +64,12 @@ class _Tiles:
     """The decoder on overlapping tiles, blended as ``AutoencoderKLWan.tiled_decode`` does."""
 
     def __init__(self, vae: AutoencoderKLWan) -> None:
-        self._vae = vae
-        ratio, patch = vae.spatial_compression_ratio, vae.config["patch_size"] or 1
+        self._vae: Any = vae
+        ratio, patch = _ratio(vae), vae.config["patch_size"] or 1
+        height, width = int(vae.tile_sample_stride_height), int(vae.tile_sample_stride_width)
         self._latent = (vae.tile_sample_min_height // ratio, vae.tile_sample_min_width // ratio)
-        self._latent_stride = (vae.tile_sample_stride_height // ratio, vae.tile_sample_stride_width // ratio)
-        self._stride = (vae.tile_sample_stride_height // patch, vae.tile_sample_stride_width // patch)
+        self._latent_stride = (height // ratio, width // ratio)
+        self._stride = (height // patch, width // patch)
         self._blend = (
             vae.tile_sample_min_height // patch - self._stride[0],
             vae.tile_sample_min_width // patch - self._stride[1],
@@ -95,5 +98,9 @@ class _Tiles:
 
 
 def _exceeds_a_tile(vae: AutoencoderKLWan, latents: Tensor) -> bool:
-    ratio = vae.spatial_compression_ratio
+    ratio = _ratio(vae)
     return latents.shape[-2] > vae.tile_sample_min_height // ratio or latents.shape[-1] > vae.tile_sample_min_width // ratio
+
+
+def _ratio(vae: Any) -> int:
+    return vae.spatial_compression_ratio

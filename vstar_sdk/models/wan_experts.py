@@ -21,7 +21,10 @@ class WanExperts(nn.Module):
     """
 
     def __init__(
-        self, transformer: WanTransformer3DModel, transformer_2: WanTransformer3DModel | None = None, boundary: float | None = None
+        self,
+        transformer: WanTransformer3DModel,
+        transformer_2: WanTransformer3DModel | None = None,
+        boundary: float | None = None,
     ) -> None:
         super().__init__()
         self.transformer, self.transformer_2, self.boundary = transformer, transformer_2, boundary
