@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from vstar_sdk.attention.sites import SiteAddress
 from vstar_sdk.errors import ModelError
@@ -44,6 +44,13 @@ class WanOptions(PipelineOptions):
     """The commit of a hub id: 40 hexadecimal digits."""
     flow_shift: float | None = Field(default=None, gt=0.0, le=100.0)
     """How much of the schedule goes to the noisy part; its authors use 3 at 480p and 5 at 720p. Left out: the model's own."""
+
+    @field_validator("compile")
+    @classmethod
+    def _not_compiled(cls, compile: bool) -> bool:
+        if compile:
+            raise ValueError("wan cannot be compiled: attention over all tokens is regularized in loops over chunks of them")
+        return compile
 
 
 @dataclass(frozen=True)
@@ -203,15 +210,13 @@ def _config(directory: Path, network: str, vae: Mapping[str, Any]) -> dict[str, 
         raise ModelError(f"its {network} is a {kind}")
     channels, latent = config.get("in_channels", 16), vae.get("z_dim", 16)
     if channels != latent:
-        raise ModelError(
-            f"its {network} takes {channels} channels where the latents have {latent}: it is given a picture or video"
-        )
+        raise ModelError(f"its {network} takes {channels} channels where the latents have {latent}: it wants a picture or video")
     return config
 
 
-def wan(options: WanOptions, resolver: Resolver) -> WanSource:
+def wan(options: WanOptions, *, resolver: Resolver | None = None) -> WanSource:
     """A Wan model."""
-    return WanSource(options, resolver)
+    return WanSource(options, resolver or Resolver())
 
 
 @hookimpl

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +18,9 @@ from transformers import AutoTokenizer, UMT5EncoderModel
 from vstar_sdk.models.components import load_component
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.directory import read_config, weight_hashes
+from vstar_sdk.models.placement import Placement
 from vstar_sdk.models.wan_decoding import decode_causally
-from vstar_sdk.models.wan_experts import WanExperts, latent_frame_text
+from vstar_sdk.models.wan_experts import Residence, WanExperts, latent_frame_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,11 +44,13 @@ class WanAdapter:
     tokenizer: Any
     scheduler_config: Mapping[str, Any]
     options: WanOptions
+    placement: Placement
+    residence: Residence
 
     @property
     def device(self) -> torch.device:
         """Where the model computes."""
-        return self.denoiser.device
+        return self.placement.device
 
     @torch.no_grad()
     def encode(self, prompts: Sequence[str]) -> Tensor:
@@ -55,7 +59,8 @@ class WanAdapter:
         Each prompt is encoded by itself, so that its embedding does not depend on its neighbours; what exceeds 512 tokens is cut
         (see `cut_off`).
         """
-        return torch.cat([self._encode(prompt) for prompt in prompts])
+        with self.placement.using(self.text_encoder):
+            return torch.cat([self._encode(prompt) for prompt in prompts])
 
     def _encode(self, prompt: str) -> Tensor:
         read = self.tokenizer(
@@ -75,8 +80,12 @@ class WanAdapter:
 
     def latent_shape(self, frames: int, height: int, width: int) -> tuple[int, ...]:
         """Shape ``(1, channels, latent frames, height, width)`` of the latents of a clip of ``height`` by ``width`` pixels."""
-        factor = self.vae.spatial_compression_ratio
+        factor: int = self.vae.config["scale_factor_spatial"]
         return (1, self.vae.config["z_dim"], self.facts.latent_frames(frames), height // factor, width // factor)
+
+    def sampling(self) -> AbstractContextManager[None]:
+        """Open around all the calls of `denoise` in a run; see `vstar_sdk.models.contract.SamplingAdapter`."""
+        return self.residence.kept()
 
     @torch.no_grad()
     def denoise(self, latents: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
@@ -91,7 +100,8 @@ class WanAdapter:
             The prediction, of the latents' shape and precision.
         """
         network, dtype = self.denoiser.at(timestep), self.denoiser.dtype
-        with latent_frame_text(network, frames=text.shape[1]):
+        with self.sampling(), latent_frame_text(network, frames=text.shape[1]):
+            self.residence.bring(network)
             predicted = network(
                 hidden_states=latents.to(dtype),
                 timestep=timestep.expand(len(latents)),
@@ -106,7 +116,7 @@ class WanAdapter:
         Args:
             latents: ``(1, channels, latent frames, height, width)``.
         """
-        return decode_causally(self.vae, latents, self.device, tiling=self.options.tiling)
+        return decode_causally(self.vae, latents, self.placement, tiling=self.options.tiling)
 
 
 def load(directory: Path, facts: Facts, options: WanOptions, device: str, dtype: str) -> WanAdapter:
@@ -128,22 +138,22 @@ def load(directory: Path, facts: Facts, options: WanOptions, device: str, dtype:
     networks = [load_component(WanTransformer3DModel, directory, name, precision) for name in names]
     ratio = read_config(directory, "model_index.json").get("boundary_ratio")
     boundary = None if ratio is None else ratio * facts.scheduler_config["num_train_timesteps"]
+    # Half precision shows in the picture, and beside the denoiser float32 costs little.
+    vae = load_component(AutoencoderKLWan, directory, "vae", torch.float32)
+    text_encoder = load_component(UMT5EncoderModel, directory, "text_encoder", precision)
+    placement = Placement((text_encoder, *networks, vae), device, options.offload)
     return WanAdapter(
         facts=facts,
         directory=directory,
-        denoiser=_ready(WanExperts(*networks, boundary=boundary), device),
-        # Half precision shows in the picture, and beside the denoiser float32 costs little.
-        vae=_ready(load_component(AutoencoderKLWan, directory, "vae", torch.float32), device),
-        text_encoder=_ready(load_component(UMT5EncoderModel, directory, "text_encoder", precision), device),
+        denoiser=WanExperts(*networks, boundary=boundary),
+        vae=vae,
+        text_encoder=text_encoder,
         tokenizer=tokenizer,
         scheduler_config=facts.scheduler_config,
         options=options,
+        placement=placement,
+        residence=Residence(placement),
     )
-
-
-def _ready(module: Any, device: str) -> Any:
-    """A module on its device, for inference only."""
-    return module.to(device).eval().requires_grad_(False)
 
 
 def _clean(prompt: str) -> str:

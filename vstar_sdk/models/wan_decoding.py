@@ -13,13 +13,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from vstar_sdk.models.placement import Placement
+
 Decode = Callable[[Tensor], Tensor]
 """One latent frame after the other, ``(1, channels, 1, height, width)``, to its frames in patches."""
 
 
 @torch.no_grad()
 def decode_causally(
-    vae: AutoencoderKLWan, latents: Tensor, device: torch.device, *, tiling: bool = False
+    vae: AutoencoderKLWan, latents: Tensor, placement: Placement, *, tiling: bool = False
 ) -> Iterator[NDArray[np.uint8]]:
     """Decode a clip frame by frame, however long it is: memory does not grow with its length.
 
@@ -28,7 +30,7 @@ def decode_causally(
     Args:
         vae: the decoder.
         latents: ``(1, channels, latent frames, height, width)`` in the denoiser's scale, on any device.
-        device: where the decoder computes.
+        placement: of the decoder.
         tiling: decode pictures larger than a tile in overlapping tiles, each with a memory of its own.
 
     Returns:
@@ -37,13 +39,14 @@ def decode_causally(
     mean, std = (torch.tensor(vae.config[key]).view(1, -1, 1, 1, 1) for key in ("latents_mean", "latents_std"))
     patch = vae.config["patch_size"]
     decode: Decode = _Tiles(vae) if tiling and _exceeds_a_tile(vae, latents) else _Causal(vae)
-    for latent in latents.split(1, dim=2):
-        scaled = latent * std.to(latent) + mean.to(latent)
-        frames = decode(scaled.to(device, vae.dtype))
-        if patch is not None:
-            frames = unpatchify(frames, patch_size=patch)
-        frames = frames[0].float().clamp_(-1.0, 1.0).div_(2.0).add_(0.5).mul_(255.0).round_()
-        yield from frames.permute(1, 2, 3, 0).to("cpu", torch.uint8).numpy()
+    with placement.using(vae):
+        for latent in latents.split(1, dim=2):
+            scaled = latent * std.to(latent) + mean.to(latent)
+            frames = decode(scaled.to(placement.device, vae.dtype))
+            if patch is not None:
+                frames = unpatchify(frames, patch_size=patch)
+            frames = frames[0].float().clamp_(-1.0, 1.0).div_(2.0).add_(0.5).mul_(255.0).round_()
+            yield from frames.permute(1, 2, 3, 0).to("cpu", torch.uint8).numpy()
 
 
 class _Causal:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from diffusers.models.transformers.transformer_wan import WanTransformer3DModel
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from vstar_sdk.models.placement import Placement
 
 
 class WanExperts(nn.Module):
@@ -34,16 +37,42 @@ class WanExperts(nn.Module):
         """The precision that it computes in."""
         return self.transformer.dtype
 
-    @property
-    def device(self) -> torch.device:
-        """Where it is."""
-        return self.transformer.device
-
     def at(self, timestep: Tensor) -> WanTransformer3DModel:
         """The network for a timestep (0-d)."""
         if self.transformer_2 is None or self.boundary is None or float(timestep) >= self.boundary:
             return self.transformer
         return self.transformer_2
+
+
+class Residence:
+    """Keeps the network that works on the device until another is asked for, where a model's placement moves them."""
+
+    def __init__(self, placement: Placement) -> None:
+        self._placement = placement
+        self._stay, self._open = ExitStack(), 0
+        self._resident: nn.Module | None = None
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """While it is open the network asked for last stays; opened again inside itself, it changes nothing."""
+        self._open += 1
+        try:
+            yield
+        finally:
+            self._open -= 1
+            if self._open == 0:
+                self._leave()
+
+    def bring(self, network: nn.Module) -> None:
+        """Have a network on the device, and the other one not, inside `kept`."""
+        if network is not self._resident:
+            self._leave()
+            self._stay.enter_context(self._placement.using(network))
+            self._resident = network
+
+    def _leave(self) -> None:
+        self._resident = None
+        self._stay.close()
 
 
 @contextmanager
