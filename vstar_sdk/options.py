@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Self, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
@@ -114,6 +114,13 @@ class RegularizerOptions(Options):
         if not 0.0 <= start < end <= 1.0:
             raise ValueError(f"window [{start:g}, {end:g}]: write two fractions with 0 <= start < end <= 1")
         return window
+
+    def for_joint(self) -> Self:
+        """These options on a model whose tokens all attend to each other, where other defaults may be right.
+
+        A regularizer with such defaults gives a copy, in which everything that was written stays.
+        """
+        return self
 
     def named_levels(self) -> set[int]:
         """Every level that the options name: the integer keys of all mappings, and the field ``levels`` if there is one."""

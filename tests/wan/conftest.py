@@ -57,7 +57,7 @@ def write_tiny_wan(directory: Path, *, experts: int = 1, **changes: Any) -> None
     UMT5EncoderModel(text).save_pretrained(directory / "text_encoder")
     names = ("transformer", "transformer_2")[:experts]
     for name in names:
-        network = WanTransformer3DModel(**TRANSFORMER | changes.get("transformer", {}))
+        network: Any = WanTransformer3DModel(**TRANSFORMER | changes.get("transformer", {}))
         for block in network.blocks:
             # As wide apart as after a training: queries and keys of a random network hardly differ.
             for norm in (block.attn1.norm_q, block.attn1.norm_k):

@@ -312,7 +312,7 @@ def test_a_nursed_network_equals_one_whose_attention_is_materialised(adapter, op
 
 
 def test_blocks_choose_where_a_regularizer_acts(adapter):
-    planned = plan(adapter, Tar(TarOptions(sigma=2, blocks=(1, 1))))
+    planned = plan(adapter, Tar(TarOptions(sigma={0: 2}, blocks=(1, 1))))
     assert [site.site.index for site in planned.sites] == [1]
     assert planned.untouched == 1
     assert "frame-pair bias with row statistics (Tar)" in planned.describe(4)
@@ -349,7 +349,7 @@ def test_what_has_no_meaning_on_tokens_is_refused_with_the_reason(adapter, opera
 def test_another_number_of_tokens_than_planned_is_an_error(adapter):
     text = adapter.encode([ONE])[:, None].expand(-1, LATENT_FRAMES, -1, -1)
     with (
-        nurse(adapter.denoiser, plan(adapter, Tar(TarOptions(sigma=1)), frames=25)),
+        nurse(adapter.denoiser, plan(adapter, Tar(TarOptions(sigma={0: 1})), frames=25)),
         pytest.raises(SamplerError, match="saw 20 tokens; its plan is for 7 latent frames"),
     ):
         adapter.denoise(latents(adapter), torch.tensor(900), text)
@@ -364,7 +364,7 @@ def test_an_attention_that_does_more_is_refused(adapter):
     try:
         with (
             pytest.raises(ModelError, match=r"blocks\.1\.attn1 has an attention backend"),
-            nurse(adapter.denoiser, plan(adapter, Tar(TarOptions(sigma=1)))),
+            nurse(adapter.denoiser, plan(adapter, Tar(TarOptions(sigma={0: 1})))),
         ):
             pass
     finally:

@@ -77,6 +77,17 @@ def test_strength_0_is_no_regularizer(session, wan_21):
     assert (zero.latents - without.latents).abs().max() < 1e-6
 
 
+def test_tar_has_defaults_of_its_own_here_which_the_resolved_spec_says(session, wan_21):
+    def resolved(*regularizers):
+        changes = {"regularizers": list(regularizers)} if regularizers else {}
+        written = {key: value for key, value in story(wan_21).items() if key != "regularizers"} | changes
+        return [(options.stat, options.strength) for options in session.run(written).spec.regularizers]
+
+    assert resolved() == [("spread", 0.5)]
+    assert resolved(TAR) == [("spread", 0.5)]
+    assert resolved({**TAR, "stat": "max", "strength": 1.0}) == [("max", 1.0)]
+
+
 def test_equal_states_are_the_plain_model(session, wan_21):
     one = session.run(story(wan_21, synopsis={"use": "states", "states": [SUMMER]}, regularizers=[]))
     three = session.run(story(wan_21, synopsis={"use": "states", "states": [SUMMER] * 3}, regularizers=[]))
