@@ -27,6 +27,7 @@ COMMANDS = {
     "validate": Lazy("vstar_sdk.cli.validate:validate", "Check a spec without running it."),
     "plugins": Lazy("vstar_sdk.cli.plugins:plugins", "List the installed plugins and their health."),
     "models": Lazy("vstar_sdk.cli.models:models", "List the video models."),
+    "convert": Lazy("vstar_sdk.cli.convert:convert", "Convert a checkpoint into a directory that runs."),
     "templates": Lazy("vstar_sdk.cli.templates:templates", "List, show, fill in and check synopsis templates."),
     "schema": Lazy("vstar_sdk.cli.schema:schema", "Print the JSON Schema of specs, for editors."),
     "new": Lazy("vstar_sdk.cli.new:new", "Write a file to begin with."),

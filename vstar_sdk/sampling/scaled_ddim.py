@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 class ScaledDDIMScheduler(SchedulerMixin, ConfigMixin):
-    """DDIM (Song et al., ICLR 2021, formulas 12 and 16) where ``x_t = s_t sqrt(a_t) x0 + sqrt(1 - a_t) e`` has a signal scale ``s_t``.
+    """DDIM (Song et al., ICLR 2021, formulas 12 and 16) with a signal scale: ``x_t = s_t sqrt(a_t) x0 + sqrt(1 - a_t) e``.
 
     ``s_t`` falls linearly from 1 to ``signal_scale`` over the first ``signal_scale_steps`` timesteps and stays there. A step
     divides what the prediction takes for the clean signal by ``s_t`` and multiplies it by ``s`` of the timestep it leads to; the

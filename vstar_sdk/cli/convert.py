@@ -1,0 +1,36 @@
+"""``vstar convert``: checkpoints of other programs, made into directories that run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.group()
+def convert() -> None:
+    """Convert a checkpoint into a directory in diffusers format."""
+
+
+@convert.command("videocrafter2")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--tokenizer",
+    metavar="PATH_OR_ID",
+    help="Folder or hub id (ID@REVISION) of a CLIP tokenizer; CLIP's own is fetched from the hub if this is left out.",
+)
+@click.option(
+    "--without-scale",
+    is_flag=True,
+    help="Take a checkpoint whose noise schedule has no signal scale for VideoCrafter2 all the same.",
+)
+def videocrafter2(checkpoint: Path, out: Path, tokenizer: str | None, without_scale: bool) -> None:
+    """Convert the official model.ckpt of VideoCrafter2 into the directory OUT, which must not exist.
+
+    Nothing in the file is run, the weights keep their precision, and OUT appears at the end, whole. It then runs from a prompt
+    with no other file: model: {use: videocrafter2, path: OUT}.
+    """
+    from vstar_sdk.models.lvdm.conversion import convert as write
+
+    write(checkpoint, out, tokenizer, without_scale=without_scale, report=lambda line: click.echo(line, err=True))

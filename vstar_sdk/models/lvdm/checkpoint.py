@@ -1,0 +1,131 @@
+"""Reading a checkpoint without running anything in it: a pickle of PyTorch, or safetensors."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
+
+from vstar_sdk.errors import ModelError
+
+_CALLBACK = re.compile(r"(pytorch_lightning|lightning\.pytorch|lightning)\.callbacks(\.[a-z_0-9]+)*\.[A-Z]\w*")
+"""Classes that a training framework keeps its own state under, as it does in a checkpoint that was saved while training."""
+
+_AGAIN = "the file is damaged, or its download is not complete: fetch it again"
+
+
+class Checkpoint(Protocol):
+    """Tensors by name; only those that are asked for are read."""
+
+    @property
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """The shape of every tensor."""
+        ...
+
+    def tensor(self, key: str) -> Tensor:
+        """One tensor, on the CPU; its memory may be the file itself."""
+        ...
+
+
+@contextmanager
+def open_checkpoint(path: Path) -> Iterator[Checkpoint]:
+    """Open a checkpoint.
+
+    Pickles are read with ``weights_only``; callback classes of the training framework become empty stand-ins, and a file that
+    names anything else is refused.
+
+    Args:
+        path: a file of ``torch.save``, or ``.safetensors``.
+
+    Raises:
+        ModelError: there is no such file, it is damaged, or it names what no file of weights needs.
+    """
+    if not path.is_file():
+        raise ModelError(f"{path}: there is no such file", hint="check the path")
+    if path.suffix == ".safetensors":
+        try:
+            opened = safe_open(path, framework="pt", device="cpu")
+        except (SafetensorError, OSError) as error:
+            raise ModelError(f"{path}: cannot be read: {error}", hint=_AGAIN) from None
+        with opened as file:
+            yield _Safetensors(file)
+    else:
+        yield _Pickle(_state(path, _load(path)))
+
+
+class _Pickle:
+    def __init__(self, state: dict[str, Tensor]) -> None:
+        self._state = state
+        self.shapes = {key: tuple(tensor.shape) for key, tensor in state.items()}
+
+    def tensor(self, key: str) -> Tensor:
+        return self._state[key]
+
+
+class _Safetensors:
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.shapes: dict[str, tuple[int, ...]] = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
+
+    def tensor(self, key: str) -> Tensor:
+        return self._file.get_tensor(key)
+
+
+def _load(path: Path) -> Any:
+    """What a pickle holds, its tensors mapped into memory."""
+    if not zipfile.is_zipfile(path):
+        with path.open("rb") as file:
+            begins_well = file.read(2) == b"PK"
+        if begins_well or path.stat().st_size == 0:
+            raise ModelError(f"{path}: is cut off: its end is missing", hint=_AGAIN)
+        raise ModelError(
+            f"{path}: is no checkpoint of PyTorch (1.6 or later): it is not read",
+            hint="a bare pickle can run code; get the checkpoint from its authors, or as safetensors",
+        )
+    try:
+        named = sorted(get_unsafe_globals_in_checkpoint(path))
+        strangers = [name for name in named if not _CALLBACK.fullmatch(name)]
+        if strangers:
+            raise ModelError(
+                f"{path}: names {', '.join(strangers)}, which no file of weights needs: it is not read",
+                hint="unpickling such a file can run code; get the checkpoint from its authors, or as safetensors",
+            )
+        with safe_globals([(_stand_in(name), name) for name in named]):
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except ModelError:
+        raise
+    except Exception as error:  # zipfile, pickle and torch raise many kinds for a damaged file
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(f"{path}: cannot be read: {reason}", hint=_AGAIN) from None
+
+
+def _stand_in(name: str) -> type[Any]:
+    """A class that takes anything and keeps nothing, under the name of another."""
+
+    def __init__(self: object, *args: object, **kwargs: object) -> None: ...  # noqa: N807
+
+    def __setstate__(self: object, state: object) -> None: ...  # noqa: N807
+
+    module, _, own = name.rpartition(".")
+    return type(own, (), {"__module__": module, "__init__": __init__, "__setstate__": __setstate__})
+
+
+def _state(path: Path, root: Any) -> dict[str, Tensor]:
+    """The weights in a checkpoint: under ``state_dict``, or all of it."""
+    state = root.get("state_dict", root) if isinstance(root, dict) else root
+    if not isinstance(state, dict) or not state:
+        raise ModelError(f"{path}: holds no weights (no state_dict)", hint="this is another kind of file: name model.ckpt")
+    for key, value in state.items():
+        if not isinstance(key, str) or not isinstance(value, Tensor):
+            raise ModelError(
+                f"{path}: holds {key!r}, a {type(value).__name__}, among its weights", hint="this is another kind of file"
+            )
+    return state
