@@ -24,6 +24,7 @@ class Lazy(NamedTuple):
 COMMANDS = {
     "run": Lazy("vstar_sdk.cli.run:run", "Make a video from a spec file or a prompt."),
     "synopsis": Lazy("vstar_sdk.cli.synopsis:synopsis", "Show the key states and the frames that they rule."),
+    "plan": Lazy("vstar_sdk.cli.plan:plan", "Show what a run will do, and what it takes."),
     "validate": Lazy("vstar_sdk.cli.validate:validate", "Check a spec without running it."),
     "plugins": Lazy("vstar_sdk.cli.plugins:plugins", "List the installed plugins and their health."),
     "models": Lazy("vstar_sdk.cli.models:models", "List the video models."),

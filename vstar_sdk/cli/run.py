@@ -62,8 +62,8 @@ def run(
     click.echo(result.directory)
 
 
-def describe(plan: Plan) -> str:
-    """The plan, for ``--dry-run``."""
+def describe(plan: Plan, *, sites: bool = False) -> str:
+    """The plan, for ``--dry-run``; ``sites``: every attention by itself."""
     numbers = plan.settings
     lines = [
         plan.summary(),
@@ -75,7 +75,8 @@ def describe(plan: Plan) -> str:
     else:
         for number, (state, span) in enumerate(zip(plan.story.synopsis.states, plan.story.timeline.spans(), strict=True), 1):
             lines.append(f"{number}. frames {span[0]}-{span[1]}: {state.caption}")
-    return "\n".join([*lines, "", plan.attention.summary(numbers.steps)])
+    attention = plan.attention.describe if sites else plan.attention.summary
+    return "\n".join([*lines, "", attention(numbers.steps)])
 
 
 def _follow(job: Job, show: Callable[[events.Event], None]) -> Result:

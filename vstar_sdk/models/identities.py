@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from diffusers.models.resnet import TemporalConvLayer
@@ -9,7 +10,7 @@ from diffusers.models.transformers.transformer_temporal import TransformerTempor
 from torch import Tensor, nn
 
 
-def skip_identities(denoiser: nn.Module) -> list[str]:
+def skip_identities(denoiser: nn.Module, zero: Callable[[str, nn.Module], bool] | None = None) -> list[str]:
     """Pass the input on wherever a temporal layer adds exactly zero to it: the output is the same bit for bit.
 
     Temporal layers are residual, and begin training with a last layer of zeros. Where a network was trained with some of them
@@ -17,15 +18,17 @@ def skip_identities(denoiser: nn.Module) -> list[str]:
 
     Args:
         denoiser: changed in place; weights stay as they are.
+        zero: whether all weights of a layer are zero, from its name and module; None looks at the weights themselves.
 
     Returns:
         Names of the layers that are left out.
     """
+    zero = zero or _is_zero
     skipped: list[str] = []
     for name, module in denoiser.named_modules():
-        if isinstance(module, TransformerTemporalModel) and _is_zero(module.proj_out):
+        if isinstance(module, TransformerTemporalModel) and zero(f"{name}.proj_out", module.proj_out):
             module.__dict__["forward"] = _pass_frames
-        elif isinstance(module, TemporalConvLayer) and _is_zero(module.conv4[-1]):
+        elif isinstance(module, TemporalConvLayer) and zero(f"{name}.conv4.{len(module.conv4) - 1}", module.conv4[-1]):
             module.__dict__["forward"] = _pass_convolution
         else:
             continue
@@ -33,7 +36,7 @@ def skip_identities(denoiser: nn.Module) -> list[str]:
     return skipped
 
 
-def _is_zero(layer: Any) -> bool:
+def _is_zero(_: str, layer: Any) -> bool:
     return not any(parameter.is_meta or parameter.any() for parameter in layer.parameters())
 
 

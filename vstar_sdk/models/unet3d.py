@@ -18,6 +18,7 @@ from vstar_sdk.models.directory import read_config
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 
 if TYPE_CHECKING:
+    from vstar_sdk.models.estimates import Estimate, Workload
     from vstar_sdk.models.unet3d_adapter import UNet3DAdapter
 
 _WITH_ATTENTION = {"CrossAttnDownBlock3D", "CrossAttnUpBlock3D"}
@@ -147,6 +148,16 @@ class UNet3DSource:
         from vstar_sdk.models.unet3d_adapter import load
 
         return load(self.directory, self.facts(), device, dtype, self.options)
+
+    def estimate(self, workload: Workload) -> Estimate:
+        """What a run will take, counted on the networks of the configuration without their weights.
+
+        Raises:
+            ModelError: a configuration is missing or damaged.
+        """
+        from vstar_sdk.models.unet3d_estimate import estimate
+
+        return estimate(self.directory, workload, self.options)
 
 
 def _own_size(unet: Mapping[str, Any], factor: int) -> Sequence[int]:

@@ -1,0 +1,138 @@
+"""``vstar plan``: what a run will do and take, before anything is loaded."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vstar_sdk.cli.arguments import load, spec_arguments
+from vstar_sdk.cli.failure import warn
+from vstar_sdk.cli.run import describe
+from vstar_sdk.runs.plan import Plan, make_plan
+
+if TYPE_CHECKING:
+    from vstar_sdk.runs.forecast import Forecast
+
+
+@click.command()
+@spec_arguments
+@click.option("--sites", is_flag=True, help="One line for every temporal attention that a regularizer touches.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; bytes and operations as whole numbers.")
+def plan(
+    spec: Path | None, prompt: str | None, overrides: tuple[str, ...], plugins: tuple[str, ...], sites: bool, as_json: bool
+) -> None:
+    """Show what a run will do, and what it takes.
+
+    The run in numbers; the key states, unless a language model is to write them; how each temporal attention will run; and an
+    estimate of memory and computation, counted on the model's real networks without their weights. No model is loaded, no
+    language model is asked.
+    """
+    planned = make_plan(load(spec, prompt, overrides, plugins))
+    from vstar_sdk.runs.forecast import forecast  # here, because it brings torch
+
+    foreseen = forecast(planned)
+    if as_json:
+        click.echo(json.dumps(_data(planned, foreseen), indent=2, ensure_ascii=False))
+    else:
+        click.echo(describe(planned, sites=sites))
+        click.echo("\n" + table(planned, foreseen))
+    for warning in planned.warnings(planned.story) if planned.story else ():
+        warn(warning)
+
+
+def table(planned: Plan, foreseen: Forecast) -> str:
+    """The estimate in a few lines of at most 80 characters."""
+    title = f"On {foreseen.device} in {foreseen.dtype}"
+    estimate = foreseen.estimate
+    if estimate is None or foreseen.step_flops is None or foreseen.run_flops is None:
+        return f"{title}: {planned.facts.name} comes with no estimate of memory and computation."
+    weights = ", ".join(f"{role} {_bytes(size)}" for role, size in estimate.weights.items())
+    step = f"{foreseen.evaluations} x {foreseen.calls} calls of {_count(foreseen.branches, 'video')}"
+    lines = [
+        f"{title}, estimated:",
+        f"  weights      {weights}",
+        f"  a step       {_flops(foreseen.step_flops)}, {_bytes(estimate.call_bytes)} of tensors at once",
+        f"  sampling     {step}, {_flops(foreseen.step_flops * foreseen.evaluations)}",
+        f"  decoding     {_flops(estimate.decode_flops)}, {_bytes(estimate.decode_bytes)} of tensors at once",
+    ]
+    if foreseen.attention_bytes:
+        lines += [
+            f"  attention    up to {_bytes(foreseen.attention_bytes)} more for logits made in chunks; the passes",
+            "               over them are not counted as operations",
+        ]
+    peaks = foreseen.peaks()
+    lines.append(f"  peak memory  {_bytes(peaks[foreseen.offload or 'none'])}")
+    if foreseen.offload is not None:
+        ways = ", ".join(f"{way} {_bytes(size)}" for way, size in peaks.items())
+        lines.append(f"               by model.offload: {ways}")
+    lines.append("What kernels and the memory allocator take beside tensors is not in it.")
+    return "\n".join(lines)
+
+
+def _data(planned: Plan, foreseen: Forecast) -> dict[str, Any]:
+    steps, story = planned.settings.steps, planned.story
+    told = None
+    if story is not None:
+        told = [
+            {"caption": state.caption, "anchor": anchor, "rules": list(span)}
+            for state, anchor, span in zip(story.synopsis.states, story.timeline.anchors, story.timeline.spans(), strict=True)
+        ]
+    estimate = foreseen.estimate
+    return {
+        "model": planned.facts.name,
+        "settings": dataclasses.asdict(planned.settings),
+        "states": told,
+        "attention": {
+            "untouched": planned.attention.untouched,
+            "sites": [
+                {
+                    "name": site.site.name,
+                    "level": site.site.level,
+                    "stretches": [
+                        {"steps": [part.steps[0], part.steps[-1]], "execution": part.execution, "by": part.regularizers}
+                        for part in site.stretches(steps)
+                    ],
+                }
+                for site in planned.attention.sites
+            ],
+        },
+        "device": foreseen.device,
+        "dtype": foreseen.dtype,
+        "estimate": None
+        if estimate is None
+        else {
+            **dataclasses.asdict(estimate),
+            "evaluations": foreseen.evaluations,
+            "calls": foreseen.calls,
+            "branches": foreseen.branches,
+            "attention_bytes": foreseen.attention_bytes,
+            "step_flops": foreseen.step_flops,
+            "run_flops": foreseen.run_flops,
+            "peak_bytes": dict(foreseen.peaks()),
+        },
+    }
+
+
+def _bytes(size: int) -> str:
+    return _scaled(size, 1024, ("B", "KiB", "MiB", "GiB", "TiB"))
+
+
+def _flops(operations: int) -> str:
+    return _scaled(operations, 1000, ("FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP", "PFLOP", "EFLOP"))
+
+
+def _scaled(number: float, base: int, units: tuple[str, ...]) -> str:
+    """Three digits and a unit."""
+    for unit in units[:-1]:
+        if number < base:
+            return f"{number:.3g} {unit}"
+        number /= base
+    return f"{number:,.3g} {units[-1]}"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"

@@ -1,0 +1,100 @@
+"""What a run will take in memory and computation, before anything is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+
+from vstar_sdk.attention.logits import CPU_CHUNK, DEVICE_CHUNK
+from vstar_sdk.models.devices import resolve_device, resolve_dtype
+from vstar_sdk.models.estimates import Estimate, EstimatedSource, Workload
+from vstar_sdk.models.pipeline_options import Offload
+from vstar_sdk.runs.plan import Plan
+from vstar_sdk.sampling.schedulers import build_scheduler, timesteps_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """The costs of a run.
+
+    Attributes:
+        device: that it will run on here.
+        dtype: of the weights.
+        estimate: the model's; None where the model cannot say.
+        evaluations: steps of the schedule; more than the spec's ``steps`` for a scheduler of second order.
+        calls: of the denoiser in a step: 2 where the branches of guidance take one each.
+        branches: videos in one call.
+        attention_bytes: the most that the logits of the nursed attention take beside the estimate.
+        offload: the spec's; None for a model without the option.
+    """
+
+    device: str
+    dtype: str
+    estimate: Estimate | None
+    evaluations: int
+    calls: int
+    branches: int
+    attention_bytes: int
+    offload: Offload | None
+
+    @property
+    def step_flops(self) -> int | None:
+        """Operations of one step."""
+        return self.estimate.call_flops * self.calls if self.estimate else None
+
+    @property
+    def run_flops(self) -> int | None:
+        """Operations of sampling and decoding; encoding the text is left out, for it is little."""
+        estimate = self.estimate
+        return estimate.call_flops * self.calls * self.evaluations + estimate.decode_flops if estimate else None
+
+    def peaks(self) -> Mapping[Offload, int]:
+        """The most bytes on the device at once, for each way of offloading; empty where the model cannot say."""
+        if self.estimate is None:
+            return {}
+        ways: tuple[Offload, ...] = ("none", "model", "group")
+        return {way: self.estimate.peak(way, self.attention_bytes) for way in ways}
+
+
+def forecast(plan: Plan) -> Forecast:
+    """Foresee a run.
+
+    Args:
+        plan: of the run.
+
+    Raises:
+        ModelError: the device does not exist here, or the model's configuration is damaged.
+        SpecError: the scheduler cannot take so few or so many steps.
+    """
+    numbers, model = plan.settings, plan.spec.model
+    device = resolve_device(plan.loaded.catalog.resolver.device(getattr(model, "device", "auto")))
+    dtype = resolve_dtype(getattr(model, "dtype", "auto"), device)
+    guided, together = numbers.guidance != 1.0, numbers.guidance_batch == "one"
+    branches = 2 if guided and together else 1
+    workload = Workload(frames=numbers.frames, width=numbers.width, height=numbers.height, branches=branches, dtype=dtype)
+    return Forecast(
+        device=device,
+        dtype=dtype,
+        estimate=plan.source.estimate(workload) if isinstance(plan.source, EstimatedSource) else None,
+        evaluations=_evaluations(plan),
+        calls=2 if guided and not together else 1,
+        branches=branches,
+        attention_bytes=_attention_bytes(plan, device),
+        offload=getattr(model, "offload", None),
+    )
+
+
+def _evaluations(plan: Plan) -> int:
+    numbers, config = plan.settings, plan.facts.scheduler_config
+    return len(timesteps_of(build_scheduler(numbers.scheduler, config), numbers.steps, "cpu")) if config else numbers.steps
+
+
+def _attention_bytes(plan: Plan, device: str) -> int:
+    """Two chunks in float32, the logits and their softmax, where a site makes its logits itself; else nothing."""
+    stretches = [stretch for site in plan.attention.sites for stretch in site.stretches(plan.settings.steps)]
+    if not any(words in stretch.execution for stretch in stretches for words in ("row statistics", "changed logits")):
+        return 0
+    on_cpu = torch.device(device).type == "cpu"
+    return 2 * torch.float32.itemsize * (CPU_CHUNK * torch.get_num_threads() if on_cpu else DEVICE_CHUNK)
