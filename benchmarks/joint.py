@@ -17,13 +17,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from benchmarks.attention import SIGMA, times
+from benchmarks.timing import medians
 from vstar_sdk.attention.executors import plain_attention
 from vstar_sdk.attention.joint import JointAttention, attend_without_mask
 from vstar_sdk.regularizers.tar import gaussian_band
 
 Attention = Callable[[Tensor, Tensor, Tensor], Tensor]
 
+SIGMA = 4.0
 HEAD_DIM = 128
 TIMED = (21, 195)
 """Latent frames and positions: 4,095 tokens."""
@@ -51,6 +52,13 @@ def literal(query: Tensor, key: Tensor, value: Tensor, band: Tensor) -> Tensor:
     logits = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
     spread = band.repeat_interleave(positions, 0).repeat_interleave(positions, 1)
     return (logits + logits.amax(dim=-1, keepdim=True) * spread).softmax(dim=-1) @ value
+
+
+def expected_largest(count: int) -> float:
+    """The largest of ``count`` independent logits, on average, in their standard deviations above the mean: what ``spread`` is."""
+    x = torch.linspace(-10.0, 10.0, 200_001, dtype=torch.float64)
+    middle, weight = (x[1:] + x[:-1]) / 2, (torch.special.ndtr(x) ** count).diff()
+    return float((middle * weight).sum())
 
 
 def tensors(frames: int, positions: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -94,7 +102,7 @@ def main() -> None:
     for name in ("TAR, ours", "TAR, the mask-free form"):
         difference = (called[name](*inputs) - called["TAR, the formula as written"](*inputs)).abs().max()
         assert difference < 1e-5, (name, difference)
-    seconds = times({name: lambda attend=attend: attend(*inputs) for name, attend in called.items()}, arguments.rounds)
+    seconds = medians({name: lambda attend=attend: attend(*inputs) for name, attend in called.items()}, arguments.rounds)
     print(f"One head of {HEAD_DIM} channels, {TIMED[0]} latent frames, float32, {arguments.threads} thread(s); time: median of")
     print(f"{arguments.rounds - 1} calls at {TIMED[0] * TIMED[1]:,} tokens. Peak memory at {WAN[0] * WAN[1]:,} tokens, with the")
     print("queries, keys and values, and of the attention alone.\n")
@@ -110,6 +118,8 @@ def main() -> None:
             for part in ("whole", "beside"):
                 cells += [f"{memory[name][part]:.0f} MB", f"{memory[name][part] / memory['plain'][part]:.2f}"]
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
+    rows = ", ".join(f"{expected_largest(count):.2f} of {count:,}" for count in (16, 64, TIMED[0] * TIMED[1], WAN[0] * WAN[1]))
+    print(f"\nThe largest of independent normal logits, in standard deviations: {rows}.")
 
 
 def _measured(name: str) -> dict[str, float]:

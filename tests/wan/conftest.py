@@ -46,12 +46,12 @@ def write_tiny_wan(directory: Path, *, experts: int = 1, **changes: Any) -> None
     import torch
     from diffusers.models.autoencoders.autoencoder_kl_wan import AutoencoderKLWan
     from diffusers.models.transformers.transformer_wan import WanTransformer3DModel
-    from transformers import T5TokenizerFast, UMT5Config, UMT5EncoderModel
+    from transformers import T5Tokenizer, UMT5Config, UMT5EncoderModel
 
     torch.manual_seed(0)
     special = ["<pad>", "</s>", "<unk>"]
     vocabulary = [(piece, 0.0) for piece in special] + [(f"\u2581{piece}", -2.0) for piece in PIECES]
-    tokenizer: Any = T5TokenizerFast(vocab=vocabulary, extra_ids=0)
+    tokenizer: Any = T5Tokenizer(vocab=vocabulary, extra_ids=0)
     tokenizer.save_pretrained(directory / "tokenizer")
     text = UMT5Config(vocab_size=len(tokenizer), d_model=8, d_kv=4, d_ff=16, num_layers=1, num_heads=2)
     UMT5EncoderModel(text).save_pretrained(directory / "text_encoder")
