@@ -55,7 +55,7 @@ def literal(query: Tensor, key: Tensor, value: Tensor, band: Tensor) -> Tensor:
 
 
 def expected_largest(count: int) -> float:
-    """The largest of ``count`` independent logits, on average, in their standard deviations above the mean: what ``spread`` is."""
+    """What ``spread`` is of ``count`` independent normal logits on average, in their standard deviations."""
     x = torch.linspace(-10.0, 10.0, 200_001, dtype=torch.float64)
     middle, weight = (x[1:] + x[:-1]) / 2, (torch.special.ndtr(x) ** count).diff()
     return float((middle * weight).sum())

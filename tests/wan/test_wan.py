@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers.models.autoencoders.autoencoder_kl_wan import AutoencoderKLWan
-from diffusers.models.transformers.transformer_wan import WanAttnProcessor
+from diffusers.models.transformers.transformer_wan import WanAttnProcessor, WanTransformer3DModel
 from diffusers.pipelines.wan.pipeline_wan import WanPipeline
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -22,9 +22,12 @@ from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.attention.recording import Recording
 from vstar_sdk.attention.sites import Site
 from vstar_sdk.errors import ModelError, SamplerError, SpecError
+from vstar_sdk.models.estimates import Workload
 from vstar_sdk.models.placement import Placement
 from vstar_sdk.models.wan import WanOptions, wan
+from vstar_sdk.models.wan_adapter import check_sites
 from vstar_sdk.models.wan_decoding import decode_causally
+from vstar_sdk.models.wan_experts import WanExperts
 from vstar_sdk.options import RegularizerOptions
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 from vstar_sdk.sampling.noise import initial_noise
@@ -398,3 +401,50 @@ def test_a_network_whose_weights_do_not_fit_is_refused(wan_21, tmp_path):
     config.write_text(json.dumps(json.loads(config.read_text()) | {"num_layers": 3}))
     with pytest.raises(ModelError, match="weights do not match"):
         wan(WanOptions(path=str(copied))).load("cpu", "float32")
+
+
+REAL = {
+    "transformer": {
+        "num_attention_heads": 12,
+        "attention_head_dim": 128,
+        "ffn_dim": 8960,
+        "num_layers": 30,
+        "in_channels": 16,
+        "out_channels": 16,
+        "text_dim": 4096,
+        "freq_dim": 256,
+        "patch_size": [1, 2, 2],
+    },
+    "text_encoder": {
+        "vocab_size": 256384,
+        "d_model": 4096,
+        "d_kv": 64,
+        "d_ff": 10240,
+        "num_layers": 24,
+        "num_heads": 64,
+        "feed_forward_proj": "gated-gelu",
+        "model_type": "umt5",
+    },
+    "vae": {"z_dim": 16, "base_dim": 96},
+}
+
+
+def test_the_real_configuration_of_the_small_model(wan_21, tmp_path):
+    """Wan 2.1 1.3B: sites, size of the clip and an estimate of its cost, without weights."""
+    for component, config in REAL.items():
+        (tmp_path / component).mkdir()
+        (tmp_path / component / "config.json").write_text(json.dumps(config))
+    shutil.copy(wan_21 / "model_index.json", tmp_path)
+    shutil.copytree(wan_21 / "scheduler", tmp_path / "scheduler")
+    source = wan(WanOptions(path=str(tmp_path)))
+    facts = source.facts()
+    facts.check(81, 832, 480)
+    assert (len(facts.sites), facts.latent_frames(81), facts.max_frames) == (30, 21, 4093)
+    with torch.device("meta"):
+        network = WanTransformer3DModel.from_config(REAL["transformer"])
+    check_sites(WanExperts(network), facts, tmp_path)  # pyright: ignore[reportArgumentType]
+    estimate = source.estimate(Workload(frames=81, width=832, height=480, branches=1, dtype="bfloat16"))
+    assert 1.3e9 < estimate.weights["denoiser"] / 2 < 1.5e9
+    attention = 4 * 32760**2 * 1536 * 30
+    assert attention < estimate.call_flops < 2 * attention
+    assert 2**30 < estimate.decode_bytes < 10 * 2**30

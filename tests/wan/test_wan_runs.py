@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 
 import pytest
 import torch
+from click.testing import CliRunner
 
 from vstar_sdk import ModelError, Session, SpecError
+from vstar_sdk.cli.main import cli
 
 SUMMER, WINTER, AUTUMN = "a green landscape in summer", "a snowy landscape in winter", "an orange landscape in autumn"
 TAR: dict[str, Any] = {"use": "tar", "sigma": 1}
@@ -148,3 +151,12 @@ def test_a_scheduler_that_cannot_match_flows_is_refused_by_name(session, wan_21,
 def test_a_hub_id_needs_a_revision(session):
     with pytest.raises(ModelError, match="as a hub id it needs a revision"):
         session.run(story("Wan-AI/Wan2.1-T2V-1.3B-Diffusers"))
+
+
+def test_the_plan_shows_the_joint_sites_and_an_estimate(wan_21, tmp_path):
+    spec = tmp_path / "story.yaml"
+    spec.write_text(json.dumps(story(wan_21)))
+    shown = CliRunner().invoke(cli, ["plan", str(spec)])
+    assert shown.exit_code == 0, shown.output
+    assert "frame-pair bias with row statistics (tar)" in shown.output
+    assert "peak memory" in shown.output

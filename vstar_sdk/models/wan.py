@@ -24,6 +24,7 @@ from vstar_sdk.parts import Register, hookimpl
 from vstar_sdk.resolver import Resolver
 
 if TYPE_CHECKING:
+    from vstar_sdk.models.estimates import Estimate, Workload
     from vstar_sdk.models.wan_adapter import WanAdapter
 
 NEGATIVE_PROMPT = (
@@ -129,7 +130,7 @@ class WanSource:
             sites = tuple(
                 site for network in networks for site in wan_sites(_config(directory, network, vae), prefix=f"{network}.")
             )
-            patch = read_config(directory, f"{networks[0]}/config.json")["patch_size"]
+            network = read_config(directory, f"{networks[0]}/config.json")
             frames, pixels = vae.get("scale_factor_temporal", 4), vae.get("scale_factor_spatial", 8)
         except (ModelError, KeyError) as error:
             hint = "this is a model of another family, or one that is not for text to video"
@@ -141,8 +142,9 @@ class WanSource:
             frames=release.frames,
             width=release.size[0],
             height=release.size[1],
-            size_multiple=pixels * max(patch[1:]),
+            size_multiple=pixels * max(network["patch_size"][1:]),
             temporal_compression=frames,
+            max_frames=1 + (network.get("rope_max_seq_len", 1024) - 1) * frames,
             fps=release.fps,
             steps=release.steps,
             guidance=release.guidance,
@@ -165,6 +167,17 @@ class WanSource:
         from vstar_sdk.models.wan_adapter import load
 
         return load(self._find(WEIGHTS), self.facts(), self.options, device, dtype)
+
+    def estimate(self, workload: Workload) -> Estimate:
+        """Count what a workload takes, without the weights.
+
+        Raises:
+            ModelError: a configuration is missing or of another family.
+        """
+        from vstar_sdk.models.wan_estimate import estimate
+
+        directory = self._find(CONFIGURATION)
+        return estimate(directory, _networks(read_config(directory, "model_index.json")), workload)
 
     def _find(self, patterns: tuple[str, ...]) -> Path:
         return find_model(self.options.path, self.options.revision, self.resolver, patterns)

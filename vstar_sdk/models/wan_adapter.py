@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl_wan import AutoencoderKLWan
-from diffusers.models.transformers.transformer_wan import WanTransformer3DModel
-from torch import Tensor
+from diffusers.models.transformers.transformer_wan import WanAttention, WanTransformer3DModel
+from torch import Tensor, nn
 from transformers import AutoTokenizer, UMT5EncoderModel
 
+from vstar_sdk.errors import ModelError
 from vstar_sdk.models.components import load_component
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.directory import read_config, weight_hashes
@@ -136,8 +137,10 @@ def load(directory: Path, facts: Facts, options: WanOptions, device: str, dtype:
     tokenizer = load_component(AutoTokenizer, directory, "tokenizer")
     names = sorted({site.name.partition(".")[0] for site in facts.sites})
     networks = [load_component(WanTransformer3DModel, directory, name, precision) for name in names]
+    denoiser = WanExperts(networks[0], networks[1] if len(networks) == 2 else None)
+    check_sites(denoiser, facts, directory)
     ratio = read_config(directory, "model_index.json").get("boundary_ratio")
-    boundary = None if ratio is None else ratio * facts.scheduler_config["num_train_timesteps"]
+    denoiser.boundary = None if ratio is None else ratio * facts.scheduler_config["num_train_timesteps"]
     # Half precision shows in the picture, and beside the denoiser float32 costs little.
     vae = load_component(AutoencoderKLWan, directory, "vae", torch.float32)
     text_encoder = load_component(UMT5EncoderModel, directory, "text_encoder", precision)
@@ -145,7 +148,7 @@ def load(directory: Path, facts: Facts, options: WanOptions, device: str, dtype:
     return WanAdapter(
         facts=facts,
         directory=directory,
-        denoiser=WanExperts(*networks, boundary=boundary),
+        denoiser=denoiser,
         vae=vae,
         text_encoder=text_encoder,
         tokenizer=tokenizer,
@@ -154,6 +157,21 @@ def load(directory: Path, facts: Facts, options: WanOptions, device: str, dtype:
         placement=placement,
         residence=Residence(placement),
     )
+
+
+def check_sites(denoiser: nn.Module, facts: Facts, directory: Path) -> None:
+    """Refuse a network whose self-attentions are not those that its configuration promises.
+
+    Raises:
+        ModelError: one is missing or too many.
+    """
+    attentions = ((name, module) for name, module in denoiser.named_modules() if isinstance(module, WanAttention))
+    found = {name for name, attention in attentions if not attention.is_cross_attention}
+    if odd := found ^ {site.name for site in facts.sites}:
+        raise ModelError(
+            f"{directory}: its configuration and its modules do not agree on the self-attention {min(odd)}",
+            hint="this version of diffusers builds WanTransformer3DModel differently: report it with both versions",
+        )
 
 
 def _clean(prompt: str) -> str:

@@ -38,7 +38,7 @@ def decode_causally(
     """
     mean, std = (torch.tensor(vae.config[key]).view(1, -1, 1, 1, 1) for key in ("latents_mean", "latents_std"))
     patch = vae.config["patch_size"]
-    decode: Decode = _Tiles(vae) if tiling and _exceeds_a_tile(vae, latents) else _Causal(vae)
+    decode: Decode = _Tiles(vae) if tiling and _exceeds_a_tile(vae, latents) else CausalDecoder(vae)
     with placement.using(vae):
         for latent in latents.split(1, dim=2):
             scaled = latent * std.to(latent) + mean.to(latent)
@@ -49,7 +49,7 @@ def decode_causally(
             yield from frames.permute(1, 2, 3, 0).to("cpu", torch.uint8).numpy()
 
 
-class _Causal:
+class CausalDecoder:
     """The decoder with the memory of one clip, or of one tile of it."""
 
     def __init__(self, vae: AutoencoderKLWan) -> None:
@@ -57,6 +57,7 @@ class _Causal:
         self._past: list[Any] = [None] * sum(isinstance(module, WanCausalConv3d) for module in vae.decoder.modules())
 
     def __call__(self, latent: Tensor) -> Tensor:
+        """The frames of the next latent frame: see `Decode`."""
         seen = self._vae.post_quant_conv(latent)
         frames = self._vae.decoder(seen, feat_cache=self._past, feat_idx=[0], first_chunk=self._first)
         self._first = False
@@ -78,7 +79,7 @@ class _Tiles:
             vae.tile_sample_min_width // patch - self._stride[1],
         )
         self._scale = ratio // patch
-        self._decoders: dict[tuple[int, int], _Causal] = {}
+        self._decoders: dict[tuple[int, int], CausalDecoder] = {}
 
     def __call__(self, latent: Tensor) -> Tensor:
         height, width = latent.shape[-2:]
@@ -96,7 +97,7 @@ class _Tiles:
         return torch.cat(kept, dim=-2)[..., : height * self._scale, : width * self._scale]
 
     def _decode(self, latent: Tensor, top: int, left: int) -> Tensor:
-        decoder = self._decoders.setdefault((top, left), _Causal(self._vae))
+        decoder = self._decoders.setdefault((top, left), CausalDecoder(self._vae))
         return decoder(latent[..., top : top + self._latent[0], left : left + self._latent[1]])
 
 
