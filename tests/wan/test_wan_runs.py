@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from click.testing import CliRunner
 
-from vstar_sdk import ModelError, Session, SpecError
+from vstar_sdk import ModelError, Session, SpecError, load_spec
 from vstar_sdk.cli.main import cli
+from vstar_sdk.runs.plan import make_plan
+
+PRESETS = Path(__file__).parents[2] / "specs" / "wan"
 
 SUMMER, WINTER, AUTUMN = "a green landscape in summer", "a snowy landscape in winter", "an orange landscape in autumn"
 TAR: dict[str, Any] = {"use": "tar", "sigma": 1}
@@ -160,3 +164,13 @@ def test_the_plan_shows_the_joint_sites_and_an_estimate(wan_21, tmp_path):
     assert shown.exit_code == 0, shown.output
     assert "frame-pair bias with row statistics (tar)" in shown.output
     assert "peak memory" in shown.output
+
+
+@pytest.mark.parametrize("preset", sorted(path.name for path in PRESETS.glob("*.yaml")))
+def test_the_presets_fit_the_model(wan_21, preset):
+    loaded = load_spec(PRESETS / preset, overrides=[f"model.path={wan_21}"])
+    planned = make_plan(loaded)
+    assert planned.settings.frames % 4 == 1
+    assert [site.site.index for site in planned.attention.sites] == [0, 1]
+    assert planned.story is not None
+    assert len(planned.story.synopsis.states) == 4
