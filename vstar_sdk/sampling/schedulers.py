@@ -86,15 +86,15 @@ def build_scheduler(name: str, config: Mapping[str, Any]) -> SchedulerMixin:
     kind = _find(known.name)
     options = _options(kind)
     lost = [key for key in _MATTERS if config.get(key) not in (None, False) and key not in options]
-    if _is_flow(kind) and not config.get("use_flow_sigmas"):
-        raise SpecError(
-            f"scheduler {name!r} is for models trained by flow matching, and this one was not",
-            hint=f"use one of {', '.join(_able(config))}",
-            path=("scheduler",),
-        )
     if lost:
         raise SpecError(
             f"scheduler {name!r} has no {lost[0]}, and this model was trained with {config[lost[0]]!r}",
+            hint=f"use one of {', '.join(_able(config))}",
+            path=("scheduler",),
+        )
+    if _is_flow(kind) and not config.get("use_flow_sigmas"):
+        raise SpecError(
+            f"scheduler {name!r} is for models trained by flow matching, and this one was not",
             hint=f"use one of {', '.join(_able(config))}",
             path=("scheduler",),
         )
