@@ -1,8 +1,8 @@
 """The official layout, written down a second time: names and shapes of a checkpoint, from how the networks are built.
 
-Nothing here reads the conversion's own tables. The UNet is walked as it runs, with the stack of skip connections giving the widths;
-names are those of the recording in ``tests/golden`` (which the first test holds against this file, name by name and shape by shape)
-and of the published layouts of latent diffusion and OpenCLIP.
+Nothing here reads the conversion's own tables. The UNet is walked as it runs, with the stack of skip connections giving the
+widths; names are those of the recording in ``tests/golden`` (which a test holds against this file, name by name and shape by
+shape) and of the published layouts of latent diffusion and OpenCLIP.
 """
 
 from __future__ import annotations

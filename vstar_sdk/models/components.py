@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from transformers.utils import logging
+from diffusers.utils import logging as diffusers_logging
+from transformers.utils import logging as transformers_logging
 
 from vstar_sdk.errors import ModelError, out_of_memory
 
@@ -57,10 +58,9 @@ def load_component(kind: type[T], directory: Path, name: str, dtype: torch.dtype
 @contextmanager
 def _no_progress_bars() -> Iterator[None]:
     """Progress is reported by the run's events, not on the console."""
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
+    with ExitStack() as restored:
+        for library in (transformers_logging, diffusers_logging):
+            if library.is_progress_bar_enabled():
+                library.disable_progress_bar()
+                restored.callback(library.enable_progress_bar)
         yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()

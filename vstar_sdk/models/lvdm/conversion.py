@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import save_torch_state_dict
+from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
 from vstar_sdk.errors import ModelError, OutputError
 from vstar_sdk.models.lvdm.architecture import SCHEDULER
@@ -24,7 +25,7 @@ from vstar_sdk.models.lvdm.tokenizer import DEFAULT, find_tokenizer
 FORMAT = 1
 """Of what is written; part of the name of a conversion that is kept in the cache."""
 
-_SHARD = "2GB"  # weights are put into memory by the file, so that files are small rather than few
+_SHARD = "1GB"  # weights are put into memory by the file, so that files are small rather than few
 _FILES = {
     "unet": "diffusion_pytorch_model{suffix}.safetensors",
     "vae": "diffusion_pytorch_model{suffix}.safetensors",
@@ -122,9 +123,24 @@ def _write_component(component: Component, reading: Reading, folder: Path, repor
         config |= {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
         tensors = {f"text_model.{name}": tensor for name, tensor in tensors.items()}  # as every published CLIP has them
     _write_json(folder / "config.json", config)
-    save_torch_state_dict(
-        tensors, folder, filename_pattern=_FILES[component.name], max_shard_size=_SHARD, metadata={"format": "pt"}
-    )
+    with _no_progress_bars():
+        save_torch_state_dict(
+            tensors, folder, filename_pattern=_FILES[component.name], max_shard_size=_SHARD, metadata={"format": "pt"}
+        )
+    for file in folder.glob("*.safetensors"):
+        file.chmod((folder / "config.json").stat().st_mode)  # the library lets nobody else read them
+
+
+@contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    """Progress is reported line by line."""
+    shown = not are_progress_bars_disabled()
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        if shown:
+            enable_progress_bars()
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -137,7 +137,7 @@ def understand(shapes: Shapes) -> tuple[Component, Component, Component, Compone
             lambda: AutoencoderKL.from_config({**vae}),
         ),
         _component(
-            "text_encoder", TEXT, text, text_modules(layers), lambda: CLIPTextModel(CLIPTextConfig(**text)), _unused_text(text)
+            "text_encoder", TEXT, text, text_modules(layers), lambda: CLIPTextModel(_text_config(text)), _unused_text(text)
         ),
     )
 
@@ -164,6 +164,11 @@ def _component(
     shapes = {key.removeprefix("text_model."): tuple(tensor.shape) for key, tensor in network.state_dict().items()}
     shapes = {key: shape for key, shape in shapes.items() if not key.endswith("position_ids")}
     return Component(name, prefix, config, {key: source(key, modules) for key in shapes}, shapes, unused or {})
+
+
+def _text_config(text: Mapping[str, Any]) -> CLIPTextConfig:
+    """The configuration without the tokens of start and end, which the tokenizer knows."""
+    return CLIPTextConfig(**text, bos_token_id=None, eos_token_id=None)
 
 
 def _unused_text(text: Mapping[str, Any]) -> dict[str, tuple[int, ...] | None]:

@@ -13,6 +13,7 @@ from vstar_sdk.models.finding import NotGiven, is_path, snapshot
 DEFAULT = "openai/clip-vit-large-patch14@32bd64288804d66eefd0ccbe215aa642df71cc41"
 """CLIP's usual byte-pair vocabulary of 49,408 tokens."""
 
+_OTHER = "name the folder of a CLIP tokenizer (of any Stable Diffusion, say) with --tokenizer"
 _FILES = ("tokenizer*.json", "vocab.json", "merges.txt", "special_tokens_map.json")
 
 
@@ -31,10 +32,13 @@ def find_tokenizer(reference: str, size: int, length: int) -> tuple[Any, str]:
         ModelError: it cannot be had, or is not of this vocabulary.
     """
     folder, name = _folder(reference)
+    # With no files at all the library makes a tokenizer of two tokens.
+    if not (folder / "tokenizer.json").is_file() and not (folder / "vocab.json").is_file():
+        raise ModelError(f"{name}: holds no CLIP tokenizer: neither tokenizer.json nor vocab.json", hint=_OTHER)
     try:
         tokenizer: Any = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # whatever a damaged folder brings about
-        raise ModelError(f"{name}: holds no CLIP tokenizer: {error}", hint="name another with --tokenizer") from None
+        raise ModelError(f"{name}: holds no CLIP tokenizer: {error}", hint=_OTHER) from None
     if len(tokenizer) != size:
         raise ModelError(
             f"the tokenizer {name} has {len(tokenizer):,} tokens, and the checkpoint's text encoder {size:,}",
@@ -57,6 +61,6 @@ def _folder(reference: str) -> tuple[Path, str]:
     except NotGiven as refused:
         raise ModelError(
             f"the tokenizer {model} cannot be had: {refused.message}",
-            hint="name the folder of a CLIP tokenizer (of any Stable Diffusion, say) with --tokenizer",
+            hint=_OTHER,
         ) from None
     return folder, f"{model}@{folder.name}"
