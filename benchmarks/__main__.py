@@ -14,6 +14,8 @@ MEASUREMENTS = {
     "benchmarks.joint": "Attention over all tokens",
     "benchmarks.step": "A whole step",
     "benchmarks.story": "A whole run",
+    "benchmarks.memory": "Memory over frames",
+    "benchmarks.options": "Options of speed",
     "benchmarks.startup": "Start",
 }
 

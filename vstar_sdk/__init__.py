@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         VstarError,
     )
     from vstar_sdk.models.contract import Adapter, Facts, ModelSource
+    from vstar_sdk.models.estimates import Estimate, Workload
     from vstar_sdk.models.pipeline_options import FramewiseOptions, PipelineOptions
     from vstar_sdk.models.unet3d import UNet3DSource
     from vstar_sdk.options import ExporterOptions, ModelOptions, Options, PartOf, RegularizerOptions
@@ -84,6 +85,10 @@ _HOMES = {
         "Adapter",
         "Facts",
         "ModelSource",
+    ),
+    "vstar_sdk.models.estimates": (
+        "Estimate",
+        "Workload",
     ),
     "vstar_sdk.models.pipeline_options": (
         "FramewiseOptions",
@@ -147,6 +152,7 @@ __all__ = [
     "Clip",
     "Completion",
     "Conditioning",
+    "Estimate",
     "Exporter",
     "ExporterOptions",
     "Facts",
@@ -189,6 +195,7 @@ __all__ = [
     "Timeline",
     "UNet3DSource",
     "VstarError",
+    "Workload",
     "Wrap",
     "hookimpl",
     "load_spec",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from typing import Any
 
 import pytest
 import torch
 from diffusers.models.unets.unet_3d_condition import UNet3DConditionModel
 from torch import nn
 from torch._dynamo.utils import counters
+from torch._inductor import config as inductor
 
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.plan import plan_attention
@@ -50,7 +52,8 @@ def source(tiny_source, tmp_path):
         "down_block_types": ("CrossAttnDownBlock3D", "DownBlock3D"),
         "up_block_types": ("UpBlock3D", "CrossAttnUpBlock3D"),
     }
-    UNet3DConditionModel.from_config({**read_config(directory, "unet/config.json"), **blocks}).save_pretrained(directory / "unet")
+    unet: Any = UNet3DConditionModel.from_config({**read_config(directory, "unet/config.json"), **blocks})
+    unet.save_pretrained(directory / "unet")
     return dataclasses.replace(tiny_source, directory=directory)
 
 
@@ -92,7 +95,7 @@ class Bends(nn.Module):
 def test_a_missing_compiler_is_an_error():
     network = Bends()
     compile_denoiser(network)
-    nowhere = torch._inductor.config.patch({"cpp.cxx": ("/no/such/compiler",), "force_disable_caches": True})
+    nowhere = inductor.patch({"cpp.cxx": ("/no/such/compiler",), "force_disable_caches": True})
     with nowhere, pytest.raises(SamplerError, match=r"torch\.compile failed"), compile_errors():
         network(torch.ones(3, 2))
 

@@ -49,8 +49,8 @@ def test_batches_give_the_same_frames_whatever_is_left_for_the_last(tiny_source)
 
 def test_tiles_take_less_memory_for_large_pictures_and_leave_small_ones_alone(tiny_source):
     plain, tiled = (adapter_with(tiny_source, tiling=tiling) for tiling in (False, True))
-    small = [np.stack(list(adapter.decode(noisy(adapter, 2)))) for adapter in (plain, tiled)]
-    np.testing.assert_array_equal(*small)
+    expected, small = (np.stack(list(adapter.decode(noisy(adapter, 2)))) for adapter in (plain, tiled))
+    np.testing.assert_array_equal(small, expected)
     peaks = []
     for adapter in (plain, tiled):
         with LiveBytes() as memory:

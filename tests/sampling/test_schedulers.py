@@ -98,7 +98,7 @@ def test_a_scheduler_that_knows_no_flow_is_refused_for_a_model_of_flow_matching(
 
 @pytest.mark.parametrize("name", ["flow-euler", "FlowMatchHeunDiscreteScheduler"])
 def test_a_scheduler_of_flow_matching_alone_is_refused_for_a_diffusion_model(name):
-    with pytest.raises(SpecError, match="is for models trained by flow matching|has no beta_schedule"):
+    with pytest.raises(SpecError, match=r"is for models trained by flow matching|has no beta_schedule"):
         build_scheduler(name, EPSILON)
     with pytest.raises(SpecError, match="is for models trained by flow matching"):
         build_scheduler(name, {})

@@ -71,7 +71,8 @@ class _FusedAttention(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is not torch.nn.functional.scaled_dot_product_attention:
             return func(*args, **(kwargs or {}))
-        query, key, value = args if len(args) == 3 else (*args, *(kwargs[name] for name in ("query", "key", "value")))[:3]
+        given = {**dict(zip(("query", "key", "value"), args, strict=False)), **(kwargs or {})}
+        query, key, value = given["query"], given["key"], given["value"]
         self.flops += sdpa_flop_count(query.shape, key.shape, value.shape)
         # Frames or tokens before heads, as the fused kernels leave it: what follows flattens the heads without a copy.
         batch, heads, tokens = query.shape[:3]

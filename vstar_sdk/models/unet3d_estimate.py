@@ -50,8 +50,9 @@ def estimate(directory: Path, workload: Workload, options: FramewiseOptions) -> 
 
     def denoise() -> object:
         latents = empty(workload.branches, unet.config["in_channels"], workload.frames, *size)
-        text = empty(workload.branches, *tokens)
-        return unet(latents, torch.empty((), dtype=torch.int64, device="meta"), text, return_dict=False)
+        # Beside the text of every frame there is the one that the network asks for, and repeats.
+        text = empty(workload.branches, workload.frames, *tokens)
+        return unet(latents, torch.empty((), dtype=torch.int64, device="meta"), text[:, 0], return_dict=False)
 
     def decode(frames: int) -> Callable[[], object]:
         return lambda: vae.decode(empty(frames, vae.config["latent_channels"], *size), return_dict=False)

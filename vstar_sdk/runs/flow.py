@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,8 @@ from vstar_sdk.sampling.schedulers import build_scheduler
 from vstar_sdk.spec.writing import to_yaml
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from vstar_sdk.models.contract import Adapter
@@ -146,7 +148,7 @@ class Flow:
             warnings=tuple(self._warnings),
             manifest=record,
             adapter=adapter,
-            finish=partial(self._transforms.frames, clip=clip),
+            finish=partial(self._finish, clip),
         )
 
     @contextmanager
@@ -240,6 +242,11 @@ class Flow:
             timeline=story.timeline,
             spec=spec,
         )
+
+    def _finish(self, clip: Clip, frames: Iterator[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
+        """Frames that are decoded once more, for `Result.frames`."""
+        with self._memory("decode"):
+            yield from self._transforms.frames(frames, clip)
 
     def _export(self, adapter: Adapter, latents: Tensor, clip: Clip, directory: RunDirectory) -> tuple[Path, ...]:
         """Decode the frames straight into the exporters."""
