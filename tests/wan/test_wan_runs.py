@@ -174,3 +174,13 @@ def test_the_presets_fit_the_model(wan_21, preset):
     assert [site.site.index for site in planned.attention.sites] == [0, 1]
     assert planned.story is not None
     assert len(planned.story.synopsis.states) == 4
+
+
+@both
+def test_half_precision_is_near_single_precision(session, model):
+    single, half = (session.run(story(model, model={"dtype": dtype})) for dtype in ("float32", "bfloat16"))
+    adapter: Any = half.adapter
+    assert (adapter.denoiser.dtype, adapter.vae.dtype) == (torch.bfloat16, torch.float32)
+    difference = (half.latents - single.latents).abs().mean() / single.latents.abs().mean()
+    assert 0 < difference < 0.03
+    assert sum(1 for _ in half.frames()) == 17
