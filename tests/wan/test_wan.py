@@ -420,7 +420,7 @@ REAL = {
         "d_model": 4096,
         "d_kv": 64,
         "d_ff": 10240,
-        "num_layers": 24,
+        "num_layers": 2,
         "num_heads": 64,
         "feed_forward_proj": "gated-gelu",
         "model_type": "umt5",
