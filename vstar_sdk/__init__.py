@@ -15,6 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vstar_sdk.attaching.attach import attach
     from vstar_sdk.attention.operations import Bias, CallNext, Logits, Mix, Scale, Wrap
     from vstar_sdk.attention.recording import Recording
     from vstar_sdk.attention.sites import Site, SiteAddress
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "vstar_sdk.attaching.attach": ("attach",),
     "vstar_sdk.attention.operations": (
         "Bias",
         "CallNext",
@@ -197,6 +199,7 @@ __all__ = [
     "VstarError",
     "Workload",
     "Wrap",
+    "attach",
     "hookimpl",
     "load_spec",
     "run",

@@ -141,7 +141,9 @@ def test_new_spec_is_valid_and_never_overwrites(tmp_path):
 
 def test_models():
     assert "miniworld" in invoke("models").stdout
-    assert {"miniworld", "videocrafter2"} <= {model["use"] for model in json.loads(invoke("models", "--json").stdout)}
+    assert {"miniworld", "videocrafter2", "modelscope", "animatediff"} <= {
+        model["use"] for model in json.loads(invoke("models", "--json").stdout)
+    }
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS), ["new", "spec"]])

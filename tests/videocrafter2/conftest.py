@@ -1,4 +1,4 @@
-"""A tiny VideoCrafter2 in the official layout: the recorded UNet, a random autoencoder and a random text tower."""
+"""A tiny VideoCrafter2 in the official layout, with random weights, and one around the UNet of the recording."""
 
 from __future__ import annotations
 
@@ -52,19 +52,59 @@ def clip_tokenizer(tmp_path_factory) -> Path:
     return folder
 
 
+UNET = {
+    "model_channels": 64,
+    "attention_resolutions": [4, 2, 1],
+    "num_res_blocks": 1,
+    "channel_mult": [1, 1],
+    "num_head_channels": 16,
+    "context_dim": 24,
+}
+"""Twice as wide as the recorded UNet, whose norms have one channel a group and so take out whatever the timestep and the frames a
+second add to it: its outputs depend on neither."""
+
+
+def random_weights(shapes: layout.Shapes) -> dict[str, torch.Tensor]:
+    """Weights that keep the size of what goes through them; scales of norms are near 1."""
+    random = torch.Generator().manual_seed(0)
+
+    def weight(key: str, shape: tuple[int, ...]) -> torch.Tensor:
+        noise = torch.randn(shape, generator=random)
+        if len(shape) < 2:
+            return 0.1 * noise + (1.0 if key.endswith(".weight") else 0.0)
+        return noise / noise[0].numel() ** 0.5
+
+    return {key: weight(key, shape) for key, shape in shapes.items()}
+
+
 @pytest.fixture(scope="session")
-def state(golden, clip_tokenizer) -> dict[str, torch.Tensor]:
-    """The weights of the tiny model, by their official names; some constants of the noise schedule are among them."""
+def vocabulary(clip_tokenizer) -> int:
+    """Tokens of the tokenizer."""
     from transformers import CLIPTokenizer
 
     tokenizer: Any = CLIPTokenizer.from_pretrained(clip_tokenizer)
-    random = torch.Generator().manual_seed(0)
-    shapes = layout.checkpoint({}, layout.vae([32] * 4, 1), layout.text(24, 3, len(tokenizer)))
-    weights = {key: torch.randn(shape, generator=random) * 0.05 for key, shape in shapes.items()}
-    weights |= {f"model.diffusion_model.{key[5:]}": value.float() for key, value in golden.items() if key.startswith("unet.")}
+    return len(tokenizer)
+
+
+@pytest.fixture(scope="session")
+def state(vocabulary) -> dict[str, torch.Tensor]:
+    """The weights of the tiny model, by their official names; some constants of the noise schedule are among them."""
+    weights = random_weights(layout.checkpoint(layout.unet(UNET), layout.vae([32] * 4, 1), layout.text(24, 3, vocabulary)))
     betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
     scale = torch.cat([torch.linspace(1.0, 0.7, 400), torch.full((600,), 0.7)])
     return weights | {"betas": betas.float(), "alphas_cumprod": (1 - betas).cumprod(0).float(), "scale_arr": scale}
+
+
+@pytest.fixture(scope="session")
+def recorded_converted(golden, vocabulary, clip_tokenizer, save_checkpoint, tmp_path_factory) -> Path:
+    """The recorded UNet, with a random autoencoder and text tower, converted."""
+    from vstar_sdk.models.lvdm.conversion import convert
+
+    folder = tmp_path_factory.mktemp("recorded")
+    weights = random_weights(layout.checkpoint({}, layout.vae([32] * 4, 1), layout.text(24, 3, vocabulary)))
+    weights |= {f"model.diffusion_model.{key[5:]}": value.float() for key, value in golden.items() if key.startswith("unet.")}
+    convert(save_checkpoint(weights, folder / "model.ckpt"), folder / "converted", str(clip_tokenizer))
+    return folder / "converted"
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,8 @@
-"""The paper's official implementation, recorded with random weights: the converted network gives the same numbers."""
+"""The paper's official implementation, recorded with random weights: the converted network gives the same numbers.
+
+The recorded network has one channel in each group of its norms, which take out what timestep and frames a second add: they are
+checked against their formula in ``test_running``.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +22,10 @@ STEPS = 25
 
 
 @pytest.fixture(scope="module")
-def loaded(converted):
+def loaded(recorded_converted):
     """The tiny model, by the frames a second that it is told."""
     return {
-        fps: VideoCrafter2(VideoCrafter2Options(path=str(converted), conditioning_fps=fps)).load("cpu", "float32")
+        fps: VideoCrafter2(VideoCrafter2Options(path=str(recorded_converted), conditioning_fps=fps)).load("cpu", "float32")
         for fps in (28, 8)
     }
 
@@ -48,9 +52,9 @@ def test_the_layout_of_these_tests_is_the_recorded_one(golden, golden_config):
     assert layout.unet(golden_config) == recorded
 
 
-def test_levels_are_widths_highest_first(converted):
+def test_levels_are_widths_highest_first(recorded_converted):
     """The recording names widths: 64 is level 0, 32 level 1, and the middle block has the lowest."""
-    sites = VideoCrafter2(VideoCrafter2Options(path=str(converted))).facts().sites
+    sites = VideoCrafter2(VideoCrafter2Options(path=str(recorded_converted))).facts().sites
     assert {(site.name.split(".temp")[0], site.level) for site in sites if site.block != "init"} == {
         ("down_blocks.0", 0),
         ("down_blocks.1", 1),

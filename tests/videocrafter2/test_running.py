@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 import yaml
@@ -80,20 +79,20 @@ def test_from_the_official_checkpoint_to_videos_of_16_and_64_frames(checkpoint, 
 
 
 def test_states_regularizer_and_conditioning_fps_each_change_the_video(session, converted):
-    def frames(**more):
-        return np.stack([*session.run(spec(converted, **more)).frames()])
+    def latents(**more):
+        return session.run(spec(converted, **more)).latents
 
-    plain = frames()
-    assert plain.shape == (16, 32, 64, 3)
-    np.testing.assert_array_equal(plain, frames())
+    plain = latents()
+    assert plain.shape == (1, 4, 16, 4, 8)
+    assert torch.equal(plain, latents())
     weak = [{"use": "tar", "sigma": {0: 1, 1: 8}, "strength": 0.0}]
-    np.testing.assert_array_equal(frames(regularizers=weak), frames(regularizers=[]))
-    changed = [
-        frames(regularizers=[]),
-        frames(synopsis={"use": "states", "states": ["a green landscape in summer"]}),
-        frames(model=spec(converted)["model"] | {"conditioning_fps": 8}),
-    ]
-    assert all((plain != other).any() for other in changed)
+    assert torch.equal(latents(regularizers=weak), latents(regularizers=[]))
+    for change in (
+        {"regularizers": []},
+        {"synopsis": {"use": "states", "states": ["a green landscape in summer"]}},
+        {"model": spec(converted)["model"] | {"conditioning_fps": 8}},
+    ):
+        assert (latents(**change) - plain).abs().max() > 1e-2, change
 
 
 def test_with_the_same_text_in_every_frame_the_network_is_the_plain_one_bit_for_bit(converted):
@@ -105,16 +104,35 @@ def test_with_the_same_text_in_every_frame_the_network_is_the_plain_one_bit_for_
     assert torch.equal(adapter.denoise(latents, torch.tensor(700), text[:, None].expand(-1, 16, -1, -1)), plain)
 
 
-def test_told_frames_a_second_are_those_of_the_bias_that_they_could_be_folded_into(converted):
-    adapter = source(converted, conditioning_fps=12).load("cpu", "float32")
-    layers = load_fps_layers(converted)
-    latents, text = torch.randn(1, 4, 4, 4, 8), torch.randn(1, 77, 24)
+def embedded(number, weights, name, channels=64):
+    """``W2 silu(W1 [cos, sin](number w) + b1) + b2`` with frequencies ``w_i = 10000^(-i / half)``, by the official names."""
+    half = channels // 2
+    angles = number * torch.tensor([10000 ** (-i / half) for i in range(half)])
+    own = {key.removeprefix(f"model.diffusion_model.{name}."): value for key, value in weights.items() if f".{name}." in key}
+    inner = own["0.weight"] @ torch.cat([angles.cos(), angles.sin()]) + own["0.bias"]
+    return own["2.weight"] @ (inner * inner.sigmoid()) + own["2.bias"]
+
+
+@pytest.mark.parametrize("fps", [1, 8, 28])
+def test_the_embedding_of_frames_a_second_is_added_to_that_of_the_timestep(converted, state, fps):
+    denoiser = source(converted, conditioning_fps=fps).load("cpu", "float32").denoiser
     with torch.no_grad():
-        hooked = adapter.denoiser(latents, 300, text).sample
-        other = source(converted, conditioning_fps=28).load("cpu", "float32").denoiser
-        other.time_embedding._forward_hooks.clear()
-        other.time_embedding.linear_2.bias.add_(fps_embedding(layers, 12)[0])
-        torch.testing.assert_close(other(latents, 300, text).sample, hooked, atol=1e-5, rtol=0)
+        found = denoiser.time_embedding(denoiser.time_proj(torch.tensor([481])))
+    expected = embedded(481, state, "time_embed") + embedded(fps, state, "fps_embedding")
+    torch.testing.assert_close(found[0], expected, atol=1e-5, rtol=1e-5)
+
+
+def test_told_frames_a_second_are_those_of_the_bias_that_they_could_be_folded_into(converted):
+    layers = load_fps_layers(converted)
+    random = torch.Generator().manual_seed(0)
+    latents, text = torch.randn(1, 4, 4, 4, 8, generator=random), torch.randn(1, 77, 24, generator=random)
+    hooked, other, folded = (source(converted, conditioning_fps=fps).load("cpu", "float32").denoiser for fps in (12, 28, 28))
+    folded.time_embedding._forward_hooks.clear()
+    with torch.no_grad():
+        folded.time_embedding.linear_2.bias.add_(fps_embedding(layers, 12)[0])
+        expected = folded(latents, 300, text).sample
+        torch.testing.assert_close(hooked(latents, 300, text).sample, expected, atol=2e-5, rtol=0)
+        assert (other(latents, 300, text).sample - expected).abs().max() > 1e-2
 
 
 def test_the_told_frames_a_second_can_be_changed_and_taken_back(converted):
@@ -122,11 +140,11 @@ def test_the_told_frames_a_second_can_be_changed_and_taken_back(converted):
     latents, text = torch.randn(1, 4, 4, 4, 8), torch.randn(1, 77, 24)
     with torch.no_grad():
         before = denoiser(latents, 300, text).sample
-        handle = condition_on_fps(denoiser, torch.ones(1, 128))
+        handle = condition_on_fps(denoiser, torch.ones(1, 256))
         assert not torch.equal(denoiser(latents, 300, text).sample, before)
         handle.remove()
         assert torch.equal(denoiser(latents, 300, text).sample, before)
-    with pytest.raises(ModelError, match="the fps embedding is 64 wide, and that of the timestep 128"):
+    with pytest.raises(ModelError, match="the fps embedding is 64 wide, and that of the timestep 256"):
         condition_on_fps(denoiser, torch.ones(1, 64))
 
 
@@ -143,7 +161,7 @@ def test_compiled_code_keeps_the_conditioning_and_is_compiled_once(converted):
     embed = torch.compile(lambda x: denoiser.time_embedding(x), backend=count, fullgraph=True)
     with torch.no_grad():
         for timestep in (1.0, 2.0, 3.0):
-            x = torch.full((1, 32), timestep)
+            x = torch.full((1, 64), timestep)
             torch.testing.assert_close(embed(x), denoiser.time_embedding(x))
     assert len(graphs) == 1
 

@@ -39,8 +39,11 @@ def read_config(directory: Path, file: str) -> dict[str, Any]:
 @cache
 def weight_hashes(directory: Path) -> dict[str, str]:
     """SHA-256 of every weight file of a pipeline directory, by its path in it; read once in a process."""
-    hashes: dict[str, str] = {}
-    for path in sorted(directory.rglob("*.safetensors")):
-        with path.open("rb") as file:
-            hashes[path.relative_to(directory).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
-    return hashes
+    return {path.relative_to(directory).as_posix(): file_hash(path) for path in sorted(directory.rglob("*.safetensors"))}
+
+
+@cache
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file; read once in a process."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from vstar_sdk.errors import ModelError
+from vstar_sdk.models.clip_text import ClipText
 from vstar_sdk.models.compiled import compile_denoiser, compile_errors
 from vstar_sdk.models.components import load_component
 from vstar_sdk.models.contract import Facts
@@ -55,26 +56,17 @@ class UNet3DAdapter:
         """Where the model computes."""
         return self.placement.device
 
-    @torch.no_grad()
     def encode(self, prompts: Sequence[str]) -> Tensor:
-        """Text embeddings ``(prompts, tokens, dim)``: the last hidden states of the text encoder.
-
-        Each prompt is encoded by itself, so that its embedding does not depend on its neighbours; what exceeds the encoder's
-        length is cut (see `cut_off`).
-        """
-        with self.placement.using(self.text_encoder):
-            return torch.cat([self._encode(prompt) for prompt in prompts])
-
-    def _encode(self, prompt: str) -> Tensor:
-        length = self.tokenizer.model_max_length
-        tokens = self.tokenizer(prompt, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
-        return self.text_encoder(tokens["input_ids"].to(self.device)).last_hidden_state
+        """Text embeddings ``(prompts, tokens, dim)``: see `ClipText.encode`."""
+        return self._text.encode(prompts)
 
     def cut_off(self, prompt: str) -> str:
         """The end of a prompt that the text encoder does not see; "" when it sees all."""
-        tokens = self.tokenizer(prompt, add_special_tokens=False, verbose=False)["input_ids"]
-        room = self.tokenizer.model_max_length - 2  # beside the tokens of start and end
-        return str(self.tokenizer.decode(tokens[room:]))
+        return self._text.cut_off(prompt)
+
+    @property
+    def _text(self) -> ClipText:
+        return ClipText(self.tokenizer, self.text_encoder, self.placement)
 
     def weights(self) -> Mapping[str, str]:
         """SHA-256 of every weight file, by its path in the model's directory."""

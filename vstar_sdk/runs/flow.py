@@ -26,7 +26,7 @@ from vstar_sdk.runs.manifest import manifest
 from vstar_sdk.runs.plan import Plan
 from vstar_sdk.runs.result import Result
 from vstar_sdk.runs.story import Story
-from vstar_sdk.sampling.conditioning import Conditioning
+from vstar_sdk.sampling.conditioning import Conditioning, blend
 from vstar_sdk.sampling.noise import initial_noise, step_noise
 from vstar_sdk.sampling.sampler import sample
 from vstar_sdk.sampling.schedulers import build_scheduler
@@ -193,11 +193,9 @@ class Flow:
             if lost := adapter.cut_off(prompt):
                 self._warn(f"the text encoder does not see the end of '{prompt}': it stops before '{lost}'")
         *states, negative = adapter.encode(prompts)
-        embeddings = torch.stack(states)
-        pooled = story.timeline.pooled(adapter.facts.temporal_compression)
-        weights = torch.tensor(pooled, dtype=torch.float64, device="cpu")
-        weights = weights.to(embeddings)
-        conditioning = Conditioning(torch.einsum("fs,std->ftd", weights, embeddings), negative)
+        weights = story.timeline.pooled(adapter.facts.temporal_compression)
+        text = blend(weights, story.synopsis.prompts(), torch.stack(states))
+        conditioning = Conditioning(text, negative)
         return self._transforms.conditioning(conditioning, story.timeline)
 
     def _sample(self, adapter: Adapter, conditioning: Conditioning) -> Tensor:

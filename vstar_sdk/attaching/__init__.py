@@ -1,0 +1,1 @@
+"""Nursing a diffusers pipeline that somebody else made and calls."""

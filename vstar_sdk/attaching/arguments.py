@@ -1,0 +1,93 @@
+"""What attach is given, read as the parts of a spec that it is: the same names, the same checks, the same messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from vstar_sdk.errors import SpecError
+from vstar_sdk.hooks.catalog import Catalog
+from vstar_sdk.hooks.contracts import broken
+from vstar_sdk.options import Options
+from vstar_sdk.regularizers.contract import Regularizer
+from vstar_sdk.spec.loading import load_spec
+from vstar_sdk.spec.run_spec import DEFAULT_REGULARIZERS
+from vstar_sdk.synopses import State, Synopsis
+from vstar_sdk.synopsis.contract import Brief
+from vstar_sdk.synopsis.states import to_options
+from vstar_sdk.timeline import Interpolation
+
+Written = Synopsis | Sequence[str | State | Mapping[str, Any]]
+"""Key states: a synopsis, or a list of captions, states, and mappings of ``caption`` and ``at``."""
+
+
+def read(
+    regularizers: Sequence[Regularizer | Options | Mapping[str, Any]] | None,
+    synopsis: Written | None,
+    interpolation: Interpolation,
+    fps: float,
+    plugins: Iterable[object],
+) -> tuple[tuple[Regularizer, ...], Synopsis | None]:
+    """Validate the arguments of `vstar_sdk.attach`, whose docstring says what they are.
+
+    Raises:
+        SpecError: one is wrong.
+        PluginError: a plugin that one names is broken.
+    """
+    given: Sequence[Any] = DEFAULT_REGULARIZERS if regularizers is None else _listed("regularizers", regularizers)
+    # What is no mapping keeps its place by one that is always valid, so that messages count from the caller's first.
+    written = [dict(one) if isinstance(one, Mapping) else {"use": "identity"} for one in given]
+    states = None if synopsis is None else _states(synopsis)
+    loaded = load_spec(
+        {
+            "prompt": "attach",
+            "fps": fps,
+            "timeline": {"interpolation": interpolation},
+            "synopsis": states or {"use": "states", "states": ["attach"]},
+            "regularizers": written,
+        },
+        plugins=plugins,
+    )
+    chosen: list[Regularizer] = []
+    for index, (one, options) in enumerate(zip(given, loaded.spec.regularizers, strict=True)):
+        if isinstance(one, Mapping):
+            chosen.append(loaded.catalog.make("regularizers", options))
+        elif isinstance(one, Options):
+            chosen.append(_of_options(loaded.catalog, one, index))
+        elif how := broken("regularizers", one):
+            raise SpecError(f"regularizers[{index}]: {how}", hint="give a mapping such as {'use': 'tar'}, or an object")
+        else:
+            chosen.append(one)
+    if states is None:
+        return tuple(chosen), None
+    writer = loaded.catalog.make("synopses", loaded.spec.synopsis)
+    return tuple(chosen), writer.write(Brief(prompt="", frames=0, fps=fps))
+
+
+def _states(synopsis: Written) -> dict[str, Any]:
+    """Any form of a synopsis as the options of the part ``states``."""
+    if isinstance(synopsis, Synopsis):
+        return to_options(synopsis)
+    states = [
+        one if not isinstance(one, State) else {"caption": one.caption, "at": one.at} for one in _listed("synopsis", synopsis)
+    ]
+    return {"use": "states", "states": states}
+
+
+def _listed(name: str, value: Any) -> list[Any]:
+    if isinstance(value, str | Mapping) or not hasattr(value, "__iter__"):
+        raise SpecError(f"{name}: must be a list, not a {type(value).__name__}", hint=f"write {name}=[...]")
+    return list(value)
+
+
+def _of_options(catalog: Catalog, options: Options, index: int) -> Regularizer:
+    """The regularizer of validated options: those of a spec name their part, an author's own model may belong to several."""
+    named = getattr(options, "use", None)
+    parts = [part for part in catalog.parts("regularizers") if part.name == named or part.options is type(options)]
+    if len(parts) != 1:
+        which = " and ".join(part.name for part in parts) or "no regularizer that is on offer"
+        raise SpecError(
+            f"regularizers[{index}]: {type(options).__name__} belongs to {which}",
+            hint="give a mapping with 'use', or the regularizer itself",
+        )
+    return parts[0].make(options)

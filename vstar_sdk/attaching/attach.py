@@ -1,0 +1,103 @@
+"""``attach``: regularizers and a synopsis for a diffusers pipeline that the caller holds."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from diffusers.pipelines.pipeline_utils import DiffusionPipeline
+from torch import nn
+
+from vstar_sdk.attaching.arguments import Written, read
+from vstar_sdk.attaching.attached import Attached, check_unattached
+from vstar_sdk.attaching.captions import Captions
+from vstar_sdk.attaching.families import FAMILIES
+from vstar_sdk.attaching.refusals import check_text, refuse
+from vstar_sdk.errors import ModelError
+from vstar_sdk.options import Options
+from vstar_sdk.regularizers.contract import Regularizer
+from vstar_sdk.timeline import Interpolation
+
+
+@contextmanager
+def attach(
+    pipe: Any,
+    regularizers: Sequence[Regularizer | Options | Mapping[str, Any]] | None = None,
+    synopsis: Written | None = None,
+    *,
+    interpolation: Interpolation = "linear",
+    fps: float = 8.0,
+    plugins: Iterable[object] = (),
+) -> Iterator[None]:
+    """While it is open, a diffusers pipeline that you hold is nursed; afterwards it is exactly as it was.
+
+    ::
+
+        with vstar_sdk.attach(pipe, regularizers=[{"use": "tar", "sigma": {0: 1}}], synopsis=["a bud", "a flower"]):
+            video = pipe("a flower", num_frames=16)
+
+    The pipeline is called as always, any number of times and with any number of frames. Its denoiser is one of
+    ``UNet3DConditionModel`` (ModelScope, ZeroScope, VideoCrafter2) and ``UNetMotionModel`` (AnimateDiff). The moment of the
+    schedule comes from the timestep that the denoiser is given, looked up in ``pipe.scheduler``.
+
+    Args:
+        pipe: the pipeline.
+        regularizers: in order, each a mapping as in a spec (``{"use": "tar", "sigma": {0: 1}}``, parts of plugins included),
+            an option model, or an object. Left out: ``tar`` with its defaults; ``[]`` is none.
+        synopsis: the key states, a `Synopsis` or a list of captions and of mappings of ``caption`` and ``at``. The pipeline's
+            own text encoder reads them, and they take the place of its prompt; its negative prompt stays.
+        interpolation: ``linear`` (the paper's), ``hold`` or ``smooth``.
+        fps: frames a second, for moments and durations in seconds.
+        plugins: objects with hook implementations whose parts ``regularizers`` names; installed plugins need no mention.
+
+    Raises:
+        SpecError: an argument is wrong, or (when the pipeline is called) does not fit its frames or steps.
+        ModelError: the denoiser is none that attach knows, is attached already, or has fused projections, sliced attention,
+            FreeNoise, context parallelism or the like; a synopsis, and another network that reads the prompt.
+        SamplerError: raised by the call: several videos at once with a synopsis, a timestep that the scheduler does not have,
+            more frames than the denoiser has positions for, an attention processor that was replaced meanwhile.
+    """
+    chosen, story = read(regularizers, synopsis, interpolation, fps, plugins)
+    denoisers = _denoisers(pipe)
+    for name, denoiser in denoisers.items():
+        check_unattached(name, denoiser)
+        refuse(pipe, name, denoiser)
+    captions = None
+    if story is not None:
+        check_text(pipe, set(denoisers))
+        if story.negative_prompt is not None:
+            warnings.warn(
+                "the synopsis's negative prompt is not used: pass it to the pipeline as negative_prompt",
+                UserWarning,
+                stacklevel=3,
+            )
+        captions = Captions(pipe, story, interpolation, fps)
+    attached = [
+        Attached(pipe, denoiser, FAMILIES[type(denoiser).__name__], chosen, captions, fps) for denoiser in denoisers.values()
+    ]
+    with ExitStack() as stack:
+        for one in attached:
+            one.open()
+            stack.callback(one.close)
+        yield
+    if not any(one.calls for one in attached):
+        names = " and ".join(denoisers)
+        warnings.warn(f"attach: the pipeline's {names} was never called while it was open", UserWarning, stacklevel=3)
+
+
+def _denoisers(pipe: Any) -> dict[str, Any]:
+    """The components of a pipeline that are denoisers of a known family, by name."""
+    if not isinstance(pipe, DiffusionPipeline):
+        raise ModelError(
+            f"attach takes a diffusers pipeline, not a {type(pipe).__name__}", hint="pass the pipeline, not its unet"
+        )
+    parts = {name: part for name, part in pipe.components.items() if isinstance(part, nn.Module)}
+    found = {name: part for name, part in parts.items() if type(part).__name__ in FAMILIES}
+    if not found:
+        what = ", ".join(f"{name} ({type(part).__name__})" for name, part in parts.items())
+        raise ModelError(
+            f"{type(pipe).__name__} has no denoiser that attach knows: {what}", hint=f"attach knows {', '.join(FAMILIES)}"
+        )
+    return found

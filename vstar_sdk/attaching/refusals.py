@@ -1,0 +1,89 @@
+"""Pipelines that attach cannot nurse, each refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import nn
+
+from vstar_sdk.errors import ModelError
+
+
+def _holds(denoiser: nn.Module, word: str) -> bool:
+    """Whether an attention processor's class has a word in its name."""
+    return any(word in type(getattr(module, "processor", None)).__name__ for module in denoiser.modules())
+
+
+def _fused(pipe: Any, denoiser: nn.Module) -> bool:
+    del pipe
+    return _holds(denoiser, "Fused")
+
+
+def _sliced(pipe: Any, denoiser: nn.Module) -> bool:
+    del pipe
+    return _holds(denoiser, "Sliced")
+
+
+def _free_noise(pipe: Any, denoiser: nn.Module) -> bool:
+    blocks = any(type(module).__name__ == "FreeNoiseTransformerBlock" for module in denoiser.modules())
+    return blocks or getattr(pipe, "free_noise_enabled", False)
+
+
+def _parallel(pipe: Any, denoiser: nn.Module) -> bool:
+    del pipe
+    return getattr(denoiser, "_parallel_config", None) is not None
+
+
+def _compiled(pipe: Any, denoiser: nn.Module) -> bool:
+    del pipe
+    return denoiser._compiled_call_impl is not None  # pyright: ignore[reportPrivateUsage]
+
+
+_REFUSALS: Mapping[str, tuple[Callable[[Any, nn.Module], bool], str]] = {
+    "fused projections": (_fused, "call unfuse_qkv_projections() of the pipeline's denoiser first"),
+    "sliced attention": (_sliced, "call pipe.disable_attention_slicing() first"),
+    "FreeNoise": (_free_noise, "call pipe.disable_free_noise() first: it attends in windows, where a clip has no one order"),
+    "context parallelism": (_parallel, "run the denoiser on one device: a part of a sequence does not show its frames"),
+    "a denoiser compiled as a whole": (_compiled, "leave compile() out: the text and the moment are set in hooks around it"),
+}
+
+
+def refuse(pipe: Any, name: str, denoiser: nn.Module) -> None:
+    """Refuse what would be lost, or computed otherwise than a regularizer sees it.
+
+    Args:
+        pipe: the pipeline.
+        name: of its component.
+        denoiser: the component.
+
+    Raises:
+        ModelError: it has something that attach cannot go with; named, with the remedy.
+    """
+    for what, (found, remedy) in _REFUSALS.items():
+        if found(pipe, denoiser):
+            raise ModelError(f"the pipeline's {name} has {what}, which attach cannot go with", hint=remedy)
+
+
+def check_text(pipe: Any, names: set[str]) -> None:
+    """Refuse a synopsis for a pipeline whose text is not read by one encoder and its denoiser alone.
+
+    Args:
+        pipe: the pipeline.
+        names: of its denoisers.
+
+    Raises:
+        ModelError: it has no text encoder, or another network reads the prompt beside the denoiser.
+    """
+    known = {"text_encoder", "vae", "motion_adapter", "image_encoder", "safety_checker"} | names
+    others = [name for name, part in pipe.components.items() if isinstance(part, nn.Module) and name not in known]
+    if others:
+        raise ModelError(
+            f"{type(pipe).__name__} has a {others[0]} too, which would go on reading the pipeline's one prompt",
+            hint="leave the synopsis out, or use a pipeline with one text encoder and no ControlNet",
+        )
+    if getattr(pipe, "text_encoder", None) is None or getattr(pipe, "tokenizer", None) is None:
+        raise ModelError(
+            f"{type(pipe).__name__} has no text encoder and tokenizer to read a synopsis with",
+            hint="load both with the pipeline, or leave the synopsis out",
+        )
