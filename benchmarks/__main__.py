@@ -11,6 +11,7 @@ import torch
 
 MEASUREMENTS = {
     "benchmarks.attention": "Attention core",
+    "benchmarks.joint": "Attention over all tokens",
     "benchmarks.step": "A whole step",
     "benchmarks.story": "A whole run",
     "benchmarks.memory": "Memory over frames",

@@ -106,3 +106,17 @@ def test_impossible_anchors_are_refused_with_their_place(given_states, frames, p
 def _case(key):
     """State embeddings (K, tokens, dim) and the recorded frames (N, tokens, dim) of one recording."""
     return GOLDEN[key.rpartition(".")[0] + ".states"].astype(np.float64), GOLDEN[key]
+
+
+def test_latent_frames_average_the_frames_that_they_stand_for():
+    """The first is the first frame alone, each other one stands for the next four."""
+    timeline = build([State("one"), State("two")], frames=9, fps=8.0)
+    assert timeline.pooled(4) == ((1.0, 0.0), (1 - 2.5 / 8, 2.5 / 8), (1 - 6.5 / 8, 6.5 / 8))
+    assert timeline.pooled(1) == timeline.weights
+
+
+def test_the_weights_of_a_latent_frame_sum_to_1():
+    for frames in (1, 5, 17, 65, 81):
+        pooled = build([State(str(k)) for k in range(min(frames, 4))], frames=frames, fps=8.0, interpolation="smooth").pooled(4)
+        assert len(pooled) == (frames - 1) // 4 + 1
+        assert all(abs(sum(row) - 1.0) < 1e-12 for row in pooled)

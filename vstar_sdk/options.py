@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Self, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
@@ -96,6 +96,17 @@ class RegularizerOptions(Options):
     window: tuple[float, float] = (0.0, 1.0)
     """Start and end, as fractions of the schedule: of S steps, step i is inside when round(start S) <= i < round(end S)."""
 
+    blocks: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] | None = None
+    """First and last block to act at, counted from 0, of a model that is one stack of equal blocks (level 0 is all of them);
+    left out: every block. Other models have levels alone."""
+
+    @field_validator("blocks")
+    @classmethod
+    def _in_order(cls, blocks: tuple[int, int] | None) -> tuple[int, int] | None:
+        if blocks is not None and blocks[0] > blocks[1]:
+            raise ValueError(f"blocks [{blocks[0]}, {blocks[1]}]: write the first and the last block")
+        return blocks
+
     @field_validator("window")
     @classmethod
     def _ordered(cls, window: tuple[float, float]) -> tuple[float, float]:
@@ -103,6 +114,13 @@ class RegularizerOptions(Options):
         if not 0.0 <= start < end <= 1.0:
             raise ValueError(f"window [{start:g}, {end:g}]: write two fractions with 0 <= start < end <= 1")
         return window
+
+    def for_joint(self) -> Self:
+        """These options on a model whose tokens all attend to each other, where other defaults may be right.
+
+        A regularizer with such defaults gives a copy, in which everything that was written stays.
+        """
+        return self
 
     def named_levels(self) -> set[int]:
         """Every level that the options name: the integer keys of all mappings, and the field ``levels`` if there is one."""

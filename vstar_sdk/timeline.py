@@ -48,6 +48,21 @@ class Timeline:
         """Number of key states."""
         return len(self.anchors)
 
+    def pooled(self, frames_per_latent: int) -> tuple[tuple[float, ...], ...]:
+        """The weights of the latent frames of a model that compresses time: its rows averaged.
+
+        The first latent frame is the first frame alone; each other one stands for the next ``frames_per_latent`` frames.
+
+        Args:
+            frames_per_latent: frames that share a latent frame; 1 gives `weights`.
+
+        Returns:
+            ``(latent frames, states)``; every row sums to 1.
+        """
+        rest = range(1, self.frames, frames_per_latent)
+        groups = [self.weights[:1], *(self.weights[start : start + frames_per_latent] for start in rest)]
+        return tuple(tuple(sum(column) / len(group) for column in zip(*group, strict=True)) for group in groups)
+
     def ruling(self) -> tuple[int, ...]:
         """The state with the largest weight in each frame; of two that are equal, the later."""
         return tuple(max(range(self.states), key=lambda k: (row[k], k)) for row in self.weights)

@@ -121,3 +121,9 @@ def test_it_is_registered_by_its_hook():
     tar.register_regularizers(checked)
     assert offered["tar"]["factory"] is Tar
     assert offered["tar"]["options"] is TarOptions
+
+
+def test_on_joint_models_only_what_is_left_out_has_other_defaults():
+    assert TarOptions(sigma={0: 2}).for_joint() == TarOptions(sigma={0: 2}, stat="spread", strength=0.5)
+    assert TarOptions(stat="max").for_joint() == TarOptions(stat="max", strength=0.5)
+    assert TarOptions(stat="max", strength=1.0).for_joint() == TarOptions()

@@ -38,8 +38,8 @@ ZERO_SNR = {
     "steps_offset": 0,
 }
 
-PLAIN = [name for name in known_schedulers() if name != "scaled-ddim"]
-"""Those for a model without a signal scale."""
+PLAIN = [name for name in known_schedulers() if name not in ("scaled-ddim", "flow-euler")]
+"""Those for a diffusion model without a signal scale."""
 
 
 def denoise(scheduler, eta=0.0, steps=3):
@@ -73,6 +73,35 @@ def test_a_scheduler_that_would_ignore_how_the_model_was_trained_is_refused(name
     assert refused.value.path == ("scheduler",)
     assert "ddim" in str(refused.value.hint)
     assert "heun" not in str(refused.value.hint)
+
+
+FLOW = {"prediction_type": "flow_prediction", "use_flow_sigmas": True, "flow_shift": 3.0, "shift": 3.0}
+
+
+@pytest.mark.parametrize("name", ["unipc", "flow-euler", "dpm++"])
+def test_schedulers_for_flow_matching_share_a_configuration_and_its_shift(name):
+    scheduler: Any = build_scheduler(name, FLOW)
+    timesteps_of(scheduler, 4, "cpu")
+    assert scheduler.config["flow_shift" if "flow_shift" in scheduler.config else "shift"] == 3.0
+    sigmas = scheduler.sigmas.tolist()
+    assert sigmas == sorted(sigmas, reverse=True)
+    assert sigmas[0] == pytest.approx(1.0, abs=1e-3)
+    assert sigmas[-1] == 0.0
+
+
+@pytest.mark.parametrize("name", ["ddim", "euler", "heun"])
+def test_a_scheduler_that_knows_no_flow_is_refused_for_a_model_of_flow_matching(name):
+    with pytest.raises(SpecError, match="has no use_flow_sigmas, and this model was trained with True") as refused:
+        build_scheduler(name, FLOW)
+    assert "flow-euler, unipc" in str(refused.value.hint)
+
+
+@pytest.mark.parametrize("name", ["flow-euler", "FlowMatchHeunDiscreteScheduler"])
+def test_a_scheduler_of_flow_matching_alone_is_refused_for_a_diffusion_model(name):
+    with pytest.raises(SpecError, match=r"is for models trained by flow matching|has no beta_schedule"):
+        build_scheduler(name, EPSILON)
+    with pytest.raises(SpecError, match="is for models trained by flow matching"):
+        build_scheduler(name, {})
 
 
 @pytest.mark.parametrize(

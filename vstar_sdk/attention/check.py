@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from vstar_sdk.attention.operations import Mix, Operation, Wrap
+from vstar_sdk.attention.operations import Logits, Mix, Operation, Wrap
 from vstar_sdk.attention.sites import Site, SiteAddress
 from vstar_sdk.errors import PluginError, SpecError, VstarError
 
@@ -39,8 +39,8 @@ def check_regularizer(
         steps: steps of the run; None when they are not known yet, and then windows are not checked.
 
     Raises:
-        SpecError: it names a level that the model does not have, has no operation at any site, or a window without a
-            step. The path is relative to the regularizer's options.
+        SpecError: it names a level or a block that the model does not have, has no operation at any site or one that has no
+            meaning there, or a window without a step. The path is relative to the regularizer's options.
         PluginError: see `operations_at`.
     """
     name = name_of(regularizer)
@@ -53,7 +53,16 @@ def check_regularizer(
             hint="level 0 is the highest resolution that has temporal attention; name levels that the model has",
             path=_naming(regularizer.options, missing),
         )
-    if not any(operations_at(regularizer, Site.of(address, frames, fps)) for address in addresses):
+    _check_blocks(regularizer, addresses)
+    asked = [(address, operations_at(regularizer, Site.of(address, frames, fps))) for address in addresses]
+    for address, operations in asked:
+        for operation in operations:
+            if address.kind == "joint" and isinstance(operation, Logits | Wrap):
+                raise SpecError(
+                    f"{name}: has a {type(operation).__name__} at {address.name}, where all tokens of a clip meet",
+                    hint="it is a function of frames, of which no single one attends there: use biases, scales or mixes",
+                )
+    if not any(operations for _, operations in asked):
         raise SpecError(
             f"{name}: has no operation at any of the model's {len(addresses)} temporal attentions ({_list_levels(levels)})",
             hint="widen its options until it touches something, or take it out",
@@ -101,11 +110,14 @@ def _overlap(one: tuple[float, float], other: tuple[float, float], steps: int | 
 
 
 def operations_at(regularizer: Regularizer, site: Site) -> tuple[Operation, ...]:
-    """What a regularizer wants at a site.
+    """What a regularizer wants at a site; nothing in blocks that its options leave out.
 
     Raises:
         PluginError: its method failed, or gave something that is no operation.
     """
+    blocks = regularizer.options.blocks
+    if blocks is not None and (site.index is None or not blocks[0] <= site.index <= blocks[1]):
+        return ()
     where = f"regularizer {name_of(regularizer)!r} at {site.name}"
     try:
         given = cast(tuple[Any, ...], tuple(regularizer.operations(site)))
@@ -119,6 +131,26 @@ def operations_at(regularizer: Regularizer, site: Site) -> tuple[Operation, ...]
         hint = "operations are Bias, Scale, Logits, Mix and Wrap of vstar_sdk"
         raise PluginError(f"{where} gave a {strange}, which is no operation", hint=hint)
     return operations
+
+
+def _check_blocks(regularizer: Regularizer, addresses: Sequence[SiteAddress]) -> None:
+    """Refuse blocks that the model does not have."""
+    blocks = regularizer.options.blocks
+    if blocks is None:
+        return
+    present = [address.index for address in addresses if address.index is not None]
+    if not present:
+        raise SpecError(
+            f"{name_of(regularizer)}: the model's blocks have no numbers, for they are of several resolutions",
+            hint="choose levels instead",
+            path=("blocks",),
+        )
+    if blocks[1] > max(present):
+        raise SpecError(
+            f"{name_of(regularizer)}: the model has no block {blocks[1]}; it has blocks 0 to {max(present)}",
+            hint="name the first and the last block to act at",
+            path=("blocks",),
+        )
 
 
 def name_of(regularizer: Regularizer) -> str:

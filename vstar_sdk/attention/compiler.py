@@ -15,6 +15,7 @@ from vstar_sdk.attention.executors import (
     WrappedAttention,
     plain_attention,
 )
+from vstar_sdk.attention.joint import joint_attention
 from vstar_sdk.attention.logits import Change, LogitsAttention
 from vstar_sdk.attention.operations import Bias, Logits, Mix, Scale, Statistic, Wrap
 from vstar_sdk.attention.plan import Act
@@ -54,9 +55,14 @@ def compile_acts(site: Site, acts: Sequence[Act]) -> Executor:
                 keep, fixed = keep * (1.0 - weight), fixed * (1.0 - weight) + weight * fixed_map
             else:
                 wraps.append((operation, where))
-    attend = _softmax_attention(site, {stat: bias for stat, bias in biases.items() if bias.any()}, changes)
-    if (q != 1.0).any() or (k != 1.0).any():
-        attend = ScaledAttention(attend, q if (q != 1.0).any() else None, k if (k != 1.0).any() else None)
+    biases = {stat: bias for stat, bias in biases.items() if bias.any()}
+    _check_visible(site, biases)
+    scales = (q if (q != 1.0).any() else None, k if (k != 1.0).any() else None)
+    if site.kind == "joint":  # whose changes and wraps were refused with the plan
+        return joint_attention(biases, *scales, keep, fixed)
+    attend = _softmax_attention(site, biases, changes)
+    if scales != (None, None):
+        attend = ScaledAttention(attend, *scales)
     if keep != 1.0:
         attend = MixedAttention(attend, keep, fixed)
     for wrap, where in reversed(wraps):
@@ -64,12 +70,15 @@ def compile_acts(site: Site, acts: Sequence[Act]) -> Executor:
     return attend
 
 
-def _softmax_attention(site: Site, biases: dict[Statistic, Tensor], changes: Sequence[Change]) -> Executor:
+def _check_visible(site: Site, biases: dict[Statistic, Tensor]) -> None:
     if "none" in biases and biases["none"].isneginf().all(dim=-1).any():
         raise PluginError(
             f"the biases at {site.name} together hide all frames from one",
             hint="regularizers that hide frames, such as windows, need a frame that all of them leave",
         )
+
+
+def _softmax_attention(site: Site, biases: dict[Statistic, Tensor], changes: Sequence[Change]) -> Executor:
     if changes:
         return LogitsAttention(biases, frame_distance(site.frames), changes)
     if not biases:

@@ -19,6 +19,7 @@ from torch import nn
 
 from vstar_sdk.attention.compiler import compile_acts
 from vstar_sdk.attention.executors import Executor
+from vstar_sdk.attention.joint_processor import NursedJointProcessor, check_joint
 from vstar_sdk.attention.plan import Plan, SitePlan
 from vstar_sdk.attention.processor import NursedProcessor
 from vstar_sdk.attention.recording import Recording
@@ -55,7 +56,7 @@ class _Nursed:
     def __init__(self, plan: SitePlan, attn: Any, recording: Recording | None) -> None:
         self.attn = attn
         self.original = attn.processor
-        self.processor = NursedProcessor(plan.site)
+        self.processor = NursedJointProcessor(plan.site) if plan.site.kind == "joint" else NursedProcessor(plan.site)
         self._plan, self._recording = plan, recording
         self._compiled: dict[tuple[int, ...], Executor] = {}
 
@@ -111,6 +112,9 @@ def _find(denoiser: nn.Module, planned: SitePlan) -> Any:
             f"{type(denoiser).__name__} has no module {site.name}, which the plan names as a temporal attention"
         ) from None
     processor = getattr(attn, "processor", None)
+    if site.kind == "joint":
+        check_joint(attn, site)
+        return attn
     if type(processor) not in _REPLACEABLE:
         raise ModelError(
             f"{site.name} holds {type(processor).__name__}, which nursing cannot stand in for",

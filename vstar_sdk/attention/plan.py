@@ -13,6 +13,7 @@ scales                         ``scaled ...``: one of these, with queries and ke
 mixes                          ``... mixed with a map``: one of these, its output mixed with ``M V`` afterwards
 a mix of weight 1              ``a map``: ``M V`` alone, no logits
 wraps                          ``wrapped ...``: one of these, called by the functions
+biases, at a joint site        ``frame-pair bias``: no mask of tokens by tokens (see `vstar_sdk.attention.joint`)
 =============================  ==============================================================================
 """
 
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING
 
 from vstar_sdk.attention.check import check_regularizer, check_together, name_of, operations_at, steps_inside
 from vstar_sdk.attention.operations import Bias, Logits, Mix, Operation, Scale, Wrap
-from vstar_sdk.attention.sites import Site, SiteAddress
+from vstar_sdk.attention.sites import Site, SiteAddress, SiteKind
 from vstar_sdk.errors import SpecError
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class SitePlan:
                 Stretch(
                     range(inside[0], inside[-1] + 1),
                     names,
-                    execution(operations),
+                    execution(operations, self.site.kind),
                 )
             )
         return tuple(cut)
@@ -167,14 +168,16 @@ def plan_attention(
     return Plan(touched, len(sites) - len(touched), frames)
 
 
-def execution(operations: Sequence[Operation]) -> str:
-    """The cheapest execution that is exact for these operations together, in words."""
+def execution(operations: Sequence[Operation], kind: SiteKind = "factorised") -> str:
+    """The cheapest execution that is exact for these operations together at a site of a kind, in words."""
     wrapped = "wrapped " if any(isinstance(operation, Wrap) for operation in operations) else ""
     mixes = [operation for operation in operations if isinstance(operation, Mix)]
     if any(mix.weight == 1.0 for mix in mixes):
         return f"{wrapped}a map"
     statistics = {operation.stat for operation in operations if isinstance(operation, Bias)}
     words = "sdpa" if not statistics else "masked sdpa" if statistics == {"none"} else "row statistics"
+    if kind == "joint" and statistics:
+        words = "frame-pair bias" if statistics == {"none"} else "frame-pair bias with row statistics"
     if any(isinstance(operation, Logits) for operation in operations):
         words = "changed logits"
     if any(isinstance(operation, Scale) for operation in operations):

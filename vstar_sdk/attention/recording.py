@@ -80,14 +80,18 @@ class Slot:
 
         Args:
             attend: the executor of the site.
-            query: ``(batch, heads, frames, head_dim)``.
+            query: ``(batch, heads, frames * positions, head_dim)``; one position at factorised sites.
             key: likewise.
         """
-        batch, heads, frames, _ = query.shape
-        values = torch.eye(frames, dtype=query.dtype, device=query.device).expand(1, heads, frames, frames)
-        size = max(1, CHUNK // (heads * frames * frames))
+        batch, heads, tokens, head_dim = query.shape
+        frames = len(self._total)
+        positions = tokens // frames
+        # One-hot vectors of the keys' frames; many tokens need fused attention, which wants values as wide as the keys.
+        width = frames if positions == 1 else max(frames, head_dim)
+        values = torch.eye(frames, width, dtype=query.dtype, device=query.device).repeat_interleave(positions, dim=0)
+        size = max(1, CHUNK // (heads * tokens * width))
         for start in range(0, batch, size):
             q, k = query[start : start + size], key[start : start + size]
-            maps = attend(q, k, values.expand(len(q), -1, -1, -1))
-            self._total.add_(maps.sum((0, 1), dtype=torch.float32).to(self._total.device))
-        self._count.add_(batch * heads)
+            maps = attend(q, k, values.expand(len(q), heads, -1, -1))[..., :frames].unflatten(2, (frames, positions))
+            self._total.add_(maps.sum((0, 1, 3), dtype=torch.float32).to(self._total.device))
+        self._count.add_(batch * heads * positions)

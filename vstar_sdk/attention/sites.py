@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
-Block = Literal["init", "down", "mid", "up"]
+Block = Literal["init", "down", "mid", "up", "stack"]
+
+SiteKind = Literal["factorised", "joint"]
+"""``factorised``: an attention over the frames of each position. ``joint``: one attention over the positions of all frames, in
+the order of the frames: ``token = frame * positions + position``."""
 
 
 @dataclass(frozen=True)
@@ -14,10 +18,13 @@ class SiteAddress:
 
     Attributes:
         name: dotted name of the attention module inside the denoiser.
-        block: part of the network; ``init`` is the transformer before the first block, which TAR never touches.
+        block: part of the network; ``init`` is the transformer before the first block, which TAR never touches; ``stack`` is a
+            row of equal blocks at one resolution.
         level: 0 is the highest resolution that has temporal attention, 1 the next.
         heads: attention heads.
         head_dim: channels of a head.
+        kind: which tokens attend to each other.
+        index: number of its block from 0, in a network that is a stack; else None.
     """
 
     name: str
@@ -25,6 +32,8 @@ class SiteAddress:
     level: int
     heads: int
     head_dim: int
+    kind: SiteKind = field(default="factorised", kw_only=True)
+    index: int | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -42,4 +51,5 @@ class Site(SiteAddress):
     @classmethod
     def of(cls, address: SiteAddress, frames: int, fps: float) -> Site:
         """The site at an address, for a clip."""
-        return cls(address.name, address.block, address.level, address.heads, address.head_dim, frames, fps)
+        where = {field.name: getattr(address, field.name) for field in fields(SiteAddress)}
+        return cls(**where, frames=frames, fps=fps)

@@ -200,7 +200,8 @@ def transform_conditioning(conditioning: Conditioning, timeline: Timeline) -> Co
     """Change the text embeddings before the first step.
 
     Args:
-        conditioning: ``text`` of shape ``(frames, tokens, dim)`` and ``negative`` of shape ``(tokens, dim)``.
+        conditioning: ``text`` of shape ``(frames, tokens, dim)``, of latent frames where the model compresses time, and
+            ``negative`` of shape ``(tokens, dim)``.
         timeline: the weights that blended the states' embeddings.
 
     Returns:

@@ -64,6 +64,11 @@ class Facts:
         """The levels at which it has temporal attention, from 0."""
         return tuple(sorted({site.level for site in self.sites if site.block != "init"}))
 
+    @property
+    def joint(self) -> bool:
+        """Whether the tokens of all frames attend to each other."""
+        return any(site.kind == "joint" for site in self.sites)
+
     def latent_frames(self, frames: int) -> int:
         """Frames that attend to each other in a clip of ``frames`` pixel frames."""
         return (frames - 1) // self.temporal_compression + 1

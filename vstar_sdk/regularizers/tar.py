@@ -11,7 +11,7 @@ so that near frames attend to each other more than far ones.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field
 
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from vstar_sdk.attention.sites import Site
 
 
+JOINT_DEFAULTS = {"stat": "spread", "strength": 0.5}
+"""Of `TarOptions` on joint models. A row there is tens of thousands of logits instead of tens, so that its largest one lies about
+twice as far above the mean: half the strength makes a band of the same height. And the offset of the row, which ``max`` adds to
+that, means no more than it does elsewhere."""
+
+
 class TarOptions(RegularizerOptions):
     """Options of `Tar`. The default sigma is the milder of the two one-level presets that the method calls good."""
 
@@ -33,13 +39,18 @@ class TarOptions(RegularizerOptions):
     """Width of the band for each level: frames (`4`), seconds (`"0.5s"`) or a share of the clip (`"12.5%"`); smaller is stronger.
     A single width means level 0, the highest resolution. For long clips add level 1: `{0: 1, 1: 8}`."""
     strength: float = Field(default=1.0, ge=0.0)
-    """How much of the band is added; 0 is the plain model."""
+    """How much of the band is added; 0 is the plain model. Left out on a model whose tokens all attend to each other: 0.5."""
     stat: Literal["max", "spread"] = "max"
     """What the band is scaled by: `max`, the row's largest logit (the paper's form, which weakens the band's middle where all
-    logits of a row are negative), or `spread`, the row's largest less its mean (never negative, whatever the logits' offset)."""
+    logits of a row are negative), or `spread`, the row's largest less its mean (never negative, whatever the logits' offset).
+    Left out on a model whose tokens all attend to each other: `spread`."""
     window: tuple[float, float] = (0.0, 0.56)
     """First and last moment of the schedule, as fractions: of S steps, step i is inside when round(start S) <= i < round(end S).
     The default is the paper's: 14 of 25 steps."""
+
+    def for_joint(self) -> Self:
+        """With the defaults of `JOINT_DEFAULTS`."""
+        return self.model_copy(update={key: value for key, value in JOINT_DEFAULTS.items() if key not in self.model_fields_set})
 
 
 class Tar:

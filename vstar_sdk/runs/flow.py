@@ -193,7 +193,8 @@ class Flow:
             if lost := adapter.cut_off(prompt):
                 self._warn(f"the text encoder does not see the end of '{prompt}': it stops before '{lost}'")
         *states, negative = adapter.encode(prompts)
-        text = blend(story.timeline.weights, story.synopsis.prompts(), torch.stack(states))
+        weights = story.timeline.pooled(adapter.facts.temporal_compression)
+        text = blend(weights, story.synopsis.prompts(), torch.stack(states))
         conditioning = Conditioning(text, negative)
         return self._transforms.conditioning(conditioning, story.timeline)
 

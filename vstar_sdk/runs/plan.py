@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from vstar_sdk import moments
 from vstar_sdk.attention.plan import Plan as AttentionPlan
 from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.errors import OutputError, SpecError
 from vstar_sdk.models.contract import Facts, ModelSource
+from vstar_sdk.options import RegularizerOptions
 from vstar_sdk.output.contract import Exporter
 from vstar_sdk.output.drafts import drafts_for
 from vstar_sdk.runs.story import Story, check_story, write_story
@@ -105,6 +106,7 @@ class Plan:
             "size": [settings.width, settings.height],
             "fps": settings.fps,
             "negative_prompt": story.negative_prompt,
+            "regularizers": [options.model_dump(mode="json") for options in _regularizers(self.spec, self.facts)],
             "synopsis": to_options(story.written),
             "sampling": {
                 "steps": settings.steps,
@@ -150,7 +152,7 @@ def make_plan(loaded: LoadedSpec) -> Plan:
     facts = source.facts()
     try:
         settings = _settings(spec, facts)
-        regularizers = [catalog.make("regularizers", options) for options in spec.regularizers]
+        regularizers = [catalog.make("regularizers", options) for options in _regularizers(spec, facts)]
         attention = plan_attention(
             facts.sites,
             regularizers,
@@ -168,6 +170,12 @@ def make_plan(loaded: LoadedSpec) -> Plan:
             check_story(loaded, writer, frames=settings.frames, fps=settings.fps)
         return plan
     return Plan(loaded, source, facts, settings, attention, writer, plan.tell_story())
+
+
+def _regularizers(spec: RunSpec, facts: Facts) -> list[RegularizerOptions]:
+    """The options of the regularizers, with the defaults that are right for the model."""
+    written = cast(list[RegularizerOptions], spec.regularizers)
+    return [options.for_joint() for options in written] if facts.joint else written
 
 
 def _exporters(loaded: LoadedSpec) -> list[tuple[str, Exporter]]:

@@ -15,7 +15,8 @@ class Conditioning:
     """Text as the denoiser sees it.
 
     Attributes:
-        text: ``(frames, tokens, dim)``: the key states' embeddings, blended by the timeline.
+        text: ``(frames, tokens, dim)``: the key states' embeddings, blended by the timeline; of a model that compresses time,
+            one for each latent frame.
         negative: ``(tokens, dim)``: the negative prompt, shared by all frames.
     """
 

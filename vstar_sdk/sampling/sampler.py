@@ -90,7 +90,8 @@ def sample(
     branches = torch.stack([text]) if guidance == 1.0 else torch.stack([negative.expand_as(text), text])
 
     def predict(latents: Tensor, timestep: Tensor) -> Tensor:
-        latents = scheduler.scale_model_input(latents, timestep)
+        if hasattr(scheduler, "scale_model_input"):  # flow matching has no such scales
+            latents = scheduler.scale_model_input(latents, timestep)
         if guidance_batch == "one" or len(branches) == 1:
             predicted = adapter.denoise(latents.expand(len(branches), *latents.shape[1:]), timestep, branches)
         else:
@@ -100,7 +101,7 @@ def sample(
         unguided, guided = predicted.chunk(2)
         return unguided + guidance * (guided - unguided)
 
-    latents = noise * scheduler.init_noise_sigma
+    latents = noise * getattr(scheduler, "init_noise_sigma", 1.0)
     for step, timestep in enumerate(timesteps):
         if nursing is not None:
             nursing.at(step, len(timesteps))

@@ -32,6 +32,7 @@ _KNOWN: dict[str, _Known] = {
     "dpm++-sde": _Known("DPMSolverMultistepScheduler", {"algorithm_type": "sde-dpmsolver++"}),
     "euler": _Known("EulerDiscreteScheduler", {}),
     "euler-ancestral": _Known("EulerAncestralDiscreteScheduler", {}),
+    "flow-euler": _Known("FlowMatchEulerDiscreteScheduler", {}),
     "heun": _Known("HeunDiscreteScheduler", {}),
     "lcm": _Known("LCMScheduler", {}),
     "scaled-ddim": _Known("ScaledDDIMScheduler", {}, eta=True),
@@ -40,7 +41,7 @@ _KNOWN: dict[str, _Known] = {
 }
 
 # What the model was trained with: a scheduler that has no such option would ignore it, and the pictures would be wrong.
-_MATTERS = ("beta_schedule", "trained_betas", "prediction_type", "rescale_betas_zero_snr", "signal_scale")
+_MATTERS = ("beta_schedule", "trained_betas", "prediction_type", "rescale_betas_zero_snr", "signal_scale", "use_flow_sigmas")
 
 
 def known_schedulers() -> tuple[str, ...]:
@@ -83,11 +84,17 @@ def build_scheduler(name: str, config: Mapping[str, Any]) -> SchedulerMixin:
     check_scheduler(name)
     known = _KNOWN.get(name, _Known(name, {}))
     kind = _find(known.name)
-    options = inspect.signature(kind.__init__).parameters
+    options = _options(kind)
     lost = [key for key in _MATTERS if config.get(key) not in (None, False) and key not in options]
     if lost:
         raise SpecError(
             f"scheduler {name!r} has no {lost[0]}, and this model was trained with {config[lost[0]]!r}",
+            hint=f"use one of {', '.join(_able(config))}",
+            path=("scheduler",),
+        )
+    if _is_flow(kind) and not config.get("use_flow_sigmas"):
+        raise SpecError(
+            f"scheduler {name!r} is for models trained by flow matching, and this one was not",
             hint=f"use one of {', '.join(_able(config))}",
             path=("scheduler",),
         )
@@ -98,7 +105,10 @@ def build_scheduler(name: str, config: Mapping[str, Any]) -> SchedulerMixin:
             path=("scheduler",),
         )
     try:
-        return kind.from_config({**config}, **known.options)
+        # Flow matching has one configuration for all its schedulers, which each read a part of.
+        written = inspect.signature(kind.__init__).parameters
+        read = {key: value for key, value in config.items() if key in written or not config.get("use_flow_sigmas")}
+        return kind.from_config(read, **known.options)
     except ValueError as error:
         raise SpecError(
             f"scheduler {name!r} cannot be built from this model's configuration: {error}",
@@ -174,11 +184,28 @@ def _step_parameters(kind: type[Any]) -> Mapping[str, inspect.Parameter]:
     return inspect.signature(kind.step).parameters
 
 
+def _is_flow(kind: type[Any]) -> bool:
+    """Whether a scheduler knows flow matching alone, so that no option says it."""
+    return kind.__name__.startswith("FlowMatch")
+
+
+def _options(kind: type[Any]) -> set[str]:
+    """The options of a scheduler, those included that go without saying."""
+    written = set(inspect.signature(kind.__init__).parameters)
+    return written | {"prediction_type", "use_flow_sigmas"} if _is_flow(kind) else written
+
+
 def _able(config: Mapping[str, Any]) -> list[str]:
     """The short names of the schedulers that have every option that matters to a model."""
     needed = {key for key in _MATTERS if config.get(key) not in (None, False)}
-    options = {name: inspect.signature(_find(known.name).__init__).parameters.keys() for name, known in _KNOWN.items()}
-    return [name for name, has in options.items() if needed <= has and ("signal_scale" in needed) == ("signal_scale" in has)]
+    kinds = {name: _find(known.name) for name, known in _KNOWN.items()}
+    return [
+        name
+        for name, kind in kinds.items()
+        if needed <= _options(kind)
+        and ("signal_scale" in needed) == ("signal_scale" in _options(kind))
+        and ("use_flow_sigmas" in needed or not _is_flow(kind))
+    ]
 
 
 def _unknown(name: str, names: Any) -> SpecError:

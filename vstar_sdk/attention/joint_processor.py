@@ -1,0 +1,107 @@
+"""The attention processor that stands at a nursed joint site: of Wan, whose attention has a class of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from diffusers.models.transformers.transformer_wan import WanAttention, WanAttnProcessor
+from torch import Tensor
+
+from vstar_sdk.attention.executors import Executor, plain_attention
+from vstar_sdk.attention.recording import Slot
+from vstar_sdk.attention.sites import Site
+from vstar_sdk.errors import ModelError, SamplerError
+
+
+class NursedJointProcessor:
+    """Self-attention over all tokens of a clip with a replaceable core; with the plain core it equals ``WanAttnProcessor``.
+
+    Attributes:
+        site: where it stands.
+        attend: what maps queries, keys and values to the output; changed by `Nursing.at`.
+        slot: where the attention maps of this step are added up; None when they are not wanted.
+    """
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.attend: Executor = plain_attention
+        self.slot: Slot | None = None
+
+    def __call__(
+        self,
+        attn: Any,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        rotary_emb: tuple[Tensor, Tensor] | None = None,
+    ) -> Tensor:
+        """Self-attention over tokens (the signature is diffusers').
+
+        Args:
+            attn: a ``WanAttention``.
+            hidden_states: ``(batch, frames * positions, channels)``.
+            encoder_hidden_states: None, for this is self-attention.
+            attention_mask: None.
+            rotary_emb: cosines and sines of every token, ``(1, tokens, 1, head_dim)``.
+
+        Returns:
+            ``(batch, frames * positions, channels)``.
+
+        Raises:
+            SamplerError: the call is not a self-attention over the planned number of frames.
+        """
+        if encoder_hidden_states is not None or attention_mask is not None:
+            raise SamplerError(f"{self.site.name} was called with a mask or a context, which self-attention over a clip never is")
+        tokens = hidden_states.shape[1]
+        if tokens % self.site.frames:
+            raise SamplerError(
+                f"{self.site.name} saw {tokens} tokens; its plan is for {self.site.frames} latent frames, all of one size",
+                hint="plan the regularizers for the number of frames that is sampled",
+            )
+        # The projections are called, never read: under offloading or layerwise casting their weights are not what they seem.
+        projected = (attn.norm_q(attn.to_q(hidden_states)), attn.norm_k(attn.to_k(hidden_states)), attn.to_v(hidden_states))
+        query, key, value = (x.unflatten(2, (attn.heads, -1)) for x in projected)
+        if rotary_emb is not None:
+            query, key = _rotate(query, *rotary_emb), _rotate(key, *rotary_emb)
+        query, key, value = (x.transpose(1, 2) for x in (query, key, value))
+        if self.slot is not None:
+            self.slot.add(self.attend, query, key)
+        out = self.attend(query, key, value).transpose(1, 2).flatten(2).type_as(query)
+        return attn.to_out[1](attn.to_out[0](out))
+
+
+def check_joint(attn: Any, site: Site) -> None:
+    """Make sure that `NursedJointProcessor` can stand in for what is at a site.
+
+    Raises:
+        ModelError: it is another attention, or does more than plain attention.
+    """
+    processor = getattr(attn, "processor", None)
+    hint = "undo what changed its attention (an adapter, a backend, another nursing) before the run"
+    if not isinstance(attn, WanAttention) or type(processor) is not WanAttnProcessor:
+        raise ModelError(f"{site.name} holds {type(processor).__name__}, which nursing cannot stand in for", hint=hint)
+    if attn.heads != site.heads or attn.is_cross_attention:
+        raise ModelError(f"{site.name} is not a self-attention with {site.heads} heads")
+    changed = {
+        "fused projections": getattr(attn, "fused_projections", False),
+        "an attention backend": processor._attention_backend is not None,
+        "context parallelism": processor._parallel_config is not None,
+    }
+    if found := [name for name, present in changed.items() if present]:
+        raise ModelError(f"{site.name} has {' and '.join(found)}, which nursing would lose", hint=hint)
+
+
+def _rotate(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
+    """Rotary position embedding: every pair of neighbouring channels turned by its angle (Su et al., 2021).
+
+    Args:
+        x: ``(batch, tokens, heads, head_dim)``.
+        cosines: ``(1, tokens, 1, head_dim)``, each angle's twice.
+        sines: likewise.
+    """
+    one, other = x.unflatten(-1, (-1, 2)).unbind(-1)
+    cos, sin = cosines[..., 0::2], sines[..., 1::2]
+    turned = x.new_empty(x.shape)
+    turned[..., 0::2] = one * cos - other * sin
+    turned[..., 1::2] = one * sin + other * cos
+    return turned
