@@ -20,6 +20,7 @@ from vstar_sdk.models.lvdm.fps import condition_on_fps, fps_embedding, load_fps_
 from vstar_sdk.models.videocrafter2 import VideoCrafter2, VideoCrafter2Options
 from vstar_sdk.resolver import Resolver
 from vstar_sdk.runs.plan import make_plan
+from vstar_sdk.testing.models import check_model
 
 ROOT = Path(__file__).parents[2]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -340,3 +341,7 @@ def test_a_converted_directory_is_planned_without_torch(converted):
         f"VideoCrafter2(VideoCrafter2Options(path={str(converted)!r})).facts(); print('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_the_kits_own_check(converted):
+    check_model(VideoCrafter2(VideoCrafter2Options(path=str(converted))), frames=5, width=64, height=64)  # type: ignore[call-arg]

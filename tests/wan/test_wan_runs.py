@@ -13,7 +13,9 @@ from click.testing import CliRunner
 
 from vstar_sdk import ModelError, Session, SpecError, load_spec
 from vstar_sdk.cli.main import cli
+from vstar_sdk.models.wan import WanOptions, wan
 from vstar_sdk.runs.plan import make_plan
+from vstar_sdk.testing.models import check_model
 
 PRESETS = Path(__file__).parents[2] / "specs" / "wan"
 
@@ -183,3 +185,9 @@ def test_half_precision_is_near_single_precision(session, wan_22):
     difference = (half.latents - single.latents).abs().mean() / single.latents.abs().mean()
     assert 0 < difference < 0.03
     assert sum(1 for _ in half.frames()) == 17
+
+
+@pytest.mark.parametrize("version", ["wan_21", "wan_22"])
+def test_the_kits_own_check(version, request):
+    source = wan(WanOptions(path=str(request.getfixturevalue(version))))  # type: ignore[call-arg]
+    check_model(source, frames=9, width=32, height=32, tolerance=1e-5)
