@@ -10,12 +10,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+
+from benchmarks.peak import peak_bytes
 
 FRAMES = (16, 32, 64, 128, 256)
 SIZE = (128, 80)
@@ -78,14 +79,14 @@ def measure(frames: int) -> dict[str, float]:
         workload = Workload(frames=frames, width=width, height=height, branches=2, dtype="float32")
         foreseen = estimate(Path(folder), workload, FramewiseOptions())
     plan = plan_attention(unet3d_sites(UNET), [Tar(TarOptions(sigma={0: 1.0, 1: 8.0}))], frames=frames, fps=8.0)
-    started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    started = peak_bytes()
     with LiveBytes() as step, torch.no_grad(), nurse(unet, plan) as nursing:
         nursing.at(0, 1)
         latents = torch.randn(2, 4, frames, height // 8, width // 8)
         text = torch.randn(2, frames, 77, UNET["cross_attention_dim"])
         with frame_text(unet, text):
             unet(latents, torch.tensor(500), text[:, 0], return_dict=False)
-    system = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - started
+    system = peak_bytes() - started
     with LiveBytes() as decoding:
         for _ in decode_frames(vae, latents[:1], placement):
             pass

@@ -8,11 +8,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
+
+from benchmarks.peak import peak_bytes
 
 VARIANTS = {"without TAR": [], "with TAR at levels 0 and 1": [{"use": "tar", "sigma": {0: 4, 1: 8}}]}
 COLUMNS = ("load", "sample", "decode", "both", "peak")
@@ -25,7 +26,7 @@ def measure(variant: str) -> dict[str, float]:
     spec = {"prompt": "a landscape from winter to autumn", "frames": 64, "seed": 7, "regularizers": VARIANTS[variant]}
     with tempfile.TemporaryDirectory() as folder:
         seconds = run(spec, out=folder).manifest["seconds"]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    peak = peak_bytes() / 2**30
     return {**seconds, "both": seconds["sample"] + seconds["decode"], "peak": peak}
 
 
