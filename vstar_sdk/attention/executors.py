@@ -59,12 +59,11 @@ class Placed:
 
     def on(self, device: torch.device, dtype: torch.dtype) -> Tensor:
         """The matrix on a device, in a precision."""
-        there = self._placed.get((device, dtype))
-        if there is None:
-            there = self._matrix.to(dtype).to(device)  # in this order: some devices have no float64
-            if not torch.compiler.is_compiling():  # a graph that changes a dictionary is compiled again for it
-                self._placed[device, dtype] = there
-        return there
+        if torch.compiler.is_compiling():  # a graph that reads a dictionary is compiled again when it has changed
+            return self._matrix.to(dtype).to(device)
+        if (device, dtype) not in self._placed:
+            self._placed[device, dtype] = self._matrix.to(dtype).to(device)  # in this order: some devices have no float64
+        return self._placed[device, dtype]
 
 
 _IN_USE: WeakValueDictionary[tuple[tuple[int, ...], bytes], Placed] = WeakValueDictionary()

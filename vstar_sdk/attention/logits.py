@@ -21,9 +21,23 @@ Change = Callable[[Tensor, Tensor], None]
 """Changes logits ``(n, heads, frames, frames)`` in place, given the distances ``(frames, frames)``; float32."""
 
 CPU_CHUNK = 2**17
-"""Numbers in the largest tensor of a chunk for each thread of a CPU, so that all stay in its cache: 512 KiB in float32."""
+"""Numbers in the largest tensor of a chunk on one thread of a CPU, so that all stay in its cache: 512 KiB in float32."""
+THREAD_CHUNK = 2**18
+"""The same for each of several threads: they meet after every operation, and larger chunks have fewer of these."""
 DEVICE_CHUNK = 2**25
 """The same on any other device, where it only bounds memory: 128 MiB in float32."""
+
+
+def chunk_numbers(device: str) -> int:
+    """Numbers in the largest tensor of a chunk.
+
+    Args:
+        device: type of the device, such as ``cpu``.
+    """
+    if device != "cpu":
+        return DEVICE_CHUNK
+    threads = torch.get_num_threads()
+    return CPU_CHUNK if threads == 1 else THREAD_CHUNK * threads
 
 
 class LogitsAttention:
@@ -79,8 +93,7 @@ def _attend(
     keys = key.shape[2]
     scale = head_dim**-0.5
     # A compiler unrolls the loop: few chunks for it.
-    cached = query.device.type == "cpu" and not torch.compiler.is_compiling()
-    chunk = chunk or (CPU_CHUNK * torch.get_num_threads() if cached else DEVICE_CHUNK)
+    chunk = chunk or (DEVICE_CHUNK if torch.compiler.is_compiling() else chunk_numbers(query.device.type))
     size = min(batch, max(1, chunk // (heads * frames * max(keys, head_dim))))
     logits = torch.empty((size * heads, frames, keys), dtype=torch.float32, device=query.device)
     weights = torch.empty_like(logits)

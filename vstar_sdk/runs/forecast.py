@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from vstar_sdk.attention.logits import CPU_CHUNK, DEVICE_CHUNK
+from vstar_sdk.attention.logits import chunk_numbers
 from vstar_sdk.models.devices import resolve_device, resolve_dtype
 from vstar_sdk.models.estimates import Estimate, EstimatedSource, Workload
 from vstar_sdk.models.pipeline_options import Offload
@@ -96,5 +96,4 @@ def _attention_bytes(plan: Plan, device: str) -> int:
     stretches = [stretch for site in plan.attention.sites for stretch in site.stretches(plan.settings.steps)]
     if not any(words in stretch.execution for stretch in stretches for words in ("row statistics", "changed logits")):
         return 0
-    on_cpu = torch.device(device).type == "cpu"
-    return 2 * torch.float32.itemsize * (CPU_CHUNK * torch.get_num_threads() if on_cpu else DEVICE_CHUNK)
+    return 2 * torch.float32.itemsize * chunk_numbers(torch.device(device).type)
