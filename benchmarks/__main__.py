@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import runpy
@@ -22,6 +23,7 @@ MEASUREMENTS = {
 
 def main() -> None:
     """Run them all."""
+    argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__).parse_args()
     print(f"torch {torch.__version__}, Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}\n")
     for module, title in MEASUREMENTS.items():
         print(f"## {title}\n", flush=True)

@@ -5,6 +5,7 @@ Ten plugins are installed for the last rows. One sleeps for two seconds when it 
 
 from __future__ import annotations
 
+import argparse
 import os
 import statistics
 import subprocess
@@ -58,6 +59,7 @@ def seconds(command: list[str], environment: Mapping[str, str]) -> float:
 
 def main() -> None:
     """Print the table: medians of interleaved runs."""
+    argparse.ArgumentParser(prog="python -m benchmarks.startup", description=__doc__).parse_args()
     vstar = str(Path(sys.executable).with_name("vstar"))
     with tempfile.TemporaryDirectory() as folder:
         spec, light, site = Path(folder) / "story.yaml", Path(folder) / "light.yaml", Path(folder) / "site"

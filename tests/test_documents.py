@@ -57,3 +57,14 @@ def test_links_lead_somewhere():
     for document in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         for target in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
             assert target.startswith("https://") or (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_the_example_of_recorded_maps_runs():
+    (source,) = re.findall(
+        r"^```python\n(.*?)^```", (ROOT / "docs/regularizers.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+    names: dict[str, object] = {}
+    exec(compile(source, "docs/regularizers.md", "exec"), names)  # noqa: S102
+    maps = names["maps"]
+    assert isinstance(maps, torch.Tensor)
+    assert maps.shape == (1, 14, 16, 16)

@@ -102,3 +102,16 @@ def test_recording_compiles_to_one_graph():
         for slot in slots:
             add(slot, q, k)
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
+
+
+def test_a_recording_of_another_clip_than_the_plans_is_refused(unet, tiny_source):
+    sites = [Site.of(address, FRAMES, 7.0) for address in tiny_source.facts().sites]
+    with pytest.raises(SamplerError, match="recorded for 8 frames at 7 fps, and the plan is for 8 at 8"):
+        run(unet, plan_of(tiny_source, Tar(TarOptions())), 1, Recording(sites, steps=[0]))
+
+
+def test_addresses_and_steps_before_the_first_are_refused(tiny_source):
+    with pytest.raises(SamplerError, match="needs the sites of a clip"):
+        Recording(list(tiny_source.facts().sites), [0])  # type: ignore[arg-type]
+    with pytest.raises(SamplerError, match="at least one step from 0 on"):
+        Recording(sites_of(tiny_source), [-1])

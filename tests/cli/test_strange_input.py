@@ -71,3 +71,9 @@ def test_an_unfit_scheduler_is_found_before_anything_is_made(here):
     words = refused(2, "run", "--prompt", "a volcano", "--set", "frames=4", "--set", "sampling.scheduler=heun", "--out", "out")
     assert "sampling.scheduler" in words or "scheduler 'heun'" in words
     assert list(here.iterdir()) == []
+
+
+def test_an_unfit_scheduler_is_told_by_a_dry_run_and_by_plan_with_its_place(here):
+    (here / "story.yaml").write_text("prompt: a volcano\nframes: 4\nsampling: {scheduler: heun}\n")
+    for command in (["run", "--dry-run"], ["plan"]):
+        assert "story.yaml:3:12: sampling.scheduler" in refused(2, *command, "story.yaml")

@@ -147,3 +147,19 @@ def test_pickles_are_not_read_and_the_remedy_is_named(models, tmp_path):
     with pytest.raises(ModelError, match=r"pickles \(\.bin\) are not read") as refused, Session() as session:
         session.run(spec({"use": "modelscope", "path": str(copied)}))
     assert "save_pretrained(FOLDER)" in str(refused.value.hint)
+
+
+@pytest.mark.parametrize("frames", [16, 64])
+def test_what_a_run_takes_is_foreseen_and_agrees_with_the_loaded_model(model, frames):
+    from vstar_sdk.models.measuring import cost_of, weight_bytes
+    from vstar_sdk.runs.forecast import forecast
+
+    plan = make_plan(load_spec(spec(model, frames)))
+    estimate = forecast(plan).estimate
+    assert estimate is not None
+    adapter: Any = plan.source.load("cpu", "float32")
+    assert estimate.weights["denoiser"] == pytest.approx(weight_bytes(adapter.denoiser), rel=0.02)
+    text = torch.randn(2, frames, 12, 16)
+    latents = torch.randn(2, *adapter.latent_shape(frames, 16, 16)[1:])
+    call = cost_of(lambda: adapter.denoise(latents, torch.tensor(500), text))
+    assert estimate.call_bytes == pytest.approx(call.peak_bytes, rel=0.3)

@@ -91,3 +91,15 @@ def test_without_a_connection_it_is_one_clear_sentence(tmp_path):
     said = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, env=env).stdout
     assert said.startswith("the hub gives no model 'acme/model' at 0123456789ab: it is not on this machine")
     assert f"hf download acme/model --revision {COMMIT}" in said
+
+
+@pytest.mark.parametrize("reference", ["~nosuchuser/model", "./" + 300 * "x"])
+def test_a_path_that_cannot_be_looked_at_is_told(here, reference):
+    with pytest.raises(ModelError, match="cannot be looked at"):
+        find_model(reference, None, Resolver(), CONFIGURATION)
+
+
+def test_the_key_of_the_revision_is_the_callers(here):
+    with pytest.raises(ModelError) as refused:
+        find_model("acme/motion", None, Resolver(), CONFIGURATION, key="model.adapter_revision")
+    assert "write model.adapter_revision: with the 40" in str(refused.value.hint)

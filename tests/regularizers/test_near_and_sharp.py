@@ -84,3 +84,8 @@ def test_levels_are_named_by_their_numbers():
 def test_a_window_has_a_radius(wrong):
     with pytest.raises(ValidationError):
         WindowOptions(**wrong)
+
+
+def test_a_window_as_wide_as_the_clip_does_nothing_and_is_told():
+    with pytest.raises(SpecError, match="Window: has no operation at any"):
+        check_regularizer(Window(WindowOptions(radius={0: FRAMES - 1})), [ADDRESS], frames=FRAMES, fps=8.0)

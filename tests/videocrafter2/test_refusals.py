@@ -10,6 +10,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from huggingface_hub import constants
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from vstar_sdk.cli.main import cli
@@ -172,6 +173,13 @@ def test_a_file_with_other_things_than_tensors(refused, tmp_path):
     assert "holds 'a', a int, among its weights" in refused(tmp_path / "model.ckpt")
 
 
+def test_a_folder_and_a_text_in_the_place_of_the_checkpoint_are_told(refused, tmp_path):
+    assert "is a folder" in refused(tmp_path)
+    pointer = tmp_path / "model.ckpt"
+    pointer.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    assert "is a text in the place of the checkpoint" in refused(pointer)
+
+
 def test_no_file(refused, tmp_path):
     assert "nowhere.ckpt: there is no such file" in refused(tmp_path / "nowhere.ckpt")
 
@@ -236,7 +244,7 @@ def test_a_text_of_another_width_than_the_network_reads(shapes):
 
 def test_an_output_that_exists_is_left_alone(checkpoint, clip_tokenizer, tmp_path):
     (tmp_path / "out").mkdir()
-    with pytest.raises(OutputError, match="out exists already"):
+    with pytest.raises(OutputError, match="out' exists already"):
         convert(checkpoint, tmp_path / "out", str(clip_tokenizer))
     assert [*tmp_path.rglob("*")] == [tmp_path / "out"]
 
@@ -246,7 +254,7 @@ def test_an_output_without_a_folder_to_be_in(checkpoint, clip_tokenizer, tmp_pat
         convert(checkpoint, tmp_path / "no" / "out", str(clip_tokenizer))
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), SafetensorError("No space"), KeyboardInterrupt()])
 def test_whatever_happens_while_writing_leaves_nothing_behind(checkpoint, clip_tokenizer, tmp_path, monkeypatch, error):
     def fail(path, content):
         raise error

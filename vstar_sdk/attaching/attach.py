@@ -39,7 +39,7 @@ def attach(
             video = pipe("a flower", num_frames=16)
 
     The pipeline is called as always, any number of times and with any number of frames. Its denoiser is one of
-    ``UNet3DConditionModel`` (ModelScope, ZeroScope, VideoCrafter2) and ``UNetMotionModel`` (AnimateDiff). The moment of the
+    ``UNet3DConditionModel`` (ModelScope, ZeroScope) and ``UNetMotionModel`` (AnimateDiff). The moment of the
     schedule comes from the timestep that the denoiser is given, looked up in ``pipe.scheduler``.
 
     Args:

@@ -89,9 +89,18 @@ def nurse(denoiser: nn.Module, plan: Plan, *, recording: Recording | None = None
 
     Raises:
         ModelError: a site does not exist, is not the attention that the plan takes it for, or does more than plain attention.
+        SamplerError: the recording is of another clip than the plan.
     """
-    named = {planned.site for planned in plan.sites}
-    recorded = [SitePlan(site, ()) for site in recording.sites if site not in named] if recording is not None else []
+    named = {planned.site.name: planned.site for planned in plan.sites}
+    for site in recording.sites if recording is not None else ():
+        planned = named.get(site.name, site)
+        if planned != site or site.frames != plan.frames:
+            raise SamplerError(
+                f"{site.name} is recorded for {site.frames} frames at {site.fps:g} fps, and the plan is for {plan.frames} at "
+                f"{planned.fps:g}",
+                hint="make the recording's sites with the plan's (latent) frames and frames a second",
+            )
+    recorded = [SitePlan(site, ()) for site in recording.sites if site.name not in named] if recording is not None else []
     nursed = [_Nursed(planned, _find(denoiser, planned), recording) for planned in (*plan.sites, *recorded)]
     try:
         for site in nursed:

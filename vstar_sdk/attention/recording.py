@@ -38,9 +38,11 @@ class Recording:
     def __init__(self, sites: Sequence[Site], steps: Iterable[int]) -> None:
         self.sites = tuple(sites)
         self.steps = tuple(sorted(set(steps)))
+        if not all(isinstance(site, Site) for site in self.sites):  # an address has no clip
+            raise SamplerError("a recording needs the sites of a clip", hint="Site.of(address, frames, fps) makes one")
         frames = {site.frames for site in self.sites}
-        if len(frames) != 1 or not self.steps:
-            raise SamplerError("a recording needs sites of one clip, and at least one step")
+        if len(frames) != 1 or not self.steps or self.steps[0] < 0:
+            raise SamplerError("a recording needs sites of one clip, and at least one step from 0 on")
         size = frames.pop()
         shape = (len(self.steps), len(self.sites))
         self._sums, self._counts = torch.zeros(*shape, size, size), torch.zeros(shape)

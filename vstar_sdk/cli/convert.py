@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
 
 import click
@@ -12,7 +14,7 @@ def convert() -> None:
     """Convert a checkpoint into a directory in diffusers format."""
 
 
-@convert.command("videocrafter2")
+@convert.command("videocrafter2", short_help="The official model.ckpt of VideoCrafter2.")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option(
@@ -32,5 +34,8 @@ def videocrafter2(checkpoint: Path, out: Path, tokenizer: str | None, without_sc
     with no other file: model: {use: videocrafter2, path: OUT}.
     """
     from vstar_sdk.models.lvdm.conversion import convert as write
+
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # by a closed terminal, say: what is half-made is removed then too
+        signal.signal(ending, lambda number, _: sys.exit(128 + number))
 
     write(checkpoint, out, tokenizer, without_scale=without_scale, report=lambda line: click.echo(line, err=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import click
 
@@ -18,6 +19,6 @@ def models(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([{"use": p.name, "summary": p.summary, "distribution": p.distribution} for p in parts], indent=2))
         return
-    width = max(len(part.name) for part in parts)
-    for part in parts:
-        click.echo(f"{part.name:{width}}  {part.summary}")
+    formatter = click.HelpFormatter(width=min(shutil.get_terminal_size().columns, 100))
+    formatter.write_dl([(part.name, part.summary) for part in parts])
+    click.echo(formatter.getvalue(), nl=False)

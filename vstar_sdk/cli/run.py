@@ -46,6 +46,9 @@ def run(
     if dry_run:
         if out is not None:
             RunDirectory(out).check(plan.exporters())
+        from vstar_sdk.runs.schedule import evaluations  # here, because it brings torch
+
+        evaluations(plan)
         click.echo(describe(plan))
         return
     # Threads that spin while they wait made a run seven times as long beside one busy neighbour (measured on two cores).

@@ -17,6 +17,7 @@ def validate(spec: Path | None, prompt: str | None, overrides: tuple[str, ...], 
     """Check a spec without running it: keys, values, parts, levels, anchors.
 
     Exits with 2 and says file, line and remedy when something is wrong. No model is loaded and no language model is asked.
+    Whether a scheduler fits the model is told by vstar plan and vstar run --dry-run.
     """
     plan = make_plan(load(spec, prompt, overrides, plugins))
     click.echo(f"{spec or 'the prompt'} is valid: {plan.summary()}")

@@ -21,6 +21,7 @@ from vstar_sdk.parts import Register, hookimpl
 from vstar_sdk.resolver import Resolver
 
 if TYPE_CHECKING:
+    from vstar_sdk.models.estimates import Estimate, Workload
     from vstar_sdk.models.unet_motion_adapter import UNetMotionAdapter
 
 WEIGHTS = (
@@ -128,11 +129,23 @@ class AnimateDiffSource:
         loras = [(_lora(one, self.resolver), one.weight) for one in self.options.loras]
         return load(self._base(WEIGHTS), self._adapter(ADAPTER_WEIGHTS), loras, facts, device, dtype, self.options)
 
+    def estimate(self, workload: Workload) -> Estimate:
+        """Count what a workload takes, without the weights; LoRAs add nothing once they are merged.
+
+        Raises:
+            ModelError: a configuration is missing or of another family.
+        """
+        from vstar_sdk.models.unet_motion_estimate import estimate
+
+        return estimate(self._base(CONFIGURATION), self._adapter(("config.json",)), workload, self.options)
+
     def _base(self, patterns: tuple[str, ...]) -> Path:
         return find_model(self.options.path, self.options.revision, self.resolver, patterns)
 
     def _adapter(self, patterns: tuple[str, ...]) -> Path:
-        return find_model(self.options.adapter, self.options.adapter_revision, self.resolver, patterns).resolve()
+        return find_model(
+            self.options.adapter, self.options.adapter_revision, self.resolver, patterns, key="model.adapter_revision"
+        ).resolve()
 
 
 def peft_installed() -> bool:
@@ -155,7 +168,8 @@ def _lora(options: LoraOptions, resolver: Resolver) -> Path:
     Raises:
         ModelError: there is none, or several.
     """
-    found = find_model(options.path, options.revision, resolver, (options.file or "*.safetensors",))
+    patterns = (options.file or "*.safetensors",)
+    found = find_model(options.path, options.revision, resolver, patterns, key="revision (of the LoRA)")
     if found.is_file():
         return found
     if options.file is not None:

@@ -93,8 +93,12 @@ class Facts:
         """
         allowed = self._allowed_frames(frames)
         if frames not in allowed:
+            r = self.temporal_compression
+            why = f": its clips have 1 + {r} k frames" if r > 1 else ""
+            if self.max_frames and frames > self.max_frames:
+                why = f": at most {self.max_frames}"
             raise SpecError(
-                f"{self.name} cannot make {frames} frames" + (f" (at most {self.max_frames})" if self.max_frames else ""),
+                f"{self.name} cannot make {frames} frames{why}",
                 hint=f"use {' or '.join(map(str, allowed))}",
                 path=("frames",),
             )

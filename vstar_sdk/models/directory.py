@@ -29,6 +29,8 @@ def read_config(directory: Path, file: str) -> dict[str, Any]:
             raise ModelError(f"{directory}: there is no such model directory", hint="check the path") from None
         hint = "the directory is not in diffusers format, or its download is not complete: fetch it again"
         raise ModelError(f"{directory}: {file} is missing", hint=hint) from None
+    except NotADirectoryError:
+        raise ModelError(f"{directory}: is a file, where the folder of a model is needed", hint="name the folder") from None
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot be read: {error}", hint="the file is damaged: fetch the model again") from None
     if not isinstance(config, dict):

@@ -45,6 +45,7 @@ class Estimate:
         call_bytes: the most bytes of tensors at once in that call, beside the weights.
         decode_flops: operations of decoding the clip.
         decode_bytes: the most bytes of tensors at once while decoding, beside the weights.
+        denoisers: equal networks that take turns, and whose weights together are the denoiser's.
     """
 
     weights: Mapping[Role, int]
@@ -52,6 +53,7 @@ class Estimate:
     call_bytes: int
     decode_flops: int
     decode_bytes: int
+    denoisers: int = 1
 
     def peak(self, offload: Offload, attention_bytes: int = 0) -> int:
         """The most bytes on the device at once.
@@ -67,7 +69,10 @@ class Estimate:
         }
         if offload == "none":
             return sum(self.weights.values()) + max(busy.values())
-        return max(size + (self.weights.get(role, 0) if offload == "model" else 0) for role, size in busy.items())
+        if offload == "group":
+            return max(busy.values())
+        there = {**self.weights, "denoiser": self.weights.get("denoiser", 0) // self.denoisers}
+        return max(size + there.get(role, 0) for role, size in busy.items())
 
 
 @runtime_checkable

@@ -45,7 +45,23 @@ def is_path(reference: str) -> bool:
     return reference.startswith(("./", "../", "~")) or Path(reference).is_absolute() or bool(_FILE.fullmatch(reference))
 
 
-def find_model(reference: str, revision: str | None, resolver: Resolver, patterns: Sequence[str]) -> Path:
+def local_path(reference: str) -> Path | None:
+    """The path that a reference is, with ``~`` for the home folder; None when nothing is there.
+
+    Raises:
+        ModelError: whether it is there cannot be told: a folder may not be entered, or a user has no home.
+    """
+    try:
+        path = Path(reference).expanduser()
+        return path if path.exists() else None
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ModelError(f"{reference}: cannot be looked at: {reason}", hint="check the path and who may read it") from None
+
+
+def find_model(
+    reference: str, revision: str | None, resolver: Resolver, patterns: Sequence[str], *, key: str = "model.revision"
+) -> Path:
     """The local folder or file of a model: a path first, then what a plugin knows, then the hub.
 
     Plugins (``resolve_asset``) are asked for ``ID``, or for ``ID@REVISION`` where the spec has a revision: the same id at
@@ -56,16 +72,17 @@ def find_model(reference: str, revision: str | None, resolver: Resolver, pattern
         revision: the commit of a hub id, all 40 digits.
         resolver: asks the run's plugins.
         patterns: of the files that are wanted of a hub id now, such as `CONFIGURATION`; what is here already stays.
+        key: where the spec has the revision, for messages.
 
     Raises:
         ModelError: there is no such path, the hub id has no revision, or the hub does not give it.
         PluginError: a plugin failed while it was asked.
     """
-    local = Path(reference).expanduser()
-    if is_path(reference) or (revision is None and local.exists()):
+    local = local_path(reference)
+    if is_path(reference) or (revision is None and local is not None):
         if revision is not None:
-            raise ModelError(f"{reference} is a path, which has no revision", hint="leave model.revision out, or name a hub id")
-        if not local.exists():
+            raise ModelError(f"{reference} is a path, which has no revision", hint=f"leave {key} out, or name a hub id")
+        if local is None:
             raise ModelError(
                 f"{reference}: there is no such folder or file",
                 hint=f"check the path: it begins at the folder that the program runs in, {Path.cwd()}",
@@ -81,8 +98,7 @@ def find_model(reference: str, revision: str | None, resolver: Resolver, pattern
     if revision is None:
         raise ModelError(
             f"'{reference}' is no path here, and as a hub id it needs a revision: what a name means there can change",
-            hint="write model.revision: with the 40 hexadecimal digits of a commit, "
-            f"from https://huggingface.co/{reference}/commits/main",
+            hint=f"write {key}: with the 40 hexadecimal digits of a commit, from https://huggingface.co/{reference}/commits/main",
         )
     try:
         return snapshot(reference, revision, patterns)

@@ -15,6 +15,7 @@ from vstar_sdk.parts import Register, hookimpl
 from vstar_sdk.resolver import Resolver
 
 if TYPE_CHECKING:
+    from vstar_sdk.models.estimates import Estimate, Workload
     from vstar_sdk.models.unet3d_adapter import UNet3DAdapter
 
 WEIGHTS = (
@@ -73,6 +74,14 @@ class ModelScopeSource:
                 hint="write it anew once: TextToVideoSDPipeline.from_pretrained(ID).save_pretrained(FOLDER), and name the folder",
             )
         return self._in(directory).load(device, dtype)
+
+    def estimate(self, workload: Workload) -> Estimate:
+        """Count what a workload takes, without the weights.
+
+        Raises:
+            ModelError: a configuration is missing or of another family.
+        """
+        return self._in(self._find(CONFIGURATION)).estimate(workload)
 
     def _find(self, patterns: tuple[str, ...]) -> Path:
         return find_model(self.options.path, self.options.revision, self.resolver, patterns)

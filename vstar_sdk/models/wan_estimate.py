@@ -22,8 +22,7 @@ from vstar_sdk.models.wan_experts import latent_frame_text
 def estimate(directory: Path, networks: tuple[str, ...], workload: Workload) -> Estimate:
     """Count what a workload takes.
 
-    Of two experts both count as weights of the denoiser, though with ``offload: model`` only one is on the device at once. Tiles
-    of the decoder are not counted: without them it takes more.
+    Tiles of the decoder are not counted: without them it takes more.
 
     Args:
         directory: of the pipeline.
@@ -68,4 +67,5 @@ def estimate(directory: Path, networks: tuple[str, ...], workload: Workload) -> 
         call_bytes=call.peak_bytes,
         decode_flops=first.flops + (three.flops - first.flops) // 2 * (frames - 1),
         decode_bytes=three.peak_bytes if frames > 1 else first.peak_bytes,
+        denoisers=len(networks),
     )

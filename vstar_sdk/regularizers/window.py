@@ -30,11 +30,13 @@ class Window:
         self.options = options
 
     def operations(self, site: Site) -> tuple[Bias, ...]:
-        """One `Bias` without a statistic, at sites whose level has a radius; never in block ``init``."""
+        """One `Bias` without a statistic, at sites whose level has a radius within the clip; never in block ``init``."""
         written = self.options.radius.get(site.level)
         if written is None or site.block == "init":
             return ()
         radius = moments.duration(written, site.frames, site.fps)
+        if radius >= site.frames - 1:  # nothing is as far as that
+            return ()
         return (Bias(lambda distance: (0.0 * distance).masked_fill(distance.abs() > radius, float("-inf"))),)
 
 

@@ -25,6 +25,7 @@ from vstar_sdk.runs.directory import MANIFEST, RunDirectory
 from vstar_sdk.runs.manifest import manifest
 from vstar_sdk.runs.plan import Plan
 from vstar_sdk.runs.result import Result
+from vstar_sdk.runs.schedule import evaluations
 from vstar_sdk.runs.story import Story
 from vstar_sdk.sampling.conditioning import Conditioning, blend
 from vstar_sdk.sampling.noise import initial_noise, step_noise
@@ -89,9 +90,7 @@ class Flow:
 
     def _perform(self) -> Result:
         plan, began = self._plan, time.perf_counter()
-        if config := plan.facts.scheduler_config:
-            with self._located("sampling"):
-                build_scheduler(plan.settings.scheduler, config)  # before a language model is paid and a model is loaded
+        evaluations(plan)  # an unfit scheduler ends the run before a language model is paid and a model is loaded
         path = self._directory.path if self._directory else None
         self._emit(events.RunStart(run=self._run, frames=plan.settings.frames, seed=plan.settings.seed, directory=path))
         with self._stage("synopsis"):

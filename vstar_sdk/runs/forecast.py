@@ -12,7 +12,7 @@ from vstar_sdk.models.devices import resolve_device, resolve_dtype
 from vstar_sdk.models.estimates import Estimate, EstimatedSource, Workload
 from vstar_sdk.models.pipeline_options import Offload
 from vstar_sdk.runs.plan import Plan
-from vstar_sdk.sampling.schedulers import build_scheduler, timesteps_of
+from vstar_sdk.runs.schedule import evaluations
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +66,7 @@ def forecast(plan: Plan) -> Forecast:
 
     Raises:
         ModelError: the device does not exist here, or the model's configuration is damaged.
-        SpecError: the scheduler cannot take so few or so many steps.
+        SpecError: see `evaluations`.
     """
     numbers, model = plan.settings, plan.spec.model
     device = resolve_device(plan.loaded.catalog.resolver.device(getattr(model, "device", "auto")))
@@ -78,17 +78,12 @@ def forecast(plan: Plan) -> Forecast:
         device=device,
         dtype=dtype,
         estimate=plan.source.estimate(workload) if isinstance(plan.source, EstimatedSource) else None,
-        evaluations=_evaluations(plan),
+        evaluations=evaluations(plan),
         calls=2 if guided and not together else 1,
         branches=branches,
         attention_bytes=_attention_bytes(plan, device),
         offload=getattr(model, "offload", None),
     )
-
-
-def _evaluations(plan: Plan) -> int:
-    numbers, config = plan.settings, plan.facts.scheduler_config
-    return len(timesteps_of(build_scheduler(numbers.scheduler, config), numbers.steps, "cpu")) if config else numbers.steps
 
 
 def _attention_bytes(plan: Plan, device: str) -> int:

@@ -86,6 +86,12 @@ def build_scheduler(name: str, config: Mapping[str, Any]) -> SchedulerMixin:
     kind = _find(known.name)
     options = _options(kind)
     lost = [key for key in _MATTERS if config.get(key) not in (None, False) and key not in options]
+    if "use_flow_sigmas" in lost:
+        raise SpecError(
+            f"scheduler {name!r} is not for models trained by flow matching, as this one was",
+            hint=f"use one of {', '.join(_able(config))}",
+            path=("scheduler",),
+        )
     if lost:
         raise SpecError(
             f"scheduler {name!r} has no {lost[0]}, and this model was trained with {config[lost[0]]!r}",

@@ -48,8 +48,15 @@ def open_checkpoint(path: Path) -> Iterator[Checkpoint]:
     Raises:
         ModelError: there is no such file, it is damaged, or it names what no file of weights needs.
     """
-    if not path.is_file():
-        raise ModelError(f"{path}: there is no such file", hint="check the path")
+    try:
+        if path.is_dir():
+            raise ModelError(f"{path}: is a folder, where the file of a checkpoint is needed", hint="name model.ckpt in it")
+        with path.open("rb") as file:
+            begin = file.read(64)
+    except OSError as error:
+        raise ModelError(f"{path}: there is no such file that can be read: {error.strerror}", hint="check the path") from None
+    if begin.startswith((b"version https://git-lfs", b"<!DOCTYPE", b"<html", b"<!doctype")):
+        raise ModelError(f"{path}: is a text in the place of the checkpoint, not the checkpoint itself", hint=_AGAIN)
     if path.suffix == ".safetensors":
         try:
             opened = safe_open(path, framework="pt", device="cpu")

@@ -14,6 +14,7 @@ from typing import Any
 
 from huggingface_hub import save_torch_state_dict
 from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+from safetensors import SafetensorError
 
 from vstar_sdk.errors import ModelError, OutputError
 from vstar_sdk.models.lvdm.architecture import SCHEDULER
@@ -65,10 +66,7 @@ def convert(
         ModelError: the checkpoint or the tokenizer cannot be used.
         OutputError: the directory exists, or cannot be written.
     """
-    if out.exists() or out.is_symlink():
-        raise OutputError(f"{out} exists already", hint="name another directory, or remove this one")
-    if not out.absolute().parent.is_dir():
-        raise OutputError(f"{out}: there is no folder {out.absolute().parent}", hint="make it, or name another directory")
+    _check_free(out)
     report(f"reading {checkpoint}")
     with read_checkpoint(checkpoint, without_scale=without_scale) as reading:
         text = reading.text.config
@@ -78,6 +76,20 @@ def convert(
         with _appearing(out) as directory:
             _write(reading, directory, *found, {"file": checkpoint.name, "sha256": sha256}, report)
     report(f"wrote {out}")
+
+
+def _check_free(out: Path) -> None:
+    """Refuse a directory that cannot be made, before anything is read."""
+    parent = out.absolute().parent
+    try:
+        if not out.name or out.exists() or out.is_symlink():
+            raise OutputError(f"'{out}' exists already", hint="name another directory, or remove this one")
+        if not parent.is_dir():
+            raise OutputError(f"{out}: there is no folder {parent}", hint="make it, or name another directory")
+        if not os.access(parent, os.W_OK):
+            raise OutputError(f"{out} cannot be written: nothing may be made in {parent}", hint="name another directory")
+    except OSError as error:
+        raise OutputError(f"{out} cannot be written: {error.strerror}", hint="name another directory") from None
 
 
 def file_hash(path: Path) -> str:
@@ -162,7 +174,8 @@ def _appearing(out: Path) -> Iterator[Path]:
         if out.exists():
             raise OutputError(f"{out} has appeared meanwhile", hint="name another directory, or remove this one")
         os.rename(content, out)
-    except OSError as error:
-        raise OutputError(f"{out} cannot be written: {error.strerror or error}", hint="is there room on the disk?") from error
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise OutputError(f"{out} cannot be written: {reason}", hint="is there room on the disk?") from error
     finally:
         shutil.rmtree(hidden, ignore_errors=True)

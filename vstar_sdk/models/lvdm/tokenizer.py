@@ -8,7 +8,7 @@ from typing import Any
 from transformers import CLIPTokenizer
 
 from vstar_sdk.errors import ModelError
-from vstar_sdk.models.finding import NotGiven, is_path, snapshot
+from vstar_sdk.models.finding import NotGiven, is_path, local_path, snapshot
 
 DEFAULT = "openai/clip-vit-large-patch14@32bd64288804d66eefd0ccbe215aa642df71cc41"
 """CLIP's usual byte-pair vocabulary of 49,408 tokens."""
@@ -50,9 +50,9 @@ def find_tokenizer(reference: str, size: int, length: int) -> tuple[Any, str]:
 
 
 def _folder(reference: str) -> tuple[Path, str]:
-    local = Path(reference).expanduser()
-    if is_path(reference) or local.is_dir():
-        if not local.is_dir():
+    local = local_path(reference)
+    if is_path(reference) or (local is not None and local.is_dir()):
+        if local is None or not local.is_dir():
             raise ModelError(f"{reference}: there is no such folder with a tokenizer", hint="check --tokenizer")
         return local, str(local)
     model, _, revision = reference.partition("@")
