@@ -25,8 +25,8 @@ class TemperatureOptions(RegularizerOptions):
     trained_frames: int = Field(default=16, ge=2)
     """Frames of the clips that the model was trained with, as its temporal attention saw them."""
     scale: float | None = Field(default=None, gt=0.0)
-    """Factor of the queries, in the place of what `trained_frames` gives for a clip of F frames: `sqrt(log F / log trained_frames)`.
-    Above 1 is sharper."""
+    """Factor of the queries, in the place of what `trained_frames` gives for a clip of F frames, which is
+    `sqrt(log F / log trained_frames)`. Above 1 is sharper."""
 
     levels: list[Level] | None = Field(default=None, min_length=1)
     """Levels to act at; left out: all. The transformer before the first block is never touched."""
