@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Self, cast
+from typing import Annotated, Any, ClassVar, Self, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
@@ -136,6 +136,9 @@ class RegularizerOptions(Options):
 
 class ModelOptions(Options):
     """Base of a model's options: where it runs."""
+
+    ONE_AT_A_TIME: ClassVar[frozenset[str]] = frozenset({"device", "dtype"})
+    """Options of which a session holds one value at a time: a model that was loaded with another is let go first."""
 
     device: str = "auto"
     """``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1``, ``mps``."""

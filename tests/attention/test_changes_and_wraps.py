@@ -168,3 +168,13 @@ def test_every_execution_compiles_to_one_graph(operations):
     graphs, outputs = graphs_of(attend, *calls)
     assert graphs == 1
     torch.testing.assert_close(outputs[0], attend(*calls[0]), atol=2e-6, rtol=0)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("CUDA out of memory"), RuntimeError("CUDNN_STATUS_ALLOC_FAILED")])
+@pytest.mark.parametrize("kind", [Logits, Wrap])
+def test_no_memory_left_is_no_fault_of_the_regularizer(error, kind):
+    def fails(*given) -> Any:
+        raise error
+
+    with pytest.raises(type(error)):
+        compiled(kind(fails))(*qkv())

@@ -229,3 +229,20 @@ def test_sites_with_equal_matrices_share_one():
 def test_a_wrong_operation_names_its_regularizer(operation, message):
     with pytest.raises(PluginError, match=message):
         compiled(operation)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_logits_are_not_rounded_to_half_precision(dtype):
+    q, k, v = (x.to(dtype) for x in qkv(batch=64))
+    q, k = 4 * q, 4 * k  # logits of up to 50, which bfloat16 rounds to quarters
+    tiny = 1e-9 * gaussian_band(8, 2)
+    expected = literal(q, k, v, spread=tiny)
+    plain, ours = scaled_dot_product_attention(q, k, v), LogitsAttention({"spread": tiny})(q, k, v)
+    noise = (plain.double() - expected).pow(2).mean().sqrt()
+    assert (ours.double() - expected).pow(2).mean().sqrt() < 1.5 * noise
+
+
+def test_large_products_of_half_precision_do_not_overflow():
+    q = torch.full((1, 1, 4, 64), 40.0, dtype=torch.float16)
+    out = LogitsAttention({"spread": gaussian_band(4, 1)})(q, q, torch.ones_like(q))
+    torch.testing.assert_close(out, torch.ones_like(q))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
+import time
+from typing import Any
 
 import pytest
 import torch
@@ -135,3 +138,42 @@ def snapshot(adapter):
     processors = [id(getattr(module, "processor", None)) for module in modules]
     hooks = [(len(module._forward_pre_hooks), len(module._forward_hooks), id(vars(module).get("forward"))) for module in modules]
     return weights, processors, hooks, adapter.placement.resident, adapter.frame_text.embeddings
+
+
+def test_a_component_that_does_not_fit_goes_back_whole():
+    class TooLarge(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.places: list[str] = []
+
+        def to(self, device: Any) -> Any:  # type: ignore[override]
+            self.places.append(str(device))
+            if len(self.places) == 2:
+                raise RuntimeError("CUDA out of memory")
+            return self
+
+    component = TooLarge()
+    placement = Placement([component], "cpu", "model")
+    with pytest.raises(RuntimeError, match="out of memory"), placement.using(component):
+        pass
+    assert len(component.places) == 3
+    assert not placement.resident
+
+
+def test_layers_that_come_and_go_serve_one_thread_at_a_time():
+    placement, together, most = Placement([nn.Linear(2, 2)], "cpu", "group"), [0], [0]
+
+    def work():
+        for _ in range(20):
+            with placement.computing():
+                together[0] += 1
+                most[0] = max(most[0], together[0])
+                time.sleep(0.0005)
+                together[0] -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most[0] == 1

@@ -179,3 +179,34 @@ def test_another_error_of_the_sampler_stays_what_it_is(session, monkeypatch):
     monkeypatch.setattr("vstar_sdk.runs.flow.sample", fails)
     with pytest.raises(RuntimeError, match="something else"):
         session.run(STORY)
+
+
+def test_the_latents_are_the_hosts_to_change(session):
+    result = session.run(STORY | {"frames": 4})
+    result.latents.mul_(0.5)
+    assert not result.latents.is_inference()
+
+
+def test_what_there_was_no_room_for_is_free_again_after_the_error(session, monkeypatch):
+    import gc
+    import weakref
+
+    import torch
+
+    from vstar_sdk.models.unet3d_adapter import UNet3DAdapter
+
+    held = []
+
+    def fails(self, latents, timestep, text):
+        activations = torch.zeros(1000)
+        held.append(weakref.ref(activations))
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(UNet3DAdapter, "denoise", fails)
+    gc.disable()
+    try:
+        with pytest.raises(SamplerError, match="not enough memory"):
+            session.run(STORY | {"frames": 4})
+        assert held[0]() is None
+    finally:
+        gc.enable()

@@ -191,3 +191,21 @@ def test_half_precision_is_near_single_precision(session, wan_22):
 def test_the_kits_own_check(version, request):
     source = wan(WanOptions(path=str(request.getfixturevalue(version))))  # type: ignore[call-arg]
     check_model(source, frames=9, width=32, height=32, tolerance=1e-5)
+
+
+def test_temperature_does_not_guess_on_a_model_of_tokens(wan_21):
+    spec = {"model": {"use": "wan", "path": str(wan_21)}, "synopsis": {"use": "states", "states": ["a beach"]}, "frames": 17}
+    with pytest.raises(SpecError, match="attends over all tokens of a clip") as refused:
+        make_plan(load_spec(spec | {"size": [32, 32], "regularizers": [{"use": "temperature"}]}))
+    assert "scale" in str(refused.value)
+
+
+def test_a_session_holds_one_flow_shift_at_a_time_and_the_resolved_spec_says_which(wan_21):
+    spec = {"synopsis": {"use": "states", "states": ["a beach"]}, "frames": 5, "size": [32, 32], "sampling": {"steps": 1}}
+    with Session() as session:
+        shifts = []
+        for shift in (None, 5.0):
+            result = session.run(spec | {"model": {"use": "wan", "path": str(wan_21), "flow_shift": shift}, "regularizers": []})
+            shifts.append(result.spec.model_dump()["model"]["flow_shift"])
+        assert len(session._adapters) == 1
+    assert shifts == [3.0, 5.0]

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from vstar_sdk.attention.operations import Wrap
-from vstar_sdk.errors import PluginError
+from vstar_sdk.errors import PluginError, VstarError, out_of_memory
 
 
 class Frames(NamedTuple):
@@ -31,6 +31,15 @@ class Frames(NamedTuple):
 
 class Executor(Protocol):
     """Attention with some operations."""
+
+    def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
+        """Put its matrices on a device before the first call: a compiled graph then reads them where they are.
+
+        Args:
+            device: of the queries.
+            dtype: of the queries.
+        """
+        ...
 
     def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
         """Attend.
@@ -56,14 +65,19 @@ class Placed:
     def __init__(self, matrix: Tensor) -> None:
         self._matrix = matrix
         self._placed: dict[tuple[torch.device, torch.dtype], Tensor] = {}
+        self._latest: Tensor | None = None
 
     def on(self, device: torch.device, dtype: torch.dtype) -> Tensor:
         """The matrix on a device, in a precision."""
         if torch.compiler.is_compiling():  # a graph that reads a dictionary is compiled again when it has changed
+            there = self._latest
+            if there is not None and there.device == device and there.dtype == dtype:
+                return there
             return self._matrix.to(dtype).to(device)
         if (device, dtype) not in self._placed:
             self._placed[device, dtype] = self._matrix.to(dtype).to(device)  # in this order: some devices have no float64
-        return self._placed[device, dtype]
+        self._latest = self._placed[device, dtype]
+        return self._latest
 
 
 _IN_USE: WeakValueDictionary[tuple[tuple[int, ...], bytes], Placed] = WeakValueDictionary()
@@ -79,10 +93,20 @@ def placed(matrix: Tensor) -> Placed:
     return _IN_USE.setdefault(key, Placed(matrix))
 
 
-def plain_attention(query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
+class PlainAttention:
     """PyTorch's fused attention, as the model has it."""
-    del part
-    return scaled_dot_product_attention(query, key, value)
+
+    def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
+        """See `Executor.prepare`."""
+
+    def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
+        """The attention output."""
+        del part
+        return scaled_dot_product_attention(query, key, value)
+
+
+plain_attention = PlainAttention()
+"""The only one that there need be."""
 
 
 class MaskedAttention:
@@ -94,6 +118,10 @@ class MaskedAttention:
 
     def __init__(self, bias: Tensor) -> None:
         self._bias = placed(bias)
+
+    def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
+        """See `Executor.prepare`."""
+        self._bias.on(device, dtype)
 
     def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
         """The attention output."""
@@ -116,6 +144,12 @@ class ScaledAttention:
         self._attend = attend
         self._q, self._k = (None if factors is None else placed(factors[:, None]) for factors in (q, k))
 
+    def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
+        """See `Executor.prepare`."""
+        for factors in filter(None, (self._q, self._k)):
+            factors.on(device, torch.float32)
+        self._attend.prepare(device, dtype)
+
     def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
         """The attention output."""
         query = _scaled(query, self._q, None if part is None else part.queries)
@@ -133,6 +167,11 @@ class MixedAttention:
 
     def __init__(self, attend: Executor, keep: float, fixed: Tensor) -> None:
         self._attend, self._keep, self._fixed = attend, keep, placed(fixed)
+
+    def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
+        """See `Executor.prepare`."""
+        self._fixed.on(device, dtype)
+        self._attend.prepare(device, dtype)
 
     def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
         """The attention output.
@@ -161,6 +200,10 @@ class WrappedAttention:
     def __init__(self, attend: Executor, wrap: Wrap, where: str) -> None:
         self._attend, self._fn, self._where = attend, wrap.fn, where
 
+    def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
+        """See `Executor.prepare`."""
+        self._attend.prepare(device, dtype)
+
     def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
         """The attention output.
 
@@ -182,9 +225,11 @@ class WrappedAttention:
             return self._fn(call_next, query, key, value, *whole)
         try:
             out = self._fn(call_next, query, key, value, *whole)
-        except PluginError:
+        except VstarError:
             raise
         except Exception as error:
+            if out_of_memory(error):
+                raise
             raise PluginError(f"{self._where} failed: {type(error).__name__}: {error}") from error
         expected = (*query.shape[:-1], value.shape[-1])
         if not isinstance(out, Tensor) or out.shape != expected:

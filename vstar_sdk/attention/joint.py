@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad, scaled_dot_product_attention
 
-from vstar_sdk.attention.executors import Executor, Frames, Placed, plain_attention
+from vstar_sdk.attention.executors import Executor, Frames, Placed, placed, plain_attention
 from vstar_sdk.attention.operations import Statistic
 
 ROWS_CHUNK = 2**19
@@ -56,7 +56,13 @@ class JointAttention:
     """
 
     def __init__(self, biases: dict[Statistic, Tensor]) -> None:
-        self._biases: dict[Statistic, Placed] = {stat: Placed(bias) for stat, bias in biases.items()}
+        self._biases: dict[Statistic, Placed] = {stat: placed(bias) for stat, bias in biases.items()}
+
+    def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
+        """See `Executor.prepare`."""
+        del dtype
+        for bias in self._biases.values():
+            bias.on(device, torch.float32)
 
     def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
         """The attention output."""
@@ -77,7 +83,13 @@ class ScaledJointAttention:
 
     def __init__(self, attend: Executor, q: Tensor | None, k: Tensor | None) -> None:
         self._attend = attend
-        self._q, self._k = (None if factors is None else Placed(factors[:, None, None]) for factors in (q, k))
+        self._q, self._k = (None if factors is None else placed(factors[:, None, None]) for factors in (q, k))
+
+    def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
+        """See `Executor.prepare`."""
+        for factors in filter(None, (self._q, self._k)):
+            factors.on(device, torch.float32)
+        self._attend.prepare(device, dtype)
 
     def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
         """The attention output."""
@@ -99,6 +111,10 @@ class MixedJointAttention:
 
     def __init__(self, attend: Executor, keep: float, fixed: Tensor) -> None:
         self._attend, self._keep, self._fixed = attend, keep, fixed.to("cpu", torch.float64)
+
+    def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
+        """See `Executor.prepare`."""
+        self._attend.prepare(device, dtype)
 
     def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
         """The attention output."""
@@ -245,5 +261,5 @@ def _split(x: Tensor, dtype: torch.dtype, parts: int) -> list[Tensor]:
 def _scaled(x: Tensor, factors: Placed | None) -> Tensor:
     if factors is None:
         return x
-    placed = factors.on(x.device, torch.float32)
-    return (x.unflatten(-2, (len(placed), -1)) * placed).flatten(-3, -2).to(x.dtype)
+    there = factors.on(x.device, torch.float32)
+    return (x.unflatten(-2, (len(there), -1)) * there).flatten(-3, -2).to(x.dtype)

@@ -62,6 +62,12 @@ class LogitsAttention:
         self._changes = tuple(changes)
         self._chunk = chunk
 
+    def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
+        """See `Executor.prepare`."""
+        del dtype
+        for matrix in (*self._biases.values(), *filter(None, [self._distance])):
+            matrix.on(device, torch.float32)
+
     def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
         """The attention output."""
         device = query.device
@@ -125,11 +131,14 @@ def _(query: Tensor, key: Tensor, value: Tensor, stats: str, biases: Sequence[Te
 
 
 def _write_logits(query: Tensor, key: Tensor, scale: float, out: Tensor) -> None:
-    """Write ``scale * Q K^T`` to ``out``, which is float32."""
-    if query.dtype == out.dtype:
-        torch.baddbmm(out, query, key.transpose(1, 2), beta=0.0, alpha=scale, out=out)
+    """Write ``scale * Q K^T`` to ``out``, which is float32.
+
+    Products of half precision are not rounded to it: as in fused attention, large logits keep their digits and do not overflow.
+    """
+    if query.dtype != out.dtype and query.device.type == "cuda":
+        out.copy_(torch.bmm(query, key.transpose(1, 2), out_dtype=out.dtype)).mul_(scale)
     else:
-        out.copy_(torch.bmm(query, key.transpose(1, 2))).mul_(scale)
+        torch.baddbmm(out, query.to(out.dtype), key.to(out.dtype).transpose(1, 2), beta=0.0, alpha=scale, out=out)
 
 
 def _add_biases(logits: Tensor, biases: dict[Statistic, Tensor]) -> None:

@@ -71,6 +71,9 @@ class _Nursed:
         key = tuple(self._plan.acts.index(act) for act in acts)
         if key not in self._compiled:
             self._compiled[key] = compile_acts(self._plan.site, acts)
+            weight = next(self.attn.parameters())
+            if not weight.is_meta:
+                self._compiled[key].prepare(weight.device, weight.dtype)
         self.processor.attend = self._compiled[key]
         self.processor.slot = self._recording.slot(self._plan.site, step) if self._recording is not None else None
 

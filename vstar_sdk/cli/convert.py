@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from pathlib import Path
 
 import click
@@ -35,7 +36,9 @@ def videocrafter2(checkpoint: Path, out: Path, tokenizer: str | None, without_sc
     """
     from vstar_sdk.models.lvdm.conversion import convert as write
 
-    for ending in (signal.SIGTERM, signal.SIGHUP):  # by a closed terminal, say: what is half-made is removed then too
-        signal.signal(ending, lambda number, _: sys.exit(128 + number))
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):  # by a closed terminal, say: what is half-made is removed then too
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), lambda number, _: sys.exit(128 + number))
 
     write(checkpoint, out, tokenizer, without_scale=without_scale, report=lambda line: click.echo(line, err=True))

@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -52,6 +52,8 @@ class LoraOptions(Options):
 
 class AnimateDiffOptions(FramewiseOptions):
     """Which checkpoint and motion adapter, and how they run."""
+
+    ONE_AT_A_TIME: ClassVar[frozenset[str]] = FramewiseOptions.ONE_AT_A_TIME | {"loras"}
 
     path: ModelReference
     """A Stable Diffusion 1.5 checkpoint: a folder in diffusers format, or a hub id such as

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -14,6 +14,8 @@ Offload = Literal["none", "model", "group"]
 
 class PipelineOptions(ModelOptions):
     """What every such model can be asked for. The derived options of a model add its own."""
+
+    ONE_AT_A_TIME: ClassVar[frozenset[str]] = ModelOptions.ONE_AT_A_TIME | {"offload", "compile", "tiling"}
 
     offload: Offload = "none"
     """Weights in the CPU's memory while they do not work: ``none``; ``model``: whole components, so that the text encoder, the
@@ -33,6 +35,8 @@ class PipelineOptions(ModelOptions):
 
 class FramewiseOptions(PipelineOptions):
     """Of a model whose decoder takes every frame by itself."""
+
+    ONE_AT_A_TIME: ClassVar[frozenset[str]] = PipelineOptions.ONE_AT_A_TIME | {"decode_batch"}
 
     decode_batch: int = Field(default=1, ge=1, le=256)
     """Frames decoded at once: more is faster and takes more memory; the last bits of the result change."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 from diffusers.hooks.group_offloading import apply_group_offloading
@@ -30,7 +30,7 @@ class Placement:
         self.device = torch.device(device)
         self._offload: Offload = offload
         self._users: Counter[nn.Module] = Counter()
-        self._lock = threading.Lock()
+        self._lock, self._turn = threading.Lock(), threading.RLock()
         for component in components:
             component.eval().requires_grad_(False)
             if offload == "group":
@@ -39,6 +39,12 @@ class Placement:
                 apply_group_offloading(component, self.device, _CPU, offload_type="leaf_level")
             else:
                 component.to(_CPU if offload == "model" else self.device)
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """Around a computation that may run in several threads, as decoding may: layers that come and go serve one at a time."""
+        with self._turn if self._offload == "group" else nullcontext():
+            yield
 
     @property
     def resident(self) -> frozenset[nn.Module]:
@@ -50,7 +56,11 @@ class Placement:
         """While it is open a component can compute; opened again inside itself, it changes nothing."""
         with self._lock:
             if self._offload == "model" and not self._users[component]:
-                component.to(self.device)
+                try:
+                    component.to(self.device)
+                except BaseException:  # no room for all of it: what is there already goes back
+                    component.to(_CPU)
+                    raise
             self._users[component] += 1
         try:
             yield

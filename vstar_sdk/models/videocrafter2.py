@@ -6,7 +6,7 @@ import json
 import tempfile
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
@@ -33,6 +33,8 @@ _CONVERT = "convert the official checkpoint: vstar convert videocrafter2 model.c
 
 class VideoCrafter2Options(FramewiseOptions):
     """VideoCrafter2: from the official checkpoint, or from what `vstar convert videocrafter2` made of it."""
+
+    ONE_AT_A_TIME: ClassVar[frozenset[str]] = FramewiseOptions.ONE_AT_A_TIME | {"conditioning_fps"}
 
     path: ModelReference
     """A converted directory; or the official `model.ckpt`, which is converted once into the cache directory; or the hub id of

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, field_validator
 
@@ -38,6 +38,8 @@ NEGATIVE_PROMPT = (
 
 class WanOptions(PipelineOptions):
     """Which model, and how it runs."""
+
+    ONE_AT_A_TIME: ClassVar[frozenset[str]] = PipelineOptions.ONE_AT_A_TIME | {"flow_shift"}
 
     path: ModelReference
     """A folder in diffusers format, or a hub id such as `Wan-AI/Wan2.1-T2V-1.3B-Diffusers` together with `revision`."""

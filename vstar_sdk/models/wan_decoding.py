@@ -42,7 +42,8 @@ def decode_causally(
     with placement.using(vae):
         for latent in latents.split(1, dim=2):
             scaled = latent * std.to(latent) + mean.to(latent)
-            frames = decode(scaled.to(placement.device, vae.dtype))
+            with placement.computing():
+                frames = decode(scaled.to(placement.device, vae.dtype))
             if patch is not None:
                 frames = unpatchify(frames, patch_size=patch)
             frames = frames[0].float().clamp_(-1.0, 1.0).div_(2.0).add_(0.5).mul_(255.0).round_()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from vstar_sdk.attention.operations import Scale
+from vstar_sdk.errors import SpecError
 from vstar_sdk.options import Level, RegularizerOptions
 from vstar_sdk.parts import Register, hookimpl
 
@@ -43,6 +44,12 @@ class Temperature:
         options = self.options
         if site.block == "init" or (options.levels is not None and site.level not in options.levels):
             return ()
+        if site.kind == "joint" and options.scale is None:
+            raise SpecError(
+                "temperature: the rule is for attention over frames alone, and this model attends over all tokens of a clip",
+                hint="write scale: sqrt(log(tokens) / log(tokens in training))",
+                path=("scale",),
+            )
         scale = math.sqrt(math.log(site.frames) / math.log(options.trained_frames)) if options.scale is None else options.scale
         return (Scale(q=scale),) if scale not in (0.0, 1.0) else ()
 

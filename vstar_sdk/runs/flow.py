@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -102,13 +103,14 @@ class Flow:
             adapter = self._get_adapter()
             loaded = time.perf_counter() - began
             self._emit(events.ModelLoaded(run=self._run, model=plan.facts.name, device=str(adapter.device), seconds=loaded))
-        dtype = str(adapter.denoiser.dtype).removeprefix("torch.")
+        weights = (weight.dtype for weight in adapter.denoiser.parameters() if weight.is_floating_point())
+        dtype = str(next(weights)).removeprefix("torch.")
         resolved = plan.resolved(story, dtype=dtype)
         if self._directory is not None:
             self._directory.begin(to_yaml(resolved), _synopsis_file(story))
-        with self._stage("encode"), self._memory("encode"), torch.inference_mode():
+        with self._stage("encode"), self._memory("encode"), torch.no_grad():
             conditioning = self._encode(adapter, story)
-        with self._stage("sample"), self._memory("sample"), torch.inference_mode():
+        with self._stage("sample"), self._memory("sample"), torch.no_grad():
             latents = self._sample(adapter, conditioning).cpu()
         clip = self._clip(story, to_yaml(resolved))
         artifacts: tuple[Path, ...] = ()
@@ -174,6 +176,9 @@ class Flow:
         except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error):
                 raise
+            traceback.clear_frames(error.__traceback__)  # they hold the tensors that there was no room for
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
             numbers = self._plan.settings
             what = (
                 f"{numbers.frames} frames of {numbers.width}x{numbers.height}" if stage in ("sample", "decode") else "the model"

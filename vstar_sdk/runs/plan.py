@@ -118,6 +118,8 @@ class Plan:
         }
         if dtype is not None:
             data["model"]["dtype"] = dtype
+        own = self.facts.scheduler_config
+        data["model"] |= {key: own[key] for key, value in data["model"].items() if value is None and own.get(key) is not None}
         return load_spec(data, plugins=self.loaded.given).spec
 
     def warnings(self, story: Story) -> tuple[str, ...]:

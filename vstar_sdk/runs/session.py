@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -13,7 +14,7 @@ from vstar_sdk import events
 from vstar_sdk.errors import RunCancelled, StopRun
 from vstar_sdk.hooks.observers import Observers
 from vstar_sdk.hooks.transforms import Transforms
-from vstar_sdk.models.pipeline_options import FramewiseOptions
+from vstar_sdk.options import ModelOptions
 from vstar_sdk.runs.job import Job
 from vstar_sdk.runs.plan import Plan, make_plan
 from vstar_sdk.runs.result import Result
@@ -71,6 +72,8 @@ class Session:
         except BaseException:
             job.cancel()  # a notebook's stop button, say: the run must not go on behind it
             raise
+        finally:
+            del job  # it holds the error, whose traceback holds this frame
 
     def start(self, source: Source, *, out: str | Path | None = None, plugins: Iterable[object] = ()) -> Job:
         """Begin a run in a thread of its own. The spec is validated here, before the thread begins.
@@ -128,19 +131,29 @@ class Session:
         """
         from vstar_sdk.models.devices import resolve_device, resolve_dtype
 
-        options = plan.spec.model
+        options: Any = plan.spec.model
         device = resolve_device(plan.loaded.catalog.resolver.device(getattr(options, "device", "auto")))
         dtype = resolve_dtype(getattr(options, "dtype", "auto"), device)
-        execution = {*FramewiseOptions.model_fields}
-        model = options.model_dump_json(exclude=execution)
-        how = options.model_dump_json(include=execution - {"device", "dtype"}) + device + dtype
+        single: set[str] = {*getattr(options, "ONE_AT_A_TIME", ModelOptions.ONE_AT_A_TIME)}
+        model = options.model_dump_json(exclude=single)
+        how = options.model_dump_json(include=single - {"device", "dtype"}) + device + dtype
         loaded_how, adapter = self._adapters.get(model, ("", None))
         if adapter is None or loaded_how != how:
-            self._adapters.pop(model, None)
-            del adapter
+            if self._adapters.pop(model, None) is not None:
+                del adapter
+                _free()
             adapter = plan.source.load(device, dtype)
             self._adapters[model] = (how, adapter)
         return adapter
+
+
+def _free() -> None:
+    """Free the memory of a model that was let go: a compiled network is part of a cycle, and the device keeps what it had."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _plan(source: Source, plugins: tuple[object, ...]) -> Plan:

@@ -143,5 +143,5 @@ def _fingerprint(adapter: Adapter) -> dict[str, Any]:
         found[f"{name} forward"] = module.__dict__.get("forward")
         found[f"{name} hooks"] = (*module.__dict__["_forward_pre_hooks"], *module.__dict__["_forward_hooks"])
     for name, weight in denoiser.state_dict().items():
-        found[name] = (tuple(weight.shape), float(weight.double().sum()))
+        found[name] = (tuple(weight.shape), float(weight.double().sum()), weight.is_inference())
     return found
