@@ -58,14 +58,14 @@ def measure(frames: int) -> dict[str, float]:
 
     from vstar_sdk.attention.nursing import nurse
     from vstar_sdk.attention.plan import plan_attention
-    from vstar_sdk.models.decoding import decode_frames
+    from vstar_sdk.models.diffusers.decoding import decode_frames
+    from vstar_sdk.models.diffusers.measuring import LiveBytes
+    from vstar_sdk.models.diffusers.placement import Placement
     from vstar_sdk.models.estimates import Workload
-    from vstar_sdk.models.frame_text import frame_text
-    from vstar_sdk.models.measuring import LiveBytes
     from vstar_sdk.models.pipeline_options import FramewiseOptions
-    from vstar_sdk.models.placement import Placement
-    from vstar_sdk.models.unet3d import unet3d_sites
-    from vstar_sdk.models.unet3d_estimate import estimate
+    from vstar_sdk.models.unet3d.estimate import estimate
+    from vstar_sdk.models.unet3d.frame_text import frame_text
+    from vstar_sdk.models.unet3d.source import unet3d_sites
     from vstar_sdk.regularizers.tar import Tar, TarOptions
 
     width, height = SIZE

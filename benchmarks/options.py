@@ -13,7 +13,7 @@ from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.miniworld.parts import miniworld
 from vstar_sdk.models.contract import SamplingAdapter
-from vstar_sdk.models.measuring import LiveBytes
+from vstar_sdk.models.diffusers.measuring import LiveBytes
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 

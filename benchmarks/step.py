@@ -17,7 +17,7 @@ from diffusers.models.unets.unet_3d_condition import UNet3DConditionModel
 from benchmarks.timing import medians
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.plan import plan_attention
-from vstar_sdk.models.unet3d import unet3d_sites
+from vstar_sdk.models.unet3d.source import unet3d_sites
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 
 SIGMAS: dict[str, Any] = {

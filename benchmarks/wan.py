@@ -14,8 +14,8 @@ from diffusers.models.transformers.transformer_wan import WanTransformer3DModel
 from benchmarks.timing import medians
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.plan import plan_attention
-from vstar_sdk.models.wan import wan_sites
-from vstar_sdk.models.wan_experts import latent_frame_text
+from vstar_sdk.models.wan.experts import latent_frame_text
+from vstar_sdk.models.wan.source import wan_sites
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 
 CONFIG = {

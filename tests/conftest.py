@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+pytest_plugins = ["tests.messages_api"]
+
 CAPTIONS = [
     "a green landscape in summer",
     "a snowy landscape in winter",
@@ -105,7 +107,7 @@ def write_tiny_pipeline(directory: Path) -> None:
 @pytest.fixture(scope="session")
 def tiny_source(tiny_pipeline_dir: Path):
     """The tiny pipeline as a model source: 8 frames at 8 fps."""
-    from vstar_sdk.models.unet3d import UNet3DSource
+    from vstar_sdk.models.unet3d.source import UNet3DSource
 
     return UNet3DSource(directory=tiny_pipeline_dir, name="tiny", frames=8, fps=8.0, steps=4, guidance=3.0)
 

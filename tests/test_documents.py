@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from vstar_sdk import load_spec
-from vstar_sdk.hooks.catalog import Catalog
-from vstar_sdk.hooks.plugin import Plugin
+from vstar_sdk.plugin.catalog import Catalog
+from vstar_sdk.plugin.plugin import Plugin
 from vstar_sdk.runs.plan import make_plan
 from vstar_sdk.spec.document import parse
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from vstar_sdk.synopsis import templates
+from vstar_sdk.templating import templates
 
 ROOT = Path(__file__).parents[1]
 
@@ -19,8 +19,8 @@ PROGRAM = """
 import json, sys
 sys.path[:0] = sys.argv[1:]
 import vstar_sdk
-from vstar_sdk.synopsis import templates
-from vstar_sdk.synopsis.rendering import render
+from vstar_sdk.templating import templates
+from vstar_sdk.templating.rendering import render
 values = {"prompt": "a kite", "style": "", "states": 4, "frames": 64, "fps": 8.0, "seconds": 8.0}
 path = templates.built_in()["key-states"]
 print(json.dumps({

@@ -12,7 +12,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from vstar_sdk import Result, load_spec
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.processor import NursedProcessor
-from vstar_sdk.models.unet3d_adapter import temporal_attentions
+from vstar_sdk.models.unet3d.adapter import temporal_attentions
 from vstar_sdk.runs.plan import make_plan
 from vstar_sdk.sampling.schedulers import build_scheduler
 

@@ -159,7 +159,7 @@ def test_windows_are_not_judged_while_the_number_of_steps_is_unknown():
 
 
 def test_planning_needs_no_torch():
-    rooms = "vstar_sdk.attention.plan, vstar_sdk.regularizers.tar, vstar_sdk.models.unet3d"
+    rooms = "vstar_sdk.attention.plan, vstar_sdk.regularizers.tar, vstar_sdk.models.unet3d.source"
     code = f"import sys; import {rooms}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from vstar_sdk.cli.main import cli
-from vstar_sdk.models.unet3d import UNet3DSource
+from vstar_sdk.models.unet3d.source import UNet3DSource
 
 SPEC = """\
 prompt: a landscape from winter to autumn
@@ -78,5 +78,5 @@ def test_a_model_that_cannot_say_is_said_to(spec, monkeypatch):
 
 
 def test_no_weights_are_loaded(spec, monkeypatch):
-    monkeypatch.setattr("vstar_sdk.models.unet3d.UNet3DSource.load", lambda *_: pytest.fail("loaded"))
+    monkeypatch.setattr("vstar_sdk.models.unet3d.source.UNet3DSource.load", lambda *_: pytest.fail("loaded"))
     plan(spec)

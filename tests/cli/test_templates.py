@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from vstar_sdk.cli.main import cli
-from vstar_sdk.synopsis.templates import built_in
+from vstar_sdk.templating.templates import built_in
 
 MINE = """---
 name: mine

@@ -16,9 +16,10 @@ from safetensors.torch import load_file, save_file
 from tests.kin.conftest import CAPTIONS, MOTION, spec
 from vstar_sdk import Session, load_spec
 from vstar_sdk.errors import MissingDependency, ModelError, SpecError
-from vstar_sdk.models import animatediff, compiled
-from vstar_sdk.models.animatediff import AnimateDiffOptions, AnimateDiffSource
-from vstar_sdk.models.unet_motion import motion_config, unet_motion_sites
+from vstar_sdk.models.animatediff import source as animatediff
+from vstar_sdk.models.animatediff.sites import motion_config, unet_motion_sites
+from vstar_sdk.models.animatediff.source import AnimateDiffOptions, AnimateDiffSource
+from vstar_sdk.models.diffusers import compiled
 from vstar_sdk.resolver import Resolver
 from vstar_sdk.runs.plan import make_plan
 

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from vstar_sdk.errors import ModelError
-from vstar_sdk.models.animatediff import AnimateDiffOptions, AnimateDiffSource
+from vstar_sdk.models.animatediff.source import AnimateDiffOptions, AnimateDiffSource
 from vstar_sdk.resolver import Resolver
 
 pytest.importorskip("peft", reason="LoRAs are merged by peft")

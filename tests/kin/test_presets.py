@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from vstar_sdk import load_spec
-from vstar_sdk.models import animatediff
+from vstar_sdk.models.animatediff import source as animatediff
 from vstar_sdk.runs.plan import Plan, make_plan
 from vstar_sdk.spec.document import parse
 

@@ -151,7 +151,7 @@ def test_pickles_are_not_read_and_the_remedy_is_named(models, tmp_path):
 
 @pytest.mark.parametrize("frames", [16, 64])
 def test_what_a_run_takes_is_foreseen_and_agrees_with_the_loaded_model(model, frames):
-    from vstar_sdk.models.measuring import cost_of, weight_bytes
+    from vstar_sdk.models.diffusers.measuring import cost_of, weight_bytes
     from vstar_sdk.runs.forecast import forecast
 
     plan = make_plan(load_spec(spec(model, frames)))

@@ -16,13 +16,13 @@ from torch._inductor import config as inductor
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.errors import SamplerError
-from vstar_sdk.models import compiled
-from vstar_sdk.models.compiled import compile_denoiser, compile_errors
-from vstar_sdk.models.directory import read_config
+from vstar_sdk.models.diffusers import compiled
+from vstar_sdk.models.diffusers.compiled import compile_denoiser, compile_errors
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 from vstar_sdk.sampling.sampler import sample
 from vstar_sdk.sampling.schedulers import build_scheduler
+from vstar_sdk.weights.directory import read_config
 
 
 @pytest.fixture(autouse=True)

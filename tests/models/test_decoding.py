@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from vstar_sdk.models.measuring import LiveBytes
+from vstar_sdk.models.diffusers.measuring import LiveBytes
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 
 

@@ -7,7 +7,7 @@ import contextlib
 import pytest
 import torch
 
-from vstar_sdk.models.devices import resolve_dtype
+from vstar_sdk.weights.devices import resolve_dtype
 
 
 def test_a_cpu_computes_in_float32_and_what_is_written_counts():

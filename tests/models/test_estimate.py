@@ -11,10 +11,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from vstar_sdk.miniworld.parts import miniworld
+from vstar_sdk.models.diffusers.measuring import LiveBytes, cost_of, weight_bytes
 from vstar_sdk.models.estimates import Estimate, EstimatedSource, Role, Workload
-from vstar_sdk.models.measuring import LiveBytes, cost_of, weight_bytes
 from vstar_sdk.models.pipeline_options import FramewiseOptions
-from vstar_sdk.models.unet3d import UNet3DSource
+from vstar_sdk.models.unet3d.source import UNet3DSource
 
 
 def workload(**changes):

@@ -10,8 +10,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from vstar_sdk.errors import ModelError
-from vstar_sdk.models.finding import CONFIGURATION, Commit, find_model
 from vstar_sdk.resolver import Resolver
+from vstar_sdk.weights.finding import CONFIGURATION, Commit, find_model
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -81,7 +81,7 @@ def test_only_a_whole_commit_pins(revision):
 def test_without_a_connection_it_is_one_clear_sentence(tmp_path):
     script = (
         "from vstar_sdk.errors import ModelError\n"
-        "from vstar_sdk.models.finding import find_model, CONFIGURATION\n"
+        "from vstar_sdk.weights.finding import find_model, CONFIGURATION\n"
         "from vstar_sdk.resolver import Resolver\n"
         f"try:\n    find_model('acme/model', '{COMMIT}', Resolver(), CONFIGURATION)\n"
         "except ModelError as error:\n    print(error, '|', error.hint)\n"

@@ -7,8 +7,8 @@ from diffusers.models.resnet import TemporalConvLayer
 from diffusers.models.unets.unet_3d_condition import UNet3DConditionModel
 
 from vstar_sdk.miniworld.parts import WEIGHTS, miniworld
-from vstar_sdk.models.identities import skip_identities
 from vstar_sdk.models.pipeline_options import FramewiseOptions
+from vstar_sdk.models.unet3d.identities import skip_identities
 
 
 def test_the_embedded_models_output_is_the_same_bit_for_bit():

@@ -14,8 +14,8 @@ from torch import nn
 
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.plan import plan_attention
+from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.pipeline_options import FramewiseOptions
-from vstar_sdk.models.placement import Placement
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 
 

@@ -11,8 +11,8 @@ from diffusers.models.unets.unet_3d_condition import UNet3DConditionModel
 from diffusers.pipelines.deprecated.text_to_video_synthesis.pipeline_text_to_video_synth import TextToVideoSDPipeline
 
 from vstar_sdk.errors import ModelError
-from vstar_sdk.models.unet3d import UNet3DSource, unet3d_sites
-from vstar_sdk.models.unet3d_adapter import temporal_attentions
+from vstar_sdk.models.unet3d.adapter import temporal_attentions
+from vstar_sdk.models.unet3d.source import UNet3DSource, unet3d_sites
 
 VIDEOCRAFTER2 = {
     "down_block_types": ("CrossAttnDownBlock3D",) * 3 + ("DownBlock3D",),
@@ -171,7 +171,7 @@ def drop_weight(path):
 
 
 def test_a_network_that_is_not_what_its_configuration_promises_is_refused(broken, monkeypatch):
-    from vstar_sdk.models import unet3d
+    from vstar_sdk.models.unet3d import source as unet3d
 
     monkeypatch.setattr(unet3d, "unet3d_sites", lambda config: unet3d_sites(config)[1:])
     with pytest.raises(

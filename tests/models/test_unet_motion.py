@@ -8,7 +8,7 @@ from diffusers.models.attention_processor import Attention
 from diffusers.models.unets.unet_motion_model import AnimateDiffTransformer3D, UNetMotionModel
 
 from vstar_sdk.errors import ModelError
-from vstar_sdk.models.unet_motion import unet_motion_sites
+from vstar_sdk.models.animatediff.sites import unet_motion_sites
 
 STABLE_DIFFUSION = {
     "block_out_channels": (320, 640, 1280, 1280),

@@ -85,10 +85,10 @@ def test_the_hint_names_what_is_left_to_change(spec, stage, hint):
 @pytest.mark.parametrize(
     ("stage", "where"),
     [
-        ("load", "vstar_sdk.models.unet3d_adapter.load_component"),
-        ("encode", "vstar_sdk.models.unet3d_adapter.UNet3DAdapter.encode"),
-        ("sample", "vstar_sdk.models.unet3d_adapter.UNet3DAdapter.denoise"),
-        ("decode", "vstar_sdk.models.unet3d_adapter.UNet3DAdapter.decode"),
+        ("load", "vstar_sdk.models.unet3d.adapter.load_component"),
+        ("encode", "vstar_sdk.models.unet3d.adapter.UNet3DAdapter.encode"),
+        ("sample", "vstar_sdk.models.unet3d.adapter.UNet3DAdapter.denoise"),
+        ("decode", "vstar_sdk.models.unet3d.adapter.UNet3DAdapter.decode"),
     ],
 )
 def test_no_memory_left_on_a_device_is_one_clear_error_in_every_stage(monkeypatch, tmp_path, stage, where):

@@ -193,7 +193,7 @@ def test_what_there_was_no_room_for_is_free_again_after_the_error(session, monke
 
     import torch
 
-    from vstar_sdk.models.unet3d_adapter import UNet3DAdapter
+    from vstar_sdk.models.unet3d.adapter import UNet3DAdapter
 
     held = []
 

@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import load_file
 
 from vstar_sdk.errors import SpecError
+from vstar_sdk.models.videocrafter2.scaled_ddim import ScaledDDIMScheduler
 from vstar_sdk.sampling.noise import step_noise
-from vstar_sdk.sampling.scaled_ddim import ScaledDDIMScheduler
 from vstar_sdk.sampling.schedulers import build_scheduler, known_schedulers, step_arguments, takes_eta, timesteps_of
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "scaled_ddim.safetensors"

@@ -13,7 +13,7 @@ from jsonschema import Draft7Validator
 
 from vstar_sdk.cli.main import cli
 from vstar_sdk.errors import SpecError
-from vstar_sdk.hooks import discovery
+from vstar_sdk.plugin import discovery
 from vstar_sdk.spec.document import parse, read
 from vstar_sdk.spec.loading import load_spec
 from vstar_sdk.spec.schema import json_schema, to_text

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from vstar_sdk.errors import BackendError, SpecError
-from vstar_sdk.synopsis.anthropic import AnthropicOptions
+from vstar_sdk.llm.anthropic import AnthropicOptions
 from vstar_sdk.synopsis.llm import LlmOptions
 
 THREE = ("a bare oak under snow", "a budding oak in rain", "a green oak in sun")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from vstar_sdk.hooks.discovery import built_in_catalog
+from vstar_sdk.plugin.discovery import built_in_catalog
 from vstar_sdk.spec.composition import Composer
 from vstar_sdk.synopses import State, Synopsis
 from vstar_sdk.synopsis.states import States, StatesOptions, to_options

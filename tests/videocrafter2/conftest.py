@@ -98,7 +98,7 @@ def state(vocabulary) -> dict[str, torch.Tensor]:
 @pytest.fixture(scope="session")
 def recorded_converted(golden, vocabulary, clip_tokenizer, save_checkpoint, tmp_path_factory) -> Path:
     """The recorded UNet, with a random autoencoder and text tower, converted."""
-    from vstar_sdk.models.lvdm.conversion import convert
+    from vstar_sdk.models.videocrafter2.lvdm.conversion import convert
 
     folder = tmp_path_factory.mktemp("recorded")
     weights = random_weights(layout.checkpoint({}, layout.vae([32] * 4, 1), layout.text(24, 3, vocabulary)))
@@ -137,7 +137,7 @@ def checkpoint(state, save_checkpoint, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def converted(checkpoint, clip_tokenizer, tmp_path_factory) -> Path:
     """The directory that `vstar convert` makes of it."""
-    from vstar_sdk.models.lvdm.conversion import convert
+    from vstar_sdk.models.videocrafter2.lvdm.conversion import convert
 
     out = tmp_path_factory.mktemp("converted") / "videocrafter2"
     convert(checkpoint, out, str(clip_tokenizer))

@@ -17,10 +17,10 @@ from safetensors.torch import load_file, save_file
 from torch.nn.functional import gelu, layer_norm, multi_head_attention_forward
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from vstar_sdk.models.lvdm.architecture import official_configs
-from vstar_sdk.models.lvdm.conversion import convert
-from vstar_sdk.models.lvdm.reading import account, understand
-from vstar_sdk.sampling.scaled_ddim import ScaledDDIMScheduler
+from vstar_sdk.models.videocrafter2.lvdm.architecture import official_configs
+from vstar_sdk.models.videocrafter2.lvdm.conversion import convert
+from vstar_sdk.models.videocrafter2.lvdm.reading import account, understand
+from vstar_sdk.models.videocrafter2.scaled_ddim import ScaledDDIMScheduler
 
 
 @pytest.fixture(scope="module")
@@ -141,9 +141,9 @@ def test_the_same_tensors_as_safetensors_or_without_a_wrapping_are_converted_ali
 
 
 def test_large_networks_are_written_in_several_files_and_load(state, checkpoint, clip_tokenizer, tmp_path, monkeypatch):
-    from vstar_sdk.models.videocrafter2 import VideoCrafter2, VideoCrafter2Options
+    from vstar_sdk.models.videocrafter2.source import VideoCrafter2, VideoCrafter2Options
 
-    monkeypatch.setattr("vstar_sdk.models.lvdm.conversion._SHARD", "1MB")
+    monkeypatch.setattr("vstar_sdk.models.videocrafter2.lvdm.conversion._SHARD", "1MB")
     convert(checkpoint, tmp_path / "out", str(clip_tokenizer))
     assert len([*(tmp_path / "out" / "unet").glob("*.safetensors")]) > 1
     adapter = VideoCrafter2(VideoCrafter2Options(path=str(tmp_path / "out"))).load("cpu", "float32")

@@ -14,7 +14,7 @@ from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.attention.recording import Recording
 from vstar_sdk.attention.sites import Site
-from vstar_sdk.models.videocrafter2 import VideoCrafter2, VideoCrafter2Options
+from vstar_sdk.models.videocrafter2.source import VideoCrafter2, VideoCrafter2Options
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 
 CLOSE = {"atol": 2e-5, "rtol": 0}

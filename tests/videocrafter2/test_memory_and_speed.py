@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch._dynamo.utils import counters
 
-from vstar_sdk.models import compiled
+from vstar_sdk.models.diffusers import compiled
 from vstar_sdk.models.estimates import Workload
-from vstar_sdk.models.videocrafter2 import VideoCrafter2, VideoCrafter2Options
+from vstar_sdk.models.videocrafter2.source import VideoCrafter2, VideoCrafter2Options
 
 
 def source(path, **options):

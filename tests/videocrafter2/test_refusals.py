@@ -15,9 +15,9 @@ from safetensors.torch import save_file
 
 from vstar_sdk.cli.main import cli
 from vstar_sdk.errors import ModelError, OutputError
-from vstar_sdk.models.lvdm.conversion import convert
-from vstar_sdk.models.lvdm.reading import account, understand
-from vstar_sdk.models.lvdm.recognition import refuse_relatives
+from vstar_sdk.models.videocrafter2.lvdm.conversion import convert
+from vstar_sdk.models.videocrafter2.lvdm.reading import account, understand
+from vstar_sdk.models.videocrafter2.lvdm.recognition import refuse_relatives
 
 UNET = "model.diffusion_model."
 
@@ -259,7 +259,7 @@ def test_whatever_happens_while_writing_leaves_nothing_behind(checkpoint, clip_t
     def fail(path, content):
         raise error
 
-    monkeypatch.setattr("vstar_sdk.models.lvdm.conversion._write_json", fail)
+    monkeypatch.setattr("vstar_sdk.models.videocrafter2.lvdm.conversion._write_json", fail)
     with pytest.raises((OutputError, KeyboardInterrupt)):
         convert(checkpoint, tmp_path / "out", str(clip_tokenizer))
     assert [*tmp_path.iterdir()] == []

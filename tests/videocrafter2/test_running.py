@@ -16,8 +16,8 @@ from click.testing import CliRunner
 from vstar_sdk import Session, load_spec
 from vstar_sdk.cli.main import cli
 from vstar_sdk.errors import ModelError, SpecError
-from vstar_sdk.models.lvdm.fps import condition_on_fps, fps_embedding, load_fps_layers
-from vstar_sdk.models.videocrafter2 import VideoCrafter2, VideoCrafter2Options
+from vstar_sdk.models.videocrafter2.lvdm.fps import condition_on_fps, fps_embedding, load_fps_layers
+from vstar_sdk.models.videocrafter2.source import VideoCrafter2, VideoCrafter2Options
 from vstar_sdk.resolver import Resolver
 from vstar_sdk.runs.plan import make_plan
 from vstar_sdk.testing.models import check_model
@@ -54,7 +54,9 @@ def session():
 def cache(tmp_path, monkeypatch):
     """The user's cache directory."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("vstar_sdk.models.lvdm.cache.platformdirs.user_cache_path", lambda name: tmp_path / "cache" / name)
+    monkeypatch.setattr(
+        "vstar_sdk.models.videocrafter2.lvdm.cache.platformdirs.user_cache_path", lambda name: tmp_path / "cache" / name
+    )
     return tmp_path / "cache"
 
 
@@ -211,7 +213,7 @@ def test_the_checkpoint_itself_is_converted_once_into_the_cache(checkpoint, clip
     adapter = model.load("cpu", "float32")
     (made,) = (cache / "vstar-sdk" / "videocrafter2").iterdir()
     assert adapter.weights() == source(converted).load("cpu", "float32").weights()
-    monkeypatch.setattr("vstar_sdk.models.lvdm.cache.convert", None)  # to be called no more
+    monkeypatch.setattr("vstar_sdk.models.videocrafter2.lvdm.cache.convert", None)  # to be called no more
     assert source(checkpoint, tokenizer=str(clip_tokenizer)).load("cpu", "float32").directory == made
 
 
@@ -241,7 +243,7 @@ class Hub:
 def hub(tmp_path, monkeypatch):
     def serve(files):
         made = Hub(files, tmp_path / "snapshot")
-        monkeypatch.setattr("vstar_sdk.models.finding.snapshot", made.snapshot)
+        monkeypatch.setattr("vstar_sdk.weights.finding.snapshot", made.snapshot)
         return made
 
     return serve
@@ -337,7 +339,7 @@ def test_a_damaged_folder_is_refused_when_it_is_loaded(converted, tmp_path, dama
 
 def test_a_converted_directory_is_planned_without_torch(converted):
     script = (
-        "import sys; from vstar_sdk.models.videocrafter2 import VideoCrafter2, VideoCrafter2Options\n"
+        "import sys; from vstar_sdk.models.videocrafter2.source import VideoCrafter2, VideoCrafter2Options\n"
         f"VideoCrafter2(VideoCrafter2Options(path={str(converted)!r})).facts(); print('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "False\n"

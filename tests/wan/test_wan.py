@@ -22,12 +22,12 @@ from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.attention.recording import Recording
 from vstar_sdk.attention.sites import Site
 from vstar_sdk.errors import ModelError, SamplerError, SpecError
+from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.estimates import Workload
-from vstar_sdk.models.placement import Placement
-from vstar_sdk.models.wan import WanOptions, wan
-from vstar_sdk.models.wan_adapter import check_sites
-from vstar_sdk.models.wan_decoding import decode_causally
-from vstar_sdk.models.wan_experts import WanExperts
+from vstar_sdk.models.wan.adapter import check_sites
+from vstar_sdk.models.wan.decoding import decode_causally
+from vstar_sdk.models.wan.experts import WanExperts
+from vstar_sdk.models.wan.source import WanOptions, wan
 from vstar_sdk.options import RegularizerOptions
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 from vstar_sdk.sampling.noise import initial_noise

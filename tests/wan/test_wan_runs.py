@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from vstar_sdk import ModelError, Session, SpecError, load_spec
 from vstar_sdk.cli.main import cli
-from vstar_sdk.models.wan import WanOptions, wan
+from vstar_sdk.models.wan.source import WanOptions, wan
 from vstar_sdk.runs.plan import make_plan
 from vstar_sdk.testing.models import check_model
 

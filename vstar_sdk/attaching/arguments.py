@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from vstar_sdk.errors import SpecError
-from vstar_sdk.hooks.catalog import Catalog
-from vstar_sdk.hooks.contracts import broken
 from vstar_sdk.options import Options
+from vstar_sdk.plugin.catalog import Catalog
+from vstar_sdk.plugin.contracts import broken
 from vstar_sdk.regularizers.contract import Regularizer
 from vstar_sdk.spec.loading import load_spec
 from vstar_sdk.spec.run_spec import DEFAULT_REGULARIZERS

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from vstar_sdk.attaching.call import Call
 from vstar_sdk.attention.sites import SiteAddress
-from vstar_sdk.models.frame_text import frame_text
-from vstar_sdk.models.unet3d import unet3d_sites
-from vstar_sdk.models.unet_motion import unet_motion_sites
+from vstar_sdk.models.animatediff.sites import unet_motion_sites
+from vstar_sdk.models.unet3d.frame_text import frame_text
+from vstar_sdk.models.unet3d.source import unet3d_sites
 
 
 def _no_limit(denoiser: nn.Module) -> int | None:

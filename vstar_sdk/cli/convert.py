@@ -34,7 +34,7 @@ def videocrafter2(checkpoint: Path, out: Path, tokenizer: str | None, without_sc
     Nothing in the file is run, the weights keep their precision, and OUT appears at the end, whole. It then runs from a prompt
     with no other file: model: {use: videocrafter2, path: OUT}.
     """
-    from vstar_sdk.models.lvdm.conversion import convert as write
+    from vstar_sdk.models.videocrafter2.lvdm.conversion import convert as write
 
     if threading.current_thread() is threading.main_thread():
         for name in ("SIGTERM", "SIGHUP"):  # by a closed terminal, say: what is half-made is removed then too

@@ -11,7 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from vstar_sdk.cli.plugin_commands import load, off_because, plugin_commands, summary
-from vstar_sdk.hooks.switches import DENY
+from vstar_sdk.plugin.switches import DENY
 
 
 class Lazy(NamedTuple):

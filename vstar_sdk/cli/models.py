@@ -8,7 +8,7 @@ import shutil
 import click
 
 from vstar_sdk.cli.failure import warn
-from vstar_sdk.hooks.health import installed_catalog
+from vstar_sdk.plugin.health import installed_catalog
 
 
 @click.command()

@@ -49,7 +49,7 @@ def spec(path: Path, prompt: str) -> None:
     A spec that exists is left alone. The schema, vstar.schema.json, holds what is installed now; `vstar schema -o` writes it
     anew.
     """
-    from vstar_sdk.hooks.health import installed_catalog
+    from vstar_sdk.plugin.health import installed_catalog
     from vstar_sdk.spec.schema import TITLE, json_schema, to_text
 
     if not path.name or path.suffix == ".json":

@@ -8,8 +8,8 @@ from importlib.metadata import EntryPoint
 import click
 
 from vstar_sdk.errors import PluginError
-from vstar_sdk.hooks import entry_points
-from vstar_sdk.hooks.faults import contained
+from vstar_sdk.plugin import entry_points
+from vstar_sdk.plugin.faults import contained
 
 
 def plugin_commands(built_in: Collection[str]) -> Mapping[str, list[EntryPoint]]:

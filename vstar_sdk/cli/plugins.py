@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 import click
 
 from vstar_sdk.cli.failure import warn
-from vstar_sdk.hooks import switches
-from vstar_sdk.hooks.health import Health, survey
+from vstar_sdk.plugin import switches
+from vstar_sdk.plugin.health import Health, survey
 
 _COLORS = {"healthy": "green", "faulty": "yellow", "quarantined": "red", "off": None}
 _WIDTH = 80

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from vstar_sdk.errors import OutputError
-from vstar_sdk.hooks import discovery
-from vstar_sdk.hooks.health import installed_catalog
+from vstar_sdk.plugin import discovery
+from vstar_sdk.plugin.health import installed_catalog
 from vstar_sdk.spec.schema import json_schema, to_text
 
 

@@ -11,15 +11,15 @@ import click
 
 from vstar_sdk.cli.failure import warn
 from vstar_sdk.errors import SpecError, TemplateError
-from vstar_sdk.hooks import discovery
-from vstar_sdk.hooks.catalog import Catalog
-from vstar_sdk.hooks.health import installed_catalog
+from vstar_sdk.plugin import discovery
+from vstar_sdk.plugin.catalog import Catalog
+from vstar_sdk.plugin.health import installed_catalog
 from vstar_sdk.reading.yaml_reader import read_yaml
 from vstar_sdk.spec.mentions import absent
-from vstar_sdk.synopsis.linting import lint as find_problems
-from vstar_sdk.synopsis.rendering import render as fill_in
-from vstar_sdk.synopsis.template_inputs import GIVEN, InputSchema, fault
-from vstar_sdk.synopsis.templates import Found, Template, available, find, is_path, read
+from vstar_sdk.templating.inputs import GIVEN, InputSchema, fault
+from vstar_sdk.templating.linting import lint as find_problems
+from vstar_sdk.templating.rendering import render as fill_in
+from vstar_sdk.templating.templates import Found, Template, available, find, is_path, read
 
 F = TypeVar("F", bound=Callable[..., Any])
 

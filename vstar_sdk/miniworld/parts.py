@@ -11,7 +11,7 @@ from vstar_sdk.errors import SpecError
 from vstar_sdk.miniworld.grammar import vocabulary
 from vstar_sdk.miniworld.writer import write
 from vstar_sdk.models.pipeline_options import FramewiseOptions
-from vstar_sdk.models.unet3d import UNet3DSource
+from vstar_sdk.models.unet3d.source import UNet3DSource
 from vstar_sdk.options import Options
 from vstar_sdk.parts import Register, hookimpl
 

@@ -15,11 +15,11 @@ import torch
 from vstar_sdk import events
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.errors import SamplerError, SpecError, out_of_memory
-from vstar_sdk.hooks.observers import Observers
-from vstar_sdk.hooks.transforms import Transforms
 from vstar_sdk.models.contract import SamplingAdapter
 from vstar_sdk.output.contract import Clip
 from vstar_sdk.output.writing import Artifacts
+from vstar_sdk.plugin.observers import Observers
+from vstar_sdk.plugin.transforms import Transforms
 from vstar_sdk.runs.advice import less_memory
 from vstar_sdk.runs.attendance import attendance
 from vstar_sdk.runs.directory import MANIFEST, RunDirectory

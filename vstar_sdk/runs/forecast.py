@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 
 from vstar_sdk.attention.logits import chunk_numbers
-from vstar_sdk.models.devices import resolve_device, resolve_dtype
 from vstar_sdk.models.estimates import Estimate, EstimatedSource, Workload
 from vstar_sdk.models.pipeline_options import Offload
 from vstar_sdk.runs.plan import Plan
 from vstar_sdk.runs.schedule import evaluations
+from vstar_sdk.weights.devices import resolve_device, resolve_dtype
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from vstar_sdk import events
 from vstar_sdk.errors import RunCancelled, StopRun
-from vstar_sdk.hooks.observers import Observers
-from vstar_sdk.hooks.transforms import Transforms
 from vstar_sdk.options import ModelOptions
+from vstar_sdk.plugin.observers import Observers
+from vstar_sdk.plugin.transforms import Transforms
 from vstar_sdk.runs.job import Job
 from vstar_sdk.runs.plan import Plan, make_plan
 from vstar_sdk.runs.result import Result
@@ -129,7 +129,7 @@ class Session:
 
         A model that was loaded with other options of memory and speed is let go first: there may be no room for both.
         """
-        from vstar_sdk.models.devices import resolve_device, resolve_dtype
+        from vstar_sdk.weights.devices import resolve_device, resolve_dtype
 
         options: Any = plan.spec.model
         device = resolve_device(plan.loaded.catalog.resolver.device(getattr(options, "device", "auto")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vstar_sdk.errors import SpecError
-from vstar_sdk.hooks.transforms import Transforms
+from vstar_sdk.plugin.transforms import Transforms
 from vstar_sdk.spec.loading import LoadedSpec
 from vstar_sdk.synopses import Synopsis
 from vstar_sdk.synopsis.contract import Brief, CheckedWriter, SynopsisWriter

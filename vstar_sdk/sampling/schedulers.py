@@ -169,8 +169,8 @@ def _find(name: str) -> type[Any]:
     """A scheduler class of diffusers, or ours: in place of one with a known flaw, or one that diffusers does not have."""
     from diffusers import schedulers
 
+    from vstar_sdk.models.videocrafter2.scaled_ddim import ScaledDDIMScheduler
     from vstar_sdk.sampling.ddim import ClampedDDIMScheduler
-    from vstar_sdk.sampling.scaled_ddim import ScaledDDIMScheduler
 
     ours = {"DDIMScheduler": ClampedDDIMScheduler, "ScaledDDIMScheduler": ScaledDDIMScheduler}
     if name in ours:

@@ -12,9 +12,9 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo,
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-from vstar_sdk.hooks import discovery
-from vstar_sdk.hooks.catalog import KINDS, Catalog, Part, unknown_part
 from vstar_sdk.options import Options, PartOf
+from vstar_sdk.plugin import discovery
+from vstar_sdk.plugin.catalog import KINDS, Catalog, Part, unknown_part
 from vstar_sdk.spec.choice import Choice
 from vstar_sdk.spec.mentions import absent
 from vstar_sdk.spec.run_spec import DEFAULT_OUTPUT, DEFAULT_REGULARIZERS, RunSpec

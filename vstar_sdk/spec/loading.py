@@ -11,10 +11,10 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from vstar_sdk.errors import PluginError, SpecError, SpecPath
-from vstar_sdk.hooks import discovery
-from vstar_sdk.hooks.catalog import Catalog
-from vstar_sdk.hooks.plugin import Plugin, given
-from vstar_sdk.hooks.resolution import PluginResolver
+from vstar_sdk.plugin import discovery
+from vstar_sdk.plugin.catalog import Catalog
+from vstar_sdk.plugin.plugin import Plugin, given
+from vstar_sdk.plugin.resolution import PluginResolver
 from vstar_sdk.reading.places import check_depth
 from vstar_sdk.spec import document as documents
 from vstar_sdk.spec.composition import Composer

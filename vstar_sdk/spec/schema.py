@@ -13,7 +13,7 @@ from vstar_sdk.spec.descriptions import descriptions
 if TYPE_CHECKING:
     from pydantic_core.core_schema import ModelSchema, TupleSchema
 
-    from vstar_sdk.hooks.catalog import Catalog
+    from vstar_sdk.plugin.catalog import Catalog
 
 TITLE = "vstar spec"
 """Title of the schema, by which a file that holds it is known."""

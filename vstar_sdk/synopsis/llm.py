@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from vstar_sdk.errors import BackendError, SpecError, SpecPath
+from vstar_sdk.llm.contract import Backend, Completion, Message, Request
 from vstar_sdk.options import Options, PartOf
 from vstar_sdk.parts import Register, hookimpl
 from vstar_sdk.synopses import State, Synopsis
 from vstar_sdk.synopsis.answers import FEWEST, LONGEST_ANSWER, MOST, Answer, AnswerError, answer_model, read_answer
-from vstar_sdk.synopsis.contract import Backend, Brief, Completion, Message, Request
+from vstar_sdk.synopsis.contract import Brief
 
 if TYPE_CHECKING:
-    from vstar_sdk.synopsis.rendering import Rendered
-    from vstar_sdk.synopsis.templates import Template
+    from vstar_sdk.templating.rendering import Rendered
+    from vstar_sdk.templating.templates import Template
 
 Transcript = tuple[dict[str, object], ...]
 """What was said to a model and by it, one mapping an exchange."""
@@ -94,8 +95,8 @@ class LlmWriter:
         """The template, and what it says of this brief."""
         _check(brief, self._options.states)
         # Jinja and YAML are loaded by runs that ask a language model only.
-        from vstar_sdk.synopsis.rendering import InputError, render
-        from vstar_sdk.synopsis.templates import UnknownTemplate, load
+        from vstar_sdk.templating.rendering import InputError, render
+        from vstar_sdk.templating.templates import UnknownTemplate, load
 
         try:
             template = load(self._options.template, folder=brief.folder, registered=brief.templates)
@@ -110,7 +111,7 @@ class LlmWriter:
         self._backend.close()
 
     def _given(self, brief: Brief) -> dict[str, str | int | float | None]:
-        """The variables that every template is given; see `vstar_sdk.synopsis.template_inputs.GIVEN`."""
+        """The variables that every template is given; see `vstar_sdk.templating.inputs.GIVEN`."""
         return {
             "prompt": brief.prompt,
             "style": self._options.style,

@@ -23,8 +23,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vstar_sdk.errors import BackendError
+from vstar_sdk.llm.contract import Backend
 from vstar_sdk.options import Options
-from vstar_sdk.synopsis.contract import Backend, Brief
+from vstar_sdk.synopsis.contract import Brief
 from vstar_sdk.synopsis.llm import LlmOptions, LlmWriter
 from vstar_sdk.testing.llm_server import Dialect, LlmServer, Reply
 

@@ -8,12 +8,12 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from vstar_sdk.hooks import discovery
-from vstar_sdk.hooks.catalog import KINDS, Catalog
-from vstar_sdk.hooks.plugin import Plugin
+from vstar_sdk.plugin import discovery
+from vstar_sdk.plugin.catalog import KINDS, Catalog
+from vstar_sdk.plugin.plugin import Plugin
 from vstar_sdk.spec.schema import SpecSchema, json_schema
-from vstar_sdk.synopsis.linting import lint
-from vstar_sdk.synopsis.templates import Found, read
+from vstar_sdk.templating.linting import lint
+from vstar_sdk.templating.templates import Found, read
 
 HEAVY = ("torch", "diffusers", "transformers", "numpy", "PIL", "av", "anthropic", "httpx2")
 """Packages that no plugin may load before a run uses it: they take up to seconds."""

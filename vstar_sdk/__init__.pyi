@@ -1,0 +1,66 @@
+"""The public names, each once: whatever is listed here is imported when it is first used, and is all of `__all__`."""
+
+from .attaching.attach import attach as attach
+from .attention.operations import Bias as Bias
+from .attention.operations import CallNext as CallNext
+from .attention.operations import Logits as Logits
+from .attention.operations import Mix as Mix
+from .attention.operations import Scale as Scale
+from .attention.operations import Wrap as Wrap
+from .attention.recording import Recording as Recording
+from .attention.sites import Site as Site
+from .attention.sites import SiteAddress as SiteAddress
+from .errors import BackendError as BackendError
+from .errors import MissingDependency as MissingDependency
+from .errors import ModelError as ModelError
+from .errors import OutputError as OutputError
+from .errors import PluginError as PluginError
+from .errors import RunCancelled as RunCancelled
+from .errors import SamplerError as SamplerError
+from .errors import SpecError as SpecError
+from .errors import StopRun as StopRun
+from .errors import TemplateError as TemplateError
+from .errors import VstarError as VstarError
+from .llm.contract import Backend as Backend
+from .llm.contract import Completion as Completion
+from .llm.contract import Message as Message
+from .llm.contract import Request as Request
+from .models.contract import Adapter as Adapter
+from .models.contract import Facts as Facts
+from .models.contract import ModelSource as ModelSource
+from .models.estimates import Estimate as Estimate
+from .models.estimates import Workload as Workload
+from .models.pipeline_options import FramewiseOptions as FramewiseOptions
+from .models.pipeline_options import PipelineOptions as PipelineOptions
+from .models.unet3d.source import UNet3DSource as UNet3DSource
+from .options import ExporterOptions as ExporterOptions
+from .options import ModelOptions as ModelOptions
+from .options import Options as Options
+from .options import PartOf as PartOf
+from .options import RegularizerOptions as RegularizerOptions
+from .output.contract import Clip as Clip
+from .output.contract import Exporter as Exporter
+from .output.path import ArtifactOptions as ArtifactOptions
+from .parts import Register as Register
+from .parts import RegisterTemplate as RegisterTemplate
+from .parts import hookimpl as hookimpl
+from .plugin.specs import HOOK_API as HOOK_API
+from .regularizers.contract import Regularizer as Regularizer
+from .resolver import Resolver as Resolver
+from .runs.job import Job as Job
+from .runs.plan import Plan as Plan
+from .runs.result import Result as Result
+from .runs.session import Session as Session
+from .runs.session import run as run
+from .runs.session import start as start
+from .sampling.conditioning import Conditioning as Conditioning
+from .spec.loading import load_spec as load_spec
+from .spec.run_spec import RunSpec as RunSpec
+from .synopses import State as State
+from .synopses import Synopsis as Synopsis
+from .synopsis.contract import Brief as Brief
+from .synopsis.contract import SynopsisWriter as SynopsisWriter
+from .timeline import Timeline as Timeline
+
+__all__: list[str]
+__version__: str

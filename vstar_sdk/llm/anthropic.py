@@ -1,0 +1,69 @@
+"""``anthropic``: Claude models, through the Anthropic Messages API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from vstar_sdk.llm.contract import Completion, Request
+from vstar_sdk.llm.endpoint_options import EndpointOptions
+from vstar_sdk.llm.secrets import read_secret
+from vstar_sdk.options import EnvName
+from vstar_sdk.parts import Register, hookimpl
+from vstar_sdk.resolver import Resolver
+
+if TYPE_CHECKING:
+    from vstar_sdk.llm.messages_api import MessagesApi
+
+SERVICE = "the Anthropic API"
+
+
+class AnthropicOptions(EndpointOptions):
+    """A Claude model. The key stays in an environment variable; the spec holds its name."""
+
+    model: str = Field(default="claude-sonnet-5-5", min_length=1, max_length=200)
+    """The model's id."""
+    api_key_env: EnvName = "ANTHROPIC_API_KEY"  # pyright: ignore[reportIncompatibleVariableOverride]  (frozen)
+    """Name of the environment variable that holds the key."""
+    base_url: str | None = None
+    """Where the API is. Left out: `ANTHROPIC_BASE_URL` if that is set, else Anthropic's own."""
+
+
+class AnthropicBackend:
+    """Connects when it is first asked, and keeps the connection warm until `close`.
+
+    Args:
+        options: the validated options.
+        resolver: knows the key by the name of its variable; left out, the environment alone is asked.
+    """
+
+    def __init__(self, options: AnthropicOptions, *, resolver: Resolver | None = None) -> None:
+        self._options = options
+        self._resolver = resolver or Resolver()
+        self._api: MessagesApi | None = None
+
+    def complete(self, request: Request) -> Completion:
+        """Ask once, within the options' bounds of time, attempts and tokens.
+
+        Raises:
+            BackendError: there is no key, or no answer could be had; never holds the key.
+        """
+        if self._api is None:
+            secret = read_secret(self._resolver, self._options.api_key_env, SERVICE)
+            from vstar_sdk.llm.messages_api import MessagesApi  # the SDK takes seconds to import
+
+            self._api = MessagesApi(self._options, secret)
+        return self._api.ask(request)
+
+    def close(self) -> None:
+        """Close the connection; the next question opens another."""
+        if self._api is not None:
+            self._api.close()
+            self._api = None
+
+
+@hookimpl
+def register_llm_backends(register: Register) -> None:
+    """Offer ``anthropic``."""
+    register("anthropic", options=AnthropicOptions, factory=AnthropicBackend, summary="Claude models, through the Anthropic API.")

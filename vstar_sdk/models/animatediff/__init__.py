@@ -1,0 +1,1 @@
+"""AnimateDiff: an image network with motion modules."""

@@ -1,0 +1,1 @@
+"""What families of diffusers' networks share."""

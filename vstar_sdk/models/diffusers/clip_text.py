@@ -1,0 +1,49 @@
+"""Text embeddings of a CLIP text encoder, as Stable Diffusion and its kin are conditioned on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from vstar_sdk.models.diffusers.placement import Placement
+
+
+@dataclass(frozen=True)
+class ClipText:
+    """A text encoder with its tokenizer.
+
+    Attributes:
+        tokenizer: a ``CLIPTokenizer``.
+        encoder: a ``CLIPTextModel``.
+        placement: of the encoder.
+    """
+
+    tokenizer: Any
+    encoder: Any
+    placement: Placement
+
+    @torch.no_grad()
+    def encode(self, prompts: Sequence[str]) -> Tensor:
+        """The last hidden states ``(prompts, tokens, dim)``.
+
+        Each prompt is encoded by itself, so that its embedding does not depend on its neighbours; what exceeds the encoder's
+        length is cut (see `cut_off`).
+        """
+        with self.placement.using(self.encoder):
+            return torch.cat([self._encode(prompt) for prompt in prompts])
+
+    def _encode(self, prompt: str) -> Tensor:
+        length = self.tokenizer.model_max_length
+        tokens = self.tokenizer(prompt, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
+        return self.encoder(tokens["input_ids"].to(self.placement.device)).last_hidden_state
+
+    def cut_off(self, prompt: str) -> str:
+        """The end of a prompt that the encoder does not see; "" when it sees all."""
+        tokens = self.tokenizer(prompt, add_special_tokens=False, verbose=False)["input_ids"]
+        room = self.tokenizer.model_max_length - 2  # beside the tokens of start and end
+        return str(self.tokenizer.decode(tokens[room:]))

@@ -1,0 +1,1 @@
+"""The UNet3D family: ModelScope, ZeroScope and their kin."""

@@ -1,0 +1,52 @@
+"""What a model of the UNet3D family takes: its real networks, run on the meta device without weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers.models.unets.unet_3d_condition import UNet3DConditionModel
+from safetensors import safe_open
+from torch import nn
+
+from vstar_sdk.models.diffusers.framewise_estimate import framewise_estimate
+from vstar_sdk.models.estimates import Estimate, Workload
+from vstar_sdk.models.pipeline_options import FramewiseOptions
+from vstar_sdk.models.unet3d.identities import skip_identities
+from vstar_sdk.weights.directory import read_config
+
+
+def estimate(directory: Path, workload: Workload, options: FramewiseOptions) -> Estimate:
+    """Count what a workload takes.
+
+    Args:
+        directory: of the pipeline; of its weights, only those are read that may be all zero, if they are there.
+        workload: what will be asked for.
+        options: how the frames are decoded.
+
+    Raises:
+        ModelError: a configuration is missing or damaged.
+    """
+    with torch.device("meta"):
+        unet: Any = UNet3DConditionModel.from_config(read_config(directory, "unet/config.json"))
+    skip_identities(unet, _stored_zeros(directory / "unet"))
+
+    def denoise(latents: torch.Tensor, timestep: torch.Tensor, text: torch.Tensor) -> object:
+        # Beside the text of every frame there is the one that the network asks for, and repeats.
+        return unet(latents, timestep, text[:, 0], return_dict=False)
+
+    return framewise_estimate(unet, denoise, directory, workload, options)
+
+
+def _stored_zeros(folder: Path) -> Callable[[str, nn.Module], bool]:
+    """Whether all the weights that a folder stores for a layer are zero; without files, none are."""
+    opened = [safe_open(path, "pt") for path in sorted(folder.glob("*.safetensors"))]
+    home = {key: file for file in opened for key in file.keys()}  # noqa: SIM118  (safe_open is no mapping)
+
+    def zero(name: str, layer: nn.Module) -> bool:
+        stored = [f"{name}.{own}" for own, _ in layer.named_parameters()]
+        return all(key in home and not home[key].get_tensor(key).any() for key in stored)
+
+    return zero

@@ -1,0 +1,1 @@
+"""VideoCrafter2, the paper's model."""

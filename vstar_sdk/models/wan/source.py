@@ -1,0 +1,245 @@
+"""``wan``: Wan 2.1 and 2.2 text-to-video, the first models whose frames and positions share one attention. No torch.
+
+The denoiser is diffusers' ``WanTransformer3DModel``, a stack of equal blocks: ``attn1`` attends over all tokens of the clip, the
+positions of every latent frame in their order, and ``attn2`` from these to the text. Wan 2.2 has two such networks, one for the
+noisy and one for the clearer part of the schedule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field, field_validator
+
+from vstar_sdk.attention.sites import SiteAddress
+from vstar_sdk.errors import ModelError
+from vstar_sdk.models.contract import Facts
+from vstar_sdk.models.pipeline_options import PipelineOptions
+from vstar_sdk.parts import Register, hookimpl
+from vstar_sdk.resolver import Resolver
+from vstar_sdk.weights.directory import read_config
+from vstar_sdk.weights.finding import CONFIGURATION, WEIGHTS, Commit, ModelReference, find_model
+
+if TYPE_CHECKING:
+    from vstar_sdk.models.estimates import Estimate, Workload
+    from vstar_sdk.models.wan.adapter import WanAdapter
+
+NEGATIVE_PROMPT = (
+    "Bright tones, overexposed, static, blurred details, subtitles, style, works, paintings, images, static, overall gray, "
+    "worst quality, low quality, JPEG compression residue, ugly, incomplete, extra fingers, poorly drawn hands, poorly drawn "
+    "faces, deformed, disfigured, misshapen limbs, fused fingers, still picture, messy background, three legs, many people in "
+    "the background, walking backwards"
+)
+"""The one that the model's authors give with their examples."""
+
+
+class WanOptions(PipelineOptions):
+    """Which model, and how it runs."""
+
+    ONE_AT_A_TIME: ClassVar[frozenset[str]] = PipelineOptions.ONE_AT_A_TIME | {"flow_shift"}
+
+    path: ModelReference
+    """A folder in diffusers format, or a hub id such as `Wan-AI/Wan2.1-T2V-1.3B-Diffusers` together with `revision`."""
+    revision: Commit | None = None
+    """The commit of a hub id: 40 hexadecimal digits."""
+    flow_shift: float | None = Field(default=None, gt=0.0, le=100.0)
+    """How much of the schedule goes to the noisy part; its authors use 3 at 480p and 5 at 720p. Left out: the model's own."""
+
+    @field_validator("compile")
+    @classmethod
+    def _not_compiled(cls, compile: bool) -> bool:
+        if compile:
+            raise ValueError("wan cannot be compiled: attention over all tokens is regularized in loops over chunks of them")
+        return compile
+
+
+@dataclass(frozen=True)
+class _Release:
+    """What no file of a release says.
+
+    Attributes:
+        name: as people know it.
+        frames: its clip length.
+        size: width and height in pixels.
+        fps: frames a second.
+        steps: of its authors' examples.
+        guidance: likewise.
+    """
+
+    name: str
+    frames: int
+    size: tuple[int, int]
+    fps: float
+    steps: int
+    guidance: float
+
+
+_WAN_21 = _Release("Wan 2.1", 81, (832, 480), 16.0, 50, 5.0)
+_WAN_22 = _Release("Wan 2.2", 81, (832, 480), 16.0, 40, 4.0)
+_WAN_22_SMALL = _Release("Wan 2.2 TI2V", 121, (1280, 704), 24.0, 50, 5.0)
+
+
+def wan_sites(config: Mapping[str, Any], prefix: str = "") -> tuple[SiteAddress, ...]:
+    """The joint self-attentions of a ``WanTransformer3DModel``, in the order in which it runs them.
+
+    Args:
+        config: the network's ``config.json``.
+        prefix: before the names of its modules, such as ``transformer.``
+
+    Raises:
+        ModelError: it is no configuration of a text-to-video network of this family.
+    """
+    try:
+        layers, heads, head_dim = config["num_layers"], config["num_attention_heads"], config["attention_head_dim"]
+        patch = config["patch_size"]
+    except KeyError as missing:
+        raise ModelError(f"no WanTransformer3DModel: its configuration has no {missing}") from None
+    if config.get("image_dim") is not None or config.get("added_kv_proj_dim") is not None:
+        raise ModelError("this Wan takes a picture beside the prompt (image to video)")
+    if patch[0] != 1:
+        raise ModelError(f"its network joins {patch[0]} latent frames in one token, and so a token has no frame of its own")
+    return tuple(
+        SiteAddress(f"{prefix}blocks.{layer}.attn1", "stack", 0, heads, head_dim, kind="joint", index=layer)
+        for layer in range(layers)
+    )
+
+
+@dataclass(frozen=True)
+class WanSource:
+    """A Wan model named by a path or a hub id; a `vstar_sdk.models.contract.ModelSource`.
+
+    Attributes:
+        options: which model, and how it runs.
+        resolver: finds a hub id.
+    """
+
+    options: WanOptions
+    resolver: Resolver
+
+    def facts(self) -> Facts:
+        """Read the configuration files, of a hub id after fetching them.
+
+        Raises:
+            ModelError: one is missing, damaged or of another family.
+        """
+        directory = self._find(CONFIGURATION)
+        index, vae = read_config(directory, "model_index.json"), read_config(directory, "vae/config.json")
+        try:
+            networks = _networks(index)
+            sites = tuple(
+                site for network in networks for site in wan_sites(_config(directory, network, vae), prefix=f"{network}.")
+            )
+            network = read_config(directory, f"{networks[0]}/config.json")
+            frames, pixels = vae.get("scale_factor_temporal", 4), vae.get("scale_factor_spatial", 8)
+        except (ModelError, KeyError) as error:
+            hint = "this is a model of another family, or one that is not for text to video"
+            raise ModelError(f"{directory}: {error}", hint=hint) from None
+        release = _WAN_22_SMALL if index.get("expand_timesteps") else _WAN_22 if len(networks) == 2 else _WAN_21
+        return Facts(
+            name=release.name,
+            sites=sites,
+            frames=release.frames,
+            width=release.size[0],
+            height=release.size[1],
+            size_multiple=pixels * max(network["patch_size"][1:]),
+            temporal_compression=frames,
+            max_frames=1 + (network.get("rope_max_seq_len", 1024) - 1) * frames,
+            fps=release.fps,
+            steps=release.steps,
+            guidance=release.guidance,
+            eta=0.0,
+            scheduler="unipc",
+            negative_prompt=NEGATIVE_PROMPT,
+            scheduler_config=flow_config(read_config(directory, "scheduler/scheduler_config.json"), self.options.flow_shift),
+        )
+
+    def load(self, device: str, dtype: str) -> WanAdapter:
+        """Load the weights.
+
+        Args:
+            device: a torch device.
+            dtype: ``float32``, ``float16`` or ``bfloat16``; of the decoder always float32, as its authors advise.
+
+        Raises:
+            ModelError: a file is missing or damaged, or does not match its configuration.
+        """
+        from vstar_sdk.models.wan.adapter import load
+
+        return load(self._find(WEIGHTS), self.facts(), self.options, device, dtype)
+
+    def estimate(self, workload: Workload) -> Estimate:
+        """Count what a workload takes, without the weights.
+
+        Raises:
+            ModelError: a configuration is missing or of another family.
+        """
+        from vstar_sdk.models.wan.estimate import estimate
+
+        directory = self._find(CONFIGURATION)
+        return estimate(directory, _networks(read_config(directory, "model_index.json")), workload)
+
+    def _find(self, patterns: tuple[str, ...]) -> Path:
+        return find_model(self.options.path, self.options.revision, self.resolver, patterns)
+
+
+def flow_config(config: Mapping[str, Any], shift: float | None) -> dict[str, Any]:
+    """The configuration of a flow-matching scheduler, in words that all of them read.
+
+    A directory's file is written for one class: UniPC says ``flow_shift`` what Euler says as ``shift``, and holds the betas of a
+    diffusion that this model never saw.
+
+    Args:
+        config: ``scheduler_config.json``.
+        shift: in the place of the directory's own.
+    """
+    own = config.get("flow_shift", config.get("shift", 1.0))
+    chosen = own if shift is None else shift
+    return {
+        "num_train_timesteps": config.get("num_train_timesteps", 1000),
+        "prediction_type": "flow_prediction",
+        "use_flow_sigmas": True,
+        "flow_shift": chosen,
+        "shift": chosen,
+    }
+
+
+def _networks(index: Mapping[str, Any]) -> tuple[str, ...]:
+    """The folders of the denoising networks, the one for the noisy part of the schedule first."""
+    given = [name for name in ("transformer", "transformer_2") if (index.get(name) or [None])[0] is not None]
+    boundary = index.get("boundary_ratio")
+    if given == ["transformer"] and boundary is None:
+        return ("transformer",)
+    if len(given) == 2 and boundary is not None:
+        return ("transformer", "transformer_2")
+    raise ModelError(f"its model_index.json names {' and '.join(given) or 'no transformer'} with boundary_ratio {boundary}")
+
+
+def _config(directory: Path, network: str, vae: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration of one network, once it is sure that it makes the VAE's latents from text alone."""
+    config = read_config(directory, f"{network}/config.json")
+    kind = config.get("_class_name", "WanTransformer3DModel")
+    if kind != "WanTransformer3DModel":
+        raise ModelError(f"its {network} is a {kind}")
+    channels, latent = config.get("in_channels", 16), vae.get("z_dim", 16)
+    if channels != latent:
+        raise ModelError(f"its {network} takes {channels} channels where the latents have {latent}: it wants a picture or video")
+    return config
+
+
+def wan(options: WanOptions, *, resolver: Resolver | None = None) -> WanSource:
+    """A Wan model."""
+    return WanSource(options, resolver or Resolver())
+
+
+@hookimpl
+def register_models(register: Register) -> None:
+    """Offer the model."""
+    register(
+        "wan",
+        options=WanOptions,
+        factory=wan,
+        summary="Wan 2.1 and 2.2 text to video, from a folder or the hub; beyond the paper, and experimental.",
+    )

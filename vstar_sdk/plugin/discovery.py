@@ -1,0 +1,101 @@
+"""Finding plugins: the built-in parts by scanning their packages, others by entry points and only when they are named."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import pkgutil
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import redirect_stdout
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from types import ModuleType
+
+from vstar_sdk.errors import PluginError
+from vstar_sdk.plugin import entry_points, switches
+from vstar_sdk.plugin.catalog import Catalog
+from vstar_sdk.plugin.faults import contained
+from vstar_sdk.plugin.plugin import CORE, NAME, Plugin
+
+BUILT_IN = tuple(f"vstar_sdk.{room}" for room in ("models", "regularizers", "llm", "synopsis", "output", "miniworld"))
+"""Packages whose modules offer the built-in parts: a new part is one new file in one of them."""
+
+
+def built_in_catalog() -> Catalog:
+    """A catalog of the parts that the package itself brings."""
+    catalog, distribution = Catalog(), f"vstar-sdk {importlib.metadata.version('vstar-sdk')}"
+    for module in _part_modules():
+        catalog.add(Plugin(CORE, module, distribution))
+    return catalog
+
+
+def _part_modules() -> Iterator[ModuleType]:
+    """Modules of the built-in rooms that implement hooks.
+
+    Told by their source, so that a module without parts (and all that it imports) stays unimported.
+    """
+    for package in BUILT_IN:
+        for name in _modules(package, importlib.import_module(package).__path__):
+            source = _source(name)
+            if source is None or "\n@hookimpl" in source:
+                yield importlib.import_module(name)
+
+
+def _modules(package: str, folders: Iterable[str]) -> Iterator[str]:
+    """The modules of a package and of the rooms inside it, none of which is imported."""
+    for info in pkgutil.iter_modules(folders):
+        name = f"{package}.{info.name}"
+        yield from _modules(name, [str(Path(folder) / info.name) for folder in folders]) if info.ispkg else (name,)
+
+
+def _source(name: str) -> str | None:
+    spec = importlib.util.find_spec(name)
+    get_source = getattr(spec.loader if spec else None, "get_source", None)
+    return get_source(name) if get_source else None
+
+
+def installed() -> dict[str, list[EntryPoint]]:
+    """Entry points of the plugins by namespace, from metadata alone; more than one claim is a conflict."""
+    return entry_points.claims(entry_points.PLUGINS)
+
+
+def load(namespaces: Iterable[str]) -> list[Plugin]:
+    """Import the plugins of these namespaces.
+
+    Raises:
+        PluginError: one is not installed, is switched off, is claimed twice, fails to import or breaks a hook's contract.
+    """
+    points = installed()
+    return [load_one(namespace, points.get(namespace, [])) for namespace in namespaces]
+
+
+def load_one(namespace: str, claims: list[EntryPoint]) -> Plugin:
+    """Import the plugin of a namespace from its entry point.
+
+    Args:
+        namespace: its name.
+        claims: the entry points of that name.
+
+    Raises:
+        PluginError: see `load`.
+    """
+    if not claims:
+        raise PluginError(
+            f"no installed package brings the plugin '{namespace}'",
+            hint=f"install it (its name is often vstar-{namespace}), or take it out of the spec",
+        )
+    who = entry_points.who(claims)
+    if off := switches.switched_off(namespace):
+        raise PluginError(f"the plugin {namespace} ({who}) is switched off: {off}", hint="change the variable, or the spec")
+    if namespace == CORE:
+        raise PluginError(f"{who} claims the namespace '{CORE}', which is the package's own", hint="uninstall it")
+    if not NAME.match(namespace):
+        raise PluginError(f"{who} claims '{namespace}', which is no namespace: lower case letters, digits and hyphens")
+    if len(claims) > 1:
+        raise PluginError(f"the namespace '{namespace}' is claimed by {who}", hint="uninstall all but one of them")
+    # What a plugin prints while it is imported must not mix with a command's output.
+    with contained(f"plugin {namespace} ({who}) cannot be imported"), redirect_stdout(sys.stderr):
+        source = claims[0].load()
+    return Plugin(namespace, source, who)

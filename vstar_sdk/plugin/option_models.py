@@ -1,0 +1,53 @@
+"""What an option model must keep to, so that a spec which uses it is checked like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, get_args, get_type_hints
+
+from pydantic import BaseModel
+
+from vstar_sdk.errors import PluginError
+from vstar_sdk.options import Options
+from vstar_sdk.plugin.faults import said
+
+
+def check_options(part: str, options: Any) -> None:
+    """Refuse an option model that would let a typo pass, or that cannot be described.
+
+    Args:
+        part: the part's name, for messages.
+        options: what the plugin registered.
+
+    Raises:
+        PluginError: it is no subclass of `Options`, takes unknown keys (itself or a model inside it), has a field ``use``, or
+            has no JSON Schema.
+    """
+    if not (isinstance(options, type) and issubclass(options, Options)):
+        raise PluginError(f"{part}: the option model must be a subclass of vstar_sdk.options.Options")
+    if "use" in options.model_fields:
+        raise PluginError(f"{part}: the option model has a field 'use', which is the name of the part")
+    for model in _models(options, set()):
+        if model.model_config.get("extra") != "forbid":
+            inside = "" if model is options else f" {model.__name__} inside the option model"
+            raise PluginError(
+                f"{part}:{inside or ' the option model'} must keep extra='forbid', so that typos in a spec are errors"
+            )
+    try:
+        get_type_hints(options, include_extras=True)
+        options.model_json_schema()
+    except Exception as error:
+        raise PluginError(f"{part}: the option model has no JSON Schema: {said(error)}") from error
+
+
+def _models(annotation: Any, seen: set[Any]) -> Iterator[type[BaseModel]]:
+    """Every pydantic model in an annotation, and in the fields of those."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        if annotation in seen:
+            return
+        seen.add(annotation)
+        yield annotation
+        for field in annotation.model_fields.values():
+            yield from _models(field.annotation, seen)
+    for item in get_args(annotation):
+        yield from _models(item, seen)

@@ -1,0 +1,128 @@
+"""One plugin: a module (or object) whose hook implementations are checked against the specifications."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import pluggy
+
+from vstar_sdk.errors import PluginError
+from vstar_sdk.parts import PROJECT
+from vstar_sdk.plugin import specs
+from vstar_sdk.plugin.faults import REMEDY, contained
+
+CORE = "vstar"
+"""Namespace of the built-in parts; in a spec they are named without it."""
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]*\Z")
+"""What namespaces and names of parts look like."""
+
+HOOKS = tuple(name for name in vars(specs) if name.startswith(("register_", "resolve_", "transform_", "on_")))
+"""Every hook, by name."""
+
+
+class Plugin:
+    """A plugin that has passed the checks.
+
+    Args:
+        namespace: its name; parts of it are ``namespace/part``, but for `CORE`.
+        source: module or object with the marked functions.
+        distribution: the package and version it came from, for messages.
+
+    Raises:
+        PluginError: a hook is misspelled, not marked, asynchronous or a wrapper, takes arguments that its specification does
+            not have, or there is none at all.
+    """
+
+    def __init__(self, namespace: str, source: object, distribution: str) -> None:
+        self.namespace = namespace
+        self.distribution = distribution
+        if namespace != CORE:
+            _check_form(f"plugin {self}", source)
+        # A manager of its own: one plugin's faults can then never reach another's implementations.
+        self._manager = pluggy.PluginManager(PROJECT)
+        self._manager.add_hookspecs(specs)
+        with contained(f"plugin {self} cannot be read"):
+            try:
+                self._manager.register(source, namespace)
+            except pluggy.PluginValidationError as error:
+                hook = re.search(r"for hook '(\w+)'", str(error))
+                raise PluginError(
+                    f"plugin {self}: {hook[1] + ': ' if hook else ''}{str(error).splitlines()[-1].strip()}",
+                    hint="compare the function's arguments with those in docs/hooks.md",
+                ) from error
+            try:
+                self._manager.check_pending()
+            except pluggy.PluginValidationError as error:
+                raise PluginError(f"plugin {self}: {self._misspelled()}") from error
+        self.hooks = tuple(hook for hook in HOOKS if getattr(self._manager.hook, hook).get_hookimpls())
+        """The hooks that it implements."""
+        if namespace != CORE:
+            self._check_hooks()
+
+    def __str__(self) -> str:
+        return f"{self.namespace} ({self.distribution})"
+
+    def implementations(self, hook: str) -> Iterator[Callable[..., Any]]:
+        """The plugin's implementations of one hook, each taking the hook's arguments by keyword."""
+        for implementation in getattr(self._manager.hook, hook).get_hookimpls():
+
+            def call(_implementation: Any = implementation, **arguments: Any) -> Any:
+                return _implementation.function(*(arguments[name] for name in _implementation.argnames))
+
+            yield call
+
+    def _misspelled(self) -> str:
+        for name in vars(self._manager.hook):
+            if not name.startswith("_") and name not in HOOKS:
+                near = difflib.get_close_matches(name, HOOKS, 1)
+                return f"there is no hook '{name}'." + (f" Did you mean '{near[0]}'?" if near else "")
+        return "an unknown hook"
+
+    def _check_hooks(self) -> None:
+        if not self.hooks:
+            raise PluginError(f"plugin {self} implements no hook", hint="mark its functions with @vstar_sdk.hookimpl")
+        for hook in self.hooks:
+            for implementation in getattr(self._manager.hook, hook).get_hookimpls():
+                if implementation.wrapper or implementation.hookwrapper:
+                    raise PluginError(
+                        f"plugin {self}: {hook} is a wrapper, and hooks of vstar_sdk are called one by one", hint=REMEDY
+                    )
+                if inspect.iscoroutinefunction(implementation.function):
+                    raise PluginError(f"plugin {self}: {hook} is asynchronous; hooks are plain functions", hint=REMEDY)
+
+
+def given(source: object) -> Plugin:
+    """A plugin object that a host passed: its namespace is its attribute ``namespace``, else its class's (or module's) name.
+
+    Raises:
+        PluginError: it is a class, its namespace is none, or see `Plugin`.
+    """
+    if isinstance(source, Plugin):
+        return source
+    if isinstance(source, type):
+        raise PluginError(f"{source.__name__} is a class", hint=f"pass an object: plugins=[{source.__name__}()]")
+    own = source.__name__.rpartition(".")[2] if isinstance(source, ModuleType) else type(source).__name__
+    namespace: Any = getattr(source, "namespace", None) or own.lower().strip("_").replace("_", "-")
+    if not isinstance(namespace, str) or not NAME.match(namespace) or namespace == CORE:
+        raise PluginError(
+            f"a plugin passed by the caller: {namespace!r} is no namespace",
+            hint="give the object an attribute namespace: lower case letters, digits and hyphens",
+        )
+    return Plugin(namespace, source, "passed by the caller")
+
+
+def _check_form(who: str, source: object) -> None:
+    """Refuse what pluggy would pass over in silence: a class, and a hook that nobody marked."""
+    if isinstance(source, type):
+        raise PluginError(f"{who} is a class", hint="name an object or a module")
+    for hook in HOOKS:
+        found: Any = inspect.getattr_static(source, hook, None)
+        function = getattr(found, "__func__", found)
+        if inspect.isfunction(function) and not hasattr(function, f"{PROJECT}_impl"):
+            raise PluginError(f"{who}: {hook} is not marked as a hook", hint="write @vstar_sdk.hookimpl above it")

@@ -1,0 +1,1 @@
+"""Synopsis templates: the Jinja sandbox, front matter, and linting."""

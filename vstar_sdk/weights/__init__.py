@@ -1,0 +1,1 @@
+"""Weights: finding, naming, and loading them."""
