@@ -24,16 +24,23 @@ BLOCKS: dict[str, Any] = {
     "cross_attention_dim": 16,
     "attention_head_dim": 8,
 }
-IMAGE = BLOCKS | {
+IMAGE: dict[str, Any] = BLOCKS | {
     "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
     "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"),
 }
-VIDEO = BLOCKS | {
+VIDEO: dict[str, Any] = BLOCKS | {
     "down_block_types": ("CrossAttnDownBlock3D", "DownBlock3D"),
     "up_block_types": ("UpBlock3D", "CrossAttnUpBlock3D"),
 }
 MOTION: dict[str, Any] = {"block_out_channels": (16, 32), "motion_layers_per_block": 1, "motion_norm_num_groups": 4}
-VAE: dict[str, Any] = {"block_out_channels": (8, 8), "norm_num_groups": 4, "down_block_types": ("DownEncoderBlock2D",) * 2}
+VAE: dict[str, Any] = {
+    "block_out_channels": (8, 8),
+    "norm_num_groups": 4,
+    "down_block_types": ("DownEncoderBlock2D",) * 2,
+    "up_block_types": ("UpDecoderBlock2D",) * 2,
+    "latent_channels": 4,
+}
+WAN_VAE: dict[str, Any] = {"base_dim": 4, "z_dim": 4, "dim_mult": [1, 1], "num_res_blocks": 1, "temperal_downsample": [True]}
 CLIP: dict[str, Any] = {"vocab_size": 50, "hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2}
 T5: dict[str, Any] = {"vocab_size": 50, "d_model": 8, "d_kv": 4, "d_ff": 16, "num_layers": 2, "num_heads": 2}
 WAN: dict[str, Any] = {
@@ -59,12 +66,8 @@ KINDS = {
     "UNet2DConditionModel": Kind(UNet2DConditionModel, lambda: UNet2DConditionModel(**IMAGE)),
     "MotionAdapter": Kind(MotionAdapter, lambda: MotionAdapter(**MOTION)),
     "WanTransformer3DModel": Kind(WanTransformer3DModel, lambda: WanTransformer3DModel(**WAN)),
-    "AutoencoderKL": Kind(
-        AutoencoderKL, lambda: AutoencoderKL(**VAE, up_block_types=("UpDecoderBlock2D",) * 2, latent_channels=4)
-    ),
-    "AutoencoderKLWan": Kind(
-        AutoencoderKLWan, lambda: AutoencoderKLWan(base_dim=4, z_dim=4, dim_mult=[1, 1], num_res_blocks=1, temperal_downsample=[True])
-    ),
+    "AutoencoderKL": Kind(AutoencoderKL, lambda: AutoencoderKL(**VAE)),
+    "AutoencoderKLWan": Kind(AutoencoderKLWan, lambda: AutoencoderKLWan(**WAN_VAE)),
     "CLIPTextModel": Kind(CLIPTextModel, lambda: CLIPTextModel(CLIPTextConfig(**CLIP, num_hidden_layers=2))),
     "T5EncoderModel": Kind(T5EncoderModel, lambda: T5EncoderModel(T5Config(**T5))),
     "UMT5EncoderModel": Kind(UMT5EncoderModel, lambda: UMT5EncoderModel(UMT5Config(**T5))),

@@ -39,7 +39,9 @@ def assert_same(found: Any, wanted: Any) -> None:
         for name, tensor in theirs.items():
             same = ours[name]
             assert (same.dtype, same.device, same.requires_grad) == (tensor.dtype, tensor.device, tensor.requires_grad), name
-            assert (type(same), same.stride(), same.is_contiguous()) == (type(tensor), tensor.stride(), tensor.is_contiguous()), name
+            assert (type(same), same.stride(), same.is_contiguous()) == (type(tensor), tensor.stride(), tensor.is_contiguous()), (
+                name
+            )
             assert torch.equal(same, tensor), name
         assert _ties(ours) == _ties(theirs)
     assert list(found.state_dict()) == list(wanted.state_dict())
@@ -146,7 +148,10 @@ def shorten(folder: Path) -> None:
 
 
 REFUSALS = {
-    "a tensor is missing": (lambda f: change(f, lambda t: t.pop(min(t))), "the weights do not match config.json: missing keys, such"),
+    "a tensor is missing": (
+        lambda f: change(f, lambda t: t.pop(min(t))),
+        "the weights do not match config.json: missing keys, such",
+    ),
     "a tensor is left over": (
         lambda f: change(f, lambda t: t.update(stray=torch.ones(2))),
         "the weights do not match config.json: unexpected keys, such as stray",

@@ -43,12 +43,14 @@ def load_pretrained(kind: Any, folder: Path, **options: Any) -> Any:
     with _without_progress_bars():
         loaded = loader.from_pretrained(folder, local_files_only=True, **options)
     network = loaded[0] if isinstance(loaded, tuple) else loaded
-    network.__class__ = type(network).__mro__[2]
+    network.__class__ = network.plain_class
     return loaded
 
 
 class _OneThread:
     """Put before a class of networks: what building it patches is patched for this thread only."""
+
+    plain_class: type[PreTrainedModel]
 
     @classmethod
     def get_init_context(cls, dtype: torch.dtype, *arguments: Any, **more: Any) -> list[AbstractContextManager[Any]]:
@@ -96,7 +98,8 @@ class _LoadedStays(TorchFunctionMode):
 @cache
 def _of_one_thread(kind: type[PreTrainedModel]) -> Any:
     """The class by its own name, which the library goes by, with `_OneThread` before it."""
-    return type(kind.__name__, (_OneThread, kind), {"__module__": kind.__module__, "__qualname__": kind.__qualname__})
+    named = {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "plain_class": kind}
+    return type(kind.__name__, (_OneThread, kind), named)
 
 
 @cache
