@@ -193,6 +193,13 @@ def test_a_file_that_the_index_names_and_nobody_has_is_named(pipeline, tmp_path)
         load_component(kind, tmp_path, "unet", torch.float32)
 
 
+def test_an_index_that_names_no_files_is_refused(pipeline, tmp_path):
+    shutil.copytree(pipeline / "UNet3DConditionModel", tmp_path / "unet")
+    (tmp_path / "unet" / "diffusion_pytorch_model.safetensors.index.json").write_text('{"metadata": {}}')
+    with pytest.raises(ModelError, match=r"cannot be loaded: .*index\.json names no files"):
+        load_component(UNet3DConditionModel, tmp_path, "unet", torch.float32)
+
+
 def test_a_folder_that_is_missing_is_named(tmp_path):
     with pytest.raises(ModelError, match="the folder unet is missing"):
         load_component(UNet3DConditionModel, tmp_path, "unet", torch.float32)

@@ -6,7 +6,7 @@ the default precision. Here the same is done by function modes of torch, which h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,9 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_any, tree_map_only
 
-_FLOATING = frozenset(
+_fft: Any = torch.fft
+
+_FLOATING: frozenset[Callable[..., Any]] = frozenset(
     {
         torch.empty,
         torch.empty_permuted,
@@ -27,8 +29,8 @@ _FLOATING = frozenset(
         torch.randn,
         torch.linspace,
         torch.logspace,
-        torch.fft.fftfreq,
-        torch.fft.rfftfreq,
+        _fft.fftfreq,
+        _fft.rfftfreq,
         torch.bartlett_window,
         torch.blackman_window,
         torch.hamming_window,
@@ -38,7 +40,9 @@ _FLOATING = frozenset(
 )
 """Functions whose result has the default precision unless they are told another."""
 
-_INFERRING = frozenset({torch.tensor, torch.as_tensor, torch.asarray, torch.scalar_tensor, torch.full, torch.arange, torch.range})
+_INFERRING: frozenset[Callable[..., Any]] = frozenset(
+    {torch.tensor, torch.as_tensor, torch.asarray, torch.scalar_tensor, torch.full, torch.arange, torch.range}
+)
 """Functions whose result has the default precision where they are given Python's own floating numbers."""
 
 _PROMOTING = frozenset(
@@ -109,7 +113,7 @@ class NoInitialValues(TorchFunctionMode):
 
 
 @contextmanager
-def unfilled(dtype: torch.dtype) -> Iterator[None]:
+def unfilled(dtype: torch.dtype) -> Generator[None]:
     """Networks built in here, in this thread, have no initial weights, but all their buffers; they are on the CPU.
 
     The caller fills every parameter.

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import torch
 from diffusers.models.modeling_utils import ModelMixin
 from diffusers.utils.constants import SAFE_WEIGHTS_INDEX_NAME, SAFETENSORS_WEIGHTS_NAME
-from safetensors.torch import load_file
+from safetensors.torch import load_file  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor
 
 from vstar_sdk.weights.construction import unfilled
@@ -66,14 +67,17 @@ def _read(folder: Path, network: Any) -> dict[str, Tensor]:
             raise FileNotFoundError(f"there is no file {SAFETENSORS_WEIGHTS_NAME}")
         # Early checkpoints, which were never in several files, have other names for the attention of a decoder.
         return network._fix_state_dict_keys_on_load(load_file(file))
-    files = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    places = json.loads(index.read_text(encoding="utf-8")).get("weight_map")
+    if not places:
+        raise ValueError(f"{SAFE_WEIGHTS_INDEX_NAME} names no files: it has no weight_map")
+    files = sorted(set(places.values()))
     if absent := [file for file in files if not (folder / file).is_file()]:
         raise FileNotFoundError(f"there is no file {absent[0]}, which {SAFE_WEIGHTS_INDEX_NAME} names")
     return {name: tensor for file in files for name, tensor in load_file(folder / file).items()}
 
 
-def _compare(kind: type[ModelMixin], expected: dict[str, Tensor], stored: dict[str, Tensor]) -> Faults:
-    ignored = kind._keys_to_ignore_on_load_unexpected or ()
+def _compare(kind: Any, expected: dict[str, Tensor], stored: dict[str, Tensor]) -> Faults:
+    ignored: Sequence[str] = kind._keys_to_ignore_on_load_unexpected or ()
     return Faults(
         missing_keys=[name for name in expected if name not in stored],
         unexpected_keys=[
@@ -87,11 +91,11 @@ def _compare(kind: type[ModelMixin], expected: dict[str, Tensor], stored: dict[s
     )
 
 
-def _as_expected(kind: type[ModelMixin], name: str, stored: Tensor, expected: Tensor, dtype: torch.dtype) -> Tensor:
+def _as_expected(kind: Any, name: str, stored: Tensor, expected: Tensor, dtype: torch.dtype) -> Tensor:
     """A tensor in the precision that the network wants it in: a copy where it is not the file's."""
     if not stored.is_floating_point():
         return stored
-    kept = kind._keep_in_fp32_modules or ()
+    kept: Sequence[str] = kind._keep_in_fp32_modules or ()
     precision = torch.float32 if any(part in kept for part in name.split(".")) else dtype
     wanted = stored.to(precision)
     return wanted.contiguous() if expected.is_contiguous() else wanted

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -66,7 +66,8 @@ class _OneThread:
     def initialize_weights(self) -> None:
         """Fill what no file filled: the buffers that are computed."""
         with _LoadedStays():
-            inspect.unwrap(PreTrainedModel.initialize_weights)(self)  # pyright: ignore[reportArgumentType]
+            # Without the decorator that replaces `torch.nn.init`.
+            inspect.unwrap(super().initialize_weights.__func__)(self)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 class _RealScales(TorchFunctionMode):
@@ -126,7 +127,7 @@ class _Mapping:
 
 
 @contextmanager
-def _set(flag: ContextVar[bool]) -> Iterator[None]:
+def _set(flag: ContextVar[bool]) -> Generator[None]:
     token = flag.set(True)
     try:
         yield
@@ -170,7 +171,7 @@ _bars = _Bars()
 
 
 @contextmanager
-def _without_progress_bars() -> Iterator[None]:
+def _without_progress_bars() -> Generator[None]:
     """Progress is reported by the run's events, not on the console; other threads keep their bars."""
     _bars.take()
     try:
