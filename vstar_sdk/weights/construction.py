@@ -7,7 +7,7 @@ the default precision. Here the same is done by function modes of torch, which h
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -70,17 +70,17 @@ class DefaultPrecision(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         """Call a function of torch."""
-        named = dict(kwargs or {})
+        named = kwargs or {}
         if named.get("dtype") is not None:
             return func(*args, **named)
         if func in _FLOATING:
-            return func(*args, **named | {"dtype": self._dtype})
+            return func(*args, **{**named, "dtype": self._dtype})
         made = func(*args, **named)
         if not (isinstance(made, Tensor) and made.dtype.is_floating_point and made.dtype != self._dtype):
             return made
         given = (args, named)
         if func in _INFERRING and not tree_any(lambda value: hasattr(value, "dtype"), given):
-            return func(*args, **named | {"dtype": self._dtype})
+            return func(*args, **{**named, "dtype": self._dtype})
         whole = not tree_any(lambda value: isinstance(value, Tensor) and value.dtype.is_floating_point, given)
         if getattr(func, "__name__", "") in _PROMOTING and whole:
             args, named = tree_map_only(Tensor, lambda value: value.to(self._dtype), given)
@@ -88,28 +88,30 @@ class DefaultPrecision(TorchFunctionMode):
         return made
 
 
-class NoInitialValues(TorchFunctionMode):
+class Unfilled(DefaultPrecision):
     """Parameters stay as their memory is, and no random number is taken from the process's generator.
 
     Memory that nobody writes to is not taken from the machine either, so that a network costs nothing until its weights come.
+
+    Args:
+        dtype: see `DefaultPrecision`.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__(dtype)
         self._generator = torch.Generator()
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         """Call a function of torch."""
-        named = dict(kwargs or {})
         if getattr(func, "__module__", None) == "torch.nn.init":
-            target = named.get("tensor", args[0] if args else None)
+            target = args[0] if args else (kwargs or {}).get("tensor")
             if isinstance(target, nn.Parameter):
                 return target
-        if getattr(func, "__name__", "") in _DRAWING and named.get("generator") is None:
-            named["generator"] = self._generator
-        return func(*args, **named)
+        if getattr(func, "__name__", "") in _DRAWING and (kwargs or {}).get("generator") is None:
+            kwargs = {**(kwargs or {}), "generator": self._generator}
+        return super().__torch_function__(func, types, args, kwargs)
 
 
 @contextmanager
@@ -121,5 +123,6 @@ def unfilled(dtype: torch.dtype) -> Generator[None]:
     Args:
         dtype: of what has no precision of its own.
     """
-    with torch.device("cpu"), NoInitialValues(), DefaultPrecision(dtype):
+    elsewhere = torch.get_default_device().type != "cpu"
+    with torch.device("cpu") if elsewhere else nullcontext(), Unfilled(dtype):
         yield
