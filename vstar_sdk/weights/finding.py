@@ -119,7 +119,7 @@ def snapshot(reference: str, revision: str | None, allow: Sequence[str], ignore:
     Raises:
         NotGiven: with the reason, and the remedy where the hub is not merely out of reach.
     """
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import snapshot_download  # pyright: ignore[reportUnknownVariableType]
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
