@@ -44,8 +44,12 @@ EnvName = Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]{0,63}$")]
 Number = BeforeValidator(_no_truth)
 """In a field's annotation: true and false are no numbers there (pydantic would read them as 1 and 0)."""
 
-Level = Annotated[int, Field(ge=0)]
+Level = Annotated[int, Field(ge=0, le=63)]
 """A resolution of temporal attention: 0 is the highest of the model."""
+
+
+BlockIndex = Annotated[int, Field(ge=0, le=9999)]
+"""The number of a block of a model that is one stack of equal blocks."""
 
 
 def at_level_0(value: Any) -> Any:
@@ -96,7 +100,7 @@ class RegularizerOptions(Options):
     window: tuple[float, float] = (0.0, 1.0)
     """Start and end, as fractions of the schedule: of S steps, step i is inside when round(start S) <= i < round(end S)."""
 
-    blocks: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] | None = None
+    blocks: tuple[BlockIndex, BlockIndex] | None = None
     """First and last block to act at, counted from 0, of a model that is one stack of equal blocks (level 0 is all of them);
     left out: every block. Other models have levels alone."""
 

@@ -9,6 +9,7 @@ from typing import cast
 import click
 
 from vstar_sdk.errors import OutputError, SpecError
+from vstar_sdk.reading.files import read_bounded
 
 SCHEMA = "vstar.schema.json"
 """Name of the file beside a spec that tells editors what specs may say."""
@@ -77,7 +78,7 @@ def spec(path: Path, prompt: str) -> None:
 
 def _is_ours(file: Path, title: str) -> bool:
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(read_bounded(file, 16 << 20).decode("utf-8"))
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(content, dict) and cast(dict[str, object], content).get("title") == title

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
@@ -17,7 +17,7 @@ def _size(value: object) -> object:
     return value
 
 
-Pixels = Annotated[int, Field(gt=0), Number]
+Pixels = Annotated[int, Field(gt=0, le=10_000_000), Number]
 Size = Annotated[tuple[Pixels, Pixels], BeforeValidator(_size, json_schema_input_type=tuple[Pixels, Pixels] | str)]
 """Width and height in pixels: ``[512, 320]`` or ``512x320``."""
 
@@ -42,6 +42,10 @@ class SamplingSpec(Options):
     """Noise added back at each DDIM step: 0 none, 1 as much as DDPM."""
     guidance_batch: Literal["one", "two"] = "one"
     """Both guidance branches in one batch (faster) or in two (less memory); the results differ in the last bits."""
+
+
+MOST_PARTS = 64
+"""Items of the longest list of regularizers, outputs or plugins."""
 
 
 class RunSpec(Options):
@@ -77,11 +81,20 @@ class RunSpec(Options):
     plugins: list[str] = Field(default_factory=list)
     """Installed plugins whose observers take part, in this order."""
 
+    @field_validator("regularizers", "output", "plugins", mode="before")
+    @classmethod
+    def _not_endless(cls, items: object) -> object:
+        if isinstance(items, list) and len(cast(list[object], items)) > MOST_PARTS:
+            raise ValueError(f"must have at most {MOST_PARTS} items")
+        return cast(object, items)
+
     @field_validator("frames")
     @classmethod
     def _whole_frames(cls, frames: int | str | None, info: ValidationInfo) -> int | str | None:
         if isinstance(frames, int) and frames < 1:
             raise ValueError(f"{frames} frames: a clip has at least 1")
+        if isinstance(frames, int):
+            parse(frames)
         if isinstance(frames, str) and (parse(frames).unit != "seconds" or parse(frames).amount == 0):
             raise ValueError(f"{frames!r}: write a number of frames (64) or seconds ('8s')")
         return frames
