@@ -68,7 +68,7 @@ def read(path: Path) -> Document:
     try:
         text = read_bounded(path, LARGEST).decode("utf-8-sig")
     except TooLarge:
-        raise SpecError(f"{path} is too large for a spec", hint=f"a spec has at most {LARGEST >> 10} KB") from None
+        raise SpecError(f"{path}: more than {LARGEST >> 10} KB is no spec", hint="a spec is a page or two of text") from None
     except FileNotFoundError:
         raise SpecError(f"there is no file {path}", hint="`vstar new spec` writes one to begin with") from None
     except IsADirectoryError:
