@@ -15,7 +15,10 @@ Span = int | float | str
 LONGEST = 1e9
 """The longest amount, in whatever it is written in: a typing error should be told as one."""
 
-_WRITTEN = re.compile(r"^\s*([0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*(s|%|)\s*$")
+PATTERN = r"^\s*([0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*(s|%|)\s*$"
+"""How a moment is written as text, as a regular expression that JSON Schema has too."""
+
+_WRITTEN = re.compile(PATTERN)
 
 
 class Parsed(NamedTuple):

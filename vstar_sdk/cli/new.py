@@ -51,7 +51,7 @@ def spec(path: Path, prompt: str) -> None:
     anew.
     """
     from vstar_sdk.plugin.health import installed_catalog
-    from vstar_sdk.spec.schema import TITLE, json_schema, to_text
+    from vstar_sdk.spec.schema import TITLE, schema_of, to_text
 
     if not path.name or path.suffix == ".json":
         raise OutputError(f"'{path}' is no name for a spec in YAML", hint="name a file: vstar new spec story.yaml")
@@ -64,7 +64,7 @@ def spec(path: Path, prompt: str) -> None:
         raise OutputError(f"{SCHEMA} is the name of the schema beside the spec", hint="name another file")
     if schema.exists() and not _is_ours(schema, TITLE):
         raise OutputError(f"{schema} exists and is not what `vstar schema` writes", hint="write the spec into another folder")
-    text = to_text(json_schema(installed_catalog(lambda message: click.echo(message, err=True))))
+    text = to_text(schema_of(installed_catalog(lambda message: click.echo(message, err=True))))
     try:
         with path.open("xb") as file:
             file.write(content)

@@ -26,7 +26,9 @@ MOST = 256
 class StateOptions(Options):
     """One key state."""
 
-    caption: str = Field(max_length=LONGEST)
+    caption: str = Field(
+        max_length=LONGEST, json_schema_extra={"pattern": r"\S"}, examples=["a beach at noon, the sun stands high"]
+    )
     """What is to be seen, one short declarative sentence that names its subject."""
     at: Moment | None = None
     """When it is fully there: a frame (`12`), seconds (`2.5s`) or a fraction (`40%`). Left out: spaced evenly."""
@@ -47,7 +49,9 @@ def _caption_alone(value: object) -> object:
     return value
 
 
-WrittenState = Annotated[StateOptions, BeforeValidator(_caption_alone, json_schema_input_type=str | StateOptions)]
+CaptionAlone = Annotated[str, Field(max_length=LONGEST, pattern=r"\S")]
+
+WrittenState = Annotated[StateOptions, BeforeValidator(_caption_alone, json_schema_input_type=CaptionAlone | StateOptions)]
 """A caption, or a mapping of ``caption`` and ``at``."""
 
 
@@ -67,7 +71,12 @@ class _OrSchedule:
         return {**handler(core_schema), **both, "additionalProperties": caption}
 
 
-WrittenStates = Annotated[list[WrittenState], Field(max_length=MOST), BeforeValidator(_schedule), _OrSchedule()]
+WrittenStates = Annotated[
+    list[WrittenState],
+    Field(max_length=MOST, examples=[["a bud on a green stem", {"caption": "a red flower, wide open", "at": "80%"}]]),
+    BeforeValidator(_schedule),
+    _OrSchedule(),
+]
 """A list of states, or a mapping of moments to captions."""
 
 

@@ -39,7 +39,11 @@ def _visible(reference: str) -> str:
     return reference
 
 
-ModelReference = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_visible)]
+ModelReference = Annotated[
+    str,
+    Field(min_length=1, max_length=1000, examples=["./weights/model", "ali-vilab/text-to-video-ms-1.7b"]),
+    AfterValidator(_visible),
+]
 """A field that names a model: the path of a folder or file, or a hub id such as ``ali-vilab/text-to-video-ms-1.7b``."""
 
 Commit = Annotated[str, AfterValidator(_commit)]
