@@ -56,6 +56,7 @@ from .runs.session import start as start
 from .sampling.conditioning import Conditioning as Conditioning
 from .spec.loading import load_spec as load_spec
 from .spec.run_spec import RunSpec as RunSpec
+from .spec.schema import json_schema as json_schema
 from .synopses import State as State
 from .synopses import Synopsis as Synopsis
 from .synopsis.contract import Brief as Brief

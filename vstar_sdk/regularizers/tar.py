@@ -17,7 +17,7 @@ from pydantic import Field
 
 from vstar_sdk import moments
 from vstar_sdk.attention.operations import Bias
-from vstar_sdk.options import RegularizerOptions, Widths
+from vstar_sdk.options import RegularizerOptions, Widths, Window
 from vstar_sdk.parts import Register, hookimpl
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class TarOptions(RegularizerOptions):
     """What the band is scaled by: `max`, the row's largest logit (the paper's form, which weakens the band's middle where all
     logits of a row are negative), or `spread`, the row's largest less its mean (never negative, whatever the logits' offset).
     Left out on a model whose tokens all attend to each other: `spread`."""
-    window: tuple[float, float] = (0.0, 0.56)
+    window: Window = (0.0, 0.56)
     """First and last moment of the schedule, as fractions: of S steps, step i is inside when round(start S) <= i < round(end S).
     The default is the paper's: 14 of 25 steps."""
 
