@@ -10,6 +10,8 @@ from .attention.operations import Wrap as Wrap
 from .attention.recording import Recording as Recording
 from .attention.sites import Site as Site
 from .attention.sites import SiteAddress as SiteAddress
+from .clock import Clock as Clock
+from .clock import Rhythm as Rhythm
 from .errors import BackendError as BackendError
 from .errors import MissingDependency as MissingDependency
 from .errors import ModelError as ModelError

@@ -22,7 +22,7 @@ def site(level=0, block: Block = "down", frames=64, fps=8.0):
 
 def band(options, where):
     (bias,) = Tar(options).operations(where)
-    return bias.fn(frame_distance(where.frames))
+    return bias.strength * bias.fn(frame_distance(where.clock))
 
 
 @pytest.mark.parametrize("frames", [16, 48, 64])

@@ -197,7 +197,7 @@ class Flow:
             if lost := adapter.cut_off(prompt):
                 self._warn(f"the text encoder does not see the end of '{prompt}': it stops before '{lost}'")
         *states, negative = adapter.encode(prompts)
-        weights = story.timeline.pooled(adapter.facts.temporal_compression)
+        weights = story.timeline.pooled(self._plan.attention.clock)
         text = blend(weights, story.synopsis.prompts(), torch.stack(states))
         conditioning = Conditioning(text, negative)
         return self._transforms.conditioning(conditioning, story.timeline)

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from vstar_sdk import moments
-from vstar_sdk.attention.plan import Plan as AttentionPlan
-from vstar_sdk.attention.plan import plan_attention
+from vstar_sdk.attention.plan import AttentionPlan, plan_attention
 from vstar_sdk.errors import OutputError, SpecError
 from vstar_sdk.models.contract import Facts, ModelSource
 from vstar_sdk.options import RegularizerOptions
@@ -155,13 +154,8 @@ def make_plan(loaded: LoadedSpec) -> Plan:
     try:
         settings = _settings(spec, facts)
         regularizers = [catalog.make("regularizers", options) for options in _regularizers(spec, facts)]
-        attention = plan_attention(
-            facts.sites,
-            regularizers,
-            frames=facts.latent_frames(settings.frames),
-            fps=settings.fps / facts.temporal_compression,
-            steps=settings.steps,
-        )
+        clock = facts.clock(settings.frames, settings.fps)
+        attention = plan_attention(facts.sites, regularizers, clock, settings.steps)
         _check_output(loaded)
     except SpecError as error:
         raise loaded.error(error) from None
