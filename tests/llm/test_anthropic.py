@@ -33,8 +33,10 @@ def test_the_question_holds_the_schema_and_the_key_is_a_header(api):
     assert api.key not in json.dumps(asked)
 
 
-@pytest.mark.parametrize(("own", "wanted", "sent"), [(500, 8192, 500), (9000, 8192, 8192), (9000, 16384, 9000)])
-def test_tokens_are_bounded_by_the_question_and_by_the_options(api, own, wanted, sent):
+@pytest.mark.parametrize(
+    ("own", "wanted", "sent"), [(500, 8192, 500), (32768, 8192, 32768), (9000, 16384, 9000), (None, 32768, 32768)]
+)
+def test_tokens_are_bounded_by_the_options_and_where_they_say_nothing_by_the_question(api, own, wanted, sent):
     api.backend(max_tokens=own).complete(
         Request(system="Answer.", messages=api.request.messages, schema=api.request.schema, max_tokens=wanted)
     )
