@@ -152,3 +152,41 @@ def test_no_repr_holds_the_key(api):
     backend = api.backend()
     backend.complete(api.request)
     assert api.key not in f"{backend!r} {backend._options!r} {backend._api!r}"
+
+
+@pytest.mark.parametrize(
+    ("content", "text", "thinking"),
+    [
+        ([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}], "ab", ""),
+        ([{"type": "thinking", "thinking": "hm", "signature": "x"}, {"type": "text", "text": "a"}], "a", "hm"),
+        ([{"type": "thinking", "thinking": '{"word": "oak"}'}], "", '{"word": "oak"}'),
+        ([{"type": "tool_use", "id": "t", "name": "answer", "input": {"word": "oak"}}], '{"word": "oak"}', ""),
+        ([{"type": "redacted_thinking", "data": "x"}, {"type": "new_kind", "text": None}], "", ""),
+        ("a", "a", ""),
+    ],
+)
+def test_every_kind_of_content_is_read(api, content, text, thinking):
+    api.script = [api.message("", content=content)]
+    completion = api.backend().complete(api.request)
+    assert (completion.text, completion.thinking) == (text, thinking)
+
+
+@pytest.mark.parametrize("status", [400, 200])
+def test_a_refused_grammar_falls_back_to_the_schema_in_the_system_message(api, status):
+    refusal = api.fault(400, "invalid_request_error", "output_config: grammar compilation timed out").but(status=status)
+    api.script = [refusal, api.message('{"word": "oak"}')]
+    backend = api.backend()
+    completion = backend.complete(api.request)
+    assert completion.text == '{"word": "oak"}'
+    (warning,) = completion.warnings
+    assert "does not hold the answer to its JSON Schema (output_config: grammar compilation timed out)" in warning
+    assert "output_config" not in api.asked[1]
+    assert '"word"' in api.asked[1]["system"]
+    backend.complete(api.request)
+    assert api.asked[2] == api.asked[1], "what was refused once is not tried again"
+
+
+def test_a_rejection_for_another_reason_is_no_refused_grammar(api):
+    api.script = [api.fault(400, "invalid_request_error", "prompt is too long")]
+    assert "rejects the question (400): prompt is too long | shorten the prompt" in api.failure()
+    assert len(api.asked) == 1
