@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +21,7 @@ def whole(captions=STORY):
     return json.dumps({"states": [{"caption": caption} for caption in captions]})
 
 
-def said(text, stop="end", thinking="", tokens=120):
+def said(text, stop: Literal["end", "length", "refusal"] = "end", thinking="", tokens=120):
     return Completion(text=text, stop=stop, model="m", input_tokens=9, output_tokens=tokens, thinking=thinking)
 
 
@@ -41,6 +42,10 @@ class Scripted:
 
 def told(prompt="a kettle comes to the boil", system="Write."):
     return Told(system, f"The prompt: {prompt}", prompt, {"name": "t"})
+
+
+def answered(exchange):
+    return str(exchange["answer"])
 
 
 def talk(*completions, rounds=4, **question):
@@ -82,7 +87,7 @@ def test_of_a_long_answer_both_ends_are_told_again_and_recorded():
     (_, exchanges, _), asked = talk(said("BEGIN" + "x" * 30_000 + "END"), said(whole()))
     again = asked[1].messages[1].text
     assert len(again) <= LONGEST_TOLD
-    for text in (again, exchanges[0]["answer"]):
+    for text in (again, answered(exchanges[0])):
         assert text.startswith("BEGIN")
         assert text.endswith("END")
 
@@ -100,7 +105,7 @@ def test_an_answer_that_a_server_took_for_thinking_is_read_from_its_end(thinking
     (_, exchanges, _), asked = talk(said("", thinking=f"{'hm ' * 9000}{thinking}"), said(whole()))
     assert len(asked) == (1 if read else 2)
     if read:
-        assert exchanges[0]["answer"].endswith(thinking)
+        assert answered(exchanges[0]).endswith(thinking)
     else:
         assert exchanges[0]["problems"] == ["the answer is empty: there is nothing but thinking"]
 

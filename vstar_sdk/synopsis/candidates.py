@@ -20,7 +20,8 @@ _DEEPEST = 4
 
 _EXAMPLE = re.compile(
     r"\b(?:(?:for example|for instance|e\.g\.)[^.!?]{0,60}"
-    r"|(?:examples?|drafts?|such as|alternativ\w*|default"
+    r"|(?:if you (?:prefer|like|want)|you could)[^.!?]{0,60}"
+    r"|(?:examples?|drafts?|such as|alternativ\w*|variations?|variants?|another (?:version|option|way)|default"
     r"|(?:first|initial|rough) (?:idea|attempt|try|version|thought|sketch|pass))(?:[^\w,;.!?]+\w+){0,3}\W*)$",
     re.IGNORECASE,
 )

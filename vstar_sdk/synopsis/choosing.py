@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection
+from contextlib import suppress
 
 from vstar_sdk.synopsis.answers import Answer, AnswerError
 from vstar_sdk.synopsis.candidates import ENDS, Candidate, Captions, candidates, fitting
 from vstar_sdk.synopsis.json_values import Broken, Found, as_object, decoded, json_values, told
 from vstar_sdk.synopsis.near_misses import names_states
-from vstar_sdk.synopsis.thinking import without_thinking
+from vstar_sdk.synopsis.thinking import Said, without_thinking
 
 LONGEST_ANSWER = 20_000
 """Characters of the longest answer that is read, thinking and white space aside."""
@@ -23,8 +24,9 @@ _JSON_BEGINS = re.compile(r"""\{\s*["'“‘]|\[\s*[\["'“{]""")
 def read_answer(text: str, model: type[Answer], *, examples: Collection[Captions] = (), only_at_the_end: bool = False) -> Answer:
     """Take the key states out of what a model said, whatever stands around them.
 
-    Thinking is not read. Of what has the wanted shape the last is taken; what is introduced as an example or a draft, or repeats
-    an example of the question, only where there is nothing else. What means the same in another form is taken too: see `meant`.
+    Thinking is not read, but for an answer at the very end of thinking that is never closed. Of what has the wanted shape the
+    last is taken; what is introduced as an example or a draft, or repeats an example of the question, only where there is nothing
+    else. What means the same in another form is taken too: see `meant`.
 
     Args:
         text: what the model said.
@@ -39,16 +41,28 @@ def read_answer(text: str, model: type[Answer], *, examples: Collection[Captions
     whole = fitting(decoded(text), model)
     if whole is not None:  # at once: what looks like a tag in its captions is no thinking
         return whole
-    text, thought = without_thinking(text)
+    said = without_thinking(text)
+    try:
+        return _read(said, model, examples, only_at_the_end)
+    except AnswerError:
+        if not said.unclosed:
+            raise
+        with suppress(AnswerError):
+            return _read(Said(said.unclosed[-LONGEST_ANSWER:], True, ""), model, examples, True)
+        raise
+
+
+def _read(said: Said, model: type[Answer], examples: Collection[Captions], only_at_the_end: bool) -> Answer:
+    text = said.text
     length = len(" ".join(text.split())) if len(text) > LONGEST_ANSWER else len(text.strip())
     if length > LONGEST_ANSWER:
         raise AnswerError(f"the answer has {length:,} characters; at most {LONGEST_ANSWER:,} are read")
     if not length:
-        raise AnswerError("the answer is empty: there is nothing but thinking" if thought else "the answer is empty")
+        raise AnswerError("the answer is empty: there is nothing but thinking" if said.thought else "the answer is empty")
     values = list(json_values(text))
     found = [*candidates(text, values, model, examples)]
     if only_at_the_end:
-        found = [each for each in found if not ENDS.sub("", text[each.end :])]
+        found = [each for each in found if not each.aside and not ENDS.sub("", text[each.end :])]
     chosen = _chosen(text, [each for each in found if each.answer])
     if chosen is None or chosen.answer is None:
         raise AnswerError(*_nearest(text, found, values))
