@@ -22,9 +22,6 @@ from vstar_sdk.llm.secrets import Secret, redacted_logs
 
 Shape = TypeVar("Shape", bound=BaseModel)
 
-_LONGEST_SAID = 2000
-"""Characters of a server's plain-text error that are kept."""
-
 
 class Endpoint:
     """A JSON API at one address, for LLM backends.
@@ -155,4 +152,4 @@ class Endpoint:
 
 def _plain(response: httpx2.Response) -> str:
     """An error in plain text; a page of HTML says nothing that a line could hold."""
-    return response.text[:_LONGEST_SAID] if response.headers.get("content-type", "").startswith("text/plain") else ""
+    return response.text if response.headers.get("content-type", "").startswith("text/plain") else ""

@@ -58,15 +58,12 @@ _PHRASES = {"too many requests": 429, "rate limit exceeded": 429, "bad gateway":
 
 _DEEPEST = 5
 
-_LONGEST = 2000
-"""Characters of a server's words that are kept."""
-
 
 class Said(NamedTuple):
     """A server's account of a fault.
 
     Attributes:
-        words: its own words.
+        words: its own words, in full: a key must be taken out before they are shortened.
         status: the HTTP status that it names, or 0.
         spent: whether the account has nothing left.
     """
@@ -101,7 +98,7 @@ def fault_in(content: bytes, *, certain: bool = False) -> Said | None:
     fields = _object(items[0] if items and len(items) == 1 else body)
     if certain and not _is_error(fields):
         return None
-    words = _words(fields, _DEEPEST)[:_LONGEST]
+    words = _words(fields, _DEEPEST)
     if not words:
         return None
     status = _status(fields, words)
@@ -140,7 +137,7 @@ def _text(value: object, deepest: int, name: str = "error") -> str:
     if items := _list(value):
         return "; ".join(text for item in items[:3] if (text := _text(item, deepest - 1, name)))
     if fields := _object(value):
-        return _words(fields, deepest) or (json.dumps(fields)[:300] if name in ("error", "errors", "detail") else "")
+        return _words(fields, deepest) or (json.dumps(fields) if name in ("error", "errors", "detail") else "")
     return ""
 
 

@@ -15,6 +15,9 @@ Kind = Literal["timeout", "unreachable", "bounds", "nonsense", "status"]
 
 LATER = "try again later"
 
+_LONGEST_SAID = 2000
+"""Characters of a server's words that an error keeps."""
+
 
 class Fault(Exception):
     """One attempt that failed.
@@ -149,7 +152,7 @@ def failure(fault: Fault, place: Place, attempts: int) -> BackendError:
         )
     message, hint = _status(fault, place, tries)
     said = f": {brief(fault.said)}" if fault.said else ""
-    return StatusError(f"{message} ({fault.status}){said}", hint=hint, status=fault.status, said=fault.said)
+    return StatusError(f"{message} ({fault.status}){said}", hint=hint, status=fault.status, said=fault.said[:_LONGEST_SAID])
 
 
 def _status(fault: Fault, place: Place, tries: str) -> tuple[str, str]:
@@ -186,6 +189,7 @@ def _status(fault: Fault, place: Place, tries: str) -> tuple[str, str]:
 
 
 _REMEDIES = (
+    (re.compile(r"max_completion_tokens"), "set synopsis.backend.token_limit: max_completion_tokens, where the backend has it"),
     (re.compile(r"alternat|\broles?\b", re.I), "the chat template of the model takes no such conversation: choose another model"),
     (re.compile(r"content.?(?:filter|management|policy)|safety|moderat", re.I), "reword the prompt, or choose another model"),
     (

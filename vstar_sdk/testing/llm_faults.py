@@ -137,6 +137,16 @@ FAULT_CASES = (
     FaultCase(
         "a key that straddles the shortening", lambda api, key: [api.error(401, "x" * 290 + key)], ("does not accept the key",)
     ),
+    FaultCase(
+        "a key that straddles another shortening",
+        lambda api, key: [api.error(401, "x" * 1990 + key)],
+        ("does not accept the key",),
+    ),
+    FaultCase(
+        "a key in an error of no known form",
+        lambda api, key: [api.error(400, "").but(body=json.dumps({"error": {"why": "x" * 285 + key}}).encode())],
+        ("rejects the question",),
+    ),
     FaultCase("403", lambda api, key: [api.error(403, "not for you")], ("403", "not for you")),
     FaultCase("404", lambda api, key: [api.error(404, "no such model")], ("has no model", "404")),
     FaultCase("429 with retry-after", lambda api, key: [_limited(api, "1"), api.answer(good())], asked=2, waits=1.0),
