@@ -190,3 +190,10 @@ def test_a_rejection_for_another_reason_is_no_refused_grammar(api):
     api.script = [api.fault(400, "invalid_request_error", "prompt is too long")]
     assert "rejects the question (400): prompt is too long | shorten the prompt" in api.failure()
     assert len(api.asked) == 1
+
+
+def test_plain_http_to_another_machine_needs_leave_and_is_a_warning(api, monkeypatch):
+    monkeypatch.setattr("vstar_sdk.llm.messages_api.open_to_others", lambda url: True)
+    assert "would be sent over plain http" in api.failure()
+    (warning,) = api.backend(insecure=True).complete(api.request).warnings
+    assert "is asked over plain http: anyone on the way can read the key" in warning

@@ -151,6 +151,11 @@ def _status(fields: dict[str, object], words: str) -> int:
             status = number or _NAMES.get(str(value).lower(), 0)
             if status:
                 return status
+    return status_in(words)
+
+
+def status_in(words: str) -> int:
+    """The HTTP status of a fault that passes, where a sentence names one, or 0."""
     mark = _IN_WORDS.search(words)
     if mark is None:
         return 0

@@ -145,6 +145,12 @@ def test_an_error_inside_a_success_is_told_in_the_servers_words(ask, said, words
     assert len(server.asked) == asked
 
 
+def test_an_error_in_plain_text_inside_a_success_is_told_in_the_servers_words(ask):
+    told, server, _ = ask(Reply(200, b"503 Service Unavailable: loading", {"content-type": "text/plain"}), retries=1)
+    assert "failed, after 2 attempts (503): 503 Service Unavailable: loading" in told
+    assert len(server.asked) == 2
+
+
 def test_what_passes_inside_a_success_passes(ask):
     story, server, _ = ask(
         body({"error": {"message": "slow down", "code": 429}}), completion(content=good()), retries=1, rounds=1
