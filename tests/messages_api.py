@@ -46,7 +46,9 @@ class Messages:
         return self.message(text, stop={"end": "end_turn", "length": "max_tokens", "refusal": "refusal"}[stop])
 
     def error(self, status: int, text: str) -> Reply:
-        body = {"type": "error", "error": {"type": "some_error", "message": text}, "request_id": "req_01"}
+        names = {402: "billing_error", 429: "rate_limit_error", 500: "api_error", 529: "overloaded_error"}
+        kind = names.get(status, "invalid_request_error")
+        body = {"type": "error", "error": {"type": kind, "message": text}, "request_id": "req_01"}
         return Reply(status, json.dumps(body).encode(), {"content-type": "application/json"})
 
 

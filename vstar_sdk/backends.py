@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from vstar_sdk.llm.endpoint_options import EndpointOptions
 from vstar_sdk.llm.faults import StatusError
-from vstar_sdk.llm.schemas import closed_schema
+from vstar_sdk.llm.schemas import closed_schema, with_schema
 from vstar_sdk.llm.secrets import Secret, read_secret
 from vstar_sdk.options import EnvName
 
 if TYPE_CHECKING:
     from vstar_sdk.llm.endpoint import Endpoint
 
-__all__ = ["Endpoint", "EndpointOptions", "EnvName", "Secret", "StatusError", "closed_schema", "read_secret"]
+__all__ = ["Endpoint", "EndpointOptions", "EnvName", "Secret", "StatusError", "closed_schema", "read_secret", "with_schema"]
 
 
 def __getattr__(name: str) -> Any:

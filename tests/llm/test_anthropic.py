@@ -33,8 +33,10 @@ def test_the_question_holds_the_schema_and_the_key_is_a_header(api):
     assert api.key not in json.dumps(asked)
 
 
-@pytest.mark.parametrize(("own", "wanted", "sent"), [(500, 8192, 500), (9000, 8192, 8192), (9000, 16384, 9000)])
-def test_tokens_are_bounded_by_the_question_and_by_the_options(api, own, wanted, sent):
+@pytest.mark.parametrize(
+    ("own", "wanted", "sent"), [(500, 8192, 500), (32768, 8192, 32768), (9000, 16384, 9000), (None, 32768, 32768)]
+)
+def test_tokens_are_bounded_by_the_options_and_where_they_say_nothing_by_the_question(api, own, wanted, sent):
     api.backend(max_tokens=own).complete(
         Request(system="Answer.", messages=api.request.messages, schema=api.request.schema, max_tokens=wanted)
     )
@@ -150,3 +152,48 @@ def test_no_repr_holds_the_key(api):
     backend = api.backend()
     backend.complete(api.request)
     assert api.key not in f"{backend!r} {backend._options!r} {backend._api!r}"
+
+
+@pytest.mark.parametrize(
+    ("content", "text", "thinking"),
+    [
+        ([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}], "ab", ""),
+        ([{"type": "thinking", "thinking": "hm", "signature": "x"}, {"type": "text", "text": "a"}], "a", "hm"),
+        ([{"type": "thinking", "thinking": '{"word": "oak"}'}], "", '{"word": "oak"}'),
+        ([{"type": "tool_use", "id": "t", "name": "answer", "input": {"word": "oak"}}], '{"word": "oak"}', ""),
+        ([{"type": "redacted_thinking", "data": "x"}, {"type": "new_kind", "text": None}], "", ""),
+        ("a", "a", ""),
+    ],
+)
+def test_every_kind_of_content_is_read(api, content, text, thinking):
+    api.script = [api.message("", content=content)]
+    completion = api.backend().complete(api.request)
+    assert (completion.text, completion.thinking) == (text, thinking)
+
+
+@pytest.mark.parametrize("status", [400, 200])
+def test_a_refused_grammar_falls_back_to_the_schema_in_the_system_message(api, status):
+    refusal = api.fault(400, "invalid_request_error", "output_config: grammar compilation timed out").but(status=status)
+    api.script = [refusal, api.message('{"word": "oak"}')]
+    backend = api.backend()
+    completion = backend.complete(api.request)
+    assert completion.text == '{"word": "oak"}'
+    (warning,) = completion.warnings
+    assert "does not hold the answer to its JSON Schema (output_config: grammar compilation timed out)" in warning
+    assert "output_config" not in api.asked[1]
+    assert '"word"' in api.asked[1]["system"]
+    backend.complete(api.request)
+    assert api.asked[2] == api.asked[1], "what was refused once is not tried again"
+
+
+def test_a_rejection_for_another_reason_is_no_refused_grammar(api):
+    api.script = [api.fault(400, "invalid_request_error", "prompt is too long")]
+    assert "rejects the question (400): prompt is too long | shorten the prompt" in api.failure()
+    assert len(api.asked) == 1
+
+
+def test_plain_http_to_another_machine_needs_leave_and_is_a_warning(api, monkeypatch):
+    monkeypatch.setattr("vstar_sdk.llm.messages_api.open_to_others", lambda url: True)
+    assert "would be sent over plain http" in api.failure()
+    (warning,) = api.backend(insecure=True).complete(api.request).warnings
+    assert "is asked over plain http: anyone on the way can read the key" in warning

@@ -192,6 +192,46 @@ def test_without_llguidance_a_constraint_that_was_asked_for_is_an_error(without_
         backend(constrain="always").complete(REQUEST)
 
 
+class Unheard(BaseModel):
+    word: str = Field(json_schema_extra={"uniqueItems": True})
+
+
+UNHEARD = Request(system="Answer.", messages=(Message(role="user", text="A word?"),), schema=Unheard)
+
+
+def test_a_schema_that_llguidance_refuses_is_a_warning(llguidance, backend):
+    completion = backend(max_new_tokens=16).complete(UNHEARD)
+    (warning,) = completion.warnings
+    assert 'is not held to its JSON Schema: Unimplemented keys: ["uniqueItems"]' in warning
+    assert completion.output_tokens == 16
+
+
+def test_a_grammar_that_fails_in_the_middle_is_a_warning(llguidance, backend, monkeypatch):
+    from vstar_sdk.llm.faults import RefusedGrammar
+    from vstar_sdk.llm.local.constraint import JsonConstraint
+
+    def fail(self, input_ids, scores):
+        raise RefusedGrammar("the grammar has grown too large")
+
+    monkeypatch.setattr(JsonConstraint, "__call__", fail)
+    asked = backend(max_new_tokens=16)
+    (warning,) = asked.complete(REQUEST).warnings
+    assert "is not held to its JSON Schema: the grammar has grown too large" in warning
+    told = failure(backend(max_new_tokens=16, constrain="always"))
+    assert "cannot be held to its JSON Schema: the grammar has grown too large" in told
+
+
+def test_a_refused_schema_that_was_asked_for_always_is_an_error(llguidance, backend):
+    told = failure(backend(constrain="always"), UNHEARD)
+    assert "cannot be held to its JSON Schema" in told
+    assert "constrain: auto" in told
+
+
+@pytest.mark.parametrize(("own", "wanted", "tokens"), [(None, 8192, 2048), (None, 20, 20), (32_768, 8192, 32_768)])
+def test_tokens_are_those_of_the_options_and_where_they_say_nothing_of_the_question(own, wanted, tokens):
+    assert TransformersOptions(model="./x", max_new_tokens=own).tokens(wanted) == tokens
+
+
 def test_a_model_that_is_to_be_free_is_free_and_nothing_is_warned_of(backend):
     completion = backend(constrain="never", max_new_tokens=16).complete(REQUEST)
     assert (completion.stop, completion.output_tokens, completion.warnings) == ("length", 16, ())

@@ -102,13 +102,17 @@ def test_a_wrong_number_of_states_is_mended(api, brief):
         ("", "the answer is empty"),
         ('{"a":' * 3000, "the answer holds no JSON object"),
         ("x" * 20_001, "the answer has 20,001 characters; at most 20,000 are read"),
-        ('{"captions": []}', "states: Field required"),
-        ('{"states": ["an oak", "an oak", "an oak", "an oak"]}', "states[0]: "),
+        ('{"captions": []}', "states: 0 instead of 4"),
+        ('{"mood": "calm"}', "states: is missing"),
+        ('{"states": [1, "an oak", "an oak", "an oak"]}', "states[0]: is a number instead of an object"),
         ('{"states": [{"caption": " "}, {"caption": "b"}, {"caption": "c"}, {"caption": "d"}]}', "states[0].caption: is empty"),
-        ('{"states": [{"caption": 1}, {"caption": "b"}, {"caption": "c"}, {"caption": "d"}]}', "states[0].caption: "),
-        (json.dumps({"states": [{"caption": "x" * 301}] * 4}), "states[0].caption: String should have at most 300 characters"),
+        ('{"states": [{"caption": 1}, {"caption": "b"}, {"caption": "c"}, {"caption": "d"}]}', "states[0].caption: is a number"),
+        (json.dumps({"states": [{"caption": "x" * 301}] * 4}), "states[0].caption: has 301 characters; at most 300 are taken"),
         (json.dumps({"states": [{"caption": "an oak"}] * 400}), "states: 400 instead of 4"),
-        (json.dumps({"states": [{"caption": "an oak"}] * 4, "style": "x" * 201}), "style: String should have at most 200"),
+        (
+            json.dumps({"states": [{"caption": "an oak"}] * 4, "style": "x" * 201}),
+            "style: has 201 characters; at most 200",
+        ),
     ],
 )
 def test_an_answer_that_cannot_be_used_twice_is_an_error(api, brief, text, problem):

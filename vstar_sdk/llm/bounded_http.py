@@ -48,7 +48,8 @@ class _Bounded(httpx2.SyncByteStream):
 
 
 def bounded_client(headers: Mapping[str, str] | None = None) -> httpx2.Client:
-    """A client with bounds on what it reads. It follows no redirect, which would take the prompt and the key elsewhere.
+    """A client with bounds on what it reads. It follows no redirect, which would take the prompt and the key elsewhere. What
+    is said to this machine goes through no proxy, which would read all of it.
 
     Args:
         headers: sent with every request.
@@ -62,6 +63,7 @@ def bounded_client(headers: Mapping[str, str] | None = None) -> httpx2.Client:
         verify=_certificates(),
         follow_redirects=False,
         headers={**(headers or {}), "accept-encoding": "identity"},
+        mounts=dict.fromkeys(("all://localhost", "all://127.0.0.1", "all://[::1]")),
         event_hooks={"response": [_bound]},
     )
 

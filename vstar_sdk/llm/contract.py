@@ -25,7 +25,7 @@ class Request:
         system: the system message; never holds user text.
         messages: the turns so far, beginning and ending with a user's.
         schema: the shape of the wanted answer, for backends that can constrain their output.
-        max_tokens: bound on the answer, and on any thinking before it.
+        max_tokens: bound on the answer, and on any thinking before it, where the backend's own options set none.
     """
 
     system: str
@@ -45,6 +45,8 @@ class Completion:
         input_tokens: tokens read.
         output_tokens: tokens written.
         warnings: what the user should know, one sentence each: a constraint that the server refused, say.
+        thinking: what the server tells apart as thinking. Where `text` is empty, an answer is looked for at its end: a server
+            that holds a reasoning model to a schema may take all of the answer for thinking.
     """
 
     text: str
@@ -53,6 +55,7 @@ class Completion:
     input_tokens: int
     output_tokens: int
     warnings: tuple[str, ...] = ()
+    thinking: str = ""
 
 
 class Backend(Protocol):

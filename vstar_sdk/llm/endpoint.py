@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Mapping
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 import httpx2
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from vstar_sdk.errors import BackendError
+from vstar_sdk.llm.addresses import REMEDY, open_to_others
 from vstar_sdk.llm.attempts import persist, unusable
 from vstar_sdk.llm.bounded_http import CONNECT, OutOfTime, TooLarge, bounded_client, in_time
 from vstar_sdk.llm.endpoint_options import EndpointOptions
-from vstar_sdk.llm.faults import Fault, Place, retry_after
+from vstar_sdk.llm.error_body import Said, as_shape, fault_in, status_in
+from vstar_sdk.llm.faults import Fault, Place, plain_http, retry_after
 from vstar_sdk.llm.secrets import Secret, redacted_logs
 
 Shape = TypeVar("Shape", bound=BaseModel)
-
-_LONGEST_SAID = 2000
-"""Characters of a server's plain-text error that are kept."""
 
 
 class Endpoint:
@@ -55,6 +55,8 @@ class Endpoint:
         self._options = options
         self._secret = secret
         self._header, self._scheme = header, scheme
+        if secret and not options.insecure and open_to_others(self._base):
+            raise BackendError(f"the key of {service} would be sent over plain http, where anyone can read it", hint=REMEDY)
         parts = urlsplit(self._base)
         self._place = Place(
             service=service,
@@ -93,6 +95,11 @@ class Endpoint:
         with redacted_logs(self._secret, ("httpx2", "httpcore2")):
             return self._persist(path, content, shape, what)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know of the address; hand it on in `Completion.warnings`."""
+        return plain_http(self._place) if open_to_others(self._base) else ()
+
     def hide(self, text: str) -> str:
         """The text without the key. Pass everything through it that a server said and a person may see."""
         return self._secret.hide(text) if self._secret else text
@@ -124,12 +131,20 @@ class Endpoint:
             raise Fault("bounds", str(error)) from None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise Fault("unreachable", str(error) or type(error).__name__) from None
+        content, wait = response.content.removeprefix(codecs.BOM_UTF8), retry_after(response.headers)
         if not response.is_success:
-            raise Fault("status", _said(response), status=response.status_code, wait=retry_after(response.headers))
-        try:
-            return shape.model_validate_json(response.content)
-        except ValidationError:
-            raise Fault("nonsense", what) from None
+            said = fault_in(content) or Said(_plain(response), 0, False)
+            raise Fault("status", said.words, status=response.status_code, wait=wait, spent=said.spent)
+        read = as_shape(content, shape)
+        # Some servers send their errors with the status of a success.
+        said = fault_in(content, certain=read is not None) if "error" not in shape.model_fields else None
+        if said is None and read is None and (words := _plain(response)):
+            said = Said(words, status_in(words), False)
+        if said is not None:
+            raise Fault("status", said.words, status=said.status or response.status_code, wait=wait, spent=said.spent)
+        if read is None:
+            raise Fault("nonsense", what)
+        return read
 
     def _send(self, path: str, content: bytes, seconds: float) -> httpx2.Response:
         key = {self._header: self._scheme + self._secret.reveal()} if self._secret else {}
@@ -137,19 +152,6 @@ class Endpoint:
         return self._client.post(self._base + path, content=content, headers=key, timeout=timeout)
 
 
-def _said(response: httpx2.Response) -> str:
-    """The server's own words: ``{"error": {"message": ...}}``, ``{"error": ...}``, ``{"detail": ...}``, or its plain text."""
-    try:
-        body = json.loads(response.content)
-    except (ValueError, RecursionError):
-        kind = response.headers.get("content-type", "")
-        return response.text[:_LONGEST_SAID] if kind.startswith("text/plain") else ""
-    for name in ("error", "message", "detail"):
-        found: object = body.get(name) if isinstance(body, dict) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-        if isinstance(found, dict):
-            found = found.get("message")  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-        if isinstance(found, str):
-            return found
-        if found is not None:
-            return json.dumps(found)
-    return ""
+def _plain(response: httpx2.Response) -> str:
+    """An error in plain text; a page of HTML says nothing that a line could hold."""
+    return response.text if response.headers.get("content-type", "").startswith("text/plain") else ""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Self, cast
 from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, field_validator, model_validator
 
+from vstar_sdk.llm.addresses import REMEDY, check_address, open_to_others
 from vstar_sdk.options import EnvName, Options
 
 NAME_NOT_KEY = "give the name of an environment variable that holds the key (api_key_env: MY_API_KEY), never the key itself"
@@ -33,8 +34,15 @@ class EndpointOptions(Options):
     """Seconds that one attempt may take; all attempts and the waits between them take at most `(retries + 1)` times as long."""
     retries: int = Field(default=2, ge=0, le=10)
     """Further attempts after a lost connection, a timeout, a rate limit or a server error."""
-    max_tokens: int = Field(default=16_384, ge=256, le=65_536)
-    """Most tokens of one answer, the model's thinking included; it is cut off there."""
+    max_tokens: int | None = Field(default=None, ge=256, le=1_000_000)
+    """Tokens that one answer may have, the model's thinking included; it is cut off there. Left out: 8,192, and 16,384 when an
+    answer was cut off."""
+    insecure: bool = False
+    """Send the key also over plain http to another machine, where anyone on the way can read it."""
+
+    def tokens(self, wanted: int) -> int:
+        """Tokens that one answer may have: `max_tokens`, or where that is left out what is wanted (`Request.max_tokens`)."""
+        return wanted if self.max_tokens is None else self.max_tokens
 
     @model_validator(mode="before")
     @classmethod
@@ -58,12 +66,14 @@ class EndpointOptions(Options):
     def _address(cls, url: str | None) -> str | None:
         if url is None:
             return None
-        try:
-            parts = urlsplit(url)
-            if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
-                raise ValueError
-        except ValueError:  # urllib's quotes the port, which may be a password
-            raise ValueError("write an address such as https://host or http://127.0.0.1:8080") from None
+        check_address(url)
+        parts = urlsplit(url)
         if "@" in parts.netloc or parts.query or parts.fragment:
             raise ValueError(f"write an address without a user, a password or a query; {NAME_NOT_KEY}")
         return url
+
+    @model_validator(mode="after")
+    def _key_stays_between_two(self) -> Self:
+        if self.base_url and self.api_key_env and not self.insecure and open_to_others(self.base_url):
+            raise ValueError(f"base_url: over plain http anyone on the way to another machine can read the key; {REMEDY}")
+        return self

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -14,6 +15,9 @@ Kind = Literal["timeout", "unreachable", "bounds", "nonsense", "status"]
 
 LATER = "try again later"
 
+_LONGEST_SAID = 2000
+"""Characters of a server's words that an error keeps."""
+
 
 class Fault(Exception):
     """One attempt that failed.
@@ -22,7 +26,7 @@ class Fault(Exception):
         kind: ``timeout``, ``unreachable``, ``bounds`` for an answer too large to be read, ``nonsense`` for one that is not of the
             API, ``status`` for an HTTP status that is an error.
         said: the server's or the network's own words.
-        status: the HTTP status, or 0.
+        status: the HTTP status, also one that stands in the body of a success, or 0.
         wait: seconds that the server asks to wait, or None.
         spent: the status means that the account has nothing left, and does not pass by waiting.
     """
@@ -48,6 +52,10 @@ class Fault(Exception):
         return self.kind in ("timeout", "unreachable")
 
 
+class RefusedGrammar(Exception):
+    """A local model cannot be held to a JSON Schema: the library's words."""
+
+
 class StatusError(BackendError):
     """An HTTP API answered with an error status.
 
@@ -59,6 +67,25 @@ class StatusError(BackendError):
     def __init__(self, message: str, *, hint: str | None, status: int, said: str) -> None:
         super().__init__(message, hint=hint)
         self.status, self.said = status, said
+
+    @property
+    def refuses_format(self) -> bool:
+        """Whether the server refuses to hold the answer to a schema, and not the question for another reason: ask freely then."""
+        return self.status in _REFUSALS and is_about_format(self.said)
+
+
+_REFUSALS = (200, 400, 404, 415, 422, 500, 501)
+
+_FORMAT = re.compile(
+    r"response[_ ]format|output[_ ](?:format|config)|schema|json[_ ](?:object|mode|schema)|structured|guided|grammar"
+    r"|constrained|failed to generate json",
+    re.IGNORECASE,
+)
+
+
+def is_about_format(said: str) -> bool:
+    """Whether a server's words are about the form that it was to hold the answer to."""
+    return bool(_FORMAT.search(said))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +105,12 @@ class Place:
     model: str
     key: str | None
     timeout: float
+
+
+def plain_http(place: Place) -> tuple[str, ...]:
+    """The warning about an address that others can listen at."""
+    what = "the key, the prompt and the answer" if place.key else "the prompt and the answer"
+    return (f"{place.url} is asked over plain http: anyone on the way can read {what}, and change them",)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -119,7 +152,7 @@ def failure(fault: Fault, place: Place, attempts: int) -> BackendError:
         )
     message, hint = _status(fault, place, tries)
     said = f": {brief(fault.said)}" if fault.said else ""
-    return StatusError(f"{message} ({fault.status}){said}", hint=hint, status=fault.status, said=fault.said)
+    return StatusError(f"{message} ({fault.status}){said}", hint=hint, status=fault.status, said=fault.said[:_LONGEST_SAID])
 
 
 def _status(fault: Fault, place: Place, tries: str) -> tuple[str, str]:
@@ -144,9 +177,27 @@ def _status(fault: Fault, place: Place, tries: str) -> tuple[str, str]:
         return f"{place.url} is overloaded{tries}", f"{LATER}, or choose another model"
     if status >= 500:
         return f"{place.url} failed{tries}", LATER
+    if status < 300:
+        remedy = "check synopsis.backend.base_url, whose path (/v1, say) is part of it, and synopsis.backend.model"
+        return f"{place.url} answered with an error", remedy
     if status < 400:
         return f"{place.url} points elsewhere", "check synopsis.backend.base_url"
-    return f"{place.url} rejects the question", "the model must offer structured output: see synopsis.backend.model"
+    if is_about_format(fault.said):
+        return f"{place.url} rejects the question", "the model must offer structured output: see synopsis.backend.model"
+    remedy = next((remedy for words, remedy in _REMEDIES if words.search(fault.said)), "check the options of synopsis.backend")
+    return f"{place.url} rejects the question", remedy
+
+
+_REMEDIES = (
+    (re.compile(r"max_completion_tokens"), "set synopsis.backend.token_limit: max_completion_tokens, where the backend has it"),
+    (re.compile(r"alternat|\broles?\b", re.I), "the chat template of the model takes no such conversation: choose another model"),
+    (re.compile(r"content.?(?:filter|management|policy)|safety|moderat", re.I), "reword the prompt, or choose another model"),
+    (
+        re.compile(r"context|max\w*[_ ]tokens|too (?:long|large|many tokens)", re.I),
+        "shorten the prompt or the template, set another synopsis.backend.max_tokens, or choose a model that reads more",
+    ),
+)
+"""What helps against a question that is rejected, by the server's words."""
 
 
 def brief(text: object) -> str:

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+import codecs
+import json
+import os
+from typing import Any, Literal
 
 import anthropic
 import httpx2
-from anthropic.types import MessageParam
-from pydantic import BaseModel, ValidationError
+from anthropic.types import MessageParam, OutputConfigParam
+from pydantic import BaseModel
 
 from vstar_sdk.errors import BackendError
-from vstar_sdk.llm.anthropic import SERVICE
+from vstar_sdk.llm.addresses import REMEDY, check_address, open_to_others
+from vstar_sdk.llm.anthropic_options import SERVICE, AnthropicOptions
 from vstar_sdk.llm.attempts import persist, unusable
 from vstar_sdk.llm.bounded_http import CONNECT, OutOfTime, TooLarge, bounded_client, in_time
 from vstar_sdk.llm.contract import Completion, Message, Request
-from vstar_sdk.llm.faults import Fault, Place, retry_after
+from vstar_sdk.llm.error_body import as_shape, fault_in
+from vstar_sdk.llm.faults import Fault, Place, StatusError, brief, plain_http, retry_after
+from vstar_sdk.llm.schemas import with_schema
 from vstar_sdk.llm.secrets import Secret, redacted_logs
-
-if TYPE_CHECKING:
-    from vstar_sdk.llm.anthropic import AnthropicOptions
 
 
 class _Block(BaseModel):
     type: str
-    text: str = ""
+    text: str | None = None
+    thinking: str | None = None
+    input: dict[str, Any] | None = None
 
 
 class _Usage(BaseModel):
@@ -38,7 +43,7 @@ class _StopDetails(BaseModel):
 class _Reply(BaseModel):
     """What is used of the API's Message; new kinds of content blocks pass through."""
 
-    content: list[_Block]
+    content: list[_Block] | str
     model: str
     stop_reason: str | None = None
     stop_details: _StopDetails | None = None
@@ -77,6 +82,15 @@ class MessagesApi:
             key=secret.name,
             timeout=options.timeout,
         )
+        self._held = True
+        self._warnings: tuple[str, ...] = ()
+        if open_to_others(str(url)):
+            if not options.insecure:
+                raise BackendError(
+                    f"the key of {SERVICE} would be sent over plain http to {self._place.url}, where anyone can read it",
+                    hint=REMEDY,
+                )
+            self._warnings = plain_http(self._place)
 
     def ask(self, request: Request) -> Completion:
         """Ask, and ask again after faults that pass.
@@ -85,18 +99,31 @@ class MessagesApi:
             BackendError: no answer within the options' time and attempts.
         """
         with redacted_logs(self._secret, ("anthropic", "httpx2", "httpcore2")):
-            return persist(
-                lambda seconds: self._attempt(request, seconds),
-                place=self._place,
-                retries=self._options.retries,
-                secret=self._secret,
-            )
+            try:
+                return self._persist(request)
+            except StatusError as error:
+                if not (self._held and error.refuses_format):
+                    raise
+                said = brief(error.said)
+            # The server will not change its mind: later questions are asked like this as well.
+            self._held = False
+            self._warnings += (f"the server of {self._options.model} does not hold the answer to its JSON Schema ({said})",)
+            return self._persist(request)
 
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
 
+    def _persist(self, request: Request) -> Completion:
+        return persist(
+            lambda seconds: self._attempt(request, seconds),
+            place=self._place,
+            retries=self._options.retries,
+            secret=self._secret,
+        )
+
     def _connect(self) -> anthropic.Anthropic:
+        check_address(self._options.base_url or os.environ.get("ANTHROPIC_BASE_URL") or "https://api.anthropic.com")
         return anthropic.Anthropic(
             api_key=self._secret.reveal(),
             base_url=self._options.base_url,
@@ -114,11 +141,13 @@ class MessagesApi:
         except anthropic.AnthropicError as error:
             raise _fault(error) from None
         # Read by hand, not by the SDK's parser, which turns cut-off and refused answers into validation errors.
-        try:
-            reply = _Reply.model_validate_json(body)
-        except ValidationError:
-            raise Fault("nonsense", "Message") from None
-        text = "".join(block.text for block in reply.content if block.type == "text")
+        reply = as_shape(body, _Reply)
+        said = fault_in(body, certain=reply is not None)
+        if said is not None:
+            raise Fault("status", said.words, status=said.status or 200, spent=said.spent)
+        if reply is None:
+            raise Fault("nonsense", "Message")
+        text, thinking = _parts(reply.content)
         stop = _stop(reply.stop_reason)
         if stop == "refusal" and not text and reply.stop_details:
             text = reply.stop_details.explanation or ""
@@ -128,18 +157,32 @@ class MessagesApi:
             model=self._secret.hide(reply.model)[:200],
             input_tokens=reply.usage.input_tokens,
             output_tokens=reply.usage.output_tokens,
+            warnings=self._warnings,
+            thinking=self._secret.hide(thinking),
         )
 
     def _post(self, request: Request, seconds: float) -> bytes:
         response = self._client.messages.with_raw_response.create(
             model=self._options.model,
-            max_tokens=min(request.max_tokens, self._options.max_tokens),
-            system=request.system,
+            max_tokens=self._options.tokens(request.max_tokens),
+            system=request.system if self._held else with_schema(request.system, request.schema),
             messages=[_turn(message) for message in request.messages],
-            output_config={"format": {"type": "json_schema", "schema": anthropic.transform_schema(request.schema)}},
+            output_config=_format(request) if self._held else anthropic.omit,
             timeout=anthropic.Timeout(seconds, connect=min(seconds, CONNECT)),
         )
-        return response.http_response.content
+        return response.http_response.content.removeprefix(codecs.BOM_UTF8)
+
+
+def _parts(content: list[_Block] | str) -> tuple[str, str]:
+    """The text, arguments of a tool among it, and the thinking."""
+    if isinstance(content, str):
+        return content, ""
+    pieces = [json.dumps(block.input) if block.type == "tool_use" else block.text or "" for block in content]
+    return "".join(pieces), "".join(block.thinking or "" for block in content)
+
+
+def _format(request: Request) -> OutputConfigParam:
+    return {"format": {"type": "json_schema", "schema": anthropic.transform_schema(request.schema)}}
 
 
 def _fault(error: anthropic.AnthropicError) -> Fault:

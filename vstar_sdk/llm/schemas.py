@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, cast
 
 from pydantic import BaseModel
@@ -15,6 +16,12 @@ def closed_schema(shape: type[BaseModel], *, lengths: bool = True) -> dict[str, 
         lengths: keep the bounds on the length of strings. Some servers refuse them; without, they stand in the description.
     """
     return _closed(shape.model_json_schema(), lengths)
+
+
+def with_schema(system: str, shape: type[BaseModel]) -> str:
+    """The system message with the schema in it, for a server that does not hold the answer to one."""
+    schema = json.dumps(closed_schema(shape), ensure_ascii=False)
+    return f"{system}\n\nAnswer with one JSON object and nothing around it. It must match this JSON Schema:\n{schema}"
 
 
 _BOUNDS = (("minLength", "at least"), ("maxLength", "at most"))

@@ -1,9 +1,9 @@
-"""A language model's answer: the shape that is asked for, and reading what came back."""
+"""The shape that a language model's answer is to have, and in plain words what is wrong with one that has another."""
 
 from __future__ import annotations
 
-import json
-from typing import Annotated, Any
+import re
+from typing import Annotated
 from unicodedata import category
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
@@ -18,8 +18,8 @@ LONGEST_CAPTION = 300
 LONGEST_STYLE = 200
 """Characters of the longest style that is taken."""
 
-LONGEST_ANSWER = 20_000
-"""Characters of the longest answer that is read."""
+_PLACEHOLDER = re.compile(r"<[^<>]*>|\[[^\[\]]*\]")
+"""A caption that is a blank to fill in: ``<caption>``."""
 
 
 def _one_line(text: str) -> str:
@@ -28,9 +28,12 @@ def _one_line(text: str) -> str:
 
 
 def _caption(text: str) -> str:
-    if not _one_line(text):
+    line = _one_line(text)
+    if not line:
         raise ValueError("is empty")
-    return _one_line(text)
+    if not any(sign.isalnum() for sign in line) or _PLACEHOLDER.fullmatch(line):
+        raise ValueError("is a placeholder, not a caption")
+    return line
 
 
 class AnswerState(BaseModel):
@@ -52,12 +55,16 @@ class Answer(BaseModel):
     style: Annotated[str, Field(max_length=LONGEST_STYLE), AfterValidator(_one_line)] = ""
     """Style words that are appended to every caption, or nothing."""
 
+    def captions(self) -> tuple[str, ...]:
+        """The captions alone."""
+        return tuple(state.caption for state in self.states)
+
 
 class AnswerError(ValueError):
     """An answer that cannot be used.
 
     Args:
-        problems: what is wrong with it, one sentence each.
+        problems: what is wrong with it, one sentence each, for a person and for the model that gave it.
     """
 
     def __init__(self, *problems: str) -> None:
@@ -76,44 +83,46 @@ def answer_model(states: int | None) -> type[Answer]:
     )
 
 
-def read_answer(text: str, model: type[Answer]) -> Answer:
-    """Take the key states out of an answer, which may have prose or a code fence around its JSON.
+def check_answer(value: object, model: type[Answer]) -> Answer:
+    """The value as an answer.
 
     Raises:
-        AnswerError: no JSON object, or not of the wanted shape.
+        AnswerError: it has another shape.
     """
-    found = _first_object(text)
     try:
-        return model.model_validate(found)
+        return model.model_validate(value)
     except ValidationError as error:
-        raise AnswerError(
-            *(_sentence(details, model) for details in error.errors(include_url=False, include_input=False)[:10])
-        ) from None
-
-
-def _first_object(text: str) -> dict[str, Any]:
-    if len(text) > LONGEST_ANSWER:
-        raise AnswerError(f"the answer has {len(text):,} characters; at most {LONGEST_ANSWER:,} are read")
-    decoder = json.JSONDecoder()
-    start = text.find("{")
-    while start >= 0:
-        try:
-            return decoder.raw_decode(text, start)[0]
-        except RecursionError:
-            break
-        except ValueError:
-            start = text.find("{", start + 1)
-    raise AnswerError("the answer holds no JSON object" if text.strip() else "the answer is empty")
+        raise AnswerError(*(_sentence(details, model) for details in error.errors(include_url=False)[:10])) from None
 
 
 def _sentence(details: ErrorDetails, model: type[Answer]) -> str:
-    """One finding of pydantic: ``states[1].caption: is empty``, ``states: 3 instead of 4``."""
-    where = "".join(f"[{item}]" if isinstance(item, int) else f".{item}" for item in details["loc"]).lstrip(".")
-    kind, context = details["type"], details.get("ctx", {})
-    if kind in ("too_short", "too_long") and where == "states":
+    """One finding, in no words of pydantic or Python: ``states[1].caption: is empty``, ``states: 3 instead of 4``."""
+    where = "".join(f"[{item}]" if isinstance(item, int) else f".{item}" for item in details["loc"]).lstrip(".") or "the answer"
+    kind, context, given = details["type"], details.get("ctx", {}), details["input"]
+    if kind == "missing":
+        return f"{where}: is missing"
+    if kind in ("too_short", "too_long"):
         wanted = model.model_json_schema()["properties"]["states"]
         fewest, most = wanted["minItems"], wanted["maxItems"]
-        return f"states: {context['actual_length']} instead of {fewest if fewest == most else f'{fewest} to {most}'}"
+        return f"{where}: {context['actual_length']} instead of {fewest if fewest == most else f'{fewest} to {most}'}"
+    if kind == "string_too_long":
+        return f"{where}: has {len(given)} characters; at most {context['max_length']} are taken"
     if kind == "value_error":
         return f"{where}: {context['error']}"
-    return f"{where}: {details['msg']}"
+    if kind == "string_unicode":
+        return f"{where}: holds half a character (a lone surrogate)"
+    wanted = _WANTED.get(kind)
+    return f"{where}: is {_kind(given)}" + (f" instead of {wanted}" if wanted else ", which cannot be used")
+
+
+_WANTED = {"string_type": "a text", "list_type": "a list", "model_type": 'an object such as {"caption": "..."}'}
+
+
+def _kind(value: object) -> str:
+    """What JSON calls it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true or false"
+    names: dict[type[object], str] = {str: "a text", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    return names.get(type(value), "something else")

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from vstar_sdk.errors import BackendError, SpecError, SpecPath
-from vstar_sdk.llm.contract import Backend, Completion, Message, Request
+from vstar_sdk.errors import SpecError, SpecPath
+from vstar_sdk.llm.contract import Backend
 from vstar_sdk.options import Options, PartOf
 from vstar_sdk.parts import Register, hookimpl
 from vstar_sdk.synopses import State, Synopsis
-from vstar_sdk.synopsis.answers import FEWEST, LONGEST_ANSWER, MOST, Answer, AnswerError, answer_model, read_answer
+from vstar_sdk.synopsis.answers import FEWEST, MOST
 from vstar_sdk.synopsis.contract import Brief
+from vstar_sdk.synopsis.conversation import WRITE_THEM, Told, converse
 
 if TYPE_CHECKING:
     from vstar_sdk.templating.rendering import Rendered
     from vstar_sdk.templating.templates import Template
-
-Transcript = tuple[dict[str, object], ...]
-"""What was said to a model and by it, one mapping an exchange."""
-
-WRITE_THEM = "write the key states yourself: synopsis: {use: states, states: [...]}"
 
 InputValue = Annotated[str, Field(max_length=10_000)] | int | float | bool | None
 """A text, a number, true, false or null."""
@@ -72,7 +67,8 @@ class LlmWriter:
             BackendError: no answer, a refusal, or no usable answer in any of the rounds.
         """
         template, said = self._fill_in(brief)
-        answer, exchanges, warnings = self._ask(said, template)
+        told = Told(said.system, said.user, brief.prompt, _source(template))
+        answer, exchanges, warnings = converse(self._backend, told, states=self._options.states, rounds=self._options.rounds)
         return Synopsis(
             states=tuple(State(state.caption) for state in answer.states),
             style=self._options.style or answer.style,
@@ -121,28 +117,10 @@ class LlmWriter:
             "seconds": brief.frames / brief.fps,
         }
 
-    def _ask(self, said: Rendered, template: Template) -> tuple[Answer, Transcript, tuple[str, ...]]:
-        """The answer, what was said to get it, and the backend's warnings, each once."""
-        shape = answer_model(self._options.states)
-        request = Request(system=said.system, messages=(Message(role="user", text=said.user),), schema=shape)
-        exchanges: Transcript = ()
-        warnings: dict[str, None] = {}
-        while True:
-            completion = self._backend.complete(request)
-            warnings.update(dict.fromkeys(completion.warnings))
-            exchange = _record(template, request, completion)
-            exchanges = (*exchanges, exchange)
-            if completion.stop == "refusal":
-                raise _refused(completion)
-            try:
-                if completion.stop == "length":
-                    raise AnswerError(f"the answer was cut off after {completion.output_tokens:,} tokens")
-                return read_answer(completion.text, shape), exchanges, tuple(warnings)
-            except AnswerError as error:
-                if len(exchanges) == self._options.rounds:
-                    raise _unusable(completion, error, self._options.rounds) from None
-                exchange["problems"] = list(error.problems)
-                request = _repair(request, completion, error.problems)
+
+def _source(template: Template) -> dict[str, object]:
+    """The template in a transcript."""
+    return {"name": template.name, "version": template.about.version, "sha256": template.sha256}
 
 
 def _place_of(variable: str) -> SpecPath:
@@ -150,20 +128,6 @@ def _place_of(variable: str) -> SpecPath:
     if variable in ("prompt", "style", "states"):
         return (variable,)
     return ("template",) if variable in ("frames", "fps", "seconds") else ("inputs", variable)
-
-
-def _refused(completion: Completion) -> BackendError:
-    why = f": {completion.text[:300]}" if completion.text else ""
-    return BackendError(
-        f"{completion.model} declined to write a synopsis of this prompt{why}",
-        hint=f"reword the prompt, choose another model, or {WRITE_THEM}",
-    )
-
-
-def _unusable(completion: Completion, error: AnswerError, rounds: int) -> BackendError:
-    remedy = "raise the backend's max_tokens" if completion.stop == "length" else "choose another model or template"
-    asked = f"{rounds} rounds" if rounds > 1 else "one round"
-    return BackendError(f"{completion.model} gave no usable synopsis in {asked}: {error}", hint=f"{remedy}, or {WRITE_THEM}")
 
 
 def _check(brief: Brief, states: int | None) -> None:
@@ -177,30 +141,6 @@ def _check(brief: Brief, states: int | None) -> None:
             path=("states",),
             hint=f"ask for at least {fewest} frames, or for fewer states",
         )
-
-
-def _repair(request: Request, completion: Completion, problems: tuple[str, ...]) -> Request:
-    """The next question: the same with more room after a cut-off, otherwise what is wrong with the answer."""
-    if completion.stop == "length":
-        return replace(request, max_tokens=2 * request.max_tokens)
-    complaint = "Your answer cannot be used:\n" + "\n".join(f"- {problem}" for problem in problems)
-    turns = [Message(role="user", text=f"{complaint}\nAnswer again, with one corrected JSON object and nothing around it.")]
-    if completion.text.strip():
-        turns.insert(0, Message(role="assistant", text=completion.text[:5000].strip()))
-    return replace(request, messages=(*request.messages, *turns))
-
-
-def _record(template: Template, request: Request, completion: Completion) -> dict[str, object]:
-    """One exchange as plain data. No header and no option of the backend goes in, hence no key."""
-    return {
-        "template": {"name": template.name, "version": template.about.version, "sha256": template.sha256},
-        "system": request.system,
-        "messages": [{"role": message.role, "text": message.text} for message in request.messages],
-        "answer": completion.text[:LONGEST_ANSWER],
-        "stop": completion.stop,
-        "model": completion.model,
-        "usage": {"input_tokens": completion.input_tokens, "output_tokens": completion.output_tokens},
-    }
 
 
 @hookimpl

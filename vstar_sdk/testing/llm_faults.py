@@ -11,6 +11,7 @@ Each ends in key states within bounds or in one clear `BackendError`: never in a
 
 from __future__ import annotations
 
+import codecs
 import json
 import logging
 import socket
@@ -20,7 +21,7 @@ import traceback
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from vstar_sdk.errors import BackendError
 from vstar_sdk.llm.contract import Backend
@@ -70,6 +71,44 @@ def good(captions: tuple[str, ...] = CAPTIONS) -> str:
     return json.dumps({"states": [{"caption": caption} for caption in captions], "style": ""})
 
 
+_DRAFT = good(("a draft",) * len(CAPTIONS))
+_SCHEMA = '{"type": "object", "properties": {"states": {"type": "array"}}, "required": ["states"]}'
+
+_SAME = {
+    "a draft in thinking": f"<think>First {_DRAFT}. Too terse.</think>{good()}",
+    "a draft in thinking without its opening tag": f"First {_DRAFT}. Too terse.\n</think>\n{good()}",
+    "an example before the answer": f"Each state looks like {{'caption': 'x'}}, as in {{}}.\n{good()}",
+    "an example after the answer": f"{good()}\nFor example, in few words: {_DRAFT}",
+    "the schema before the answer": f"{_SCHEMA}\n{good()}",
+    "the schema after the answer": f"{good()}\n{_SCHEMA}",
+    "a bare list": json.dumps(CAPTIONS),
+    "states as texts, and no style": json.dumps({"states": CAPTIONS, "style": None}),
+    "a list as a JSON text": json.dumps({"states": json.dumps(CAPTIONS)}),
+    "raw line breaks": good().replace("oak under", "oak\nunder"),
+    "a byte order mark before the text": f"\ufeff{good()}",
+}
+"""Texts that mean the good answer, and cost no second question."""
+
+_BROKEN = {
+    "nothing but thinking": (f"<think>{good()}</think>", ("nothing but thinking",)),
+    "a trailing comma": (f"{good()[:-1]},}}", ("malformed at line 1, column",)),
+    "an end that is missing": (good()[:40], ("malformed at line 1, column",)),
+}
+"""Texts that cannot be used, and what is said of them."""
+
+
+def _saying(text: str) -> Script:
+    return lambda api, key: [api.answer(text)]
+
+
+def _as_success(reply: Reply) -> Reply:
+    return reply.but(status=200)
+
+
+def _marked(reply: Reply) -> Reply:
+    return reply.but(body=codecs.BOM_UTF8 + reply.body)
+
+
 FAULT_CASES = (
     FaultCase("refused connection", lambda api, key: [], ("cannot be reached",), 0, {"retries": 1}, listening=False),
     FaultCase("timeout", lambda api, key: [api.answer(good()).but(delay=6.0)], ("no answer within 0.3 s",), 2, {"timeout": 0.3}),
@@ -97,6 +136,16 @@ FAULT_CASES = (
     ),
     FaultCase(
         "a key that straddles the shortening", lambda api, key: [api.error(401, "x" * 290 + key)], ("does not accept the key",)
+    ),
+    FaultCase(
+        "a key that straddles another shortening",
+        lambda api, key: [api.error(401, "x" * 1990 + key)],
+        ("does not accept the key",),
+    ),
+    FaultCase(
+        "a key in an error of no known form",
+        lambda api, key: [api.error(400, "").but(body=json.dumps({"error": {"why": "x" * 285 + key}}).encode())],
+        ("rejects the question",),
     ),
     FaultCase("403", lambda api, key: [api.error(403, "not for you")], ("403", "not for you")),
     FaultCase("404", lambda api, key: [api.error(404, "no such model")], ("has no model", "404")),
@@ -172,6 +221,35 @@ FAULT_CASES = (
         asked=2,
     ),
     FaultCase("control characters", lambda api, key: [api.answer(good().replace("a bare", "a\\u001b\\u0000 bare"))]),
+    *(FaultCase(name, _saying(text)) for name, text in _SAME.items()),
+    *(FaultCase(name, _saying(text), words, 2) for name, (text, words) in _BROKEN.items()),
+    FaultCase("malformed JSON, then fine", lambda api, key: [api.answer(f"{good()[:-1]},}}"), api.answer(good())], asked=2),
+    FaultCase("an empty answer, then fine", lambda api, key: [api.answer(""), api.answer(good())], asked=2),
+    FaultCase("a byte order mark before the body", lambda api, key: [_marked(api.answer(good()))]),
+    FaultCase("an error inside a success", lambda api, key: [_as_success(api.error(402, "no credit"))], ("no credit",)),
+    FaultCase(
+        "an error inside a success that repeats the key",
+        lambda api, key: [_as_success(api.error(400, f"no path for {key}"))],
+        ("no path for [key]",),
+    ),
+    FaultCase(
+        "429 inside a success, then fine",
+        lambda api, key: [_as_success(api.error(429, "slow down")), api.answer(good())],
+        asked=2,
+    ),
+    FaultCase(
+        "500 inside a success for ever", lambda api, key: [_as_success(api.error(500, "oops"))], ("failed", "500", "oops"), 3
+    ),
+    FaultCase(
+        "words without a status inside a success",
+        lambda api, key: [api.answer(good()).but(body=b'{"error": "Unexpected endpoint (POST /x)"}')],
+        ("Unexpected endpoint (POST /x)", "base_url"),
+    ),
+    FaultCase(
+        "a refused schema, then fine",
+        lambda api, key: [api.error(400, "the grammar of this json_schema is too complex"), api.answer(good())],
+        asked=2,
+    ),
     FaultCase("an answer that repeats the key", lambda api, key: [api.answer(f"{key} {good()}")]),
 )
 """Every case."""
@@ -212,9 +290,19 @@ def check_fault(case: FaultCase, dialect: Dialect, backend: Callable[..., Backen
     assert seconds < LONGEST, f"it took {seconds:.0f} s"
     assert seconds >= case.waits, f"it waited {seconds:.1f} s, and the server asked for {case.waits:g}"
     assert len(server.asked) <= case.asked, f"asked {len(server.asked)} times"
+    for asked_for in server.asked:
+        roles = _roles(asked_for)
+        assert roles == ["user", "assistant"] * (len(roles) // 2) + ["user"] * (len(roles) % 2), f"the turns are those of {roles}"
     for where, text in {"the result": shown, "the log": logged(), "a repr": f"{asked!r} {vars(asked)!r}"}.items():
         assert key.lower() not in text.lower(), f"the key is in {where}"
         assert key[:-4].lower() not in text.lower(), f"most of the key is in {where}"
+
+
+def _roles(asked: dict[str, Any]) -> list[str]:
+    """Whose turns a question holds, where its API has a list of them."""
+    turns = asked.get("messages")
+    given: list[Any] = cast("list[Any]", turns) if isinstance(turns, list) else []
+    return [turn["role"] for turn in given if isinstance(turn, dict) and turn.get("role") in ("user", "assistant")]  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
 
 
 def _limited(api: Dialect, wait: str) -> Reply:

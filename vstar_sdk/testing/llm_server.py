@@ -49,7 +49,7 @@ class Dialect(Protocol):
         ...
 
     def error(self, status: int, text: str) -> Reply:
-        """An error with the server's own words."""
+        """An error with the server's own words, and in its body the status or the API's name for it."""
         ...
 
 

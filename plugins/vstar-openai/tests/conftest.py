@@ -33,7 +33,7 @@ class Chat:
         return Reply(200, json.dumps(body).encode(), {"content-type": "application/json"})
 
     def error(self, status: int, text: str) -> Reply:
-        body = {"error": {"message": text, "type": "some_error", "code": None}}
+        body = {"error": {"message": text, "type": "some_error", "code": status}}
         return Reply(status, json.dumps(body).encode(), {"content-type": "application/json"})
 
 

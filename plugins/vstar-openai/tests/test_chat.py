@@ -166,3 +166,13 @@ def test_the_connection_opens_anew_after_close(server, backend):
         asked.close()
     asked.close()
     assert len(server.asked) == 2
+
+
+def test_plain_http_to_another_machine_is_a_warning_of_the_answer(server, backend, monkeypatch):
+    monkeypatch.setattr("vstar_sdk.llm.endpoint.open_to_others", lambda url: True)
+    (warning,) = backend(server.url, api_key_env=None).complete(REQUEST).warnings
+    assert "is asked over plain http: anyone on the way can read the prompt and the answer" in warning
+    with pytest.raises(BackendError, match="would be sent over plain http"):
+        backend(server.url).complete(REQUEST)
+    (warning,) = backend(server.url, insecure=True).complete(REQUEST).warnings
+    assert "can read the key" in warning

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from typing import Literal
+from typing import Any, Literal, cast
 
 from pydantic import BaseModel, Field
 
 from vstar_openai import ChatOptions
+from vstar_openai.messages import read_message
 from vstar_sdk import Completion, Message, Request, Resolver
-from vstar_sdk.backends import Endpoint, StatusError, closed_schema, read_secret
+from vstar_sdk.backends import Endpoint, StatusError, closed_schema, read_secret, with_schema
 
 SERVICE = "the OpenAI-compatible API"
 
@@ -19,33 +19,17 @@ FORMATS: tuple[Format, ...] = ("json_schema", "json_object", "text")
 """From the strictest to the most lenient. Servers differ: LM Studio knows no json_object, many hosts no json_schema."""
 
 
-class Said(BaseModel):
-    """What is used of a choice's message."""
-
-    content: str | None = None
-    refusal: str | None = None
-
-
-class Choice(BaseModel):
-    """What is used of a choice."""
-
-    message: Said
-    finish_reason: str | None = None
-
-
-class Usage(BaseModel):
-    """What is used of the usage."""
-
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+REFUSED = {"content_filter", "safety", "prohibited_content", "recitation", "blocklist", "refusal"}
+CUT_OFF = {"length", "max_tokens", "max_output_tokens", "model_length"}
+"""What servers call the reasons why an answer ended, written small."""
 
 
 class ChatCompletion(BaseModel):
-    """What is used of an answer."""
+    """What is used of an answer; what is in a choice differs from server to server, see `read_message`."""
 
-    choices: list[Choice] = Field(min_length=1)
-    model: str | None = None
-    usage: Usage | None = None
+    choices: list[dict[str, Any]] = Field(min_length=1)
+    model: object = None
+    usage: object = None
 
 
 class ChatBackend:
@@ -78,7 +62,7 @@ class ChatBackend:
                 )
                 break
             except StatusError as error:
-                if len(self._formats) == 1 or not _about_the_format(error):
+                if len(self._formats) == 1 or not error.refuses_format:
                     raise
                 said = " ".join(error.said.split())[:200]
             # The server will not change its mind: later questions begin with the next format.
@@ -102,10 +86,13 @@ class ChatBackend:
         body: dict[str, object] = {
             "model": options.model,
             "messages": [
-                {"role": "system", "content": _system(request, chosen)},
+                {
+                    "role": "system",
+                    "content": request.system if chosen == "json_schema" else with_schema(request.system, request.schema),
+                },
                 *(_turn(message) for message in request.messages),
             ],
-            options.token_limit: min(request.max_tokens, options.max_tokens),
+            options.token_limit: options.tokens(request.max_tokens),
             "stream": False,
         }
         if chosen == "json_schema":
@@ -120,33 +107,27 @@ class ChatBackend:
         return body | {name: value for name, value in given.items() if value is not None}
 
     def _completion(self, endpoint: Endpoint, reply: ChatCompletion) -> Completion:
-        choice, usage = reply.choices[0], reply.usage or Usage()
-        refused = bool(choice.message.refusal) or choice.finish_reason == "content_filter"
-        text = (choice.message.refusal if refused else None) or choice.message.content or ""
+        choice = reply.choices[0]
+        parts = read_message(choice.get("message") or choice.get("text"))
+        reason = str(choice.get("finish_reason") or "").lower()
+        refused = bool(parts.refusal) or reason in REFUSED
+        usage = _counts(reply.usage)
+        held = tuple(f"{refusal}: the answer is held to its shape less strictly" for refusal in self._refusals)
         return Completion(
-            text=endpoint.hide(text),
-            stop="refusal" if refused else "length" if choice.finish_reason == "length" else "end",
-            model=endpoint.hide(reply.model or self._options.model)[:200],
-            input_tokens=usage.prompt_tokens or 0,
-            output_tokens=usage.completion_tokens or 0,
-            warnings=tuple(f"{refusal}: the answer is held to its shape less strictly" for refusal in self._refusals),
+            text=endpoint.hide((refused and parts.refusal) or parts.text),
+            stop="refusal" if refused else "length" if reason in CUT_OFF else "end",
+            model=endpoint.hide(reply.model if reply.model and isinstance(reply.model, str) else self._options.model)[:200],
+            input_tokens=usage.get("prompt_tokens", 0),
+            output_tokens=usage.get("completion_tokens", 0),
+            warnings=(*endpoint.warnings, *held),
+            thinking=endpoint.hide(parts.thinking),
         )
 
 
-def _system(request: Request, chosen: Format) -> str:
-    """The system message; where the server does not hold the answer to its schema, the schema stands in it."""
-    if chosen == "json_schema":
-        return request.system
-    schema = json.dumps(closed_schema(request.schema), ensure_ascii=False)
-    return f"{request.system}\n\nAnswer with one JSON object and nothing around it. It must match this JSON Schema:\n{schema}"
+def _counts(usage: object) -> dict[str, int]:
+    counts = cast("dict[str, object]", usage) if isinstance(usage, dict) else {}
+    return {name: count for name, count in counts.items() if isinstance(count, int)}
 
 
 def _turn(message: Message) -> dict[str, str]:
     return {"role": message.role, "content": message.text}
-
-
-def _about_the_format(error: StatusError) -> bool:
-    """Whether the server refused the response format, and not the question for another reason."""
-    said = error.said.lower()
-    words = ("response_format", "response format", "json_schema", "json schema", "json_object", "structured", "guided", "grammar")
-    return error.status in (400, 404, 415, 422, 500, 501) and any(word in said for word in words)

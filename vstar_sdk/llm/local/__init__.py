@@ -1,1 +1,1 @@
-"""A chat model on this machine. The only modules of this room that import torch; nothing loads them before a run asks."""
+"""A chat model on this machine. All modules but the options import torch; nothing loads them before a run asks."""

@@ -13,14 +13,14 @@ from jinja2 import TemplateError as ChatTemplateError
 
 from vstar_sdk.errors import BackendError, MissingDependency
 from vstar_sdk.llm.contract import Completion, Request
-from vstar_sdk.llm.faults import brief
+from vstar_sdk.llm.faults import RefusedGrammar, brief
 from vstar_sdk.llm.local.models import Place, load, locate
+from vstar_sdk.llm.local.options import TransformersOptions
 from vstar_sdk.llm.schemas import closed_schema
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from vstar_sdk.llm.transformers import TransformersOptions
     from vstar_sdk.resolver import Resolver
 
 INSTALL = "pip install 'vstar-sdk[local]'"
@@ -68,7 +68,7 @@ class LocalChat:
         """
         prompt = self._prompt(request)
         read = prompt["input_ids"].shape[1]
-        room = min(request.max_tokens, options.max_new_tokens, self._context() - read)
+        room = min(options.tokens(request.max_tokens), self._context() - read)
         if room < 1:
             raise BackendError(
                 f"{self.place.name} reads at most {self._context():,} tokens, and the question has {read:,}",
@@ -77,7 +77,15 @@ class LocalChat:
         ends = self._ends()
         processors, warnings = self._constraints(request, options, read, ends)
         began = time.monotonic()
-        written = self._generate(prompt, options, room, ends, processors)[0, read:].tolist()
+        answer, problem = None, ""
+        try:
+            answer = self._generate(prompt, options, room, ends, processors)
+        except RefusedGrammar as error:  # a grammar may turn out to be too large only while it is used
+            problem = brief(error)
+        if answer is None:  # told outside of the handler, whose traceback holds the model
+            warnings = self._unheld(options, problem)
+            answer = self._generate(prompt, options, room, ends, [])
+        written = answer[0, read:].tolist()
         ended = bool(written) and written[-1] in ends
         if not ended and len(written) < room:
             raise BackendError(
@@ -149,21 +157,29 @@ class LocalChat:
             if options.constrain == "always":
                 raise MissingDependency("synopsis.backend.constrain: always needs the package 'llguidance'", hint=INSTALL)
             return [], (f"the answer of {self.place.name} is not held to its JSON Schema: llguidance is missing ({INSTALL})",)
-        from vstar_sdk.llm.local.constraint import JsonConstraint, tokens_of
-
         try:
+            from vstar_sdk.llm.local.constraint import JsonConstraint, tokens_of
+
             self._vocabulary = self._vocabulary or tokens_of(
                 self._tokenizer, self._model.config.get_text_config().vocab_size, ends
             )
             return [JsonConstraint(self._vocabulary, closed_schema(request.schema), prompt=read)], ()
-        except ValueError as error:
+        except (ValueError, ImportError, RefusedGrammar) as error:  # a tokenizer, an installation or a schema that it cannot use
             problem = brief(error)
+        return [], self._unheld(options, problem)
+
+    def _unheld(self, options: TransformersOptions, problem: str) -> tuple[str, ...]:
+        """The warning that the answer is free.
+
+        Raises:
+            BackendError: it is to be held always.
+        """
         if options.constrain == "always":
             raise BackendError(
                 f"the answer of {self.place.name} cannot be held to its JSON Schema: {problem}",
                 hint="choose a model with a fast tokenizer, or set synopsis.backend.constrain: auto",
             )
-        return [], (f"the answer of {self.place.name} is not held to its JSON Schema: {problem}",)
+        return (f"the answer of {self.place.name} is not held to its JSON Schema: {problem}",)
 
     def _generate(
         self, prompt: dict[str, Tensor], options: TransformersOptions, room: int, ends: list[int], processors: list[Any]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from transformers import LogitsProcessor
 
-from vstar_sdk.errors import BackendError
+from vstar_sdk.llm.faults import RefusedGrammar
 
 FORM: Any = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 """One way to write each JSON text, the usual one. Free white space would let a poor model write blanks without end."""
@@ -26,7 +26,7 @@ class JsonConstraint(LogitsProcessor):
         prompt: tokens before the answer.
 
     Raises:
-        BackendError: the schema asks for what the library cannot check.
+        RefusedGrammar: the schema asks for what the library cannot check.
     """
 
     def __init__(self, vocabulary: llguidance.LLTokenizer, schema: dict[str, Any], *, prompt: int) -> None:
@@ -47,10 +47,7 @@ class JsonConstraint(LogitsProcessor):
 
     def _check(self) -> None:
         if self._matcher.is_error():
-            problem = " ".join(self._matcher.get_error().split())[:300]
-            raise BackendError(
-                f"the answer cannot be held to its JSON Schema: {problem}", hint="set synopsis.backend.constrain: never"
-            )
+            raise RefusedGrammar(self._matcher.get_error())
 
 
 def tokens_of(tokenizer: Any, size: int, ends: list[int]) -> llguidance.LLTokenizer:

@@ -14,13 +14,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from vstar_sdk.errors import BackendError, MissingDependency, ModelError
 from vstar_sdk.llm.faults import brief
-from vstar_sdk.llm.transformers import is_path
+from vstar_sdk.llm.local.options import TransformersOptions, is_path
 from vstar_sdk.weights.devices import resolve_device, resolve_dtype
 from vstar_sdk.weights.finding import NotGiven, snapshot
 from vstar_sdk.weights.pretrained import load_pretrained
 
 if TYPE_CHECKING:
-    from vstar_sdk.llm.transformers import TransformersOptions
     from vstar_sdk.resolver import Resolver
 
 WANTED = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
