@@ -91,8 +91,9 @@ class Models:
             self.unload()
 
     def after_fork(self) -> None:
-        """In a child process: nobody holds the lock."""
+        """In a child process: nobody holds the lock, and a model in the midst of the parent's run is of no use here."""
         self._lock = threading.RLock()
+        self._loaded.clear()
 
     def _let_go(self, models: list[str]) -> None:
         """Free their memory: a compiled network is part of a cycle, and the device keeps what it had."""

@@ -173,7 +173,12 @@ def _plan(source: Source, plugins: tuple[object, ...]) -> Plan:
 
 def run(source: Source, *, out: str | Path | None = None, plugins: Iterable[object] = ()) -> Result:
     """Make one video and wait for it; see `Session.run`. Its model stays in memory as long as the result does."""
-    return Session().run(source, out=out, plugins=plugins)
+    session = Session()
+    try:
+        return session.run(source, out=out, plugins=plugins)
+    except BaseException:
+        session.close(cancel=True)
+        raise
 
 
 def start(source: Source, *, out: str | Path | None = None, plugins: Iterable[object] = ()) -> Job:

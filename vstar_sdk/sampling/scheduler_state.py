@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -57,7 +57,7 @@ class SchedulerState:
                     f"the state of {kind} cannot be kept: its {name} is a {type(value).__name__}",
                     hint="use another scheduler for a run that is to be interrupted",
                 )
-            values[name] = _moved(value, lambda tensor: tensor.detach().to("cpu", copy=True))
+            values[name] = _moved(value, _copied)
         return cls(kind, _config(scheduler), values)
 
     def onto(self, scheduler: SchedulerMixin, device: torch.device) -> None:
@@ -99,7 +99,11 @@ def _plain(value: Any) -> bool:
     return value is None or isinstance(value, bool | int | float | str | Tensor | np.ndarray | np.generic)
 
 
-def _moved(value: Any, move: Any) -> Any:
+def _copied(tensor: Tensor) -> Tensor:
+    return tensor.detach().to("cpu", copy=True)
+
+
+def _moved(value: Any, move: Callable[[Tensor], Tensor]) -> Any:
     """The value, copied, with every tensor in it passed through ``move``."""
     if isinstance(value, Tensor):
         return move(value)

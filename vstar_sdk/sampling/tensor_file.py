@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor
 
 from vstar_sdk.errors import OutputError, SamplerError
@@ -53,7 +53,8 @@ def read_tensors(path: Path) -> Any:
         SamplerError: there is no such file, it is damaged, or something else wrote it.
     """
     try:
-        with safe_open(path, framework="pt") as file:
+        opened: Any = safe_open(path, framework="pt")
+        with opened as file:
             tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
             return _decoded(json.loads(file.metadata()["data"]), tensors)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
@@ -67,7 +68,7 @@ def _encoded(value: Any, tensors: dict[str, Tensor], where: str) -> Any:
         return _kept(value.detach(), "tensor", tensors)
     if isinstance(value, np.ndarray | np.generic):
         form = "array" if isinstance(value, np.ndarray) else "number"
-        return _kept(torch.from_numpy(np.array(value, copy=True, order="C")), form, tensors)
+        return _kept(torch.as_tensor(np.array(cast(Any, value), copy=True, order="C")), form, tensors)
     if isinstance(value, dict):
         mapping = cast(dict[Any, Any], value)
         pairs = [[_encoded(key, tensors, where), _encoded(item, tensors, f"{where}.{key}")] for key, item in mapping.items()]

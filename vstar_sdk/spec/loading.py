@@ -74,7 +74,7 @@ class _PortableSpec(RunSpec):
     """The plugins that were passed."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _validated, (self.model_dump(mode="json"), self.given)
+        return _validated, (self.model_dump(mode="json", exclude_unset=True), self.given)
 
 
 def load_spec(
@@ -100,7 +100,7 @@ def load_spec(
     """
     names, passed = _passed(plugins)
     if isinstance(source, RunSpec):
-        document = Document(source.model_dump(mode="json"))
+        document = Document(source.model_dump(mode="json", exclude_unset=True))  # a part may tell a default from a choice
     elif isinstance(source, Mapping):
         check_depth(source)
         document = Document(copy.deepcopy(dict(source)))
@@ -142,7 +142,8 @@ def _validate(document: Document, passed: tuple[Plugin, ...]) -> LoadedSpec:
         if any("\ud800" <= character <= "\udfff" for character in text):
             raise SpecError(located(document, path, "holds half of a character (a lone surrogate), which is no text"), path=path)
     catalog, participants = _catalog(document, passed)
-    model = Composer(catalog).run_spec(type("RunSpec", (_PortableSpec,), {"given": passed, "__module__": __name__}))
+    model = cast(type[_PortableSpec], Composer(catalog).run_spec(_PortableSpec))
+    model.given = passed
     try:
         spec = model.model_validate(document.data)
     except ValidationError as error:
