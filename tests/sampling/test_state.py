@@ -178,6 +178,12 @@ def test_so_is_one_of_another_configuration_or_another_clip(state):
         sampled(Swirl(), build("ddim"), step_noise(7), state=longer)
 
 
+@pytest.mark.parametrize("until", [1, STEPS + 1])
+def test_a_stop_behind_the_state_or_beyond_the_schedule_is_refused(state, until):
+    with pytest.raises(ValueError, match=f"until {until}: from step 2 of 5"):
+        sampled(Swirl(), build("ddim"), step_noise(7), state=state, until=until)
+
+
 def test_a_scheduler_with_a_noise_source_of_its_own_cannot_be_kept_and_says_so():
     class Source:
         def __call__(self):

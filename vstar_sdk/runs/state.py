@@ -19,7 +19,7 @@ from vstar_sdk.timeline import Timeline
 if TYPE_CHECKING:
     from torch import Tensor
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _STORY, _CONDITIONING, _SAMPLER, _LATENTS = "story.json", "conditioning", "sampler", "latents"
 
@@ -84,7 +84,7 @@ class RunState:
         )
 
 
-def made(value: T | None) -> T:
+def made(value: _T | None) -> _T:
     """What an earlier stage has made.
 
     Raises:

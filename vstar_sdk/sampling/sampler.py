@@ -96,6 +96,7 @@ def sample(
     Raises:
         SamplerError: the latents stopped being finite, and the message names the step; or the state is of another sampling.
         SpecError: the scheduler has no eta, or cannot take so few or so many steps.
+        ValueError: ``until`` is behind the state, or beyond the schedule.
     """
     extra = step_arguments(scheduler, eta, generator)
     timesteps = timesteps_of(scheduler, steps, noise.device)
@@ -116,6 +117,8 @@ def sample(
     first, latents = 0, noise * getattr(scheduler, "init_noise_sigma", 1.0)
     if state is not None:
         first, latents = state.step, state.resume(scheduler, generator, noise)
+    if until is not None and not first <= until <= len(timesteps):
+        raise ValueError(f"until {until}: from step {first} of {len(timesteps)}, that is not ahead")
     for step, timestep in enumerate(timesteps[first:until], first):
         if nursing is not None:
             nursing.at(step, len(timesteps))

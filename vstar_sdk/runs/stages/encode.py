@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,16 +25,16 @@ def encode(run: Run, adapter: Adapter, state: RunState) -> RunState:
         PluginError: a plugin failed to transform the conditioning.
         SamplerError: there is not enough memory.
     """
-    with run.stage("encode"), enough_memory(run.plan, "encode"), torch.no_grad():
-        conditioning = state.conditioning or _conditioning(run, adapter, made(state.story))
-    return replace(state, conditioning=conditioning)
-
-
-def _conditioning(run: Run, adapter: Adapter, story: Story) -> Conditioning:
+    story = made(state.story)
     prompts = [*story.synopsis.prompts(), story.negative_prompt]
-    for prompt in prompts:
-        if lost := adapter.cut_off(prompt):
-            run.warn(f"the text encoder does not see the end of '{prompt}': it stops before '{lost}'")
+    with run.stage("encode"), enough_memory(run.plan, "encode"), torch.no_grad():
+        for prompt in prompts:
+            if lost := adapter.cut_off(prompt):
+                run.warn(f"the text encoder does not see the end of '{prompt}': it stops before '{lost}'")
+        return replace(state, conditioning=state.conditioning or _conditioning(run, adapter, story, prompts))
+
+
+def _conditioning(run: Run, adapter: Adapter, story: Story, prompts: Sequence[str]) -> Conditioning:
     *states, negative = adapter.encode(prompts)
     weights = story.timeline.pooled(adapter.facts.temporal_compression)
     text = blend(weights, story.synopsis.prompts(), torch.stack(states))
