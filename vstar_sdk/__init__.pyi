@@ -23,6 +23,7 @@ from .errors import SpecError as SpecError
 from .errors import StopRun as StopRun
 from .errors import TemplateError as TemplateError
 from .errors import VstarError as VstarError
+from .events import Event as Event
 from .llm.contract import Backend as Backend
 from .llm.contract import Completion as Completion
 from .llm.contract import Message as Message
@@ -56,6 +57,7 @@ from .runs.session import Session as Session
 from .runs.session import run as run
 from .runs.session import start as start
 from .sampling.conditioning import Conditioning as Conditioning
+from .spec.loading import LoadedSpec as LoadedSpec
 from .spec.loading import load_spec as load_spec
 from .spec.run_spec import RunSpec as RunSpec
 from .spec.schema import json_schema as json_schema

@@ -18,7 +18,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import importlib.metadata
+import traceback
+from typing import Any, ClassVar
 
 SpecPath = tuple[str | int, ...]
 """Where in a spec: ``("regularizers", 0, "sigma")``."""
@@ -123,3 +125,42 @@ class StopRun(Exception):
 
     Any other exception of an observer is logged and counted, and the run goes on.
     """
+
+
+def message_of(error: BaseException) -> str:
+    """What went wrong; an exception that nobody expected names the package it came from."""
+    if isinstance(error, VstarError):
+        return error.message
+    return f"unexpected {type(error).__name__} in {origin(error)}: {error}"
+
+
+def hint_of(error: BaseException) -> str | None:
+    """What to do."""
+    if isinstance(error, VstarError):
+        return error.hint
+    return "this is a fault of the program; `vstar -v ...` shows where it happened"
+
+
+def exit_code_of(error: BaseException) -> int:
+    """The exit code of a program that ends by an error: by the table above; 1 for whatever is not in it."""
+    return error.exit_code if isinstance(error, VstarError) else 1
+
+
+def origin(error: BaseException) -> str:
+    """The distribution whose code raised, with its version."""
+    frames = list(traceback.walk_tb(error.__traceback__))
+    module = frames[-1][0].f_globals.get("__name__", "") if frames else ""
+    top = module.partition(".")[0]
+    for name in importlib.metadata.packages_distributions().get(top, []):
+        return f"{name} {importlib.metadata.version(name)}"
+    return top or "an unknown place"
+
+
+def error_json(error: BaseException) -> dict[str, Any]:
+    """An error as JSON data: ``type``, ``message``, ``hint`` and ``exit_code``."""
+    return {
+        "type": type(error).__name__,
+        "message": message_of(error),
+        "hint": hint_of(error),
+        "exit_code": exit_code_of(error),
+    }

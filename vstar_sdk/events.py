@@ -1,14 +1,20 @@
 """What happens during a run, as frozen dataclasses.
 
-`Job.events()` yields these objects and the ``on_*`` hooks receive the same ones. A later version may add
-fields, never remove one.
+`Job.events()` yields these objects and the ``on_*`` hooks receive the same ones. They can be pickled, and `Event.json` is what
+``vstar run --json`` prints. A later version may add fields, never remove one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+import pickle
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+
+from vstar_sdk.errors import VstarError, error_json, exit_code_of, hint_of, message_of
 
 if TYPE_CHECKING:
     from vstar_sdk.synopses import Synopsis
@@ -23,10 +29,30 @@ class Event:
 
     Attributes:
         run: the run's id.
+        number: its place in the log of the run, from 0; `Job.events` can begin at any.
+        time: when it happened, in seconds since 1970 (UTC).
     """
 
     kind: ClassVar[str] = "event"
     run: str
+    number: int = 0
+    time: float = field(default_factory=time.time)
+
+    def json(self) -> dict[str, Any]:
+        """The event as JSON data, its ``kind`` first.
+
+        Paths become texts; an error becomes a mapping of ``type``, ``message``, ``hint`` and ``exit_code``.
+        """
+        return {"kind": self.kind} | {item.name: plain(getattr(self, item.name)) for item in dataclasses.fields(self)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Queued(Event):
+    """The run waits for its turn; it comes only where other runs of the session are before it."""
+
+    kind: ClassVar[str] = "queued"
+    position: int
+    """How many are before it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,3 +149,37 @@ class RunFailed(Event):
 
     kind: ClassVar[str] = "run_error"
     error: BaseException
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the error as what it is where that can be, else as a `VstarError` with its message, hint and exit code."""
+        return _failed, (self.run, self.number, self.time, _portable(self.error))
+
+
+def plain(value: Any) -> Any:
+    """JSON data of a value: paths as texts, dataclasses as mappings, errors as `vstar_sdk.errors.error_json` has them."""
+    if isinstance(value, BaseException):
+        return error_json(value)
+    if isinstance(value, Path):
+        return str(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {item.name: plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in cast(Mapping[Any, Any], value).items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in cast(list[Any], value)]
+    return value
+
+
+def _portable(error: BaseException) -> BaseException:
+    """The error, or one like it where it cannot be pickled (it holds a socket, say, or is made from other arguments)."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301  (our own bytes)
+    except Exception:
+        like = VstarError(message_of(error), hint=hint_of(error))
+        like.exit_code = exit_code_of(error)  # pyright: ignore[reportAttributeAccessIssue]
+        return like
+    return error
+
+
+def _failed(run: str, number: int, time: float, error: BaseException) -> RunFailed:
+    return RunFailed(run=run, number=number, time=time, error=error)

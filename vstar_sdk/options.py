@@ -101,6 +101,12 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    def __eq__(self, other: object) -> bool:
+        """Equal values of one model; the models of a spec are composed anew for every catalog, and known by their name."""
+        kind, other_kind = type(self), type(other)
+        same = kind is other_kind or (kind.__module__, kind.__qualname__) == (other_kind.__module__, other_kind.__qualname__)
+        return same and vars(self) == vars(other)
+
     @property
     def part(self) -> str:
         """The ``use`` of the part that these options belong to."""

@@ -182,3 +182,13 @@ def test_ctrl_c_ends_within_two_steps_and_leaves_no_half_written_artifact(tmp_pa
     assert process.returncode == 130
     assert after <= 2
     assert sorted(path.name for path in directory.iterdir()) == ["spec.yaml", "synopsis.json"]
+
+
+def test_json_events_end_with_the_error_as_data(tmp_path):
+    (tmp_path / "file").write_text("")
+    result = CliRunner().invoke(cli, ["run", *SMALL, "--json", "--out", str(tmp_path / "file")])
+    assert result.exit_code == 7
+    last = json.loads(result.stdout.splitlines()[-1])
+    assert last["kind"] == "run_error"
+    assert last["error"].keys() == {"type", "message", "hint", "exit_code"}
+    assert (last["error"]["type"], last["error"]["exit_code"]) == ("OutputError", 7)

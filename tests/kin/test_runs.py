@@ -96,7 +96,7 @@ def test_the_model_after_a_run_is_as_it_was_before(model, options, frames):
     with Session() as session:
         plan = make_plan(load_spec(spec({**model, **options}, frames)))
         result = session.run(plan)
-        ((_, adapter),) = session._adapters.values()
+        (adapter,) = (loaded.adapter for loaded in session._models._loaded.values())
         unet: Any = adapter.denoiser
         before = {name: id(value) for name, value in vars(unet).items()}
         processors, buffers = dict(unet.attn_processors), dict(unet.named_buffers())

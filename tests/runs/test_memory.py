@@ -43,7 +43,7 @@ def test_a_model_is_kept_once_and_not_beside_another_way_of_running_it():
         first = session.run(STORY).adapter
         other = session.run(STORY | {"model": {"offload": "model"}}).adapter
         assert other is not first
-        assert [adapter for _, adapter in session._adapters.values()] == [other]
+        assert [loaded.adapter for loaded in session._models._loaded.values()] == [other]
 
 
 def test_compiling_what_comes_and_goes_is_refused():

@@ -129,9 +129,7 @@ def test_the_nursing_is_told_of_every_step(run):
 
 def test_tar_changes_the_video_and_strength_0_does_not(run, tiny_adapter, tiny_source):
     def nursed(strength):
-        plan = plan_attention(
-            tiny_source.facts().sites, [Tar(TarOptions(sigma={0: 1}, strength=strength))], frames=8, fps=8.0, steps=4
-        )
+        plan = plan_attention(tiny_source.facts().sites, [Tar(TarOptions(sigma={0: 1}, strength=strength))], Clock(8, 8.0), 4)
         with nurse(tiny_adapter.denoiser, plan) as nursing:
             return run(nursing=nursing)
 

@@ -207,5 +207,5 @@ def test_a_session_holds_one_flow_shift_at_a_time_and_the_resolved_spec_says_whi
         for shift in (None, 5.0):
             result = session.run(spec | {"model": {"use": "wan", "path": str(wan_21), "flow_shift": shift}, "regularizers": []})
             shifts.append(result.spec.model_dump()["model"]["flow_shift"])
-        assert len(session._adapters) == 1
+        assert len(session.models) == 1
     assert shifts == [3.0, 5.0]

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
 from vstar_sdk import events
 from vstar_sdk.cli.arguments import load, spec_arguments
-from vstar_sdk.cli.failure import hint_of, message
 from vstar_sdk.cli.progress import Progress
 from vstar_sdk.runs.directory import RunDirectory, default_directory
+from vstar_sdk.runs.exporters import exporters
 from vstar_sdk.runs.job import Job
 from vstar_sdk.runs.plan import Plan, make_plan
 from vstar_sdk.runs.result import Result
@@ -45,7 +43,7 @@ def run(
     plan = make_plan(load(spec, prompt, overrides, plugins))
     if dry_run:
         if out is not None:
-            RunDirectory(out).check(plan.exporters())
+            RunDirectory(out).check(exporters(plan.loaded))
         from vstar_sdk.runs.schedule import evaluations  # here, because it brings torch
 
         evaluations(plan)
@@ -58,7 +56,7 @@ def run(
     directory = out or default_directory(plan.spec.prompt)
     job = start(plan, out=directory)
     if as_json:
-        _follow(job, lambda event: click.echo(json.dumps(_plain(event), ensure_ascii=False)))
+        _follow(job, lambda event: click.echo(json.dumps(event.json(), ensure_ascii=False)))
         return
     with Progress(quiet=quiet) as progress:
         result = _follow(job, progress.show)
@@ -101,21 +99,7 @@ def _follow(job: Job, show: Callable[[events.Event], None]) -> Result:
 def _wait(job: Job) -> None:
     """Wait for a cancelled run; Ctrl-C once more leaves at once, whatever the run is doing."""
     try:
-        for _ in job.events():
+        for _ in job.events():  # not job.result(), which cannot be interrupted everywhere
             pass
     except KeyboardInterrupt:
         os._exit(130)
-
-
-def _plain(event: events.Event) -> dict[str, Any]:
-    """An event as JSON data, its kind first."""
-    data: dict[str, Any] = {"kind": event.kind}
-    for field in dataclasses.fields(event):
-        value = getattr(event, field.name)
-        if isinstance(value, BaseException):
-            data |= {"error": message(value), "hint": hint_of(value)}
-        elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-            data[field.name] = dataclasses.asdict(value)
-        else:
-            data[field.name] = str(value) if isinstance(value, Path) else value
-    return data

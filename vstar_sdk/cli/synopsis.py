@@ -9,6 +9,7 @@ import click
 from vstar_sdk.cli.arguments import load, spec_arguments
 from vstar_sdk.cli.failure import warn
 from vstar_sdk.runs.plan import make_plan
+from vstar_sdk.runs.resolving import resolve
 from vstar_sdk.runs.story import Story
 from vstar_sdk.spec.writing import to_yaml
 
@@ -23,8 +24,8 @@ def synopsis(spec: Path | None, prompt: str | None, overrides: tuple[str, ...], 
     """
     plan = make_plan(load(spec, prompt, overrides, plugins))
     story = plan.tell_story()
-    click.echo(to_yaml(plan.resolved(story)) if as_yaml else table(story, plan.settings.fps), nl=not as_yaml)
-    for warning in plan.warnings(story):
+    click.echo(to_yaml(resolve(plan, story)) if as_yaml else table(story, plan.settings.fps), nl=not as_yaml)
+    for warning in story.warnings(plan.facts):
         warn(warning)
 
 

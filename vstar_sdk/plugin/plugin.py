@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 import inspect
 import re
 from collections.abc import Callable, Iterator
@@ -42,6 +43,7 @@ class Plugin:
     def __init__(self, namespace: str, source: object, distribution: str) -> None:
         self.namespace = namespace
         self.distribution = distribution
+        self.source = source
         if namespace != CORE:
             _check_form(f"plugin {self}", source)
         # A manager of its own: one plugin's faults can then never reach another's implementations.
@@ -67,6 +69,12 @@ class Plugin:
 
     def __str__(self) -> str:
         return f"{self.namespace} ({self.distribution})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle an object by value, and a module by its name."""
+        if isinstance(self.source, ModuleType):
+            return _of_module, (self.namespace, self.source.__name__, self.distribution)
+        return Plugin, (self.namespace, self.source, self.distribution)
 
     def implementations(self, hook: str) -> Iterator[Callable[..., Any]]:
         """The plugin's implementations of one hook, each taking the hook's arguments by keyword."""
@@ -95,6 +103,10 @@ class Plugin:
                     )
                 if inspect.iscoroutinefunction(implementation.function):
                     raise PluginError(f"plugin {self}: {hook} is asynchronous; hooks are plain functions", hint=REMEDY)
+
+
+def _of_module(namespace: str, module: str, distribution: str) -> Plugin:
+    return Plugin(namespace, importlib.import_module(module), distribution)
 
 
 def given(source: object) -> Plugin:

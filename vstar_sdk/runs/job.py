@@ -1,54 +1,94 @@
-"""A job: a run in a thread of its own, with events, cancel and result."""
+"""A job: a run that waits for its turn, goes on, and ends, with events, cancel and result."""
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Callable, Iterator
-from typing import cast
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from concurrent.futures import Future
+from typing import Any, Literal
 
-from vstar_sdk.errors import RunCancelled
-from vstar_sdk.events import Event
+from vstar_sdk import events
+from vstar_sdk.errors import RunCancelled, VstarError
+from vstar_sdk.runs.forks import renewed_in_children
+from vstar_sdk.runs.log import EventLog
+from vstar_sdk.runs.progress import progress
+from vstar_sdk.runs.queue import Queue
 from vstar_sdk.runs.result import Result
 
-Work = Callable[[Callable[[Event], None], Callable[[], None]], Result]
-"""A run: given where to tell events, and a function that raises `RunCancelled` once the run is to end."""
+JobState = Literal["queued", "running", "done", "failed", "cancelled"]
+
+Work = Callable[[Callable[[events.Event], events.Event], Callable[[], None]], Result]
+"""A run: given where to log events, and a function that raises `RunCancelled` once the run is to end."""
 
 
 class Job:
-    """A run in progress. Made by `vstar_sdk.start` and `Session.start`."""
+    """A run in the queue of a session. Made by `Session.start` and `vstar_sdk.start`.
 
-    def __init__(self, work: Work, name: str) -> None:
-        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-        self._cancelled = threading.Event()
-        self._result: Result | None = None
-        self._error: BaseException | None = None
-        # A daemon: a program that leaves without waiting is not held up.
-        self._thread = threading.Thread(target=self._run, args=(work,), name=f"vstar-{name}", daemon=True)
-        self._thread.start()
+    ::
+
+        job = session.start(spec)
+        for event in job.events():      # or, where a loop runs: async for event in job
+            print(event.kind, f"{job.progress:.0%}")
+        result = job.result()           # or: await job
+
+    Attributes:
+        id: names the run, in its events and its manifest too.
+    """
+
+    def __init__(self, run: str, work: Work, queue: Queue) -> None:
+        self.id = run
+        self._work, self._queue = work, queue
+        self._state: JobState = "queued"
+        self._progress = 0.0
+        self._cancelled = False
+        self._log = EventLog()
+        self._outcome = _outcome()
+        renewed_in_children(self)
+        queue.add(self, waits=lambda before: self._note(events.Queued(run=run, position=before)))
+
+    @property
+    def state(self) -> JobState:
+        """``queued``, ``running``, or how it ended: ``done``, ``failed``, ``cancelled`` (by `cancel`, or by a plugin)."""
+        return self._state
+
+    @property
+    def position(self) -> int:
+        """How many runs come before it, the one under way included; 0 once it has begun."""
+        return self._queue.before(self)
+
+    @property
+    def progress(self) -> float:
+        """How far it is, from 0 to 1: roughly in time, and never falling."""
+        return self._progress
 
     @property
     def done(self) -> bool:
-        """Whether the run has ended, well or not."""
-        return not self._thread.is_alive()
+        """Whether it has ended, well or not."""
+        return self._outcome.done()
 
-    def events(self) -> Iterator[Event]:
-        """Everything that happens, from the beginning, until the run ends. Each event is given once."""
-        while True:
-            try:
-                event = self._events.get(timeout=0.2)
-            except queue.Empty:
-                if self.done:  # an interrupt may have swallowed the closing None
-                    return
-                continue
-            if event is None:
-                self._events.put(None)
-                return
-            yield event
+    def events(self, since: int = 0) -> Iterator[events.Event]:
+        """Everything that happens, until the run ends. Any number of readers may read, each from where it likes.
+
+        Args:
+            since: the number of the first event that is wanted; 0 is the beginning.
+        """
+        return self._log.read(since)
+
+    def aevents(self, since: int = 0) -> AsyncIterator[events.Event]:
+        """As `events`, for ``async for``; ``async for event in job`` reads from the beginning.
+
+        Args:
+            since: see `events`.
+        """
+        return self._log.follow(since)
+
+    def __aiter__(self) -> AsyncIterator[events.Event]:
+        """Every event from the beginning."""
+        return self.aevents()
 
     def cancel(self) -> None:
-        """End the run at its next step; files that are half written are removed."""
-        self._cancelled.set()
+        """End it: at once where it waits for its turn, else at its next step; files that are half written are removed."""
+        self._cancelled = True
+        self._queue.withdraw(self)
 
     def result(self, timeout: float | None = None) -> Result:
         """Wait for the end.
@@ -59,23 +99,88 @@ class Job:
         Raises:
             TimeoutError: the run goes on.
             RunCancelled: it was cancelled.
-            VstarError: it failed.
+            VstarError: it failed; or it is asked for by a part of a run of the same session, which it would wait for.
         """
-        self._thread.join(timeout)
-        if self._thread.is_alive():
-            raise TimeoutError(f"the run is not done after {timeout:g} s")
-        if self._error is not None:
-            raise self._error
-        return cast(Result, self._result)
+        if not self.done and self._queue.serves_in_this_thread():
+            raise VstarError(
+                "a part of a run waits for a run of the same session, which cannot begin before this one ends",
+                hint="use another session there",
+            )
+        try:
+            return self._outcome.result(timeout)
+        except TimeoutError:
+            if self.done:  # the run's own
+                raise
+            raise TimeoutError(f"the run is not done after {timeout:g} s") from None
+        finally:
+            del self  # an error holds this frame, and the job holds the error
+
+    def __await__(self) -> Generator[object, None, Result]:
+        """Wait for the end in an event loop; giving up waiting does not cancel the run."""
+        import asyncio
+
+        return asyncio.wrap_future(self._outcome).__await__()
+
+    def add_done_callback(self, call: Callable[[Job], object]) -> None:
+        """Have a function called with the job at its end: in the session's thread, or at once if it has ended.
+
+        What the function raises is logged and goes no further.
+        """
+        self._outcome.add_done_callback(lambda _: call(self))
+
+    def work(self) -> Callable[[], None]:
+        """For the queue: see `vstar_sdk.runs.queue.Queued`."""
+        if self._cancelled:
+            return self.withdrawn
+        self._state = "running"
+        try:
+            result = self._work(self._note, self._check)
+        except BaseException as error:
+            failure = error
+            return lambda: self._end("cancelled" if isinstance(failure, RunCancelled) else "failed", failure)
+        return lambda: self._end("done", result)
+
+    def withdrawn(self) -> None:
+        """For the queue: see `vstar_sdk.runs.queue.Queued`."""
+        self._give_up("the run was cancelled before it began")
+
+    def after_fork(self) -> None:
+        """In a child process: a run that has not ended goes on in the parent, and here it has failed."""
+        self._log.renew()
+        # Read without its lock, which a thread that is not here may hold.
+        before: dict[str, Any] = vars(self._outcome)
+        self._outcome = _outcome()
+        if before["_state"] != "FINISHED":
+            self._give_up("this process was forked from the one that the run goes on in")
+        elif before["_exception"] is not None:
+            self._outcome.set_exception(before["_exception"])
+        else:
+            self._outcome.set_result(before["_result"])
+
+    def _note(self, event: events.Event) -> events.Event:
+        self._progress = progress(event, self._progress)
+        return self._log.append(event)
 
     def _check(self) -> None:
-        if self._cancelled.is_set():
+        if self._cancelled:
             raise RunCancelled("the run was cancelled")
 
-    def _run(self, work: Work) -> None:
-        try:
-            self._result = work(self._events.put, self._check)
-        except BaseException as error:
-            self._error = error
-        finally:
-            self._events.put(None)
+    def _give_up(self, why: str) -> None:
+        error = RunCancelled(why)
+        self._note(events.RunFailed(run=self.id, error=error))
+        self._end("cancelled", error)
+
+    def _end(self, state: JobState, outcome: Result | BaseException) -> None:
+        self._state = state
+        if isinstance(outcome, BaseException):
+            self._outcome.set_exception(outcome)
+        else:
+            self._outcome.set_result(outcome)
+        self._log.close()
+
+
+def _outcome() -> Future[Result]:
+    """A future that nobody who waits for it can cancel."""
+    future: Future[Result] = Future()
+    future.set_running_or_notify_cancel()
+    return future

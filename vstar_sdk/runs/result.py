@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vstar_sdk.events import plain
 from vstar_sdk.spec.run_spec import RunSpec
 from vstar_sdk.synopses import Synopsis
 from vstar_sdk.timeline import Timeline
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Result:
-    """A finished run.
+    """A finished run: values, and the latents to decode frames from.
+
+    It does not hold the model, which is the session's; where that was unloaded meanwhile, `frames` loads it again. Once the
+    session is closed, a model is loaded for each call and let go with it: take the frames before.
 
     Attributes:
         id: the run's id.
@@ -33,7 +37,7 @@ class Result:
         artifacts: what was written, by exporter.
         warnings: what the user should know.
         manifest: what the run was made with: versions, weights, plugins, device, timings.
-        adapter: the loaded model.
+        load: gives the loaded model.
         finish: what becomes of frames after the decoder.
     """
 
@@ -46,13 +50,36 @@ class Result:
     artifacts: tuple[Path, ...]
     warnings: tuple[str, ...]
     manifest: dict[str, Any] = field(repr=False)
-    adapter: Adapter = field(repr=False)
+    load: Callable[[], Adapter] = field(repr=False)
     finish: Callable[[Iterator[NDArray[np.uint8]]], Iterator[NDArray[np.uint8]]] = field(repr=False)
+
+    @property
+    def adapter(self) -> Adapter:
+        """The model that made it, loaded again if need be.
+
+        Raises:
+            ModelError: its files are not there any more.
+        """
+        return self.load()
+
+    def json(self) -> dict[str, Any]:
+        """The result as JSON data, all but the latents: paths as texts, the spec as the mapping that a spec file holds."""
+        return {
+            "id": self.id,
+            "spec": self.spec.model_dump(mode="json"),
+            "synopsis": plain(self.synopsis),
+            "timeline": plain(self.timeline),
+            "directory": plain(self.directory),
+            "artifacts": plain(self.artifacts),
+            "warnings": plain(self.warnings),
+            "manifest": plain(self.manifest),
+        }
 
     def frames(self) -> Iterator[NDArray[np.uint8]]:
         """The frames ``(height, width, 3)``, RGB, decoded anew from the latents one by one and passed through `transform_frames`.
 
         Raises:
             PluginError: one of these failed.
+            ModelError: the model was unloaded, and its files are not there any more.
         """
         return self.finish(self.adapter.decode(self.latents))

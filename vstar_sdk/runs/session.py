@@ -1,28 +1,25 @@
-"""A session: models kept warm over many runs."""
+"""A session: models kept warm over many runs, which take turns."""
 
 from __future__ import annotations
 
-import gc
-import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from vstar_sdk import events
 from vstar_sdk.errors import RunCancelled, StopRun
-from vstar_sdk.options import ModelOptions
 from vstar_sdk.plugin.observers import Observers
 from vstar_sdk.plugin.transforms import Transforms
 from vstar_sdk.runs.job import Job
+from vstar_sdk.runs.models import Models
 from vstar_sdk.runs.plan import Plan, make_plan
+from vstar_sdk.runs.queue import Queue, closed_error
 from vstar_sdk.runs.result import Result
+from vstar_sdk.runs.run import Run
 from vstar_sdk.spec.loading import LoadedSpec, load_spec
 from vstar_sdk.spec.run_spec import RunSpec
-
-if TYPE_CHECKING:
-    from vstar_sdk.models.contract import Adapter
 
 Source = str | Path | Mapping[str, Any] | RunSpec | LoadedSpec | Plan
 """A spec in any form: a file's path, a mapping, a validated spec, or a plan made of it."""
@@ -36,22 +33,64 @@ class Session:
         with Session() as session:
             for seed in range(4):
                 result = session.run({"prompt": "a volcano wakes up", "seed": seed})
+
+    Args:
+        max_models: how many loaded models are kept at once; the one that was used least recently goes first. None: no limit.
     """
 
-    def __init__(self) -> None:
-        self._adapters: dict[str, tuple[str, Adapter]] = {}
-        self._turn = threading.Lock()
+    def __init__(self, *, max_models: int | None = None) -> None:
+        if max_models is not None and max_models < 1:
+            raise ValueError(f"max_models {max_models}: a session keeps at least 1")
+        self._models = Models(max_models)
+        self._queue = Queue()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
+        """Close; where the block raised, its runs are cancelled first."""
+        self.close(cancel=kind is not None)
 
-    def close(self) -> None:
-        """Let go of all models, once a run that is under way has ended."""
-        with self._turn:
-            self._adapters.clear()
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The names, as in ``use``, of the models in memory; the one used last comes last."""
+        return self._models.names
+
+    def close(self, *, cancel: bool = False) -> None:
+        """Take no more runs, wait for those that were started, and let go of all models.
+
+        Args:
+            cancel: the runs; those that wait end at once, and the one under way at its next step.
+        """
+        self._queue.close()
+        for job in self._queue.jobs() if cancel else ():
+            job.cancel()
+        self._queue.wait()
+        self._models.close()
+
+    def unload(self, model: str | None = None) -> None:
+        """Let go of a loaded model; a run that needs it loads it again. One that is at work keeps it until it ends.
+
+        Args:
+            model: its name, as in ``use``; None lets go of every model.
+        """
+        self._models.unload(model)
+
+    def plan(self, source: Source, *, plugins: Iterable[object] = ()) -> Plan:
+        """Decide and check a run, without loading a model; `run` and `start` take the plan in place of the spec.
+
+        Args:
+            source: see `run`.
+            plugins: see `run`.
+
+        Raises:
+            SpecError: the spec is wrong.
+            PluginError: a plugin is absent or breaks the contract.
+            VstarError: the session is closed.
+        """
+        if self._queue.closed:
+            raise closed_error()
+        return _plan(source, tuple(plugins))
 
     def run(self, source: Source, *, out: str | Path | None = None, plugins: Iterable[object] = ()) -> Result:
         """Make a video and wait for it.
@@ -64,7 +103,7 @@ class Session:
 
         Raises:
             SpecError: the spec is wrong.
-            VstarError: the run failed.
+            VstarError: the run failed, or the session is closed.
         """
         job = self.start(source, out=out, plugins=plugins)
         try:
@@ -76,7 +115,7 @@ class Session:
             del job  # it holds the error, whose traceback holds this frame
 
     def start(self, source: Source, *, out: str | Path | None = None, plugins: Iterable[object] = ()) -> Job:
-        """Begin a run in a thread of its own. The spec is validated here, before the thread begins.
+        """Put a run at the end of the session's queue. The spec is validated here, before it is queued.
 
         Args:
             source: see `run`.
@@ -86,74 +125,43 @@ class Session:
         Raises:
             SpecError: the spec is wrong.
             PluginError: a plugin is absent or breaks the contract.
+            VstarError: the session is closed.
         """
-        plan = _plan(source, tuple(plugins))
-        observers = Observers(plan.loaded.participants)
-        directory = Path(out) if out is not None else None
-        run = uuid.uuid4().hex[:12]
+        plan, run = self.plan(source, plugins=plugins), uuid.uuid4().hex[:12]
+        directory, models = Path(out) if out is not None else None, self._models
 
-        def work(put: Callable[[events.Event], None], check: Callable[[], None]) -> Result:
-            return self._work(plan, run, directory, observers, put, check)
+        def work(log: Callable[[events.Event], events.Event], check: Callable[[], None]) -> Result:
+            return _work(plan, run, directory, models, log, check)
 
-        return Job(work, run)
-
-    def _work(
-        self,
-        plan: Plan,
-        run: str,
-        directory: Path | None,
-        observers: Observers,
-        put: Callable[[events.Event], None],
-        check: Callable[[], None],
-    ) -> Result:
-        from vstar_sdk.runs.flow import Flow  # here, because it brings torch
-
-        def emit(event: events.Event) -> None:
-            put(event)
-            observers.tell(event)
-
-        try:
-            with self._turn:
-                transforms = Transforms(plan.loaded.participants)
-                return Flow(plan, run, lambda: self._adapter(plan), directory, transforms, observers, emit, check).perform()
-        except StopRun as stop:
-            cancelled = RunCancelled(f"a plugin stopped the run: {stop}")
-            emit(events.RunFailed(run=run, error=cancelled))
-            raise cancelled from stop
-        except BaseException as error:
-            emit(events.RunFailed(run=run, error=error))
-            raise
-
-    def _adapter(self, plan: Plan) -> Adapter:
-        """The plan's model, loaded once for the same options.
-
-        A model that was loaded with other options of memory and speed is let go first: there may be no room for both.
-        """
-        from vstar_sdk.weights.devices import resolve_device, resolve_dtype
-
-        options: Any = plan.spec.model
-        device = resolve_device(plan.loaded.catalog.resolver.device(getattr(options, "device", "auto")))
-        dtype = resolve_dtype(getattr(options, "dtype", "auto"), device)
-        single: set[str] = {*getattr(options, "ONE_AT_A_TIME", ModelOptions.ONE_AT_A_TIME)}
-        model = options.model_dump_json(exclude=single)
-        how = options.model_dump_json(include=single - {"device", "dtype"}) + device + dtype
-        loaded_how, adapter = self._adapters.get(model, ("", None))
-        if adapter is None or loaded_how != how:
-            if self._adapters.pop(model, None) is not None:
-                del adapter
-                _free()
-            adapter = plan.source.load(device, dtype)
-            self._adapters[model] = (how, adapter)
-        return adapter
+        return Job(run, work, self._queue)
 
 
-def _free() -> None:
-    """Free the memory of a model that was let go: a compiled network is part of a cycle, and the device keeps what it had."""
-    import torch
+def _work(
+    plan: Plan,
+    run: str,
+    directory: Path | None,
+    models: Models,
+    log: Callable[[events.Event], events.Event],
+    check: Callable[[], None],
+) -> Result:
+    observers = Observers(plan.loaded.participants)
 
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    def emit(event: events.Event) -> None:
+        observers.tell(log(event))
+
+    try:
+        begun = Run(run, plan, Transforms(plan.loaded.participants), emit, check)
+        emit(events.RunStart(run=run, frames=plan.settings.frames, seed=plan.settings.seed, directory=directory))
+        from vstar_sdk.runs.perform import perform  # here, because it brings torch, and whoever watches should not wait for that
+
+        return perform(begun, models, observers, directory)
+    except StopRun as stop:
+        cancelled = RunCancelled(f"a plugin stopped the run: {stop}")
+        emit(events.RunFailed(run=run, error=cancelled))
+        raise cancelled from stop
+    except BaseException as error:
+        emit(events.RunFailed(run=run, error=error))
+        raise
 
 
 def _plan(source: Source, plugins: tuple[object, ...]) -> Plan:
@@ -164,9 +172,13 @@ def _plan(source: Source, plugins: tuple[object, ...]) -> Plan:
 
 
 def run(source: Source, *, out: str | Path | None = None, plugins: Iterable[object] = ()) -> Result:
-    """Make one video and wait for it; see `Session.run`."""
-    with Session() as session:
+    """Make one video and wait for it; see `Session.run`. Its model stays in memory as long as the result does."""
+    session = Session()
+    try:
         return session.run(source, out=out, plugins=plugins)
+    except BaseException:
+        session.close(cancel=True)
+        raise
 
 
 def start(source: Source, *, out: str | Path | None = None, plugins: Iterable[object] = ()) -> Job:

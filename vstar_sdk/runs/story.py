@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vstar_sdk.errors import SpecError
+from vstar_sdk.models.contract import Facts
 from vstar_sdk.plugin.transforms import Transforms
+from vstar_sdk.runs.settings import Settings
 from vstar_sdk.spec.loading import LoadedSpec
 from vstar_sdk.synopses import Synopsis
 from vstar_sdk.synopsis.contract import Brief, CheckedWriter, SynopsisWriter
@@ -28,16 +30,28 @@ class Story:
     timeline: Timeline
     negative_prompt: str
 
+    def warnings(self, facts: Facts) -> tuple[str, ...]:
+        """What the user should know of it: from its writer, and words that the model was never trained with.
 
-def write_story(loaded: LoadedSpec, writer: SynopsisWriter, *, frames: int, fps: float, negative_prompt: str) -> Story:
+        Args:
+            facts: of the model.
+        """
+        found = list(self.written.warnings)
+        for number, prompt in enumerate(self.synopsis.prompts(), 1):
+            if unknown := facts.unknown_words(prompt):
+                words = ", ".join(f"'{word}'" for word in unknown)
+                found.append(f"state {number}, '{prompt}': {facts.name} was never trained with {words}")
+        return tuple(found)
+
+
+def write_story(loaded: LoadedSpec, writer: SynopsisWriter, settings: Settings, facts: Facts) -> Story:
     """Have the synopsis written, and place its states.
 
     Args:
         loaded: the spec.
         writer: its synopsis part.
-        frames: frames of the clip.
-        fps: frames a second.
-        negative_prompt: the model's own.
+        settings: frames of the clip, and frames a second.
+        facts: of the model, which may have a negative prompt of its own.
 
     Raises:
         SpecError: the prompt cannot be read, or the states do not fit; with the place in the spec.
@@ -45,43 +59,42 @@ def write_story(loaded: LoadedSpec, writer: SynopsisWriter, *, frames: int, fps:
         PluginError: a plugin failed to transform the synopsis.
     """
     spec = loaded.spec
-    brief = _brief(loaded, frames, fps)
+    brief = _brief(loaded, settings)
     try:
         written = writer.write(brief)
         synopsis = Transforms(loaded.participants).synopsis(written, brief)
-        timeline = build(synopsis.states, frames, fps, spec.timeline.interpolation)
+        timeline = build(synopsis.states, settings.frames, settings.fps, spec.timeline.interpolation)
     except SpecError as error:
         raise _placed(loaded, error) from None
     finally:
         writer.close()
-    chosen = (spec.negative_prompt, synopsis.negative_prompt, negative_prompt)
+    chosen = (spec.negative_prompt, synopsis.negative_prompt, facts.negative_prompt)
     return Story(synopsis, written, timeline, next(text for text in chosen if text is not None))
 
 
-def check_story(loaded: LoadedSpec, writer: CheckedWriter, *, frames: int, fps: float) -> None:
+def check_story(loaded: LoadedSpec, writer: CheckedWriter, settings: Settings) -> None:
     """Have the writer find what is wrong before a language model is asked.
 
     Args:
         loaded: the spec.
         writer: its synopsis part.
-        frames: frames of the clip.
-        fps: frames a second.
+        settings: frames of the clip, and frames a second.
 
     Raises:
         SpecError: the prompt or an option cannot be used; with the place in the spec.
         TemplateError: the template is wrong.
     """
     try:
-        writer.check(_brief(loaded, frames, fps))
+        writer.check(_brief(loaded, settings))
     except SpecError as error:
         raise _placed(loaded, error) from None
 
 
-def _brief(loaded: LoadedSpec, frames: int, fps: float) -> Brief:
+def _brief(loaded: LoadedSpec, settings: Settings) -> Brief:
     return Brief(
         prompt=loaded.spec.prompt,
-        frames=frames,
-        fps=fps,
+        frames=settings.frames,
+        fps=settings.fps,
         folder=loaded.document.folder,
         templates=loaded.catalog.templates,
     )

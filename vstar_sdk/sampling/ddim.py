@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any, cast
 
 import torch
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler, DDIMSchedulerOutput
-from diffusers.utils.torch_utils import randn_tensor
+from diffusers.utils.torch_utils import randn_tensor  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor
 
 
@@ -29,11 +30,13 @@ class ClampedDDIMScheduler(DDIMScheduler):
         return_dict: bool = True,
     ) -> DDIMSchedulerOutput | tuple[Tensor, ...]:
         """One step of DDIM (Song et al., ICLR 2021, formulas 12 and 16); the arguments are the stock scheduler's."""
-        stock = partial(super().step, model_output, timestep, sample, use_clipped_model_output=use_clipped_model_output)
+        stock: Any = partial(
+            cast(Any, super()).step, model_output, timestep, sample, use_clipped_model_output=use_clipped_model_output
+        )
         if not self._rounds_below_zero(timestep, eta):
             return stock(eta=eta, generator=generator, variance_noise=variance_noise, return_dict=return_dict)
         # The direction's coefficient is 0, which leaves the clean sample and fresh noise.
-        clean = stock(eta=0.0, return_dict=False)[1]
+        clean: Tensor = stock(eta=0.0, return_dict=False)[1]
         if variance_noise is None:
             shape, device, dtype = model_output.shape, model_output.device, model_output.dtype
             variance_noise = randn_tensor(shape, generator=generator, device=device, dtype=dtype)

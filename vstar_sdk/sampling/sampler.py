@@ -13,6 +13,7 @@ from vstar_sdk.sampling.schedulers import step_arguments, timesteps_of
 if TYPE_CHECKING:
     from vstar_sdk.attention.nursing import Nursing
     from vstar_sdk.models.contract import Adapter
+    from vstar_sdk.sampling.state import SamplerState
 
 GuidanceBatch = Literal["one", "two"]
 """Whether the guided and the unguided branch share one call of the denoiser (faster) or take one each (half the memory).
@@ -60,8 +61,17 @@ def sample(
     nursing: Nursing | None = None,
     transform: TransformLatents | None = None,
     on_step: OnStep | None = None,
+    state: SamplerState | None = None,
+    until: int | None = None,
 ) -> Tensor:
     """Denoise ``noise`` with classifier-free guidance: ``e = e_negative + guidance (e_text - e_negative)``.
+
+    Stopping and going on, in this process or another, gives the same bits as not stopping::
+
+        latents = sample(..., noise, scheduler, generator=generator, until=10)
+        SamplerState.of(10, latents, scheduler, generator).write(path)
+        ...
+        latents = sample(..., noise, scheduler, generator=generator, state=SamplerState.read(path))
 
     Args:
         adapter: the loaded model.
@@ -77,13 +87,16 @@ def sample(
         nursing: told of every step; None leaves the attention as it is.
         transform: gives other latents after every step; None changes nothing.
         on_step: called after every step.
+        state: goes on from here in place of the noise; scheduler and generator are put into it.
+        until: steps of the schedule after which to stop; None goes on to its end.
 
     Returns:
         Latents of the noise's shape, float32.
 
     Raises:
-        SamplerError: the latents stopped being finite; the message names the step.
+        SamplerError: the latents stopped being finite, and the message names the step; or the state is of another sampling.
         SpecError: the scheduler has no eta, or cannot take so few or so many steps.
+        ValueError: ``until`` is behind the state, or beyond the schedule.
     """
     extra = step_arguments(scheduler, eta, generator)
     timesteps = timesteps_of(scheduler, steps, noise.device)
@@ -101,8 +114,12 @@ def sample(
         unguided, guided = predicted.chunk(2)
         return unguided + guidance * (guided - unguided)
 
-    latents = noise * getattr(scheduler, "init_noise_sigma", 1.0)
-    for step, timestep in enumerate(timesteps):
+    first, latents = 0, noise * getattr(scheduler, "init_noise_sigma", 1.0)
+    if state is not None:
+        first, latents = state.step, state.resume(scheduler, generator, noise)
+    if until is not None and not first <= until <= len(timesteps):
+        raise ValueError(f"until {until}: from step {first} of {len(timesteps)}, that is not ahead")
+    for step, timestep in enumerate(timesteps[first:until], first):
         if nursing is not None:
             nursing.at(step, len(timesteps))
         latents = scheduler.step(predict(latents, timestep), timestep, latents, return_dict=False, **extra)[0]

@@ -31,14 +31,18 @@ class Composer:
         self._unions: dict[PartOf, Any] = {}
         self._models: dict[Part, type[Options]] = {}
 
-    def run_spec(self) -> type[RunSpec]:
-        """The subclass of `RunSpec` that validates specs against the catalog."""
+    def run_spec(self, base: type[RunSpec] = RunSpec) -> type[RunSpec]:
+        """The subclass of `RunSpec` that validates specs against the catalog.
+
+        Args:
+            base: what it derives from.
+        """
         written: Any = Annotated[
             self._replace(_hint(RunSpec, "synopsis")), BeforeValidator(self._with_writer), Choice(unnamed=True)
         ]
         return create_model(
             "RunSpec",
-            __base__=RunSpec,
+            __base__=base,
             __doc__=RunSpec.__doc__,
             model=(self._replace(_hint(RunSpec, "model")), _field(RunSpec, "model", dict)),
             synopsis=(written, _field(RunSpec, "synopsis", dict)),

@@ -34,7 +34,7 @@ class Document:
     data: Any
     name: str | None = None
     folder: Path | None = None
-    root: yaml.Node | None = None
+    root: yaml.Node | None = field(default=None, compare=False)
     given: Mapping[SpecPath, str] = field(default_factory=dict[SpecPath, str])
 
     def place(self, path: SpecPath) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from pydantic import ValidationError
 
@@ -31,6 +31,9 @@ _DEFAULTS: dict[str | int, Any] = {"regularizers": DEFAULT_REGULARIZERS, "output
 class LoadedSpec:
     """A valid spec, the text it came from, and the parts that it may name.
 
+    It can be pickled where the plugins that were passed can: they and the text travel, and it is validated again where it
+    arrives, against the plugins that are installed there. Two are equal where spec and text are.
+
     Attributes:
         spec: the validated model.
         document: where it was written.
@@ -41,9 +44,13 @@ class LoadedSpec:
 
     spec: RunSpec
     document: Document
-    catalog: Catalog
-    participants: tuple[Plugin, ...] = ()
-    given: tuple[Plugin, ...] = ()
+    catalog: Catalog = field(compare=False)
+    participants: tuple[Plugin, ...] = field(default=(), compare=False)
+    given: tuple[Plugin, ...] = field(default=(), compare=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by value; see the class."""
+        return _validate, (self.document, self.given)
 
     def joined(self, plugins: Iterable[object]) -> LoadedSpec:
         """The same spec, validated anew with more plugins passed.
@@ -58,6 +65,16 @@ class LoadedSpec:
     def error(self, error: SpecError) -> SpecError:
         """An error found later, with the place of its path written before it."""
         return SpecError(located(self.document, error.path, error.message), hint=error.hint, path=error.path)
+
+
+class _PortableSpec(RunSpec):
+    """A spec that can be pickled, though its class is composed at run time: as data, validated again where it arrives."""
+
+    given: ClassVar[tuple[Plugin, ...]] = ()
+    """The plugins that were passed."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _validated, (self.model_dump(mode="json", exclude_unset=True), self.given)
 
 
 def load_spec(
@@ -83,7 +100,7 @@ def load_spec(
     """
     names, passed = _passed(plugins)
     if isinstance(source, RunSpec):
-        document = Document(source.model_dump(mode="json"))
+        document = Document(source.model_dump(mode="json", exclude_unset=True))  # a part may tell a default from a choice
     elif isinstance(source, Mapping):
         check_size(source)
         document = Document(copy.deepcopy(dict(source)))
@@ -125,7 +142,8 @@ def _validate(document: Document, passed: tuple[Plugin, ...]) -> LoadedSpec:
         if any("\ud800" <= character <= "\udfff" for character in text):
             raise SpecError(located(document, path, "holds half of a character (a lone surrogate), which is no text"), path=path)
     catalog, participants = _catalog(document, passed)
-    model = Composer(catalog).run_spec()
+    model = cast(type[_PortableSpec], Composer(catalog).run_spec(_PortableSpec))
+    model.given = passed
     try:
         spec = model.model_validate(document.data)
     except ValidationError as error:
@@ -136,6 +154,11 @@ def _validate(document: Document, passed: tuple[Plugin, ...]) -> LoadedSpec:
             hint="write 'prompt: ...', or write the states out under 'synopsis: {use: states, states: [...]}'",
         )
     return LoadedSpec(spec, document, catalog, participants, passed)
+
+
+def _validated(data: dict[str, Any], given: tuple[Plugin, ...]) -> RunSpec:
+    """A pickled spec again."""
+    return _validate(Document(data), given).spec
 
 
 def _catalog(document: Document, passed: tuple[Plugin, ...]) -> tuple[Catalog, tuple[Plugin, ...]]:

@@ -1,0 +1,27 @@
+"""The exporters of a run. No torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vstar_sdk.errors import OutputError, SpecError
+from vstar_sdk.output.contract import Exporter
+from vstar_sdk.output.drafts import drafts_for
+from vstar_sdk.spec.loading import LoadedSpec
+
+
+def exporters(loaded: LoadedSpec) -> list[tuple[str, Exporter]]:
+    """Names, as in ``use``, and new exporters."""
+    return [(options.part, loaded.catalog.make("exporters", options)) for options in loaded.spec.output]
+
+
+def check_exporters(loaded: LoadedSpec) -> None:
+    """Refuse exporters that would write to the same file.
+
+    Raises:
+        SpecError: two of them would; its path is ``("output",)``.
+    """
+    try:
+        drafts_for(Path("/no-such-run"), exporters(loaded))
+    except OutputError as error:
+        raise SpecError(error.message, hint=error.hint, path=("output",)) from None

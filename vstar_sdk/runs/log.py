@@ -1,0 +1,95 @@
+"""The log of a run: its events in order, kept, for any number of readers, threads and event loops."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+
+from vstar_sdk.events import Event
+
+
+class EventLog:
+    """Events that are numbered as they come, and can be read from any number on."""
+
+    def __init__(self) -> None:
+        self._events: list[Event] = []
+        self._closed = False
+        self._changed = threading.Condition()
+        self._wakers: list[Callable[[], None]] = []
+
+    def append(self, event: Event) -> Event:
+        """Add an event.
+
+        Returns:
+            The event with its number.
+        """
+        with self._changed:
+            event = replace(event, number=len(self._events))
+            self._events.append(event)
+            self._wake()
+        return event
+
+    def close(self) -> None:
+        """Nothing will come any more: readers end."""
+        with self._changed:
+            self._closed = True
+            self._wake()
+
+    def read(self, since: int = 0) -> Iterator[Event]:
+        """All events from a number on, those to come included, until the log is closed.
+
+        Args:
+            since: number of the first one, from 0.
+        """
+        while True:
+            with self._changed:
+                while len(self._events) <= since and not self._closed:
+                    self._changed.wait(0.5)  # with an end: where waiting cannot be interrupted, Ctrl-C is heard in between
+                new = self._events[since:]
+            if not new:
+                return
+            yield from new
+            since += len(new)
+
+    async def follow(self, since: int = 0) -> AsyncIterator[Event]:
+        """As `read`, for an event loop: no thread waits.
+
+        Args:
+            since: number of the first one, from 0.
+        """
+        loop, changed = asyncio.get_running_loop(), asyncio.Event()
+
+        def wake() -> None:
+            with suppress(RuntimeError):  # the loop was closed while its reader was half through
+                loop.call_soon_threadsafe(changed.set)
+
+        with self._changed:
+            self._wakers.append(wake)
+        try:
+            while True:
+                changed.clear()
+                with self._changed:
+                    new, closed = self._events[since:], self._closed
+                for event in new:
+                    yield event
+                since += len(new)
+                if closed and not new:
+                    return
+                if not new:
+                    await changed.wait()
+        finally:
+            with self._changed:
+                self._wakers.remove(wake)
+
+    def renew(self) -> None:
+        """Take a new lock, in a process that was forked."""
+        self._changed = threading.Condition()
+        self._wakers.clear()
+
+    def _wake(self) -> None:
+        self._changed.notify_all()
+        for wake in self._wakers:
+            wake()

@@ -1,0 +1,159 @@
+"""A run from beginning to end: synopsis -> timeline -> load -> encode -> sample -> decode -> export."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vstar_sdk import events
+from vstar_sdk.output.contract import Clip
+from vstar_sdk.plugin.observers import Observers
+from vstar_sdk.plugin.transforms import Transforms
+from vstar_sdk.runs.attendance import attendance
+from vstar_sdk.runs.directory import MANIFEST, RunDirectory
+from vstar_sdk.runs.exporters import exporters
+from vstar_sdk.runs.manifest import manifest
+from vstar_sdk.runs.memory import enough_memory
+from vstar_sdk.runs.models import Models
+from vstar_sdk.runs.plan import Plan
+from vstar_sdk.runs.resolving import resolve
+from vstar_sdk.runs.result import Result
+from vstar_sdk.runs.run import Run
+from vstar_sdk.runs.schedule import evaluations
+from vstar_sdk.runs.stages.decode import decode
+from vstar_sdk.runs.stages.encode import encode
+from vstar_sdk.runs.stages.load import dtype_of, load
+from vstar_sdk.runs.stages.sample import sample
+from vstar_sdk.runs.stages.synopsis import synopsis
+from vstar_sdk.runs.state import RunState, made
+from vstar_sdk.runs.story import Story
+from vstar_sdk.spec.writing import to_yaml
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from vstar_sdk.models.contract import Adapter
+
+
+def perform(run: Run, models: Models, observers: Observers, folder: Path | None, state: RunState | None = None) -> Result:
+    """Do a run.
+
+    Args:
+        run: just begun.
+        models: gives the loaded model.
+        observers: the plugins that watch; asked for their faults at the end.
+        folder: the run directory; None keeps the run in memory.
+        state: what an earlier part of the same run has made; its stages pass over that.
+
+    Raises:
+        VstarError: whatever ended it; files that were being written are gone.
+    """
+    directory = RunDirectory(folder) if folder is not None else None
+    try:
+        if directory is not None:
+            directory.check(exporters(run.plan.loaded))
+        evaluations(run.plan)  # an unfit scheduler ends the run before a language model is paid and a model is loaded
+        return _perform(run, models, observers, directory, state or RunState())
+    except BaseException:
+        if directory is not None:
+            directory.leave()
+        raise
+
+
+def _perform(run: Run, models: Models, observers: Observers, directory: RunDirectory | None, state: RunState) -> Result:
+    plan = run.plan
+    state = synopsis(run, state)
+    adapter = load(run, models)
+    story = made(state.story)
+    resolved = resolve(plan, story, dtype_of(adapter))
+    clip = _clip(run, story, to_yaml(resolved))
+    if directory is not None:
+        directory.begin(clip.spec, _synopsis_file(story))
+    state = encode(run, adapter, state)
+    state = sample(run, adapter, state)
+    artifacts = decode(run, adapter, state, clip, directory) if directory is not None else ()
+    return Result(
+        id=run.id,
+        spec=resolved,
+        synopsis=clip.synopsis,
+        timeline=clip.timeline,
+        latents=made(state.latents),
+        directory=directory.path if directory is not None else None,
+        artifacts=artifacts,
+        manifest=_end(run, adapter, observers, directory, artifacts),
+        warnings=tuple(run.warnings),
+        load=partial(models.get, plan),
+        finish=partial(_finish, plan, run.transforms, clip),
+    )
+
+
+def _end(
+    run: Run, adapter: Adapter, observers: Observers, directory: RunDirectory | None, artifacts: Sequence[Path]
+) -> dict[str, Any]:
+    """Write the manifest, tell the end, and return the manifest with what observers did wrong until then."""
+    plan, seconds = run.plan, run.passed
+    for fault in (faults := observers.faults()):
+        run.warn(fault)
+    model = {
+        "name": plan.facts.name,
+        "device": str(adapter.device),
+        "dtype": dtype_of(adapter),
+        "weights": dict(adapter.weights()),
+    }
+    record = manifest(
+        run=run.id,
+        seed=plan.settings.seed,
+        model=model,
+        plugins=attendance(plan.loaded),
+        regularizers=plan.attention.summary(plan.settings.steps).splitlines(),
+        seconds=run.seconds | {"total": seconds},
+        warnings=run.warnings,
+        artifacts=artifacts,
+    )
+    if directory is not None:
+        directory.finish(record)
+    run.emit(events.RunEnd(run=run.id, seconds=seconds, directory=directory.path if directory is not None else None))
+    if late := observers.faults()[len(faults) :]:
+        run.warnings.extend(late)
+        record["warnings"] = list(run.warnings)
+        if directory is not None:
+            directory.write(MANIFEST, record)
+    return record
+
+
+def _clip(run: Run, story: Story, spec: str) -> Clip:
+    numbers = run.plan.settings
+    return Clip(
+        frames=numbers.frames,
+        width=numbers.width,
+        height=numbers.height,
+        fps=numbers.fps,
+        prompt=run.plan.spec.prompt,
+        synopsis=story.synopsis,
+        timeline=story.timeline,
+        spec=spec,
+    )
+
+
+def _finish(plan: Plan, transforms: Transforms, clip: Clip, frames: Iterator[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
+    """Frames that are decoded once more, for `Result.frames`."""
+    with enough_memory(plan, "decode"):
+        yield from transforms.frames(frames, clip)
+
+
+def _synopsis_file(story: Story) -> Mapping[str, object]:
+    """What ``synopsis.json`` holds: the states, the frames that they rule, and what was said to a language model."""
+    states = [
+        {"caption": state.caption, "anchor": anchor, "rules": list(span)}
+        for state, anchor, span in zip(story.synopsis.states, story.timeline.anchors, story.timeline.spans(), strict=True)
+    ]
+    return {
+        "states": states,
+        "style": story.synopsis.style,
+        "negative_prompt": story.negative_prompt,
+        "interpolation": story.timeline.interpolation,
+        "transcript": [dict(exchange) for exchange in story.written.transcript],
+    }

@@ -1,0 +1,45 @@
+"""How far a run is, from its events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from vstar_sdk import events
+
+_SHARES: Mapping[events.Stage, tuple[float, float]] = {
+    "synopsis": (0.0, 0.02),
+    "load": (0.02, 0.06),
+    "encode": (0.06, 0.08),
+    "sample": (0.08, 0.9),
+    "decode": (0.9, 1.0),
+}
+"""Where each stage begins and ends: roughly its share of the time, which is nearly all the sampler's."""
+
+
+def progress(event: events.Event, before: float) -> float:
+    """How far the run is after an event.
+
+    Args:
+        event: that has come.
+        before: how far it was.
+
+    Returns:
+        From 0 to 1; it never falls.
+    """
+    match event:
+        case events.StageStart():
+            now = _SHARES[event.stage][0]
+        case events.Step():
+            now = _inside("sample", event.step / event.steps)
+        case events.FramesDecoded():
+            now = _inside("decode", event.done / event.total)
+        case events.RunEnd():
+            now = 1.0
+        case _:
+            now = before
+    return max(before, now)
+
+
+def _inside(stage: events.Stage, share: float) -> float:
+    begin, end = _SHARES[stage]
+    return begin + share * (end - begin)

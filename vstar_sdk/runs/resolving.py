@@ -1,0 +1,44 @@
+"""The resolved spec: every default filled in and the states written out, so that running it again gives the same video."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vstar_sdk.runs.plan import Plan, regularizers_of
+from vstar_sdk.runs.story import Story
+from vstar_sdk.spec.loading import load_spec
+from vstar_sdk.spec.run_spec import RunSpec
+from vstar_sdk.synopsis.states import to_options
+
+
+def resolve(plan: Plan, story: Story, dtype: str | None = None) -> RunSpec:
+    """The resolved spec of a run.
+
+    The states are those before `transform_synopsis`, which the plugins that it lists will apply again.
+
+    Args:
+        plan: of the run.
+        story: the story that was told.
+        dtype: the precision that ``auto`` came to.
+    """
+    settings = plan.settings
+    data: dict[str, Any] = plan.spec.model_dump(mode="json") | {
+        "frames": settings.frames,
+        "size": [settings.width, settings.height],
+        "fps": settings.fps,
+        "negative_prompt": story.negative_prompt,
+        "regularizers": [options.model_dump(mode="json") for options in regularizers_of(plan.spec, plan.facts)],
+        "synopsis": to_options(story.written),
+        "sampling": {
+            "steps": settings.steps,
+            "scheduler": settings.scheduler,
+            "guidance": settings.guidance,
+            "eta": settings.eta,
+            "guidance_batch": settings.guidance_batch,
+        },
+    }
+    if dtype is not None:
+        data["model"]["dtype"] = dtype
+    own = plan.facts.scheduler_config
+    data["model"] |= {key: own[key] for key, value in data["model"].items() if value is None and own.get(key) is not None}
+    return load_spec(data, plugins=plan.loaded.given).spec

@@ -1,0 +1,73 @@
+"""One run under way: what it is of, and what it tells."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from vstar_sdk import events
+from vstar_sdk.errors import SpecError
+from vstar_sdk.plugin.transforms import Transforms
+from vstar_sdk.runs.plan import Plan
+
+
+@dataclass(frozen=True)
+class Run:
+    """What every stage is given.
+
+    Attributes:
+        id: names the run.
+        plan: what to do.
+        transforms: the plugins that may change the run's values.
+        emit: told every event.
+        check: raises `RunCancelled` once the run is to end; called at every stage, step and frame.
+        began: when, by `time.perf_counter`.
+        seconds: that each finished stage took.
+        warnings: what the user should know, so far.
+    """
+
+    id: str
+    plan: Plan
+    transforms: Transforms
+    emit: Callable[[events.Event], None]
+    check: Callable[[], None]
+    began: float = field(default_factory=time.perf_counter)
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
+    warnings: list[str] = field(default_factory=list[str])
+
+    @property
+    def passed(self) -> float:
+        """Seconds since it began."""
+        return time.perf_counter() - self.began
+
+    @contextmanager
+    def stage(self, stage: events.Stage) -> Generator[None]:
+        """Open around the work of a stage.
+
+        Raises:
+            RunCancelled: the run is to end.
+        """
+        self.check()
+        self.emit(events.StageStart(run=self.id, stage=stage))
+        began = time.perf_counter()
+        yield
+        self.seconds[stage] = time.perf_counter() - began
+
+    def warn(self, message: str) -> None:
+        """Tell something that the user should know, and that does not end the run."""
+        self.warnings.append(message)
+        self.emit(events.Warned(run=self.id, message=message))
+
+    @contextmanager
+    def under(self, *prefix: str) -> Generator[None]:
+        """Puts its place in the spec before what a room found only now.
+
+        Raises:
+            SpecError: the block's own, with file, line and path.
+        """
+        try:
+            yield
+        except SpecError as error:
+            raise self.plan.loaded.error(error.under(*prefix)) from None

@@ -1,0 +1,77 @@
+"""The numbers of a run: the spec's, and the model's own where the spec is silent. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from vstar_sdk import moments
+from vstar_sdk.errors import SpecError
+from vstar_sdk.models.contract import Facts
+from vstar_sdk.sampling.schedulers import takes_eta
+from vstar_sdk.spec.run_spec import RunSpec
+
+MOST_FRAMES = 10_000
+"""Frames of the longest clip: a typing error should not fill the memory."""
+
+MOST_PIXELS = 4096 * 4096
+"""Pixels of the largest picture, for the same reason."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The numbers of a run."""
+
+    frames: int
+    width: int
+    height: int
+    fps: float
+    seed: int
+    steps: int
+    scheduler: str
+    guidance: float
+    eta: float
+    guidance_batch: Literal["one", "two"]
+
+
+def settings_of(spec: RunSpec, facts: Facts) -> Settings:
+    """Fill in and check the numbers.
+
+    Args:
+        spec: says some of them.
+        facts: of the model, which has the others.
+
+    Raises:
+        SpecError: the model cannot make such a clip, or the scheduler has no eta; with its path in the spec.
+    """
+    fps = spec.fps or facts.fps
+    frames = facts.frames if spec.frames is None else max(1, round(moments.duration(spec.frames, 0, fps)))
+    if frames > MOST_FRAMES:
+        raise SpecError(f"{frames} frames: a clip has at most {MOST_FRAMES}", hint="make several clips", path=("frames",))
+    width, height = spec.size or (facts.width, facts.height)
+    if width * height > MOST_PIXELS:
+        raise SpecError(
+            f"{width}x{height}: a picture has at most {MOST_PIXELS:,} pixels", hint="scale it up later", path=("size",)
+        )
+    facts.check(frames, width, height)
+    sampling = spec.sampling
+    scheduler = sampling.scheduler or facts.scheduler
+    try:
+        has_eta = takes_eta(scheduler)
+        if sampling.eta and not has_eta:
+            raise SpecError(f"the scheduler {scheduler} has no eta", hint="leave eta out, or use ddim", path=("eta",))
+    except SpecError as error:
+        raise error.under("sampling") from None
+    eta = sampling.eta if sampling.eta is not None else facts.eta if has_eta else 0.0
+    return Settings(
+        frames=frames,
+        width=width,
+        height=height,
+        fps=fps,
+        seed=spec.seed,
+        steps=sampling.steps or facts.steps,
+        scheduler=scheduler,
+        guidance=facts.guidance if sampling.guidance is None else sampling.guidance,
+        eta=eta,
+        guidance_batch=sampling.guidance_batch,
+    )

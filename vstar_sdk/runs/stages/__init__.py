@@ -1,0 +1,1 @@
+"""The stages of a run, one a file: synopsis, load, encode, sample, decode."""

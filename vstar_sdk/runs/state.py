@@ -1,0 +1,120 @@
+"""The state of a run between its stages: what it has made so far, as a value that can be written to a folder and read back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from vstar_sdk.errors import OutputError, SamplerError
+from vstar_sdk.runs.story import Story
+from vstar_sdk.sampling.conditioning import Conditioning
+from vstar_sdk.sampling.state import SamplerState
+from vstar_sdk.sampling.tensor_file import read_tensors, write_tensors
+from vstar_sdk.synopses import State, Synopsis
+from vstar_sdk.timeline import Timeline
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_T = TypeVar("_T")
+
+_STORY, _CONDITIONING, _SAMPLER, _LATENTS = "story.json", "conditioning", "sampler", "latents"
+
+
+@dataclass(frozen=True, eq=False)
+class RunState:
+    """What a run has made so far; a stage fills in what it makes, and passes over what is there.
+
+    With the spec this is all that is needed to go on in another process, to the same bytes.
+
+    Attributes:
+        story: the key states and their frames.
+        conditioning: what the denoiser is told, on the model's device; on the CPU once it is read from a file.
+        sampler: where an unfinished sampling stands.
+        latents: ``(1, channels, frames, height, width)``, float32, on the CPU, once the sampling is done.
+    """
+
+    story: Story | None = None
+    conditioning: Conditioning | None = None
+    sampler: SamplerState | None = None
+    latents: Tensor | None = None
+
+    def write(self, folder: Path) -> None:
+        """Write what is there to a folder, each file whole or not at all.
+
+        Raises:
+            OutputError: a file cannot be written.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if self.story is not None:
+                partial = folder / f".{_STORY}"
+                partial.write_text(json.dumps(dataclasses.asdict(self.story), ensure_ascii=False, default=str), encoding="utf-8")
+                partial.replace(folder / _STORY)
+        except OSError as error:
+            raise OutputError(f"{folder} cannot be written: {error.strerror}", hint="is the disk full?") from error
+        if self.conditioning is not None:
+            text = {"text": self.conditioning.text, "negative": self.conditioning.negative}
+            write_tensors(folder / _CONDITIONING, text)
+        if self.sampler is not None:
+            self.sampler.write(folder / _SAMPLER)
+        if self.latents is not None:
+            write_tensors(folder / _LATENTS, self.latents)
+
+    @classmethod
+    def read(cls, folder: Path) -> RunState:
+        """The state in a folder that `write` wrote; what was not there yet is None.
+
+        Raises:
+            SamplerError: a file is damaged, or something else.
+        """
+
+        def there(name: str) -> Path | None:
+            return folder / name if (folder / name).exists() else None
+
+        story, conditioning, sampler, latents = map(there, (_STORY, _CONDITIONING, _SAMPLER, _LATENTS))
+        return cls(
+            _story(story) if story else None,
+            Conditioning(**read_tensors(conditioning)) if conditioning else None,
+            SamplerState.read(sampler) if sampler else None,
+            read_tensors(latents) if latents else None,
+        )
+
+
+def made(value: _T | None) -> _T:
+    """What an earlier stage has made.
+
+    Raises:
+        RuntimeError: it has not: the stages were called out of order.
+    """
+    if value is None:
+        raise RuntimeError("a stage of the run needs what an earlier one makes")
+    return value
+
+
+def _story(path: Path) -> Story:
+    try:
+        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        timeline: dict[str, Any] = data["timeline"]
+        weights = tuple(tuple(row) for row in timeline["weights"])
+        return Story(
+            _synopsis(data["synopsis"]),
+            _synopsis(data["written"]),
+            Timeline(tuple(timeline["anchors"]), weights, timeline["interpolation"]),
+            data["negative_prompt"],
+        )
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise SamplerError(f"{path} holds no story of a run: {error}", hint="begin the run anew") from error
+
+
+def _synopsis(data: dict[str, Any]) -> Synopsis:
+    return Synopsis(
+        tuple(State(**state) for state in data["states"]),
+        data["style"],
+        data["negative_prompt"],
+        tuple(data["transcript"]),
+        tuple(data["warnings"]),
+    )
