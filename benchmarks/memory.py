@@ -58,6 +58,7 @@ def measure(frames: int) -> dict[str, float]:
 
     from vstar_sdk.attention.nursing import nurse
     from vstar_sdk.attention.plan import plan_attention
+    from vstar_sdk.clock import Clock
     from vstar_sdk.models.diffusers.decoding import decode_frames
     from vstar_sdk.models.diffusers.measuring import LiveBytes
     from vstar_sdk.models.diffusers.placement import Placement
@@ -78,7 +79,7 @@ def measure(frames: int) -> dict[str, float]:
             (Path(folder) / name / "config.json").write_text(json.dumps(dict(config), default=str))
         workload = Workload(frames=frames, width=width, height=height, branches=2, dtype="float32")
         foreseen = estimate(Path(folder), workload, FramewiseOptions())
-    plan = plan_attention(unet3d_sites(UNET), [Tar(TarOptions(sigma={0: 1.0, 1: 8.0}))], frames=frames, fps=8.0)
+    plan = plan_attention(unet3d_sites(UNET), [Tar(TarOptions(sigma={0: 1.0, 1: 8.0}))], Clock(frames, 8.0))
     started = peak_bytes()
     with LiveBytes() as step, torch.no_grad(), nurse(unet, plan) as nursing:
         nursing.at(0, 1)

@@ -11,6 +11,7 @@ import torch
 
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.plan import plan_attention
+from vstar_sdk.clock import Clock
 from vstar_sdk.miniworld.parts import miniworld
 from vstar_sdk.models.contract import SamplingAdapter
 from vstar_sdk.models.diffusers.measuring import LiveBytes
@@ -56,7 +57,7 @@ def compiling(rounds: int) -> None:
     """Print what compiling gives and takes: steps with and without TAR, compiled and not, in turn."""
     adapters = {False: adapter_with(), True: adapter_with(compile=True)}
     plain = adapters[False]
-    plan = plan_attention(plain.facts.sites, [Tar(TarOptions(sigma={0: 4.0, 1: 8.0}, window=(0.0, 0.5)))], frames=FRAMES, fps=8.0)
+    plan = plan_attention(plain.facts.sites, [Tar(TarOptions(sigma={0: 4.0, 1: 8.0}, window=(0.0, 0.5)))], Clock(FRAMES, 8.0))
     latents = torch.randn(2, *plain.latent_shape(FRAMES, 64, 64)[1:])
     text = plain.encode(["", "a landscape in winter"])[:, None].repeat(1, FRAMES, 1, 1)
     first: dict[tuple[bool, int], float] = {}

@@ -17,6 +17,7 @@ from diffusers.models.unets.unet_3d_condition import UNet3DConditionModel
 from benchmarks.timing import medians
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.plan import plan_attention
+from vstar_sdk.clock import Clock
 from vstar_sdk.models.unet3d.source import unet3d_sites
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 
@@ -67,7 +68,7 @@ def main() -> None:
             torch.cuda.synchronize()
 
     def nursed(sigma: Any) -> Any:
-        plan = plan_attention(unet3d_sites(unet.config), [Tar(TarOptions(sigma=sigma))], frames=frames, fps=8.0)
+        plan = plan_attention(unet3d_sites(unet.config), [Tar(TarOptions(sigma=sigma))], Clock(frames, 8.0))
 
         def call() -> None:
             with nurse(unet, plan) as nursing:

@@ -14,6 +14,7 @@ from diffusers.models.transformers.transformer_wan import WanTransformer3DModel
 from benchmarks.timing import medians
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.plan import plan_attention
+from vstar_sdk.clock import Clock
 from vstar_sdk.models.wan.experts import latent_frame_text
 from vstar_sdk.models.wan.source import wan_sites
 from vstar_sdk.regularizers.tar import Tar, TarOptions
@@ -59,7 +60,7 @@ def main() -> None:
             torch.cuda.synchronize()
 
     def nursed(options: TarOptions) -> None:
-        plan = plan_attention(wan_sites({**CONFIG, "num_layers": arguments.layers}), [Tar(options)], frames=frames, fps=4.0)
+        plan = plan_attention(wan_sites({**CONFIG, "num_layers": arguments.layers}), [Tar(options)], Clock(frames, 4.0))
         with nurse(network, plan) as nursing:
             nursing.at(0, 1)
             step()

@@ -11,6 +11,7 @@ from torch import Tensor
 from vstar_sdk import Site, SiteAddress, load_spec
 from vstar_sdk.attention.compiler import compile_acts
 from vstar_sdk.attention.plan import plan_attention
+from vstar_sdk.clock import Clock
 
 HERE = Path(__file__).parent
 FRAMES, ROW, SIGMA = 33, 16, 4.0
@@ -72,7 +73,7 @@ def maps() -> None:
     for axis, (title, regularizers) in zip(axes, MAPS.items(), strict=True):
         loaded = load_spec({"prompt": "a beach", "regularizers": regularizers})
         made = [loaded.catalog.make("regularizers", options) for options in loaded.spec.regularizers]
-        plan = plan_attention([site], made, frames=frames, fps=8.0)
+        plan = plan_attention([site], made, Clock(frames, 8.0))
         acts = plan.sites[0].acts if plan.sites else ()
         shown = compile_acts(Site.of(site, frames, 8.0), acts)(query[None, None], key[None, None], torch.eye(frames)[None, None])
         axis.imshow(shown[0, 0].sqrt(), cmap="magma", vmin=0.0, vmax=0.6)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
+from vstar_sdk.clock import Clock, Rhythm
 from vstar_sdk.errors import SpecError
 from vstar_sdk.synopses import State
 from vstar_sdk.timeline import build
@@ -111,12 +112,14 @@ def _case(key):
 def test_latent_frames_average_the_frames_that_they_stand_for():
     """The first is the first frame alone, each other one stands for the next four."""
     timeline = build([State("one"), State("two")], frames=9, fps=8.0)
-    assert timeline.pooled(4) == ((1.0, 0.0), (1 - 2.5 / 8, 2.5 / 8), (1 - 6.5 / 8, 6.5 / 8))
-    assert timeline.pooled(1) == timeline.weights
+    pooled = timeline.pooled(Clock(9, 8.0, Rhythm.causal(4)))
+    assert pooled == ((1.0, 0.0), (1 - 2.5 / 8, 2.5 / 8), (1 - 6.5 / 8, 6.5 / 8))
+    assert timeline.pooled(Clock(9, 8.0)) == timeline.weights
 
 
 def test_the_weights_of_a_latent_frame_sum_to_1():
     for frames in (1, 5, 17, 65, 81):
-        pooled = build([State(str(k)) for k in range(min(frames, 4))], frames=frames, fps=8.0, interpolation="smooth").pooled(4)
+        timeline = build([State(str(k)) for k in range(min(frames, 4))], frames=frames, fps=8.0, interpolation="smooth")
+        pooled = timeline.pooled(Clock(frames, 8.0, Rhythm.causal(4)))
         assert len(pooled) == (frames - 1) // 4 + 1
         assert all(abs(sum(row) - 1.0) < 1e-12 for row in pooled)

@@ -19,7 +19,7 @@ from vstar_sdk.miniworld.grammar import families
 from vstar_sdk.miniworld.judge import JudgeNet, stages_of
 
 if TYPE_CHECKING:
-    from training.miniworld import Plan
+    from training.plan import Plan
 
 RATE = 2e-3
 

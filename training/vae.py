@@ -14,7 +14,7 @@ from training.parallel import Log
 from training.stage import Schedule, train
 
 if TYPE_CHECKING:
-    from training.miniworld import Plan
+    from training.plan import Plan
 
 RATE = 2e-3
 

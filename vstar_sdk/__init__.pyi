@@ -10,6 +10,8 @@ from .attention.operations import Wrap as Wrap
 from .attention.recording import Recording as Recording
 from .attention.sites import Site as Site
 from .attention.sites import SiteAddress as SiteAddress
+from .clock import Clock as Clock
+from .clock import Rhythm as Rhythm
 from .errors import BackendError as BackendError
 from .errors import MissingDependency as MissingDependency
 from .errors import ModelError as ModelError
@@ -58,6 +60,7 @@ from .sampling.conditioning import Conditioning as Conditioning
 from .spec.loading import LoadedSpec as LoadedSpec
 from .spec.loading import load_spec as load_spec
 from .spec.run_spec import RunSpec as RunSpec
+from .spec.schema import json_schema as json_schema
 from .synopses import State as State
 from .synopses import Synopsis as Synopsis
 from .synopsis.contract import Brief as Brief

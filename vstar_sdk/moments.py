@@ -12,7 +12,13 @@ from typing import Literal, NamedTuple
 Span = int | float | str
 """Frames as a number, or ``"2.5s"``, or ``"40%"``."""
 
-_WRITTEN = re.compile(r"^\s*(\d+(?:\.\d+)?|\.\d+)\s*(s|%|)\s*$")
+LONGEST = 1e9
+"""The longest amount, in whatever it is written in: a typing error should be told as one."""
+
+PATTERN = r"^\s*([0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*(s|%|)\s*$"
+"""How a moment is written as text, as a regular expression that JSON Schema has too."""
+
+_WRITTEN = re.compile(PATTERN)
 
 
 class Parsed(NamedTuple):
@@ -31,13 +37,13 @@ def parse(span: Span) -> Parsed:
     if isinstance(span, bool) or not isinstance(span, int | float | str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValueError(f"{span!r} is no moment: write frames (12), seconds ('2.5s') or a fraction ('40%')")
     if isinstance(span, int | float):
-        if not math.isfinite(span) or span < 0:
+        if (isinstance(span, float) and not math.isfinite(span)) or span < 0:
             raise ValueError(f"{span!r} frames: a moment is a number of frames from 0")
-        return Parsed(float(span), "frames")
+        return Parsed(_bounded(span), "frames")
     match = _WRITTEN.match(span)
     if match is None:
         raise ValueError(f"{span!r} is no moment: write frames (12), seconds ('2.5s') or a fraction ('40%')")
-    amount = float(match[1])
+    amount = _bounded(float(match[1]))
     if match[2] == "s":
         return Parsed(amount, "seconds")
     if match[2] == "%":
@@ -45,6 +51,12 @@ def parse(span: Span) -> Parsed:
             raise ValueError(f"{span!r} lies beyond the clip: a fraction is at most 100%")
         return Parsed(amount / 100, "fraction")
     return Parsed(amount, "frames")
+
+
+def _bounded(amount: float) -> float:
+    if amount > LONGEST:
+        raise ValueError(f"no clip is longer than {LONGEST:,.0f} frames or seconds")
+    return float(amount)
 
 
 def position(span: Span, frames: int, fps: float) -> int:

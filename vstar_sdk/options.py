@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self, cast
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
 
 from vstar_sdk import moments
 
@@ -32,10 +32,16 @@ def _no_truth(value: object) -> object:
     return value
 
 
-Moment = Annotated[int | float | str, AfterValidator(_moment)]
+def _span_schema(least: dict[str, float], examples: list[int | float | str]) -> WithJsonSchema:
+    """The JSON Schema of a span: what `moments.parse` reads, as far as a pattern can say it."""
+    number = {"type": "number", **least, "maximum": moments.LONGEST}
+    return WithJsonSchema({"anyOf": [number, {"type": "string", "pattern": moments.PATTERN}], "examples": examples})
+
+
+Moment = Annotated[int | float | str, AfterValidator(_moment), _span_schema({"minimum": 0}, [12, "2.5s", "40%"])]
 """A field that takes a moment: a frame from 0 (``12``), seconds (``"2.5s"``) or a fraction (``"40%"``)."""
 
-Duration = Annotated[int | float | str, AfterValidator(_duration)]
+Duration = Annotated[int | float | str, AfterValidator(_duration), _span_schema({"exclusiveMinimum": 0}, [8, "0.5s", "12.5%"])]
 """A field that takes a length of time greater than 0: frames (``8``), seconds (``"0.5s"``) or a fraction (``"12.5%"``)."""
 
 EnvName = Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]{0,63}$")]
@@ -44,8 +50,19 @@ EnvName = Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]{0,63}$")]
 Number = BeforeValidator(_no_truth)
 """In a field's annotation: true and false are no numbers there (pydantic would read them as 1 and 0)."""
 
-Level = Annotated[int, Field(ge=0)]
+Level = Annotated[int, Field(ge=0, le=63)]
 """A resolution of temporal attention: 0 is the highest of the model."""
+
+
+BlockIndex = Annotated[int, Field(ge=0, le=9999)]
+"""The number of a block of a model that is one stack of equal blocks."""
+
+
+Fraction = Annotated[float, WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})]
+"""A share of the schedule; the order of two of them is checked with both at hand."""
+
+Window = tuple[Fraction, Fraction]
+"""Start and end, as fractions of the schedule."""
 
 
 def at_level_0(value: Any) -> Any:
@@ -99,10 +116,10 @@ class Options(BaseModel):
 class RegularizerOptions(Options):
     """Base of a regularizer's options: when it acts. Mappings with levels as keys say where."""
 
-    window: tuple[float, float] = (0.0, 1.0)
+    window: Window = (0.0, 1.0)
     """Start and end, as fractions of the schedule: of S steps, step i is inside when round(start S) <= i < round(end S)."""
 
-    blocks: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] | None = None
+    blocks: tuple[BlockIndex, BlockIndex] | None = None
     """First and last block to act at, counted from 0, of a model that is one stack of equal blocks (level 0 is all of them);
     left out: every block. Other models have levels alone."""
 

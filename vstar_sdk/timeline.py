@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Literal
 
 from vstar_sdk import moments
+from vstar_sdk.clock import Clock
 from vstar_sdk.errors import SpecError
 from vstar_sdk.synopses import State
 
@@ -48,19 +49,16 @@ class Timeline:
         """Number of key states."""
         return len(self.anchors)
 
-    def pooled(self, frames_per_latent: int) -> tuple[tuple[float, ...], ...]:
-        """The weights of the latent frames of a model that compresses time: its rows averaged.
-
-        The first latent frame is the first frame alone; each other one stands for the next ``frames_per_latent`` frames.
+    def pooled(self, clock: Clock) -> tuple[tuple[float, ...], ...]:
+        """The weights of the latent frames of a model that compresses time: the mean of the frames that each stands for.
 
         Args:
-            frames_per_latent: frames that share a latent frame; 1 gives `weights`.
+            clock: of the clip.
 
         Returns:
             ``(latent frames, states)``; every row sums to 1.
         """
-        rest = range(1, self.frames, frames_per_latent)
-        groups = [self.weights[:1], *(self.weights[start : start + frames_per_latent] for start in rest)]
+        groups = [self.weights[span.start : span.stop] for span in clock.spans]
         return tuple(tuple(sum(column) / len(group) for column in zip(*group, strict=True)) for group in groups)
 
     def ruling(self) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from vstar_sdk.attention.compiler import compile_acts
 from vstar_sdk.attention.operations import Bias, Logits, Mix, Scale, Wrap
-from vstar_sdk.attention.plan import Act
+from vstar_sdk.attention.recipe import Act
 from vstar_sdk.attention.sites import Site
 from vstar_sdk.errors import PluginError
 

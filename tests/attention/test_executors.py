@@ -13,8 +13,10 @@ from vstar_sdk.attention.compiler import compile_acts
 from vstar_sdk.attention.executors import MaskedAttention, placed
 from vstar_sdk.attention.logits import LogitsAttention
 from vstar_sdk.attention.operations import Bias, Mix, Scale, Statistic
-from vstar_sdk.attention.plan import Act, plan_attention
+from vstar_sdk.attention.plan import plan_attention
+from vstar_sdk.attention.recipe import Act
 from vstar_sdk.attention.sites import Site, SiteAddress
+from vstar_sdk.clock import Clock
 from vstar_sdk.errors import PluginError
 from vstar_sdk.regularizers.tar import Tar, TarOptions, gaussian_band
 
@@ -51,7 +53,7 @@ def literal(query, key, value, none: Any = 0.0, largest: Any = 0.0, spread: Any 
 def test_tar_agrees_with_the_recorded_attention(frames, sigma, strength):
     q, k, v = (GOLDEN[f"F{frames}.{name}"][:, None] for name in "qkv")
     tar = Tar(TarOptions(sigma=sigma, strength=strength))
-    plan = plan_attention([SiteAddress("mid.attn1", "mid", 0, 1, 16)], [tar], frames=frames, fps=8.0)
+    plan = plan_attention([SiteAddress("mid.attn1", "mid", 0, 1, 16)], [tar], Clock(frames, 8.0))
     out = compile_acts(plan.sites[0].site, plan.sites[0].acts)(q, k, v)[:, 0]
     torch.testing.assert_close(out, GOLDEN[f"F{frames}.out_sigma{sigma}_s{strength}"], atol=2e-6, rtol=0)
 
@@ -117,9 +119,9 @@ def test_hiding_frames_combines_with_a_row_statistic():
 
 
 @pytest.mark.parametrize("stat", ["none", "max", "spread"])
-def test_a_bias_of_zeros_is_plain_attention_to_the_bit(stat):
+def test_a_bias_of_strength_0_is_plain_attention_to_the_bit(stat):
     q, k, v = qkv()
-    attend = compiled(Bias(lambda d: d * 0.0, stat=stat))
+    attend = compiled(Bias(lambda d: d, stat=stat, strength=0.0))
     assert torch.equal(attend(q, k, v), scaled_dot_product_attention(q, k, v))
 
 

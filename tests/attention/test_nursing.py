@@ -12,6 +12,7 @@ from vstar_sdk.attention.operations import Bias
 from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.attention.processor import NursedProcessor
 from vstar_sdk.attention.sites import Site, SiteAddress
+from vstar_sdk.clock import Clock
 from vstar_sdk.errors import ModelError, PluginError, SamplerError
 from vstar_sdk.options import RegularizerOptions
 from vstar_sdk.regularizers.tar import Tar, TarOptions
@@ -33,7 +34,7 @@ def run(unet):
 
 
 def plan_of(tiny_source, *regularizers, frames=FRAMES):
-    return plan_attention(tiny_source.facts().sites, regularizers, frames=frames, fps=8.0)
+    return plan_attention(tiny_source.facts().sites, regularizers, Clock(frames, 8.0))
 
 
 def processors(unet):
@@ -113,7 +114,7 @@ def test_a_model_that_is_already_nursed_is_refused(unet, tiny_source):
 def test_a_site_that_does_not_exist_is_refused_before_anything_is_attached(unet, tiny_source):
     before = processors(unet)
     sites = (*tiny_source.facts().sites, SiteAddress("down_blocks.7.attn1", "down", 0, 2, 8))
-    plan = plan_attention(sites, [Tar(TarOptions())], frames=FRAMES, fps=8.0)
+    plan = plan_attention(sites, [Tar(TarOptions())], Clock(FRAMES, 8.0))
     with pytest.raises(ModelError, match=r"has no module down_blocks\.7\.attn1"), nurse(unet, plan):
         pass
     assert processors(unet) == before
@@ -121,7 +122,7 @@ def test_a_site_that_does_not_exist_is_refused_before_anything_is_attached(unet,
 
 def test_a_spatial_or_cross_attention_is_no_site(unet):
     name = "down_blocks.0.attentions.0.transformer_blocks.0.attn2"
-    plan = plan_attention([SiteAddress(name, "down", 0, 2, 8)], [Tar(TarOptions())], frames=FRAMES, fps=8.0)
+    plan = plan_attention([SiteAddress(name, "down", 0, 2, 8)], [Tar(TarOptions())], Clock(FRAMES, 8.0))
     with pytest.raises(ModelError, match="is not a temporal self-attention with 2 heads"), nurse(unet, plan):
         pass
 

@@ -7,8 +7,10 @@ import pytest
 
 from vstar_sdk.attention.check import check_regularizer, steps_inside
 from vstar_sdk.attention.operations import Bias, Logits, Mix, Scale, Wrap
-from vstar_sdk.attention.plan import execution, plan_attention
+from vstar_sdk.attention.plan import plan_attention
+from vstar_sdk.attention.recipe import Act, lower
 from vstar_sdk.attention.sites import SiteAddress
+from vstar_sdk.clock import Clock
 from vstar_sdk.errors import PluginError, SpecError
 from vstar_sdk.options import RegularizerOptions
 from vstar_sdk.regularizers.tar import Tar, TarOptions
@@ -40,7 +42,7 @@ class Silent:
 
 
 def plan(*regularizers, steps: int | None = 25):
-    return plan_attention(ADDRESSES, regularizers, frames=16, fps=8.0, steps=steps)
+    return plan_attention(ADDRESSES, regularizers, Clock(16, 8.0), steps)
 
 
 def test_the_summary_puts_sites_with_the_same_fate_in_one_line():
@@ -104,7 +106,7 @@ def test_the_description_says_which_execution_runs_in_which_steps():
     ],
 )
 def test_the_execution_is_told_in_words(operations, words):
-    assert execution(operations) == words
+    assert lower([Act("it", (0.0, 1.0), tuple(operations))], "factorised").words == words
 
 
 @pytest.mark.parametrize(
@@ -138,7 +140,7 @@ def test_a_level_that_the_model_does_not_have_is_refused():
 
 def test_a_check_alone_gives_the_path_below_the_regularizers_own_options():
     with pytest.raises(SpecError) as refused:
-        check_regularizer(Tar(TarOptions(sigma={5: 8})), ADDRESSES, frames=16, fps=8.0)
+        check_regularizer(Tar(TarOptions(sigma={5: 8})), ADDRESSES, Clock(16, 8.0))
     assert refused.value.path == ("sigma",)
 
 

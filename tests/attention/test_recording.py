@@ -9,6 +9,7 @@ from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.attention.recording import Recording
 from vstar_sdk.attention.sites import Site
+from vstar_sdk.clock import Clock
 from vstar_sdk.errors import SamplerError
 from vstar_sdk.regularizers.identity import Identity
 from vstar_sdk.regularizers.replacement import ReplacementOptions
@@ -39,7 +40,7 @@ def run(unet, plan, steps, recording=None):
 
 
 def plan_of(tiny_source, *regularizers):
-    return plan_attention(tiny_source.facts().sites, regularizers, frames=FRAMES, fps=8.0)
+    return plan_attention(tiny_source.facts().sites, regularizers, Clock(FRAMES, 8.0))
 
 
 def test_all_sites_are_recorded_in_the_steps_that_were_asked_for_and_the_run_is_the_same_bit_for_bit(unet, tiny_source):

@@ -19,6 +19,12 @@ MOTION_SITE = "down_blocks.0.motion_modules.0.transformer_blocks.0.attn1.to_q"
 IMAGE_SITE = "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k"
 
 
+def halve(file: Path) -> None:
+    """A LoRA whose second factor is missing."""
+    write_lora(file, MOTION_SITE, 16, 16)
+    save_file({name: tensor for name, tensor in load_file(file).items() if "lora_A" in name}, file)
+
+
 def write_lora(file: Path, site: str, rows: int, columns: int, prefix: str = "unet") -> torch.Tensor:
     """A LoRA of rank 2 at one layer.
 
@@ -123,6 +129,7 @@ def test_a_folder_of_several_files_needs_a_name(models, folder):
         (lambda file: write_lora(file, MOTION_SITE, 16, 16, prefix="transformer"), "has no weights for the network"),
         (lambda file: save_file({"weight": torch.ones(2)}, file), "cannot be loaded as a LoRA"),
         (lambda file: file.write_bytes(b"damaged"), "cannot be loaded as a LoRA"),
+        (halve, rf"cannot be loaded as a LoRA: unet.{MOTION_SITE}.lora_B.weight is missing"),
     ],
 )
 def test_a_file_that_fits_nothing_is_named(models, tmp_path, write, message):

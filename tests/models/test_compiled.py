@@ -15,6 +15,7 @@ from torch._inductor import config as inductor
 
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.plan import plan_attention
+from vstar_sdk.clock import Clock
 from vstar_sdk.errors import SamplerError
 from vstar_sdk.models.diffusers import compiled
 from vstar_sdk.models.diffusers.compiled import compile_denoiser, compile_errors
@@ -35,7 +36,7 @@ def fresh():
 
 def latents(adapter, seed, steps=4):
     """A run with a text for every frame, guidance, and TAR in the first half of the steps."""
-    plan = plan_attention(adapter.facts.sites, [Tar(TarOptions(sigma={0: 1.0, 1: 4.0}, window=(0.0, 0.5)))], frames=8, fps=8.0)
+    plan = plan_attention(adapter.facts.sites, [Tar(TarOptions(sigma={0: 1.0, 1: 4.0}, window=(0.0, 0.5)))], Clock(8, 8.0))
     text = adapter.encode(["a green landscape", "a red ball"]).repeat(4, 1, 1)
     noise = torch.randn(adapter.latent_shape(8, 16, 16), generator=torch.Generator().manual_seed(seed))
     scheduler = build_scheduler("ddim", adapter.scheduler_config)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from vstar_sdk.clock import Rhythm
 from vstar_sdk.errors import SpecError
 from vstar_sdk.models.contract import Facts
 
@@ -20,8 +21,8 @@ def test_without_a_limit_any_number_of_frames_goes(frames):
     ("changes", "frames", "hint"),
     [
         ({"max_frames": 32}, 64, "use 32"),
-        ({"temporal_compression": 4}, 64, "use 61 or 65"),
-        ({"temporal_compression": 4, "max_frames": 64}, 64, "use 61"),
+        ({"rhythm": Rhythm.causal(4)}, 64, "use 61 or 65"),
+        ({"rhythm": Rhythm.causal(4), "max_frames": 64}, 64, "use 61"),
         ({}, 0, "use 1"),
     ],
 )
@@ -33,7 +34,7 @@ def test_an_impossible_number_of_frames_names_its_neighbours(changes, frames, hi
 
 def test_frames_of_a_compressed_model_are_one_more_than_a_multiple():
     for frames in (1, 5, 65):
-        facts(temporal_compression=4, max_frames=65).check(frames, 64, 64)
+        facts(rhythm=Rhythm.causal(4), max_frames=65).check(frames, 64, 64)
 
 
 @pytest.mark.parametrize(("size", "nearest"), [((100, 64), "96 x 64"), ((64, 8), "64 x 16"), ((0, 64), "16 x 64")])

@@ -14,6 +14,7 @@ from torch import nn
 
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.plan import plan_attention
+from vstar_sdk.clock import Clock
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.regularizers.tar import Tar, TarOptions
@@ -64,7 +65,7 @@ def offloaded(tiny_source, offload):
 
 def everything(adapter):
     """Text, a nursed prediction with a text for every frame, and frames."""
-    plan = plan_attention(adapter.facts.sites, [Tar(TarOptions(sigma={0: 1.0}))], frames=8, fps=8.0)
+    plan = plan_attention(adapter.facts.sites, [Tar(TarOptions(sigma={0: 1.0}))], Clock(8, 8.0))
     text = adapter.encode(["a green landscape", "a red ball"])
     latents = torch.randn(adapter.latent_shape(8, 16, 16), generator=torch.Generator().manual_seed(0))
     with torch.inference_mode(), adapter.sampling(), nurse(adapter.denoiser, plan) as nursing:

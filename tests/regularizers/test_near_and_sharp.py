@@ -8,8 +8,9 @@ from pydantic import ValidationError
 
 from vstar_sdk.attention.check import check_regularizer
 from vstar_sdk.attention.compiler import compile_acts
-from vstar_sdk.attention.plan import Act
+from vstar_sdk.attention.recipe import Act
 from vstar_sdk.attention.sites import Site, SiteAddress
+from vstar_sdk.clock import Clock
 from vstar_sdk.errors import SpecError
 from vstar_sdk.regularizers.alibi import Alibi, AlibiOptions
 from vstar_sdk.regularizers.temperature import Temperature, TemperatureOptions
@@ -64,7 +65,7 @@ def test_a_scale_that_is_written_takes_the_place_of_the_rule():
 
 def test_temperature_at_the_length_of_the_training_does_nothing_and_is_told():
     with pytest.raises(SpecError, match="Temperature: has no operation at any"):
-        check_regularizer(Temperature(TemperatureOptions(trained_frames=FRAMES)), [ADDRESS], frames=FRAMES, fps=8.0)
+        check_regularizer(Temperature(TemperatureOptions(trained_frames=FRAMES)), [ADDRESS], Clock(FRAMES, 8.0))
 
 
 @pytest.mark.parametrize("regularizer", [Window(WindowOptions()), Alibi(AlibiOptions()), Temperature(TemperatureOptions())])
@@ -88,4 +89,4 @@ def test_a_window_has_a_radius(wrong):
 
 def test_a_window_as_wide_as_the_clip_does_nothing_and_is_told():
     with pytest.raises(SpecError, match="Window: has no operation at any"):
-        check_regularizer(Window(WindowOptions(radius={0: FRAMES - 1})), [ADDRESS], frames=FRAMES, fps=8.0)
+        check_regularizer(Window(WindowOptions(radius={0: FRAMES - 1})), [ADDRESS], Clock(FRAMES, 8.0))

@@ -3,7 +3,7 @@
 import torch
 
 from vstar_sdk.attention.compiler import compile_acts
-from vstar_sdk.attention.plan import Act
+from vstar_sdk.attention.recipe import Act
 from vstar_sdk.attention.sites import Site
 from vstar_sdk.regularizers.identity import Identity
 from vstar_sdk.regularizers.replacement import ReplacementOptions

@@ -117,10 +117,10 @@ def test_memory_that_ends_inside_a_library_while_loading_is_not_taken_for_a_dama
     def fails(*arguments, **named):
         raise RuntimeError("MPS backend out of memory (MPS allocated: 18.00 GB)")
 
-    monkeypatch.setattr(UNet3DConditionModel, "from_pretrained", fails)
+    monkeypatch.setattr(UNet3DConditionModel, "from_config", fails)
     with pytest.raises(SamplerError, match="not enough memory for the model"):
         run(STORY)
-    monkeypatch.setattr(UNet3DConditionModel, "from_pretrained", lambda *a, **n: 1 / 0)
+    monkeypatch.setattr(UNet3DConditionModel, "from_config", lambda *a, **n: 1 / 0)
     with pytest.raises(ModelError, match="cannot be loaded"):
         run(STORY)
 

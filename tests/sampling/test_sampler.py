@@ -8,6 +8,7 @@ from diffusers.pipelines.deprecated.text_to_video_synthesis.pipeline_text_to_vid
 
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.plan import plan_attention
+from vstar_sdk.clock import Clock
 from vstar_sdk.errors import SamplerError, SpecError
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 from vstar_sdk.sampling.noise import initial_noise, step_noise
@@ -103,7 +104,7 @@ def test_a_callback_that_raises_ends_the_sampling_and_the_nursing(run, tiny_adap
 
     before = dict(tiny_adapter.denoiser.attn_processors)
     recording = Recording(tiny_adapter)
-    plan = plan_attention(tiny_source.facts().sites, [Tar(TarOptions())], frames=8, fps=8.0, steps=4)
+    plan = plan_attention(tiny_source.facts().sites, [Tar(TarOptions())], Clock(8, 8.0), 4)
     with pytest.raises(Cancelled), nurse(tiny_adapter.denoiser, plan) as nursing:
         run(adapter=recording, nursing=nursing, on_step=cancel)
     assert len(recording.calls) == 2

@@ -16,7 +16,7 @@ from vstar_sdk.errors import SpecError
 from vstar_sdk.plugin import discovery
 from vstar_sdk.spec.document import parse, read
 from vstar_sdk.spec.loading import load_spec
-from vstar_sdk.spec.schema import json_schema, to_text
+from vstar_sdk.spec.schema import schema_of, to_text
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = ROOT / "docs" / "vstar.schema.json"
@@ -25,7 +25,7 @@ SPECS = sorted((ROOT / "specs").rglob("*.yaml"))
 
 @pytest.fixture(scope="module")
 def schema():
-    schema = json_schema(discovery.built_in_catalog())
+    schema = schema_of(discovery.built_in_catalog())
     Draft7Validator.check_schema(schema)
     return schema
 
@@ -144,3 +144,59 @@ def test_a_file_of_somebody_else_is_not_overwritten(tmp_path):
     assert result.exit_code == 7
     assert "is not what `vstar schema` writes" in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["vstar.schema.json"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "prompt: x\nregularizers: [{use: tar, sigma: -1}]",
+        "prompt: x\nregularizers: [{use: tar, sigma: 2 s.}]",
+        "prompt: x\nregularizers: [{use: tar, sigma: {0: 0}}]",
+        "prompt: x\nregularizers: [{use: tar, window: [0, 2]}]",
+        "prompt: x\nregularizers: [{use: tar, window: [-1, 1]}]",
+        "prompt: x\nregularizers: [{use: window, radius: 1x}]",
+        "synopsis: {use: states, states: []}",
+        "synopsis: {use: states, states: {}}",
+        "synopsis: {use: states, states: ['']}",
+        "synopsis: {use: states, states: ['  ']}",
+        "synopsis: {use: states, states: [{caption: ' '}]}",
+        "synopsis: {use: states, states: [{caption: a beach, at: noon}]}",
+        "synopsis: {use: states, states: [{caption: a beach, at: -1}]}",
+        "prompt: x\nframes: 0",
+        "prompt: x\nframes: 50%",
+        "prompt: x\nframes: '64'",
+        "prompt: x\nsize: large",
+        "prompt: x\nsize: [0, 64]",
+    ],
+)
+def test_what_the_product_refuses_the_schema_refuses(schema, text):
+    with pytest.raises(SpecError):
+        load_spec(parse(text).data)
+    assert faults(schema, parse(text).data)
+
+
+def test_a_form_can_be_made_of_it(schema):
+    """Every field has a title, every choice says by which key it is made, and definitions have names that people can read."""
+    assert "tar.regularizer" in schema["$defs"]
+    assert not any("__" in name for name in schema["$defs"])
+    for name, model in [("the spec", schema), *schema["$defs"].items()]:
+        for key, field in model["properties"].items():
+            assert field.get("title") or "$ref" in field, f"{name}: {key}"
+    choice = schema["properties"]["regularizers"]["items"]["discriminator"]
+    assert choice["propertyName"] == "use"
+    assert choice["mapping"]["tar"] == "#/$defs/tar.regularizer"
+
+
+def test_what_has_no_default_has_an_example(schema):
+    for name, model in [("the spec", schema), *schema["$defs"].items()]:
+        for key in model.get("required", []):
+            field = model["properties"][key]
+            told = {"examples", "const", "enum", "$ref", "discriminator"} & {*field}
+            assert told, f"{name}: {key}"
+
+
+def test_the_public_function_gives_what_the_command_prints(schema):
+    import vstar_sdk
+
+    assert vstar_sdk.json_schema(core=True) == schema
+    assert {*schema["$defs"]} <= {*vstar_sdk.json_schema()["$defs"]}

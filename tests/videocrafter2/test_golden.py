@@ -14,6 +14,7 @@ from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.attention.recording import Recording
 from vstar_sdk.attention.sites import Site
+from vstar_sdk.clock import Clock
 from vstar_sdk.models.videocrafter2.source import VideoCrafter2, VideoCrafter2Options
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 
@@ -41,7 +42,7 @@ def tar(**options):
 
 
 def nursed(adapter, golden, step, *regularizers, recording=None):
-    plan = plan_attention(adapter.facts.sites, regularizers, frames=6, fps=8.0, steps=STEPS)
+    plan = plan_attention(adapter.facts.sites, regularizers, Clock(6, 8.0), STEPS)
     with nurse(adapter.denoiser, plan, recording=recording) as nursing:
         nursing.at(step, STEPS)
         return predict(adapter, golden, 481)

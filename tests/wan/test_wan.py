@@ -21,6 +21,7 @@ from vstar_sdk.attention.operations import Bias, Logits, Mix, Wrap
 from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.attention.recording import Recording
 from vstar_sdk.attention.sites import Site
+from vstar_sdk.clock import Clock
 from vstar_sdk.errors import ModelError, SamplerError, SpecError
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.estimates import Workload
@@ -80,7 +81,7 @@ class Wants:
 
 def plan(adapter, *regularizers, frames=FRAMES, steps=None):
     facts = adapter.facts
-    return plan_attention(facts.sites, regularizers, frames=facts.latent_frames(frames), fps=4.0, steps=steps)
+    return plan_attention(facts.sites, regularizers, facts.clock(frames, 16.0), steps)
 
 
 @both
@@ -93,7 +94,7 @@ def test_the_configuration_files_say_what_the_model_is(model):
         ("joint", "stack", 0, 2, 12)
     }
     assert [site.index for site in facts.sites] == [0, 1] * (1 + two)
-    assert (facts.name, facts.temporal_compression, facts.size_multiple) == (("Wan 2.2" if two else "Wan 2.1"), 4, 16)
+    assert (facts.name, facts.rhythm.formula, facts.size_multiple) == (("Wan 2.2" if two else "Wan 2.1"), "1 + 4 k", 16)
 
 
 @pytest.mark.parametrize(
@@ -292,7 +293,7 @@ def test_a_nursed_network_equals_one_whose_attention_is_materialised(adapter, op
     with nurse(adapter.denoiser, plan(adapter, Wants(operation))) as nursing:
         nursing.at(0, 1)
         got = adapter.denoise(x, timestep, text)
-    position = torch.arange(LATENT_FRAMES, dtype=torch.float64)
+    position = torch.tensor(adapter.facts.clock(FRAMES, 16.0).positions, dtype=torch.float64)
     matrix = operation.fn(position[:, None] - position).float().repeat_interleave(4, 0).repeat_interleave(4, 1)
     stock = functional.scaled_dot_product_attention
 
@@ -336,7 +337,7 @@ def test_naming_what_the_model_does_not_have_is_an_error(adapter, options, messa
 
 def test_blocks_are_refused_on_a_model_with_levels(tiny_source):
     with pytest.raises(SpecError, match="the model's blocks have no numbers"):
-        plan_attention(tiny_source.facts().sites, [Tar(TarOptions(blocks=(0, 1)))], frames=8, fps=8.0)
+        plan_attention(tiny_source.facts().sites, [Tar(TarOptions(blocks=(0, 1)))], Clock(8, 8.0))
 
 
 @pytest.mark.parametrize(
@@ -377,7 +378,7 @@ def test_an_attention_that_does_more_is_refused(adapter):
 
 def test_recorded_maps_say_how_much_of_a_frame_goes_to_every_other(adapter):
     text = adapter.encode([ONE])[:, None].expand(-1, LATENT_FRAMES, -1, -1)
-    sites = [Site.of(address, LATENT_FRAMES, 4.0) for address in adapter.facts.sites]
+    sites = [Site.at(address, adapter.facts.clock(FRAMES, 16.0)) for address in adapter.facts.sites]
     recording = Recording(sites, steps=[0])
     identity = Wants(Mix(lambda d: (d == 0).to(d)), blocks=(1, 1))
     with nurse(adapter.denoiser, plan(adapter, identity), recording=recording) as nursing:
@@ -439,7 +440,7 @@ def test_the_real_configuration_of_the_small_model(wan_21, tmp_path):
     source = wan(WanOptions(path=str(tmp_path)))
     facts = source.facts()
     facts.check(81, 832, 480)
-    assert (len(facts.sites), facts.latent_frames(81), facts.max_frames) == (30, 21, 4093)
+    assert (len(facts.sites), facts.clock(81, 16.0).latents, facts.max_frames) == (30, 21, 4093)
     with torch.device("meta"):
         network = WanTransformer3DModel.from_config(REAL["transformer"])
     check_sites(WanExperts(network), facts, tmp_path)  # pyright: ignore[reportArgumentType]

@@ -11,7 +11,8 @@ from vstar_sdk.attaching.call import Call, moment
 from vstar_sdk.attaching.captions import Captions, tell
 from vstar_sdk.attaching.families import Family
 from vstar_sdk.attention.nursing import Nursing, nurse
-from vstar_sdk.attention.plan import Plan, plan_attention
+from vstar_sdk.attention.plan import AttentionPlan, plan_attention
+from vstar_sdk.clock import Clock
 from vstar_sdk.errors import ModelError, SamplerError
 from vstar_sdk.regularizers.contract import Regularizer
 
@@ -42,7 +43,7 @@ class Attached:
         self._pipe, self._denoiser, self._family = pipe, denoiser, family
         self._regularizers, self._captions, self._fps = regularizers, captions, fps
         self._sites, self._most_frames = family.sites(denoiser.config), family.most_frames(denoiser)
-        self._plans: dict[tuple[int, int], Plan] = {}
+        self._plans: dict[tuple[int, int], AttentionPlan] = {}
         self._current: tuple[int, int] | None = None
         self._nursing: Nursing | None = None
         self._whole, self._during = ExitStack(), ExitStack()
@@ -90,7 +91,7 @@ class Attached:
             self._whole.close()
             self._nursing = None
             plan = self._plans.get((frames, steps)) or plan_attention(
-                self._sites, self._regularizers, frames=frames, fps=self._fps, steps=steps
+                self._sites, self._regularizers, Clock(frames, self._fps), steps
             )
             self._plans[frames, steps] = plan
             self._nursing = self._whole.enter_context(nurse(self._denoiser, plan))

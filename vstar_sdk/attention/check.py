@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from vstar_sdk.attention.operations import Logits, Mix, Operation, Wrap
 from vstar_sdk.attention.sites import Site, SiteAddress
+from vstar_sdk.clock import Clock
 from vstar_sdk.errors import PluginError, SpecError, VstarError
 
 if TYPE_CHECKING:
-    from vstar_sdk.attention.plan import Act
+    from vstar_sdk.attention.recipe import Act
     from vstar_sdk.options import RegularizerOptions
     from vstar_sdk.regularizers.contract import Regularizer
 
@@ -26,16 +27,13 @@ def steps_inside(window: tuple[float, float], steps: int) -> range:
     return range(round(start * steps), round(end * steps))
 
 
-def check_regularizer(
-    regularizer: Regularizer, addresses: Sequence[SiteAddress], *, frames: int, fps: float, steps: int | None = None
-) -> None:
+def check_regularizer(regularizer: Regularizer, addresses: Sequence[SiteAddress], clock: Clock, steps: int | None = None) -> None:
     """Refuse a regularizer that would not do what its options say.
 
     Args:
         regularizer: to be checked.
         addresses: all temporal self-attentions of the model.
-        frames: frames that attend to each other.
-        fps: frames a second.
+        clock: of the clip.
         steps: steps of the run; None when they are not known yet, and then windows are not checked.
 
     Raises:
@@ -54,7 +52,7 @@ def check_regularizer(
             path=_naming(regularizer.options, missing),
         )
     _check_blocks(regularizer, addresses)
-    asked = [(address, operations_at(regularizer, Site.of(address, frames, fps))) for address in addresses]
+    asked = [(address, operations_at(regularizer, Site.at(address, clock))) for address in addresses]
     for address, operations in asked:
         for operation in operations:
             if address.kind == "joint" and isinstance(operation, Logits | Wrap):

@@ -1,8 +1,9 @@
-"""The compiler: the operations that are active at a site at once, made into one executor."""
+"""The compiler: a recipe made into one executor."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,58 +16,78 @@ from vstar_sdk.attention.executors import (
     WrappedAttention,
     plain_attention,
 )
-from vstar_sdk.attention.joint import joint_attention
-from vstar_sdk.attention.logits import Change, LogitsAttention
-from vstar_sdk.attention.operations import Bias, Logits, Mix, Scale, Statistic, Wrap
-from vstar_sdk.attention.plan import Act
+from vstar_sdk.attention.joint import joint_attention, joint_chunk_numbers
+from vstar_sdk.attention.logits import Change, LogitsAttention, chunk_numbers
+from vstar_sdk.attention.operations import Bias, Logits, Mix, Statistic
+from vstar_sdk.attention.recipe import Act, Ingredient, Recipe, lower
 from vstar_sdk.attention.sites import Site
+from vstar_sdk.clock import Clock
 from vstar_sdk.errors import PluginError, out_of_memory
 
 
-def frame_distance(frames: int) -> Tensor:
-    """``i - j`` for all pairs of frames: ``(frames, frames)``, float64."""
-    position = torch.arange(frames, dtype=torch.float64)
+def frame_distance(clock: Clock) -> Tensor:
+    """``i - j`` for all pairs of frames, in units of the regular spacing (see `Clock`): ``(frames, frames)``, float64."""
+    position = torch.tensor(clock.positions, dtype=torch.float64)
     return position[:, None] - position[None, :]
 
 
+def attention_bytes(recipe: Recipe, device: str) -> int:
+    """The bytes that an execution holds at once beside queries, keys and values: two chunks in float32, the logits and their
+    softmax, where it makes logits itself.
+
+    Args:
+        recipe: what is executed.
+        device: type of the device, such as ``cpu``.
+    """
+    masked = recipe.kind == "joint" and device != "cpu" and recipe.statistics == {"none"}  # fused attention takes those biases
+    if not recipe.in_chunks or masked:
+        return 0
+    chunk = joint_chunk_numbers(device) if recipe.kind == "joint" else chunk_numbers(device)
+    return 2 * torch.float32.itemsize * chunk
+
+
 def compile_acts(site: Site, acts: Sequence[Act]) -> Executor:
-    """Build the executor for the acts that are active at a site at once. What has no effect is left out.
+    """Build the executor for the acts that are active at a site at once.
+
+    Raises:
+        PluginError: see `compile_recipe`.
+    """
+    return compile_recipe(site, lower(acts, site.kind))
+
+
+def compile_recipe(site: Site, recipe: Recipe) -> Executor:
+    """Build the executor of a recipe.
 
     Raises:
         PluginError: an operation's function fails, or does not give what the operation asks for; the regularizer is named.
     """
+
+    def where(one: Ingredient[Any]) -> str:
+        return f"regularizer {one.regularizer!r}: its {type(one.operation).__name__.lower()} at {site.name}"
+
     biases: dict[Statistic, Tensor] = {}
-    q, k = torch.ones(2, site.frames, dtype=torch.float64)
-    changes: list[Change] = []
-    keep, fixed = 1.0, torch.zeros(site.frames, site.frames, dtype=torch.float64)
-    wraps: list[tuple[Wrap, str]] = []
-    for act in acts:
-        for operation in act.operations:
-            where = f"regularizer {act.regularizer!r}: its {type(operation).__name__.lower()} at {site.name}"
-            if isinstance(operation, Bias):
-                bias = _bias(operation, site.frames, where)
-                biases[operation.stat] = biases.get(operation.stat, 0.0) + bias
-            elif isinstance(operation, Scale):
-                q, k = q * _factors(operation.q, site.frames, where), k * _factors(operation.k, site.frames, where)
-            elif isinstance(operation, Logits):
-                changes.append(_change(operation, where))
-            elif isinstance(operation, Mix):
-                weight, fixed_map = operation.weight, _map(operation, site.frames, where)
-                keep, fixed = keep * (1.0 - weight), fixed * (1.0 - weight) + weight * fixed_map
-            else:
-                wraps.append((operation, where))
-    biases = {stat: bias for stat, bias in biases.items() if bias.any()}
+    for bias in recipe.biases:
+        stat = bias.operation.stat
+        biases[stat] = biases.get(stat, 0.0) + _bias(bias.operation, site.clock, where(bias))
     _check_visible(site, biases)
-    scales = (q if (q != 1.0).any() else None, k if (k != 1.0).any() else None)
-    if site.kind == "joint":  # whose changes and wraps were refused with the plan
+    q, k = torch.ones(2, site.frames, dtype=torch.float64)
+    for scale in recipe.scales:
+        q = q * _factors(scale.operation.q, site.frames, where(scale))
+        k = k * _factors(scale.operation.k, site.frames, where(scale))
+    scales = (q, k) if recipe.scales else (None, None)
+    keep, fixed = 1.0, torch.zeros(site.frames, site.frames, dtype=torch.float64)
+    for mix in recipe.mixes:
+        weight, fixed_map = mix.operation.weight, _map(mix.operation, site.clock, where(mix))
+        keep, fixed = keep * (1.0 - weight), fixed * (1.0 - weight) + weight * fixed_map
+    if recipe.kind == "joint":  # whose changes and wraps were refused with the plan
         return joint_attention(biases, *scales, keep, fixed)
-    attend = _softmax_attention(site, biases, changes)
-    if scales != (None, None):
+    attend = _softmax_attention(site, biases, [_change(change.operation, where(change)) for change in recipe.changes])
+    if recipe.scales:
         attend = ScaledAttention(attend, *scales)
-    if keep != 1.0:
+    if recipe.mixes:
         attend = MixedAttention(attend, keep, fixed)
-    for wrap, where in reversed(wraps):
-        attend = WrappedAttention(attend, wrap, where)
+    for wrap in reversed(recipe.wraps):
+        attend = WrappedAttention(attend, wrap.operation, where(wrap))
     return attend
 
 
@@ -80,7 +101,7 @@ def _check_visible(site: Site, biases: dict[Statistic, Tensor]) -> None:
 
 def _softmax_attention(site: Site, biases: dict[Statistic, Tensor], changes: Sequence[Change]) -> Executor:
     if changes:
-        return LogitsAttention(biases, frame_distance(site.frames), changes)
+        return LogitsAttention(biases, frame_distance(site.clock), changes)
     if not biases:
         return plain_attention
     return MaskedAttention(biases["none"]) if biases.keys() == {"none"} else LogitsAttention(biases)
@@ -107,9 +128,9 @@ def _change(operation: Logits, where: str) -> Change:
     return change
 
 
-def _bias(bias: Bias, frames: int, where: str) -> Tensor:
+def _bias(bias: Bias, clock: Clock, where: str) -> Tensor:
     """The matrix of a bias."""
-    matrix = _matrix(bias.fn, frames, where)
+    matrix = bias.strength * _matrix(bias.fn, clock, where)
     hidden = matrix == -torch.inf
     if not (matrix.isfinite() | hidden).all() or (bias.stat != "none" and hidden.any()) or hidden.all(dim=-1).any():
         hint = "only a bias without a statistic may hold -inf, and never in a whole row"
@@ -117,10 +138,10 @@ def _bias(bias: Bias, frames: int, where: str) -> Tensor:
     return matrix
 
 
-def _map(mix: Mix, frames: int, where: str) -> Tensor:
+def _map(mix: Mix, clock: Clock, where: str) -> Tensor:
     """The fixed map of a mix."""
-    matrix = _matrix(mix.fn, frames, where)
-    if not (matrix >= 0.0).all() or not torch.allclose(matrix.sum(dim=-1), matrix.new_ones(frames)):
+    matrix = _matrix(mix.fn, clock, where)
+    if not (matrix >= 0.0).all() or not torch.allclose(matrix.sum(dim=-1), matrix.new_ones(len(matrix))):
         raise PluginError(f"{where} is no attention map", hint="no entry may be negative, and every row must sum to 1")
     if not 0.0 <= mix.weight <= 1.0:
         raise PluginError(f"{where} has the weight {mix.weight:g}", hint="a weight is 0 to 1")
@@ -135,10 +156,11 @@ def _factors(factors: float | tuple[float, ...], frames: int, where: str) -> Ten
     return written.expand(frames)
 
 
-def _matrix(fn: Callable[[Tensor], Tensor], frames: int, where: str) -> Tensor:
+def _matrix(fn: Callable[[Tensor], Tensor], clock: Clock, where: str) -> Tensor:
     """What an operation's function makes of the distances: ``(frames, frames)``, float64, on the CPU."""
+    frames = clock.latents
     try:
-        matrix = fn(frame_distance(frames))
+        matrix = fn(frame_distance(clock))
     except Exception as error:
         if out_of_memory(error):
             raise

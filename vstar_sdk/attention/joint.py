@@ -23,6 +23,16 @@ ROWS_CHUNK = 2**19
 DEVICE_CHUNK = 2**25
 """The same on any other device, where it only bounds memory: 128 MiB in float32."""
 
+
+def joint_chunk_numbers(device: str) -> int:
+    """Logits of a chunk.
+
+    Args:
+        device: type of the device, such as ``cpu``.
+    """
+    return ROWS_CHUNK if device == "cpu" else DEVICE_CHUNK
+
+
 HIDDEN = -(2.0**14)
 """What stands for ``-inf`` where a product with 0 must stay finite: ``exp(-2**14)`` is 0 in float32."""
 

@@ -20,7 +20,7 @@ from torch import nn
 from vstar_sdk.attention.compiler import compile_acts
 from vstar_sdk.attention.executors import Executor
 from vstar_sdk.attention.joint_processor import NursedJointProcessor, check_joint
-from vstar_sdk.attention.plan import Plan, SitePlan
+from vstar_sdk.attention.plan import AttentionPlan, SitePlan
 from vstar_sdk.attention.processor import NursedProcessor
 from vstar_sdk.attention.recording import Recording
 from vstar_sdk.errors import ModelError, SamplerError
@@ -79,7 +79,7 @@ class _Nursed:
 
 
 @contextmanager
-def nurse(denoiser: nn.Module, plan: Plan, *, recording: Recording | None = None) -> Iterator[Nursing]:
+def nurse(denoiser: nn.Module, plan: AttentionPlan, *, recording: Recording | None = None) -> Iterator[Nursing]:
     """Attach a plan to a denoiser, and restore the denoiser exactly at the end, whatever happens.
 
     Until `Nursing.at` is called the sites compute plain attention. Sites that neither the plan nor the recording names are not

@@ -1,9 +1,9 @@
 """Operations: what a regularizer asks of a site's attention, as plain values. No torch.
 
-An operation says *what*, never *how*: `vstar_sdk.attention.plan` compiles all operations of a site into one execution::
+An operation says *what*, never *how*: `vstar_sdk.attention.recipe` lowers all operations of a site into one execution::
 
     A_ij = q_i k_j (Q K^T)_ij / sqrt(d)                 Scale    scales multiply
-    A'   = A + sum_s s(A) B_s                           Bias     biases add
+    A'   = A + sum_s s(A) strength B_s                  Bias     biases add
     A''  = fn(A')                                       Logits   changes run in the order of the spec
     P    = softmax(A'')
     P'   = (1 - weight) P + weight M                    Mix      mixes run in the order of the spec
@@ -29,17 +29,19 @@ Statistic = Literal["none", "max", "spread"]
 
 @dataclass(frozen=True)
 class Bias:
-    """A frame-pair bias: ``A'_ij = A_ij + s_i B_ij``, with ``B = fn(distance)`` and ``s`` the statistic of row ``i``.
+    """A frame-pair bias: ``A'_ij = A_ij + s_i strength B_ij``, with ``B = fn(distance)`` and ``s`` the statistic of row ``i``.
 
     Attributes:
-        fn: from the distances ``i - j``, float64 of shape ``(F, F)``, to ``B`` of the same shape. Called once for a site and
-            clip. Entries are finite; with the statistic ``none`` they may be ``-inf`` (frame ``j`` hidden from ``i``), but
-            never in a whole row.
+        fn: from the distances ``i - j`` (see `vstar_sdk.Clock`), float64 of shape ``(F, F)``, to ``B`` of the same shape. Called
+            once for a site and clip. Entries are finite; with the statistic ``none`` they may be ``-inf`` (frame ``j`` hidden
+            from ``i``), but never in a whole row.
         stat: the statistic that multiplies the rows.
+        strength: how much of it is added; at 0 the bias is left out.
     """
 
     fn: Callable[[Tensor], Tensor]
     stat: Statistic = "none"
+    strength: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 ::
 
-    recording = Recording([Site.of(address, frames, fps) for address in facts.sites], steps=[0, 13])
+    recording = Recording([Site.at(address, plan.clock) for address in facts.sites], steps=[0, 13])
     with nurse(unet, plan, recording=recording) as nursing:
         ...
     recording.maps()   # (steps, sites, frames, frames)
@@ -39,7 +39,7 @@ class Recording:
         self.sites = tuple(sites)
         self.steps = tuple(sorted(set(steps)))
         if not all(isinstance(site, Site) for site in self.sites):  # an address has no clip
-            raise SamplerError("a recording needs the sites of a clip", hint="Site.of(address, frames, fps) makes one")
+            raise SamplerError("a recording needs the sites of a clip", hint="Site.at(address, clock) makes one")
         frames = {site.frames for site in self.sites}
         if len(frames) != 1 or not self.steps or self.steps[0] < 0:
             raise SamplerError("a recording needs sites of one clip, and at least one step from 0 on")

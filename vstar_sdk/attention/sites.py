@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Literal
 
+from vstar_sdk import moments
+from vstar_sdk.clock import Clock
+
 Block = Literal["init", "down", "mid", "up", "stack"]
 
 SiteKind = Literal["factorised", "joint"]
@@ -41,15 +44,38 @@ class Site(SiteAddress):
     """A site in a run: the address, and the clip that runs through it.
 
     Attributes:
-        frames: frames that attend to each other.
-        fps: frames a second, for durations given in seconds.
+        frames: frames that attend to each other: latent frames, where the model compresses time.
+        fps: of these, a second.
+        clock: when each of them is; of a model without compression, as the two say.
     """
 
     frames: int
     fps: float
+    clock: Clock = field(default=None, kw_only=True)  # type: ignore[assignment]  (filled in below)
+
+    def __post_init__(self) -> None:
+        if self.clock is None:  # pyright: ignore[reportUnnecessaryComparison]
+            object.__setattr__(self, "clock", Clock(self.frames, self.fps))
 
     @classmethod
     def of(cls, address: SiteAddress, frames: int, fps: float) -> Site:
+        """The site at an address, for a clip of a model that does not compress time."""
+        return cls.at(address, Clock(frames, fps))
+
+    @classmethod
+    def at(cls, address: SiteAddress, clock: Clock) -> Site:
         """The site at an address, for a clip."""
         where = {field.name: getattr(address, field.name) for field in fields(SiteAddress)}
-        return cls(**where, frames=frames, fps=fps)
+        return cls(**where, frames=clock.latents, fps=clock.rate, clock=clock)
+
+    def duration(self, span: moments.Span) -> float:
+        """A length of time as an option has it, in the units of the distances that operations are given.
+
+        Args:
+            span: frames (of those that attend to each other), ``"0.5s"``, or ``"12.5%"`` of the clip.
+
+        Raises:
+            ValueError: it is no length of time.
+        """
+        amount, unit = moments.parse(span)
+        return amount * {"frames": 1.0, "seconds": self.fps, "fraction": self.clock.length}[unit]

@@ -9,6 +9,7 @@ from typing import cast
 import click
 
 from vstar_sdk.errors import OutputError, SpecError
+from vstar_sdk.reading.files import read_bounded
 
 SCHEMA = "vstar.schema.json"
 """Name of the file beside a spec that tells editors what specs may say."""
@@ -50,7 +51,7 @@ def spec(path: Path, prompt: str) -> None:
     anew.
     """
     from vstar_sdk.plugin.health import installed_catalog
-    from vstar_sdk.spec.schema import TITLE, json_schema, to_text
+    from vstar_sdk.spec.schema import TITLE, schema_of, to_text
 
     if not path.name or path.suffix == ".json":
         raise OutputError(f"'{path}' is no name for a spec in YAML", hint="name a file: vstar new spec story.yaml")
@@ -63,7 +64,7 @@ def spec(path: Path, prompt: str) -> None:
         raise OutputError(f"{SCHEMA} is the name of the schema beside the spec", hint="name another file")
     if schema.exists() and not _is_ours(schema, TITLE):
         raise OutputError(f"{schema} exists and is not what `vstar schema` writes", hint="write the spec into another folder")
-    text = to_text(json_schema(installed_catalog(lambda message: click.echo(message, err=True))))
+    text = to_text(schema_of(installed_catalog(lambda message: click.echo(message, err=True))))
     try:
         with path.open("xb") as file:
             file.write(content)
@@ -77,7 +78,7 @@ def spec(path: Path, prompt: str) -> None:
 
 def _is_ours(file: Path, title: str) -> bool:
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(read_bounded(file, 16 << 20).decode("utf-8"))
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(content, dict) and cast(dict[str, object], content).get("title") == title

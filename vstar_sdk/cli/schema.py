@@ -9,7 +9,7 @@ import click
 from vstar_sdk.errors import OutputError
 from vstar_sdk.plugin import discovery
 from vstar_sdk.plugin.health import installed_catalog
-from vstar_sdk.spec.schema import json_schema, to_text
+from vstar_sdk.spec.schema import schema_of, to_text
 
 
 @click.command()
@@ -18,7 +18,7 @@ from vstar_sdk.spec.schema import json_schema, to_text
 def schema(core: bool, out: Path | None) -> None:
     """Print the JSON Schema of specs: the built-in parts, and those of every plugin that is installed."""
     catalog = discovery.built_in_catalog() if core else installed_catalog(lambda message: click.echo(message, err=True))
-    text = to_text(json_schema(catalog))
+    text = to_text(schema_of(catalog))
     if out is None:
         click.echo(text, nl=False)
         return

@@ -22,7 +22,7 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 class TransformersOptions(ModelOptions):
     """A chat model that runs here, and leaves the memory before the video is sampled."""
 
-    model: str = Field(min_length=1, max_length=500)
+    model: str = Field(min_length=1, max_length=500, examples=["Qwen/Qwen3-0.6B"])
     """Its folder, which begins with `./`, `../`, `~` or `/`; or its hub id, such as `Qwen/Qwen3-0.6B`."""
     revision: str | None = Field(default=None, min_length=1, max_length=200)
     """Branch, tag or commit of a hub id; name a commit to get the same model for ever."""

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from vstar_sdk.clock import EVERY_FRAME, Clock, Rhythm
 from vstar_sdk.errors import SpecError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Facts:
         width: its own picture width in pixels.
         height: its own picture height in pixels.
         size_multiple: width and height must be multiples of this.
-        temporal_compression: pixel frames that share a latent frame (1: none); frame counts are ``1 + k * r``.
+        rhythm: how it packs frames into latent frames; `vstar_sdk.Rhythm.causal` for those that compress time.
         max_frames: the most frames that it can make at once, or None.
         fps: frames a second that it was trained on.
         steps: its default number of denoising steps.
@@ -52,7 +53,7 @@ class Facts:
     steps: int
     guidance: float
     eta: float
-    temporal_compression: int = 1
+    rhythm: Rhythm = EVERY_FRAME
     max_frames: int | None = None
     scheduler: str = "ddim"
     negative_prompt: str = ""
@@ -69,9 +70,9 @@ class Facts:
         """Whether the tokens of all frames attend to each other."""
         return any(site.kind == "joint" for site in self.sites)
 
-    def latent_frames(self, frames: int) -> int:
-        """Frames that attend to each other in a clip of ``frames`` pixel frames."""
-        return (frames - 1) // self.temporal_compression + 1
+    def clock(self, frames: int, fps: float) -> Clock:
+        """The time of a clip of ``frames`` pixel frames, which `check` has let through."""
+        return Clock(frames, fps, self.rhythm)
 
     def unknown_words(self, caption: str) -> tuple[str, ...]:
         """The words of a caption that the model was never trained with, in its order; none where it reads ordinary language."""
@@ -93,8 +94,7 @@ class Facts:
         """
         allowed = self._allowed_frames(frames)
         if frames not in allowed:
-            r = self.temporal_compression
-            why = f": its clips have 1 + {r} k frames" if r > 1 else ""
+            why = f": its clips have {self.rhythm.formula} frames" if self.rhythm != EVERY_FRAME else ""
             if self.max_frames and frames > self.max_frames:
                 why = f": at most {self.max_frames}"
             raise SpecError(
@@ -113,11 +113,8 @@ class Facts:
 
     def _allowed_frames(self, frames: int) -> tuple[int, ...]:
         """The allowed numbers of frames next to one that is asked for: itself alone when it is allowed."""
-        r = self.temporal_compression
-        most = 1 + (self.max_frames - 1) // r * r if self.max_frames else None
-        below = 1 + max(frames - 1, 0) // r * r
-        both = (below,) if below == frames else (below, below + r) if frames >= 1 else (1,)
-        return tuple(sorted({n if most is None else min(n, most) for n in both}))
+        most = self.rhythm.nearest(self.max_frames)[0] if self.max_frames else None
+        return tuple(sorted({n if most is None else min(n, most) for n in self.rhythm.nearest(frames)}))
 
 
 class ModelSource(Protocol):

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import yaml
 
 from vstar_sdk.errors import SpecError
-from vstar_sdk.reading.places import DEEPEST, TOO_DEEP, place_of, printable
+from vstar_sdk.reading.places import DEEPEST, MOST, TOO_DEEP, TOO_MANY, place_of, printable
 
 _MOST_DIGITS = 400
 """Digits of the longest number: more than any float has."""
@@ -32,7 +32,9 @@ def read_json(text: str, name: str) -> tuple[Any, yaml.Node | None]:
         raise SpecError(f"{name}:{line}:{column}: {message}", hint=hint) from None
 
     depth = 0
-    for token in _TOKENS.finditer(text):
+    for count, token in enumerate(_TOKENS.finditer(text)):
+        if count > 3 * MOST:  # a key, its value and a bracket for each
+            refuse(TOO_MANY, token.start(), "split it, or leave out what repeats a default")
         depth += (token[0] in "[{") - (token[0] in "]}")
         if depth > DEEPEST:
             refuse(TOO_DEEP, token.start(), "write it flatter")

@@ -14,13 +14,14 @@ from typing import Any
 import yaml
 
 from vstar_sdk.errors import SpecError
-from vstar_sdk.reading.places import DEEPEST, TOO_DEEP, place_of, printable
+from vstar_sdk.reading.places import DEEPEST, MOST, TOO_DEEP, TOO_MANY, place_of, printable, whole
 
 
 class Loader(yaml.SafeLoader):
     """A safe loader without aliases, duplicate keys, tags, bottomless nesting or the surprises of YAML 1.1."""
 
     depth = 0
+    count = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         """Refuse aliases and tags before a node is made of them."""
@@ -31,9 +32,14 @@ class Loader(yaml.SafeLoader):
         if getattr(event, "tag", None) not in (None, "!"):
             raise _fault(f"the tag {str(event.tag)[:80]} is not allowed", event.start_mark)
         self.depth += 1
+        self.count += 1
         if self.depth > DEEPEST + 1:
             raise _fault(TOO_DEEP, event.start_mark)
+        if self.count > MOST:
+            raise _fault(TOO_MANY, event.start_mark)
         node = super().compose_node(parent, index)
+        if isinstance(node, yaml.ScalarNode):
+            node.value = whole(node.value)
         self.depth -= 1
         return node
 

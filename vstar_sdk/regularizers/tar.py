@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field
 
-from vstar_sdk import moments
 from vstar_sdk.attention.operations import Bias
-from vstar_sdk.options import RegularizerOptions, Widths
+from vstar_sdk.clock import Clock
+from vstar_sdk.options import RegularizerOptions, Widths, Window
 from vstar_sdk.parts import Register, hookimpl
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class TarOptions(RegularizerOptions):
     """What the band is scaled by: `max`, the row's largest logit (the paper's form, which weakens the band's middle where all
     logits of a row are negative), or `spread`, the row's largest less its mean (never negative, whatever the logits' offset).
     Left out on a model whose tokens all attend to each other: `spread`."""
-    window: tuple[float, float] = (0.0, 0.56)
+    window: Window = (0.0, 0.56)
     """First and last moment of the schedule, as fractions: of S steps, step i is inside when round(start S) <= i < round(end S).
     The default is the paper's: 14 of 25 steps."""
 
@@ -64,8 +64,8 @@ class Tar:
         written = self.options.sigma.get(site.level)
         if written is None or site.block == "init":
             return ()
-        sigma, strength = moments.duration(written, site.frames, site.fps), self.options.strength
-        return (Bias(lambda distance: strength * _gaussian(distance, sigma), stat=self.options.stat),)
+        sigma = site.duration(written)
+        return (Bias(lambda distance: _gaussian(distance, sigma), stat=self.options.stat, strength=self.options.strength),)
 
 
 def gaussian_band(frames: int, sigma: float) -> Tensor:
@@ -85,7 +85,7 @@ def gaussian_band(frames: int, sigma: float) -> Tensor:
 
     if not sigma > 0:
         raise ValueError(f"sigma {sigma!r}: the width of a band is greater than 0")
-    return _gaussian(frame_distance(frames), sigma)
+    return _gaussian(frame_distance(Clock(frames, 1.0)), sigma)
 
 
 def _gaussian(distance: Tensor, sigma: float) -> Tensor:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from vstar_sdk import moments
 from vstar_sdk.attention.operations import Bias
 from vstar_sdk.options import RegularizerOptions, Widths
 from vstar_sdk.parts import Register, hookimpl
@@ -34,7 +33,7 @@ class Window:
         written = self.options.radius.get(site.level)
         if written is None or site.block == "init":
             return ()
-        radius = moments.duration(written, site.frames, site.fps)
+        radius = site.duration(written)
         if radius >= site.frames - 1:  # nothing is as far as that
             return ()
         return (Bias(lambda distance: (0.0 * distance).masked_fill(distance.abs() > radius, float("-inf"))),)

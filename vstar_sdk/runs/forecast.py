@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from vstar_sdk.attention.logits import chunk_numbers
+from vstar_sdk.attention.compiler import attention_bytes
 from vstar_sdk.models.estimates import Estimate, EstimatedSource, Workload
 from vstar_sdk.models.pipeline_options import Offload
 from vstar_sdk.runs.plan import Plan
@@ -87,8 +87,7 @@ def forecast(plan: Plan) -> Forecast:
 
 
 def _attention_bytes(plan: Plan, device: str) -> int:
-    """Two chunks in float32, the logits and their softmax, where a site makes its logits itself; else nothing."""
-    stretches = [stretch for site in plan.attention.sites for stretch in site.stretches(plan.settings.steps)]
-    if not any(words in stretch.execution for stretch in stretches for words in ("row statistics", "changed logits")):
-        return 0
-    return 2 * torch.float32.itemsize * chunk_numbers(torch.device(device).type)
+    """The most that the attention of a site holds at once, in any step."""
+    stretches = (stretch for site in plan.attention.sites for stretch in site.stretches(plan.settings.steps))
+    kind = torch.device(device).type
+    return max((attention_bytes(stretch.recipe, kind) for stretch in stretches), default=0)

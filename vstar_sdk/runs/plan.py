@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from vstar_sdk.attention.plan import Plan as AttentionPlan
-from vstar_sdk.attention.plan import plan_attention
+from vstar_sdk.attention.plan import AttentionPlan, plan_attention
 from vstar_sdk.errors import SpecError
 from vstar_sdk.models.contract import Facts, ModelSource
 from vstar_sdk.options import RegularizerOptions
@@ -103,13 +102,8 @@ def regularizers_of(spec: RunSpec, facts: Facts) -> list[RegularizerOptions]:
 
 
 def _attention(loaded: LoadedSpec, facts: Facts, settings: Settings) -> AttentionPlan:
-    return plan_attention(
-        facts.sites,
-        [loaded.catalog.make("regularizers", options) for options in regularizers_of(loaded.spec, facts)],
-        frames=facts.latent_frames(settings.frames),
-        fps=settings.fps / facts.temporal_compression,
-        steps=settings.steps,
-    )
+    regularizers = [loaded.catalog.make("regularizers", options) for options in regularizers_of(loaded.spec, facts)]
+    return plan_attention(facts.sites, regularizers, facts.clock(settings.frames, settings.fps), settings.steps)
 
 
 def _made(loaded: LoadedSpec, facts: Facts, settings: Settings, story: Story | None) -> Plan:

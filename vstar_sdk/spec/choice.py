@@ -1,7 +1,7 @@
 """The JSON Schema of a choice between parts: ``use`` says which, and only the rules of that one apply.
 
 ``if``/``then`` in place of pydantic's ``oneOf``: an editor then says what is wrong with the part that was meant, not that none of
-twenty fits.
+twenty fits. ``discriminator`` says the same to programs that make a form of it, in the words of OpenAPI.
 """
 
 from __future__ import annotations
@@ -37,12 +37,14 @@ class Choice:
         if not self.names:
             return _any_when_unnamed(schema)
         members: list[dict[str, Any]] = schema.get("oneOf") or [schema]
-        rules = [{"if": _named(name), "then": member} for name, member in zip(self.names, members, strict=True)]
+        named = dict(zip(self.names, members, strict=True))
+        rules = [{"if": _named(name), "then": member} for name, member in named.items()]
         if self.default in self.names:
-            rules.append({"if": _UNNAMED, "then": members[self.names.index(self.default)]})
+            rules.append({"if": _UNNAMED, "then": named[self.default]})
         return {
             "type": "object",
-            "properties": {"use": {"enum": list(self.names), "description": f"Which {self.what}."}},
+            "properties": {"use": {"enum": list(self.names), "title": "Use", "description": f"Which {self.what}."}},
+            "discriminator": {"propertyName": "use", "mapping": {name: member["$ref"] for name, member in named.items()}},
             **({} if self.default in self.names else {"required": ["use"]}),
             "allOf": rules,
         }

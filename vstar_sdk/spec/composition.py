@@ -60,7 +60,7 @@ class Composer:
         options = cast(dict[str, Any], value)
         model = info.data["model"].part if "model" in info.data else ""
         own = model if model in [part.name for part in self._catalog.parts("synopses")] else "llm"
-        return {"use": "states" if isinstance(options.get("states"), list) else own, **options}
+        return {"use": "states" if isinstance(options.get("states"), list | dict) else own, **options}
 
     def _replace(self, annotation: Any) -> Any:
         """The annotation, with the union in place of whatever is marked `PartOf`."""

@@ -10,11 +10,12 @@ from typing import Any
 import yaml
 
 from vstar_sdk.errors import SpecError, SpecPath
+from vstar_sdk.reading.files import TooLarge, read_bounded
 from vstar_sdk.reading.json_reader import read_json
 from vstar_sdk.reading.places import place_of
 from vstar_sdk.reading.yaml_reader import read_yaml
 
-LARGEST = 1 << 20
+LARGEST = 1 << 19
 """Bytes of the largest spec that is read."""
 
 
@@ -65,10 +66,9 @@ def read(path: Path) -> Document:
         SpecError: the file is missing, too large, not text, or not well-formed.
     """
     try:
-        size = path.stat().st_size
-        if size > LARGEST:
-            raise SpecError(f"{path}: {size / LARGEST:.0f} MB is no spec", hint=f"a spec has at most {LARGEST >> 20} MB")
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_bounded(path, LARGEST).decode("utf-8-sig")
+    except TooLarge:
+        raise SpecError(f"{path}: more than {LARGEST >> 10} KB is no spec", hint="a spec is a page or two of text") from None
     except FileNotFoundError:
         raise SpecError(f"there is no file {path}", hint="`vstar new spec` writes one to begin with") from None
     except IsADirectoryError:

@@ -15,7 +15,7 @@ from vstar_sdk.plugin import discovery
 from vstar_sdk.plugin.catalog import Catalog
 from vstar_sdk.plugin.plugin import Plugin, given
 from vstar_sdk.plugin.resolution import PluginResolver
-from vstar_sdk.reading.places import check_depth
+from vstar_sdk.reading.places import check_size
 from vstar_sdk.spec import document as documents
 from vstar_sdk.spec.composition import Composer
 from vstar_sdk.spec.document import Document
@@ -102,7 +102,7 @@ def load_spec(
     if isinstance(source, RunSpec):
         document = Document(source.model_dump(mode="json", exclude_unset=True))  # a part may tell a default from a choice
     elif isinstance(source, Mapping):
-        check_depth(source)
+        check_size(source)
         document = Document(copy.deepcopy(dict(source)))
     else:
         document = documents.read(Path(source))
@@ -235,4 +235,4 @@ def _has_item(node: Any, step: str | int) -> bool:
 
 def _path(target: str) -> SpecPath:
     items = target.replace("[", ".").replace("]", "").split(".")
-    return tuple(int(item) if item.isdigit() else item for item in items if item)
+    return tuple(int(item) if item.isascii() and item.isdigit() and len(item) < 10 else item for item in items if item)

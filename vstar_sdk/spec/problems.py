@@ -43,20 +43,23 @@ def spec_error(error: ValidationError, document: Document, model: type[Any]) -> 
 
     The input is never quoted but by validators that chose to: it may hold a secret.
     """
-    found: dict[SpecPath, list[str]] = {}
-    for details in error.errors(include_url=False):
+    found: dict[SpecPath, list[ErrorDetails]] = {}
+    for details in error.errors(include_url=False, include_input=False):
         if details["type"] == "default_factory_not_called":
             continue  # a default that waits for another field, which has an error of its own
         path = _written(details["loc"], document.data, model)
         if details["type"] == "part_unknown":
             path = (*path, "use")
-        sentence = _sentence(details, model, path)
-        if sentence not in found.setdefault(path, []):
-            found[path].append(sentence)
-    problems = [(path, sentence) for path, sentences in found.items() for sentence in _joined(sentences)]
+        found.setdefault(path, []).append(details)
+    listed = list(found.items())[:_MOST]
+    problems = [
+        (path, sentence)
+        for path, several in listed
+        for sentence in _joined(list(dict.fromkeys(_sentence(details, model, path) for details in several)))
+    ]
     lines = [_cut(located(document, path, sentence)) for path, sentence in problems[:_MOST]]
-    if len(problems) > _MOST:
-        lines.append(f"and {len(problems) - _MOST} more")
+    if more := len(found) - len(listed) + len(problems) - len(lines):
+        lines.append(f"and {more} more")
     return SpecError("\n".join(lines), path=problems[0][0] if problems else ())
 
 
@@ -70,7 +73,8 @@ def _written(location: tuple[int | str, ...], data: Any, model: type[Any]) -> Sp
     for depth, item in enumerate(location):
         if isinstance(data, dict):
             mapping = cast(dict[Any, Any], data)
-            key = next((key for key in mapping if key == item or str(key) == item), _ABSENT)  # pydantic says 'None' for null
+            # pydantic says 'None' for null
+            key = item if item in mapping else next((key for key in mapping if str(key) == item), _ABSENT)
             if key is not _ABSENT:
                 data = mapping[key]
             elif item not in _keys(model, location[:depth]):
@@ -103,7 +107,7 @@ def dotted(path: SpecPath) -> str:
     """``regularizers[0].sigma`` for ``("regularizers", 0, "sigma")``."""
     text = ""
     for item in path:
-        text += f"[{item}]" if isinstance(item, int) else f".{item}" if text else item
+        text += f"[{item}]" if isinstance(item, int) else f".{item[:80]}" if text else item[:80]
     return text
 
 
@@ -130,6 +134,7 @@ def _sentence(details: ErrorDetails, model: type[Any], path: SpecPath) -> str:
 def _unknown_key(key: str, known: list[str]) -> str:
     if any(word in key.lower() for word in ("api_key", "apikey", "token", "secret", "password")):
         return "a secret has no place in a spec: give the name of an environment variable that holds it (api_key_env: NAME)"
+    key = key[:80]
     near = difflib.get_close_matches(key, known, 1)
     if near:
         return f"unknown key '{key}'. Did you mean '{near[0]}'?"

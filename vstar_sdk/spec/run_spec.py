@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
-from vstar_sdk.moments import parse
+from vstar_sdk.moments import LONGEST, parse
 from vstar_sdk.options import Number, Options, PartOf
 from vstar_sdk.timeline import Interpolation
 
@@ -17,8 +17,23 @@ def _size(value: object) -> object:
     return value
 
 
-Pixels = Annotated[int, Field(gt=0), Number]
-Size = Annotated[tuple[Pixels, Pixels], BeforeValidator(_size, json_schema_input_type=tuple[Pixels, Pixels] | str)]
+Frames = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "integer", "minimum": 1, "maximum": LONGEST},
+            {"type": "string", "pattern": r"^\s*([0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*s\s*$"},
+            {"type": "null"},
+        ]
+    }
+)
+
+Pixels = Annotated[int, Field(gt=0, le=10_000_000), Number]
+Size = Annotated[
+    tuple[Pixels, Pixels],
+    BeforeValidator(
+        _size, json_schema_input_type=tuple[Pixels, Pixels] | Annotated[str, Field(pattern=r"^\s*[0-9]+\s*x\s*[0-9]+\s*$")]
+    ),
+]
 """Width and height in pixels: ``[512, 320]`` or ``512x320``."""
 
 
@@ -32,16 +47,20 @@ class TimelineSpec(Options):
 class SamplingSpec(Options):
     """How the video is denoised. What is left out is the model's own."""
 
-    steps: Annotated[int | None, Number] = Field(default=None, ge=1, le=1000)
+    steps: Annotated[int | None, Number] = Field(default=None, ge=1, le=1000, examples=[25, 50])
     """Denoising steps."""
-    scheduler: str | None = None
+    scheduler: str | None = Field(default=None, examples=["ddim", "unipc", "dpm++"])
     """``ddim``, ``euler``, ``dpm++``, ... or the class name of any diffusers scheduler."""
-    guidance: float | None = Field(default=None, ge=1, le=100)
+    guidance: float | None = Field(default=None, ge=1, le=100, examples=[7.5])
     """Classifier-free guidance scale; 1 turns guidance off."""
-    eta: float | None = Field(default=None, ge=0, le=1)
+    eta: float | None = Field(default=None, ge=0, le=1, examples=[0.0, 1.0])
     """Noise added back at each DDIM step: 0 none, 1 as much as DDPM."""
     guidance_batch: Literal["one", "two"] = "one"
     """Both guidance branches in one batch (faster) or in two (less memory); the results differ in the last bits."""
+
+
+MOST_PARTS = 64
+"""Items of the longest list of regularizers, outputs or plugins."""
 
 
 class RunSpec(Options):
@@ -49,15 +68,15 @@ class RunSpec(Options):
 
     version: Literal[1] = 1
     """Version of the spec's format."""
-    prompt: str = Field(default="", max_length=10_000)
+    prompt: str = Field(default="", max_length=10_000, examples=["a landscape from winter to autumn"])
     """The story in your words. It may be left out when the states are written in ``synopsis``."""
-    negative_prompt: str | None = Field(default=None, max_length=10_000)
+    negative_prompt: str | None = Field(default=None, max_length=10_000, examples=["blurred, text"])
     """What should not be seen; shared by all frames. Left out: the synopsis's, then the model's own."""
-    frames: Annotated[int | str | None, Number] = None
+    frames: Annotated[int | str | None, Number, Frames] = Field(default=None, examples=[64, "8s"])
     """Length of the clip: frames (``64``) or seconds (``"8s"``). Left out: the model's own."""
-    size: Size | None = None
+    size: Size | None = Field(default=None, examples=[[512, 320], "512x320"])
     """Width and height in pixels: ``[512, 320]`` or ``512x320``. Left out: the model's own."""
-    fps: float | None = Field(default=None, gt=0, le=240)
+    fps: float | None = Field(default=None, gt=0, le=240, examples=[8, 16, 24])
     """Frames a second of the written files. Left out: the model's own."""
     seed: Annotated[int, Number] = Field(default=0, ge=0, lt=2**32)
     """The same seed gives the same video."""
@@ -74,14 +93,23 @@ class RunSpec(Options):
     """How the video is denoised."""
     output: list[Annotated[Options, PartOf("exporters")]]
     """What is written. Left out: ``mp4`` and ``contact-sheet``."""
-    plugins: list[str] = Field(default_factory=list)
+    plugins: list[str] = Field(default_factory=list, examples=[["acme"]])
     """Installed plugins whose observers take part, in this order."""
+
+    @field_validator("regularizers", "output", "plugins", mode="before")
+    @classmethod
+    def _not_endless(cls, items: object) -> object:
+        if isinstance(items, list) and len(cast(list[object], items)) > MOST_PARTS:
+            raise ValueError(f"must have at most {MOST_PARTS} items")
+        return cast(object, items)
 
     @field_validator("frames")
     @classmethod
     def _whole_frames(cls, frames: int | str | None, info: ValidationInfo) -> int | str | None:
         if isinstance(frames, int) and frames < 1:
             raise ValueError(f"{frames} frames: a clip has at least 1")
+        if isinstance(frames, int):
+            parse(frames)
         if isinstance(frames, str) and (parse(frames).unit != "seconds" or parse(frames).amount == 0):
             raise ValueError(f"{frames!r}: write a number of frames (64) or seconds ('8s')")
         return frames

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
+from vstar_sdk.plugin import discovery
+from vstar_sdk.plugin.health import installed_catalog
 from vstar_sdk.spec.composition import Composer
 from vstar_sdk.spec.descriptions import descriptions
 
@@ -15,15 +20,50 @@ if TYPE_CHECKING:
 
     from vstar_sdk.plugin.catalog import Catalog
 
+_log = logging.getLogger(__name__)
+
 TITLE = "vstar spec"
 """Title of the schema, by which a file that holds it is known."""
 
 
-def json_schema(catalog: Catalog) -> dict[str, Any]:
+def json_schema(*, core: bool = False) -> dict[str, Any]:
+    """The JSON Schema of specs, as ``vstar schema`` prints it: for editors, and to make a form of.
+
+    Args:
+        core: the built-in parts alone; else those of every installed plugin that is well, too.
+
+    Raises:
+        PluginError: a plugin is quarantined, and ``VSTAR_PLUGINS_STRICT`` makes that an error.
+    """
+    return schema_of(discovery.built_in_catalog() if core else installed_catalog(_log.warning))
+
+
+def schema_of(catalog: Catalog) -> dict[str, Any]:
     """The JSON Schema (draft 7, which every editor reads) of specs that use the parts of a catalog."""
     schema = Composer(catalog).run_spec().model_json_schema(schema_generator=SpecSchema)
-    definitions = schema.pop("$defs")
-    return {"$schema": SpecSchema.schema_dialect, **schema, "title": TITLE, "$defs": dict(sorted(definitions.items()))}
+    definitions: dict[str, Any] = schema.pop("$defs")
+    titles = Counter(definition.get("title") for definition in definitions.values())
+    # A part's model is called by its name and kind, tar.regularizer; pydantic puts the path of the module before it.
+    names = {
+        long: own["title"] if titles[own.get("title")] == 1 and "title" in own else long for long, own in definitions.items()
+    }
+    readable = {names[long]: _renamed(own, names) for long, own in definitions.items()}
+    head = {"$schema": SpecSchema.schema_dialect, **_renamed(schema, names), "title": TITLE}
+    return {**head, "$defs": dict(sorted(readable.items()))}
+
+
+def _renamed(schema: Any, names: Mapping[str, str]) -> Any:
+    """A schema whose references go by other names."""
+    if isinstance(schema, dict):
+        return {key: _renamed(value, names) for key, value in cast(dict[str, Any], schema).items()}
+    if isinstance(schema, list):
+        return [_renamed(item, names) for item in cast(list[Any], schema)]
+    if isinstance(schema, str) and schema.startswith(_REFERENCE):
+        return _REFERENCE + names[schema.removeprefix(_REFERENCE)]
+    return schema
+
+
+_REFERENCE = "#/$defs/"
 
 
 def to_text(schema: dict[str, Any]) -> str:
@@ -37,16 +77,18 @@ class SpecSchema(GenerateJsonSchema):
     schema_dialect = "http://json-schema.org/draft-07/schema#"
 
     def field_title_should_be_set(self, schema: object) -> bool:
-        """No titles that only repeat the key."""
+        """Titles are given with the model, whose fields have names."""
         return False
 
     def model_schema(self, schema: ModelSchema) -> JsonSchemaValue:
-        """A model, with the descriptions of its fields."""
+        """A model, with titles and descriptions of its fields."""
         generated = super().model_schema(schema)
         known = descriptions(schema["cls"])
         for name, field in generated.get("properties", {}).items():
             if name in known:
                 field.setdefault("description", known[name])
+            if "$ref" not in field:
+                field.setdefault("title", name.replace("_", " ").capitalize())
         return generated
 
     def tuple_schema(self, schema: TupleSchema) -> JsonSchemaValue:

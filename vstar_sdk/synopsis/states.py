@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from pydantic import BeforeValidator, Field, field_validator
 
@@ -11,14 +11,24 @@ from vstar_sdk.parts import Register, hookimpl
 from vstar_sdk.synopses import State, Synopsis
 from vstar_sdk.synopsis.contract import Brief
 
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
+
 LONGEST = 1000
 """Characters of the longest caption; text encoders read far less (CLIP about 50 words)."""
+
+MOST = 256
+"""Key states of the longest story."""
 
 
 class StateOptions(Options):
     """One key state."""
 
-    caption: str = Field(max_length=LONGEST)
+    caption: str = Field(
+        max_length=LONGEST, json_schema_extra={"pattern": r"\S"}, examples=["a beach at noon, the sun stands high"]
+    )
     """What is to be seen, one short declarative sentence that names its subject."""
     at: Moment | None = None
     """When it is fully there: a frame (`12`), seconds (`2.5s`) or a fraction (`40%`). Left out: spaced evenly."""
@@ -39,15 +49,42 @@ def _caption_alone(value: object) -> object:
     return value
 
 
-WrittenState = Annotated[StateOptions, BeforeValidator(_caption_alone, json_schema_input_type=str | StateOptions)]
+CaptionAlone = Annotated[str, Field(max_length=LONGEST, pattern=r"\S")]
+
+WrittenState = Annotated[StateOptions, BeforeValidator(_caption_alone, json_schema_input_type=CaptionAlone | StateOptions)]
 """A caption, or a mapping of ``caption`` and ``at``."""
+
+
+def _schedule(value: object) -> object:
+    """A prompt schedule as other tools have it, moments to captions, as a list of states."""
+    if isinstance(value, dict):
+        return [{"caption": caption, "at": at} for at, caption in cast(dict[Any, Any], value).items()]
+    return value
+
+
+class _OrSchedule:
+    """Adds the schedule to the JSON Schema of a list of states: keywords that go with one type leave the other alone."""
+
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        caption = {"type": "string", "minLength": 1, "maxLength": LONGEST}
+        both = {"type": ["array", "object"], "minItems": 1, "minProperties": 1, "maxProperties": MOST}
+        return {**handler(core_schema), **both, "additionalProperties": caption}
+
+
+WrittenStates = Annotated[
+    list[WrittenState],
+    Field(max_length=MOST, examples=[["a bud on a green stem", {"caption": "a red flower, wide open", "at": "80%"}]]),
+    BeforeValidator(_schedule),
+    _OrSchedule(),
+]
+"""A list of states, or a mapping of moments to captions."""
 
 
 class StatesOptions(Options):
     """Key states written out, in story order; no language model is asked."""
 
-    states: list[WrittenState]
-    """At least one: a caption, or `{caption: ..., at: 40%}`."""
+    states: WrittenStates
+    """At least one: a caption, or `{caption: ..., at: 40%}`; or a schedule, `{0: a bud, 24: a flower}`."""
     style: str = Field(default="", max_length=LONGEST)
     """Words added to every caption: `watercolour, soft light`."""
     negative_prompt: str | None = Field(default=None, max_length=LONGEST)

@@ -31,6 +31,7 @@ from typing import Literal
 import yaml
 
 from vstar_sdk.errors import TemplateError
+from vstar_sdk.reading.files import TooLarge, read_bounded
 from vstar_sdk.templating.front_matter import FrontMatter, split
 
 LARGEST = 64 * 1024
@@ -168,16 +169,15 @@ def read(found: Found) -> Template:
     """
     path = found.path
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
+        content = read_bounded(path, LARGEST)
         text = content.decode("utf-8-sig")
+    except TooLarge:
+        raise TemplateError(f"{path}: more than {LARGEST // 1024} KB", hint="a template is a page of text") from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise TemplateError(f"{path}:{line}: byte {error.start} is not text (UTF-8)") from None
     except OSError as error:
         raise TemplateError(f"template {found.name}: {path} cannot be read: {error.strerror}") from None
-    if len(content) > LARGEST:
-        raise TemplateError(f"{path}: more than {LARGEST // 1024} KB", hint="a template is a page of text")
     about, source, root = split(text, path)
     return Template(
         name=found.name,

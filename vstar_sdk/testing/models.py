@@ -6,7 +6,7 @@ from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from vstar_sdk.attention.plan import Plan, plan_attention
+from vstar_sdk.attention.plan import AttentionPlan, plan_attention
 from vstar_sdk.attention.sites import Site, SiteAddress
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 
@@ -40,7 +40,7 @@ def check_model(
     facts.check(frames, width, height)
     adapter = source.load("cpu", "float32")
     before = _fingerprint(adapter)
-    text = _check_text(adapter, facts.latent_frames(frames))
+    text = _check_text(adapter, facts.clock(frames, facts.fps).latents)
     running = [site for site in facts.sites if site.name not in idle]
     _check_attention(adapter, text, frames, width, height, tolerance, running)
     _check_decoder(adapter, frames, width, height)
@@ -79,6 +79,7 @@ def _check_attention(
     from vstar_sdk.attention.recording import Recording
 
     facts, latent_frames = adapter.facts, text.shape[1]
+    clock = facts.clock(frames, facts.fps)
     shape = adapter.latent_shape(frames, height, width)
     assert shape[2] == latent_frames, f"latent_shape gives {shape[2]} latent frames, the facts {latent_frames}"
     latents = torch.randn((2, *shape[1:]), generator=torch.Generator().manual_seed(0))
@@ -86,8 +87,8 @@ def _check_attention(
     def same(one: Tensor, other: Tensor) -> bool:
         return torch.allclose(one, other, atol=tolerance, rtol=0.0)
 
-    def planned(*regularizers: Tar) -> Plan:
-        return plan_attention(facts.sites, regularizers, frames=latent_frames, fps=facts.fps / facts.temporal_compression)
+    def planned(*regularizers: Tar) -> AttentionPlan:
+        return plan_attention(facts.sites, regularizers, clock)
 
     def denoise(given: Tensor) -> Tensor:
         # At both ends of the schedule, which may belong to two networks.
@@ -96,13 +97,13 @@ def _check_attention(
             assert one.shape == latents.shape, f"denoise gave the shape {tuple(one.shape)} for latents of {tuple(latents.shape)}"
         return torch.stack(predicted)
 
-    def call(plan: Plan, recording: Recording | None = None, given: Tensor = text) -> Tensor:
+    def call(plan: AttentionPlan, recording: Recording | None = None, given: Tensor = text) -> Tensor:
         with _nursed(adapter, plan, recording):
             return denoise(given)
 
     plain = denoise(text)
     assert plain.isfinite().all(), "denoise gave something that is not finite"
-    recording = Recording([Site.of(site, latent_frames, facts.fps) for site in running], steps=[0])
+    recording = Recording([Site.at(site, clock) for site in running], steps=[0])
     assert same(call(planned(), recording), plain), "nursed at every site, with nothing to do, the output changes"
     sums = recording.maps().sum(dim=-1)
     assert torch.allclose(sums, torch.ones_like(sums), atol=1e-3), "the rows of a recorded attention map do not sum to 1"
@@ -114,7 +115,7 @@ def _check_attention(
 
 
 @contextmanager
-def _nursed(adapter: Adapter, plan: Plan, recording: Any) -> Generator[None]:
+def _nursed(adapter: Adapter, plan: AttentionPlan, recording: Any) -> Generator[None]:
     from vstar_sdk.attention.nursing import nurse
 
     with nurse(adapter.denoiser, plan, recording=recording) as nursing:

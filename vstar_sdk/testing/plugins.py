@@ -11,7 +11,7 @@ from typing import Any
 from vstar_sdk.plugin import discovery
 from vstar_sdk.plugin.catalog import KINDS, Catalog
 from vstar_sdk.plugin.plugin import Plugin
-from vstar_sdk.spec.schema import SpecSchema, json_schema
+from vstar_sdk.spec.schema import SpecSchema, schema_of
 from vstar_sdk.templating.linting import lint
 from vstar_sdk.templating.templates import Found, read
 
@@ -38,7 +38,7 @@ def check_plugin(source: object, namespace: str = "plugin") -> Catalog:
     catalog = discovery.built_in_catalog()
     catalog.add(Plugin(namespace, source, f"{namespace} (under test)"))
     mine = [part for kind in KINDS for part in catalog.parts(kind) if part.name.startswith(f"{namespace}/")]
-    json_schema(catalog)
+    schema_of(catalog)
     for part in mine:
         part.load()
         assert part.summary.strip(), f"{part.name} has no summary"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vstar_sdk.attention.plan import SitePlan, plan_attention
 from vstar_sdk.attention.sites import SiteAddress
+from vstar_sdk.clock import Clock
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,8 +42,8 @@ def check_regularizer(
             changes nothing at all.
     """
     for length in frames:
-        plan = plan_attention(sites, [regularizer], frames=length, fps=8.0)
-        again = plan_attention(sites, [regularizer], frames=length, fps=8.0)
+        plan = plan_attention(sites, [regularizer], Clock(length, 8.0))
+        again = plan_attention(sites, [regularizer], Clock(length, 8.0))
         assert [planned.site for planned in plan.sites] == [planned.site for planned in again.sites], (
             f"asked again, it touches other sites ({length} frames)"
         )

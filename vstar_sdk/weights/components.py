@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from diffusers.utils import logging as diffusers_logging
-from transformers.utils import logging as transformers_logging
+from diffusers.models.modeling_utils import ModelMixin
 
 from vstar_sdk.errors import ModelError, out_of_memory
+from vstar_sdk.weights.directory import read_config
+from vstar_sdk.weights.networks import load_network
+from vstar_sdk.weights.pretrained import load_pretrained
 
 T = TypeVar("T")
+
+_AGAIN = "the file is missing or damaged: fetch the model again"
 
 
 def load_component(kind: type[T], directory: Path, name: str, dtype: torch.dtype | None = None) -> T:
     """Load a model, or a tokenizer, from ``directory / name``.
 
-    Nothing is downloaded, no pickle is read, and weights that are missing are not filled in at random.
+    Nothing is downloaded, no pickle is read, and weights that are missing are not filled in at random. Other threads may build
+    and load networks meanwhile.
 
     Args:
         kind: its class in diffusers or transformers.
@@ -34,33 +38,31 @@ def load_component(kind: type[T], directory: Path, name: str, dtype: torch.dtype
     folder = directory / name
     if not folder.is_dir():
         raise ModelError(f"{directory}: the folder {name} is missing", hint="the model is not complete: fetch it again")
-    again = "the file is missing or damaged: fetch the model again"
     try:
         if dtype is None:
             return loader.from_pretrained(folder, local_files_only=True)
-        with _no_progress_bars():
-            loaded, report = loader.from_pretrained(
-                folder, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
-            )
+        loaded, faults = _load(loader, folder, dtype)
     except Exception as error:  # the libraries raise OSError, ValueError, RuntimeError, SafetensorError and others for a bad file
-        if out_of_memory(error):
+        if isinstance(error, ModelError) or out_of_memory(error):
             raise
-        raise ModelError(f"{folder}: cannot be loaded: {error}", hint=again) from error
-    for fault in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs"):
-        if report.get(fault):
-            first = sorted(map(str, report[fault]))[0]
+        raise ModelError(f"{folder}: cannot be loaded: {error}", hint=_AGAIN) from error
+    for fault, found in faults.items():
+        if found:
+            first = sorted(map(str, found))[0]
             raise ModelError(
-                f"{folder}: the weights do not match config.json: {fault.replace('_', ' ')}, such as {first}", hint=again
+                f"{folder}: the weights do not match config.json: {fault.replace('_', ' ')}, such as {first}", hint=_AGAIN
             )
     return loaded
 
 
-@contextmanager
-def _no_progress_bars() -> Iterator[None]:
-    """Progress is reported by the run's events, not on the console."""
-    with ExitStack() as restored:
-        for library in (transformers_logging, diffusers_logging):
-            if library.is_progress_bar_enabled():
-                library.disable_progress_bar()
-                restored.callback(library.enable_progress_bar)
-        yield
+def _load(kind: Any, folder: Path, dtype: torch.dtype) -> tuple[Any, Mapping[str, Iterable[Any]]]:
+    """A network, and where its files do not match its configuration: kinds of fault, and the tensors' names."""
+    if read_config(folder, "config.json").get("quantization_config") is not None:
+        raise ModelError(
+            f"{folder}: its weights are quantised (quantization_config in config.json), which is not supported",
+            hint="take the model in float32, float16 or bfloat16",
+        )
+    if issubclass(kind, ModelMixin):
+        network, faults = load_network(kind, folder, dtype)
+        return network, faults._asdict()
+    return load_pretrained(kind, folder, dtype=dtype, use_safetensors=True, output_loading_info=True)

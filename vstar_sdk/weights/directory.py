@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from vstar_sdk.errors import ModelError
+from vstar_sdk.reading.files import read_bounded
+
+LARGEST = 16 << 20
+"""Bytes of the largest configuration file; a tokenizer's vocabulary is none."""
 
 
 def read_config(directory: Path, file: str) -> dict[str, Any]:
@@ -23,7 +27,7 @@ def read_config(directory: Path, file: str) -> dict[str, Any]:
     """
     path = directory / file
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(read_bounded(path, LARGEST).decode("utf-8"))
     except FileNotFoundError:
         if not directory.is_dir():
             raise ModelError(f"{directory}: there is no such model directory", hint="check the path") from None
@@ -31,7 +35,7 @@ def read_config(directory: Path, file: str) -> dict[str, Any]:
         raise ModelError(f"{directory}: {file} is missing", hint=hint) from None
     except NotADirectoryError:
         raise ModelError(f"{directory}: is a file, where the folder of a model is needed", hint="name the folder") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: cannot be read: {error}", hint="the file is damaged: fetch the model again") from None
     if not isinstance(config, dict):
         raise ModelError(f"{path}: is not a JSON object", hint="the file is damaged: fetch the model again")

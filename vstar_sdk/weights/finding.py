@@ -29,7 +29,21 @@ def _commit(revision: str) -> str:
     return revision
 
 
-ModelReference = Annotated[str, Field(min_length=1, max_length=1000)]
+def _visible(reference: str) -> str:
+    if not reference.isprintable():
+        written = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in reference)
+        raise ValueError(
+            f"{written} holds characters that no path has; in double quotes YAML reads \\t as a tab and \\n as a line break: "
+            "use single quotes, or / between folders"
+        )
+    return reference
+
+
+ModelReference = Annotated[
+    str,
+    Field(min_length=1, max_length=1000, examples=["./weights/model", "ali-vilab/text-to-video-ms-1.7b"]),
+    AfterValidator(_visible),
+]
 """A field that names a model: the path of a folder or file, or a hub id such as ``ali-vilab/text-to-video-ms-1.7b``."""
 
 Commit = Annotated[str, AfterValidator(_commit)]
@@ -119,7 +133,7 @@ def snapshot(reference: str, revision: str | None, allow: Sequence[str], ignore:
     Raises:
         NotGiven: with the reason, and the remedy where the hub is not merely out of reach.
     """
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import snapshot_download  # pyright: ignore[reportUnknownVariableType]
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,

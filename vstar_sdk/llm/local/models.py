@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +17,7 @@ from vstar_sdk.llm.faults import brief
 from vstar_sdk.llm.transformers import is_path
 from vstar_sdk.weights.devices import resolve_device, resolve_dtype
 from vstar_sdk.weights.finding import NotGiven, snapshot
+from vstar_sdk.weights.pretrained import load_pretrained
 
 if TYPE_CHECKING:
     from vstar_sdk.llm.transformers import TransformersOptions
@@ -83,20 +86,20 @@ def load(place: Place) -> tuple[Any, Any]:
         BackendError: the folder holds no chat model that can be loaded.
         MissingDependency: transformers is too old.
     """
-    tokenizer = _read(AutoTokenizer, place)
+    tokenizer = _read(partial(AutoTokenizer.from_pretrained, local_files_only=True), place)
     if not getattr(tokenizer, "chat_template", None):
         raise _unfit(place, "its tokenizer has no chat template, so that it cannot be told what it is asked")
     if "sanitize_control_tokens" not in inspect.signature(tokenizer.apply_chat_template).parameters:
         raise MissingDependency(
             "this transformers cannot keep a prompt from speaking as the system", hint="pip install 'transformers>=5.23'"
         )
-    model = _read(AutoModelForCausalLM, place, dtype=getattr(torch, place.dtype), use_safetensors=True)
-    return tokenizer, _moved(model, place).eval()
+    network = partial(load_pretrained, AutoModelForCausalLM, dtype=getattr(torch, place.dtype), use_safetensors=True)
+    return tokenizer, _moved(_read(network, place), place).eval()
 
 
-def _read(kind: Any, place: Place, **more: Any) -> Any:
+def _read(loader: Callable[..., Any], place: Place) -> Any:
     try:
-        return kind.from_pretrained(place.folder, local_files_only=True, trust_remote_code=False, **more)
+        return loader(place.folder, trust_remote_code=False)
     except Exception as error:  # whatever a damaged folder brings about, in many libraries
         problem = brief(error)
     raise _unfit(place, problem)

@@ -25,6 +25,7 @@ from vstar_sdk.models.diffusers.decoding import decode_frames
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.weights.components import load_component
+from vstar_sdk.weights.construction import unfilled
 from vstar_sdk.weights.directory import file_hash, weight_hashes
 
 if TYPE_CHECKING:
@@ -182,7 +183,8 @@ def load(
 def _with_motion(unet: UNet2DConditionModel, adapter: MotionAdapter, where: str) -> UNetMotionModel:
     """The image network with the adapter's modules in it."""
     try:
-        return cast(UNetMotionModel, UNetMotionModel.from_unet2d(unet, adapter))
+        with unfilled(unet.dtype):
+            return cast(UNetMotionModel, UNetMotionModel.from_unet2d(unet, adapter))
     except Exception as error:  # diffusers raises ValueError and RuntimeError for parts that do not fit
         if out_of_memory(error):
             raise

@@ -17,6 +17,7 @@ from vstar_sdk.models.unet3d.source import UNet3DSource
 from vstar_sdk.models.videocrafter2.lvdm.architecture import official_configs
 from vstar_sdk.options import Number
 from vstar_sdk.parts import Register, hookimpl
+from vstar_sdk.reading.files import read_bounded
 from vstar_sdk.resolver import Resolver
 from vstar_sdk.weights.finding import CONFIGURATION, WEIGHTS, Commit, ModelReference, find_model
 
@@ -41,7 +42,7 @@ class VideoCrafter2Options(FramewiseOptions):
     either."""
     revision: Commit | None = None
     """The commit of a hub id, all 40 digits."""
-    tokenizer: str | None = Field(default=None, min_length=1, max_length=1000)
+    tokenizer: ModelReference | None = None
     """For a checkpoint, which holds none: the folder or hub id of a CLIP tokenizer; left out, CLIP's own from the hub."""
     conditioning_fps: Annotated[int, Number, Field(ge=1, le=1000)] = 28
     """Frames a second that the model is told, which is how fast things move; the file's own speed is the spec's `fps`."""
@@ -169,7 +170,7 @@ def _check(directory: Path) -> None:
             hint=_CONVERT,
         )
     config = directory / "scheduler" / "scheduler_config.json"
-    if config.is_file() and '"signal_scale"' not in config.read_text(encoding="utf-8", errors="replace"):
+    if config.is_file() and '"signal_scale"' not in read_bounded(config, 1 << 20).decode("utf-8", "replace"):
         raise ModelError(
             f"{config}: has no signal_scale, and VideoCrafter2 was trained with one: the pictures would be wrong", hint=_CONVERT
         )

@@ -82,7 +82,7 @@ class WanAdapter:
     def latent_shape(self, frames: int, height: int, width: int) -> tuple[int, ...]:
         """Shape ``(1, channels, latent frames, height, width)`` of the latents of a clip of ``height`` by ``width`` pixels."""
         factor: int = self.vae.config["scale_factor_spatial"]
-        return (1, self.vae.config["z_dim"], self.facts.latent_frames(frames), height // factor, width // factor)
+        return (1, self.vae.config["z_dim"], self.facts.clock(frames, self.facts.fps).latents, height // factor, width // factor)
 
     def sampling(self) -> AbstractContextManager[None]:
         """Open around all the calls of `denoise` in a run; see `vstar_sdk.models.contract.SamplingAdapter`."""

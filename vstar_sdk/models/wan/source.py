@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field, field_validator
 
 from vstar_sdk.attention.sites import SiteAddress
+from vstar_sdk.clock import Rhythm
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.pipeline_options import PipelineOptions
@@ -145,7 +146,7 @@ class WanSource:
             width=release.size[0],
             height=release.size[1],
             size_multiple=pixels * max(network["patch_size"][1:]),
-            temporal_compression=frames,
+            rhythm=Rhythm.causal(frames),
             max_frames=1 + (network.get("rope_max_seq_len", 1024) - 1) * frames,
             fps=release.fps,
             steps=release.steps,

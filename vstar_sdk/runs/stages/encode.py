@@ -36,6 +36,6 @@ def encode(run: Run, adapter: Adapter, state: RunState) -> RunState:
 
 def _conditioning(run: Run, adapter: Adapter, story: Story, prompts: Sequence[str]) -> Conditioning:
     *states, negative = adapter.encode(prompts)
-    weights = story.timeline.pooled(adapter.facts.temporal_compression)
+    weights = story.timeline.pooled(run.plan.attention.clock)
     text = blend(weights, story.synopsis.prompts(), torch.stack(states))
     return run.transforms.conditioning(Conditioning(text, negative), story.timeline)

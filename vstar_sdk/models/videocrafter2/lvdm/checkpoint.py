@@ -15,11 +15,16 @@ from torch import Tensor
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from vstar_sdk.errors import ModelError
+from vstar_sdk.reading.files import check_regular
 
 _CALLBACK = re.compile(r"(pytorch_lightning|lightning\.pytorch|lightning)\.callbacks(\.[a-z_0-9]+)*\.[A-Z]\w*")
 """Classes that a training framework keeps its own state under, as it does in a checkpoint that was saved while training."""
 
 _AGAIN = "the file is damaged, or its download is not complete: fetch it again"
+
+
+_LARGEST_PICKLE = 64 << 20
+"""Bytes of the largest pickle that names tensors; VideoCrafter2's has half a megabyte."""
 
 
 class Checkpoint(Protocol):
@@ -51,10 +56,13 @@ def open_checkpoint(path: Path) -> Iterator[Checkpoint]:
     try:
         if path.is_dir():
             raise ModelError(f"{path}: is a folder, where the file of a checkpoint is needed", hint="name model.ckpt in it")
+        check_regular(path)
         with path.open("rb") as file:
             begin = file.read(64)
+    except FileNotFoundError:
+        raise ModelError(f"{path}: there is no such file", hint="check the path") from None
     except OSError as error:
-        raise ModelError(f"{path}: there is no such file that can be read: {error.strerror}", hint="check the path") from None
+        raise ModelError(f"{path}: cannot be read: {error.strerror}", hint="check the path") from None
     if begin.startswith((b"version https://git-lfs", b"<!DOCTYPE", b"<html", b"<!doctype")):
         raise ModelError(f"{path}: is a text in the place of the checkpoint, not the checkpoint itself", hint=_AGAIN)
     if path.suffix == ".safetensors":
@@ -97,6 +105,7 @@ def _load(path: Path) -> Any:
             f"{path}: is no checkpoint of PyTorch (1.6 or later): it is not read",
             hint="a bare pickle can run code; get the checkpoint from its authors, or as safetensors",
         )
+    _check_archive(path)
     try:
         named = sorted(get_unsafe_globals_in_checkpoint(path))
         strangers = [name for name in named if not _CALLBACK.fullmatch(name)]
@@ -112,6 +121,31 @@ def _load(path: Path) -> Any:
     except Exception as error:  # zipfile, pickle and torch raise many kinds for a damaged file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(f"{path}: cannot be read: {reason}", hint=_AGAIN) from None
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse an archive that unfolds: ``torch.save`` packs nothing, and its records say what the file holds.
+
+    Raises:
+        ModelError: a record is packed, is listed twice, or the pickle among them is larger than any that names tensors.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            records = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be read: {error}", hint=_AGAIN) from None
+    packed = any(record.compress_type != zipfile.ZIP_STORED or record.file_size > record.compress_size for record in records)
+    twice = len({record.filename for record in records}) < len(records)
+    if packed or twice or sum(record.file_size for record in records) > path.stat().st_size:
+        raise ModelError(
+            f"{path}: unfolds to more than the file holds, which no checkpoint of PyTorch does: it is not read",
+            hint="get the checkpoint from its authors, or as safetensors",
+        )
+    if any(record.file_size > _LARGEST_PICKLE for record in records if record.filename.endswith(".pkl")):
+        raise ModelError(
+            f"{path}: its pickle has more than {_LARGEST_PICKLE >> 20} MB beside the weights: it is not read",
+            hint="get the checkpoint from its authors, or as safetensors",
+        )
 
 
 def _stand_in(name: str) -> type[Any]:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import save_torch_state_dict
-from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 from safetensors import SafetensorError
 
 from vstar_sdk.errors import ModelError, OutputError
@@ -135,24 +134,11 @@ def _write_component(component: Component, reading: Reading, folder: Path, repor
         config |= {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
         tensors = {f"text_model.{name}": tensor for name, tensor in tensors.items()}  # as every published CLIP has them
     _write_json(folder / "config.json", config)
-    with _no_progress_bars():
-        save_torch_state_dict(
-            tensors, folder, filename_pattern=_FILES[component.name], max_shard_size=_SHARD, metadata={"format": "pt"}
-        )
+    save_torch_state_dict(
+        tensors, folder, filename_pattern=_FILES[component.name], max_shard_size=_SHARD, metadata={"format": "pt"}
+    )
     for file in folder.glob("*.safetensors"):
         file.chmod((folder / "config.json").stat().st_mode)  # the library lets nobody else read them
-
-
-@contextmanager
-def _no_progress_bars() -> Iterator[None]:
-    """Progress is reported line by line."""
-    shown = not are_progress_bars_disabled()
-    disable_progress_bars()
-    try:
-        yield
-    finally:
-        if shown:
-            enable_progress_bars()
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

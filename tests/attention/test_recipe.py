@@ -1,0 +1,112 @@
+"""Words, memory and execution derive from one value."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from vstar_sdk.attention.compiler import attention_bytes, compile_recipe
+from vstar_sdk.attention.executors import plain_attention
+from vstar_sdk.attention.joint import joint_chunk_numbers
+from vstar_sdk.attention.logits import chunk_numbers
+from vstar_sdk.attention.operations import Bias, Logits, Mix, Operation, Scale, Wrap
+from vstar_sdk.attention.recipe import Act, lower
+from vstar_sdk.attention.sites import Site, SiteKind
+
+SITE = Site("attn", "down", 0, 2, 16, 6, 8.0)
+JOINT = Site("attn", "stack", 0, 2, 16, 6, 8.0, kind="joint", index=0)
+
+
+def band(distance):
+    return -distance.abs()
+
+
+def flat(distance):
+    return torch.full_like(distance, 1 / len(distance))
+
+
+def recipe(*operations: Operation, kind: SiteKind = "factorised"):
+    return lower([Act("it", (0.0, 1.0), operations)], kind)
+
+
+def attend(site, made):
+    generator = torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(3, 2, 12 if site.kind == "joint" else 6, 16, generator=generator) for _ in range(3))
+    return compile_recipe(site, made)(q, k, v), plain_attention(q, k, v)
+
+
+@pytest.mark.parametrize("site", [SITE, JOINT], ids=["factorised", "joint"])
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        Bias(band, strength=0.0),
+        Bias(band, stat="max", strength=0.0),
+        Scale(),
+        Scale(q=(1.0,) * 6, k=1.0),
+        Mix(flat, weight=0.0),
+    ],
+    ids=["bias", "row statistics", "scale", "scales", "mix"],
+)
+def test_what_does_nothing_is_planned_as_nothing_costs_nothing_and_is_the_plain_attention(nothing, site):
+    made = recipe(nothing, kind=site.kind)
+    assert made == recipe(kind=site.kind)
+    assert made.words == "sdpa"
+    assert attention_bytes(made, "cpu") == 0
+    out, plain = attend(site, made)
+    assert torch.equal(out, plain)
+
+
+def test_a_bias_whose_function_gives_zeros_is_executed_as_it_is_told():
+    made = recipe(Bias(torch.zeros_like, stat="max"))
+    assert made.words == "row statistics"
+    assert attention_bytes(made, "cpu") > 0
+    out, plain = attend(SITE, made)
+    assert torch.allclose(out, plain, atol=1e-6)
+
+
+def test_strength_multiplies_the_bias():
+    for stat in ("none", "max", "spread"):
+        half, _ = attend(SITE, recipe(Bias(band, stat=stat, strength=0.5)))
+        folded, _ = attend(SITE, recipe(Bias(lambda distance: 0.5 * band(distance), stat=stat)))
+        assert torch.equal(half, folded)
+
+
+def test_a_map_of_weight_1_undoes_all_before_it():
+    made = recipe(Bias(band, stat="max"), Mix(flat, 0.5), Mix(flat), Mix(flat, 0.25))
+    assert made.words == "a map"
+    assert attention_bytes(made, "cpu") == 0
+    assert [mix.operation.weight for mix in made.mixes] == [1.0, 0.25]
+    assert not made.biases
+
+
+@pytest.mark.parametrize(
+    ("operations", "chunked"),
+    [
+        ((), False),
+        ((Bias(band),), False),
+        ((Bias(band, stat="max"),), True),
+        ((Bias(band, stat="spread"), Scale(q=2.0)), True),
+        ((Logits(lambda logits, distance: None),), True),
+        ((Scale(q=2.0), Mix(flat, 0.5)), False),
+        ((Wrap(lambda call_next, *given: call_next(*given)),), False),
+    ],
+)
+def test_memory_is_that_of_the_executor_that_is_told(operations, chunked):
+    """Two chunks in float32 where logits are made, and nothing where PyTorch makes them."""
+    made = recipe(*operations)
+    assert attention_bytes(made, "cpu") == (8 * chunk_numbers("cpu") if chunked else 0)
+    assert ("row statistics" in made.words or "changed logits" in made.words) == chunked
+
+
+def test_memory_of_joint_sites():
+    assert attention_bytes(recipe(Bias(band), kind="joint"), "cpu") == 8 * joint_chunk_numbers("cpu")
+    assert attention_bytes(recipe(Bias(band), kind="joint"), "cuda") == 0
+    assert attention_bytes(recipe(Bias(band, stat="max"), kind="joint"), "cuda") == 8 * joint_chunk_numbers("cuda")
+
+
+def test_whose_an_operation_is_stays_known():
+    acts = [Act("one", (0.0, 1.0), (Bias(band),)), Act("two", (0.0, 1.0), (Bias(band, stat="max"), Scale(q=2.0)))]
+    made = lower(acts, "factorised")
+    assert [bias.regularizer for bias in made.biases] == ["one", "two"]
+    assert [scale.regularizer for scale in made.scales] == ["two"]
+    assert made.statistics == {"none", "max"}
