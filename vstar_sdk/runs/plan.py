@@ -102,12 +102,8 @@ def regularizers_of(spec: RunSpec, facts: Facts) -> list[RegularizerOptions]:
 
 
 def _attention(loaded: LoadedSpec, facts: Facts, settings: Settings) -> AttentionPlan:
-    return plan_attention(
-        facts.sites,
-        [loaded.catalog.make("regularizers", options) for options in regularizers_of(loaded.spec, facts)],
-        facts.clock(settings.frames, settings.fps),
-        settings.steps,
-    )
+    regularizers = [loaded.catalog.make("regularizers", options) for options in regularizers_of(loaded.spec, facts)]
+    return plan_attention(facts.sites, regularizers, facts.clock(settings.frames, settings.fps), settings.steps)
 
 
 def _made(loaded: LoadedSpec, facts: Facts, settings: Settings, story: Story | None) -> Plan:
