@@ -93,7 +93,7 @@ def _data(planned: Plan, foreseen: Forecast) -> dict[str, Any]:
                     "name": site.site.name,
                     "level": site.site.level,
                     "stretches": [
-                        {"steps": [part.steps[0], part.steps[-1]], "execution": part.execution, "by": part.regularizers}
+                        {"steps": [part.steps[0], part.steps[-1]], "execution": part.recipe.words, "by": part.regularizers}
                         for part in site.stretches(steps)
                     ],
                 }
