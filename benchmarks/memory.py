@@ -65,8 +65,9 @@ def measure(frames: int) -> dict[str, float]:
     from vstar_sdk.models.estimates import Workload
     from vstar_sdk.models.pipeline_options import FramewiseOptions
     from vstar_sdk.models.unet3d.estimate import estimate
+    from vstar_sdk.models.unet3d.family import UNET3D
     from vstar_sdk.models.unet3d.frame_text import frame_text
-    from vstar_sdk.models.unet3d.source import unet3d_sites
+    from vstar_sdk.models.unet3d.sites import unet3d_sites
     from vstar_sdk.regularizers.tar import Tar, TarOptions
 
     width, height = SIZE
@@ -81,7 +82,7 @@ def measure(frames: int) -> dict[str, float]:
         foreseen = estimate(Path(folder), workload, FramewiseOptions())
     plan = plan_attention(unet3d_sites(UNET), [Tar(TarOptions(sigma={0: 1.0, 1: 8.0}))], Clock(frames, 8.0))
     started = peak_bytes()
-    with LiveBytes() as step, torch.no_grad(), nurse(unet, plan) as nursing:
+    with LiveBytes() as step, torch.no_grad(), nurse(unet, plan, UNET3D) as nursing:
         nursing.at(0, 1)
         latents = torch.randn(2, 4, frames, height // 8, width // 8)
         text = torch.randn(2, frames, 77, UNET["cross_attention_dim"])

@@ -64,7 +64,7 @@ def compiling(rounds: int) -> None:
     taken: dict[tuple[bool, int], list[float]] = {}
     for turn in range(rounds + 1):
         for compiled, adapter in adapters.items():
-            with adapter.sampling(), nurse(adapter.denoiser, plan) as nursing:
+            with adapter.sampling(), nurse(adapter.denoiser, plan, adapter.family) as nursing:
                 for step in (0, 1):
                     nursing.at(step, 2)
                     took = seconds(lambda adapter=adapter: adapter.denoise(latents, torch.tensor(500), text))

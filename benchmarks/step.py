@@ -18,7 +18,8 @@ from benchmarks.timing import medians
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.clock import Clock
-from vstar_sdk.models.unet3d.source import unet3d_sites
+from vstar_sdk.models.unet3d.family import UNET3D
+from vstar_sdk.models.unet3d.sites import unet3d_sites
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 
 SIGMAS: dict[str, Any] = {
@@ -71,7 +72,7 @@ def main() -> None:
         plan = plan_attention(unet3d_sites(unet.config), [Tar(TarOptions(sigma=sigma))], Clock(frames, 8.0))
 
         def call() -> None:
-            with nurse(unet, plan) as nursing:
+            with nurse(unet, plan, UNET3D) as nursing:
                 nursing.at(0, 25)
                 step()
 

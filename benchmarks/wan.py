@@ -16,7 +16,8 @@ from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.clock import Clock
 from vstar_sdk.models.wan.experts import latent_frame_text
-from vstar_sdk.models.wan.source import wan_sites
+from vstar_sdk.models.wan.family import WAN
+from vstar_sdk.models.wan.sites import wan_sites
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 
 CONFIG = {
@@ -61,7 +62,7 @@ def main() -> None:
 
     def nursed(options: TarOptions) -> None:
         plan = plan_attention(wan_sites({**CONFIG, "num_layers": arguments.layers}), [Tar(options)], Clock(frames, 4.0))
-        with nurse(network, plan) as nursing:
+        with nurse(network, plan, WAN) as nursing:
             nursing.at(0, 1)
             step()
 

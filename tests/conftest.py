@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["tests.messages_api"]
+pytest_plugins = ["tests.messages_api", "tests.tiny_models", "tests.tiny_wan"]
 
 CAPTIONS = [
     "a green landscape in summer",

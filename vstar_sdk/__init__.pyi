@@ -7,6 +7,7 @@ from .attention.operations import Logits as Logits
 from .attention.operations import Mix as Mix
 from .attention.operations import Scale as Scale
 from .attention.operations import Wrap as Wrap
+from .attention.processor import NursedProcessor as NursedProcessor
 from .attention.recording import Recording as Recording
 from .attention.sites import Site as Site
 from .attention.sites import SiteAddress as SiteAddress
@@ -33,6 +34,8 @@ from .models.contract import Facts as Facts
 from .models.contract import ModelSource as ModelSource
 from .models.estimates import Estimate as Estimate
 from .models.estimates import Workload as Workload
+from .models.family import DenoiserCall as DenoiserCall
+from .models.family import Family as Family
 from .models.pipeline_options import FramewiseOptions as FramewiseOptions
 from .models.pipeline_options import PipelineOptions as PipelineOptions
 from .models.unet3d.source import UNet3DSource as UNet3DSource
@@ -45,6 +48,7 @@ from .output.contract import Clip as Clip
 from .output.contract import Exporter as Exporter
 from .output.path import ArtifactOptions as ArtifactOptions
 from .parts import Register as Register
+from .parts import RegisterFamily as RegisterFamily
 from .parts import RegisterTemplate as RegisterTemplate
 from .parts import hookimpl as hookimpl
 from .plugin.specs import HOOK_API as HOOK_API

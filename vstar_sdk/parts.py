@@ -11,11 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import pluggy
 
 from vstar_sdk.options import Options
+
+if TYPE_CHECKING:
+    from vstar_sdk.models.family import Family
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -44,6 +47,22 @@ class Register(Protocol):
 
         Raises:
             PluginError: the name is taken or malformed, or the option model does not forbid unknown keys.
+        """
+        ...
+
+
+class RegisterFamily(Protocol):
+    """Given to the hook ``register_families``; each call offers one family of denoisers."""
+
+    def __call__(self, *denoisers: str, family: str | Family) -> None:
+        """Offer a family.
+
+        Args:
+            denoisers: names of the network classes that it knows.
+            family: a `vstar_sdk.Family`, or ``"module:attribute"``, imported when a pipeline holds such a network.
+
+        Raises:
+            PluginError: another family knows a class of that name, or none is named.
         """
         ...
 

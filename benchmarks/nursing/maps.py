@@ -39,7 +39,7 @@ def map_numbers(result: Result, spec: dict[str, Any]) -> dict[str, float]:
     frames = len(weights)
     near, entropy = [], []
     with ExitStack() as stack:
-        nursing = stack.enter_context(nurse(adapter.denoiser, plan.attention))
+        nursing = stack.enter_context(nurse(adapter.denoiser, plan.attention, adapter.family))
         nursing.at(step, steps)
         seen: dict[str, dict[str, Tensor]] = {}
         names = [name for name in temporal_attentions(adapter.denoiser) if not name.startswith("transformer_in")]

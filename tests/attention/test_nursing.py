@@ -10,10 +10,11 @@ from diffusers.models.attention_processor import AttnProcessor2_0
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.operations import Bias
 from vstar_sdk.attention.plan import plan_attention
-from vstar_sdk.attention.processor import NursedProcessor
 from vstar_sdk.attention.sites import Site, SiteAddress
 from vstar_sdk.clock import Clock
 from vstar_sdk.errors import ModelError, PluginError, SamplerError
+from vstar_sdk.models.diffusers.temporal_attention import TemporalProcessor
+from vstar_sdk.models.unet3d.family import UNET3D
 from vstar_sdk.options import RegularizerOptions
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 
@@ -43,7 +44,7 @@ def processors(unet):
 
 def test_tar_changes_the_output_inside_its_window_only(unet, run, tiny_source):
     plain = run()
-    with nurse(unet, plan_of(tiny_source, Tar(TarOptions(sigma={0: 1})))) as nursing:
+    with nurse(unet, plan_of(tiny_source, Tar(TarOptions(sigma={0: 1}))), UNET3D) as nursing:
         nursing.at(13, 25)
         inside = run()
         nursing.at(14, 25)
@@ -54,21 +55,21 @@ def test_tar_changes_the_output_inside_its_window_only(unet, run, tiny_source):
 
 def test_a_site_without_operations_equals_the_stock_processor_bit_for_bit(unet, run, tiny_source):
     plain = run()
-    with nurse(unet, plan_of(tiny_source, Tar(TarOptions(sigma={0: 1, 1: 1})))):
-        assert sum(isinstance(processor, NursedProcessor) for processor in processors(unet).values()) == 14
+    with nurse(unet, plan_of(tiny_source, Tar(TarOptions(sigma={0: 1, 1: 1}))), UNET3D):
+        assert sum(isinstance(processor, TemporalProcessor) for processor in processors(unet).values()) == 14
         assert torch.equal(run(), plain)
 
 
 def test_strength_0_is_the_plain_model(unet, run, tiny_source):
     plain = run()
-    with nurse(unet, plan_of(tiny_source, Tar(TarOptions(strength=0.0)))) as nursing:
+    with nurse(unet, plan_of(tiny_source, Tar(TarOptions(strength=0.0))), UNET3D) as nursing:
         nursing.at(0, 25)
         assert torch.equal(run(), plain)
 
 
 def test_other_sites_keep_their_processors(unet, tiny_source):
     before = processors(unet)
-    with nurse(unet, plan_of(tiny_source, Tar(TarOptions(sigma={1: 4})))):
+    with nurse(unet, plan_of(tiny_source, Tar(TarOptions(sigma={1: 4}))), UNET3D):
         changed = {
             name.removesuffix(".processor") for name, processor in processors(unet).items() if processor is not before[name]
         }
@@ -79,7 +80,7 @@ def test_other_sites_keep_their_processors(unet, tiny_source):
 def test_the_model_is_restored_with_the_same_processors(unet, tiny_source, failure):
     before = processors(unet)
     try:
-        with nurse(unet, plan_of(tiny_source, Tar(TarOptions()))) as nursing:
+        with nurse(unet, plan_of(tiny_source, Tar(TarOptions())), UNET3D) as nursing:
             nursing.at(0, 25)
             if failure:
                 raise failure
@@ -92,7 +93,7 @@ def test_the_model_is_restored_with_the_same_processors(unet, tiny_source, failu
 
 def test_a_replaced_processor_is_noticed_and_named(unet, tiny_source):
     before = processors(unet)
-    with nurse(unet, plan_of(tiny_source, Tar(TarOptions()))) as nursing:
+    with nurse(unet, plan_of(tiny_source, Tar(TarOptions())), UNET3D) as nursing:
         nursing.at(0, 25)
         unet.fuse_qkv_projections()
         with pytest.raises(SamplerError, match=r"down_blocks.0.temp_attentions.0.*attn1: .* replaced by FusedAttnProcessor2_0"):
@@ -104,9 +105,9 @@ def test_a_replaced_processor_is_noticed_and_named(unet, tiny_source):
 def test_a_model_that_is_already_nursed_is_refused(unet, tiny_source):
     plan = plan_of(tiny_source, Tar(TarOptions()))
     with (
-        nurse(unet, plan),
-        pytest.raises(ModelError, match="holds NursedProcessor, which nursing cannot stand in for"),
-        nurse(unet, plan),
+        nurse(unet, plan, UNET3D),
+        pytest.raises(ModelError, match="holds TemporalProcessor, which nursing cannot stand in for"),
+        nurse(unet, plan, UNET3D),
     ):
         pass
 
@@ -115,7 +116,7 @@ def test_a_site_that_does_not_exist_is_refused_before_anything_is_attached(unet,
     before = processors(unet)
     sites = (*tiny_source.facts().sites, SiteAddress("down_blocks.7.attn1", "down", 0, 2, 8))
     plan = plan_attention(sites, [Tar(TarOptions())], Clock(FRAMES, 8.0))
-    with pytest.raises(ModelError, match=r"has no module down_blocks\.7\.attn1"), nurse(unet, plan):
+    with pytest.raises(ModelError, match=r"has no module down_blocks\.7\.attn1"), nurse(unet, plan, UNET3D):
         pass
     assert processors(unet) == before
 
@@ -123,13 +124,13 @@ def test_a_site_that_does_not_exist_is_refused_before_anything_is_attached(unet,
 def test_a_spatial_or_cross_attention_is_no_site(unet):
     name = "down_blocks.0.attentions.0.transformer_blocks.0.attn2"
     plan = plan_attention([SiteAddress(name, "down", 0, 2, 8)], [Tar(TarOptions())], Clock(FRAMES, 8.0))
-    with pytest.raises(ModelError, match="is not a temporal self-attention with 2 heads"), nurse(unet, plan):
+    with pytest.raises(ModelError, match="is not a temporal self-attention with 2 heads"), nurse(unet, plan, UNET3D):
         pass
 
 
 def test_another_number_of_frames_than_planned_is_refused(unet, run, tiny_source):
     with (
-        nurse(unet, plan_of(tiny_source, Tar(TarOptions()), frames=16)),
+        nurse(unet, plan_of(tiny_source, Tar(TarOptions()), frames=16), UNET3D),
         pytest.raises(SamplerError, match="saw 8 frames; its plan is for 16"),
     ):
         run()
@@ -144,7 +145,7 @@ def test_windows_that_overlap_act_together(unet, run, tiny_source):
 
     tar = Tar(TarOptions(window=(0.0, 0.75)))
     seen = {}
-    with nurse(unet, plan_of(tiny_source, tar, Slope())) as nursing:
+    with nurse(unet, plan_of(tiny_source, tar, Slope()), UNET3D) as nursing:
         for step in range(4):
             nursing.at(step, 4)
             seen[step] = run()
@@ -161,7 +162,7 @@ def test_a_broken_operation_ends_with_the_model_restored(unet, tiny_source):
             return [Bias(lambda d: d[0])]
 
     before = processors(unet)
-    with pytest.raises(PluginError, match="'Broken'"), nurse(unet, plan_of(tiny_source, Broken())) as nursing:
+    with pytest.raises(PluginError, match="'Broken'"), nurse(unet, plan_of(tiny_source, Broken()), UNET3D) as nursing:
         nursing.at(0, 4)
     assert processors(unet) == before
 
@@ -177,5 +178,5 @@ def test_the_processor_equals_diffusers_own_with_every_option_of_the_module(vari
     attn = Attention(query_dim=16, heads=2, dim_head=8, processor=AttnProcessor2_0(), **variant).eval()  # type: ignore[arg-type]
     x = torch.randn(5, FRAMES, 16)
     expected = attn(x)
-    attn.set_processor(NursedProcessor(Site("attn", "mid", 0, 2, 8, FRAMES, 8.0)))  # type: ignore[arg-type]
+    attn.set_processor(TemporalProcessor(Site("attn", "mid", 0, 2, 8, FRAMES, 8.0)))  # type: ignore[arg-type]
     assert torch.equal(attn(x), expected)

@@ -11,6 +11,7 @@ from vstar_sdk.attention.recording import Recording
 from vstar_sdk.attention.sites import Site
 from vstar_sdk.clock import Clock
 from vstar_sdk.errors import SamplerError
+from vstar_sdk.models.unet3d.family import UNET3D
 from vstar_sdk.regularizers.identity import Identity
 from vstar_sdk.regularizers.replacement import ReplacementOptions
 from vstar_sdk.regularizers.tar import Tar, TarOptions
@@ -32,7 +33,7 @@ def run(unet, plan, steps, recording=None):
     random = torch.Generator().manual_seed(3)
     latents, text = torch.randn(2, 4, FRAMES, 4, 4, generator=random), torch.randn(2, 12, 16, generator=random)
     outputs = []
-    with nurse(unet, plan, recording=recording) as nursing, torch.no_grad():
+    with nurse(unet, plan, UNET3D, recording=recording) as nursing, torch.no_grad():
         for step in range(steps):
             nursing.at(step, steps)
             outputs.append(unet(latents, 500, encoder_hidden_states=text).sample)

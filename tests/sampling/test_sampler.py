@@ -105,7 +105,7 @@ def test_a_callback_that_raises_ends_the_sampling_and_the_nursing(run, tiny_adap
     before = dict(tiny_adapter.denoiser.attn_processors)
     recording = Recording(tiny_adapter)
     plan = plan_attention(tiny_source.facts().sites, [Tar(TarOptions())], Clock(8, 8.0), 4)
-    with pytest.raises(Cancelled), nurse(tiny_adapter.denoiser, plan) as nursing:
+    with pytest.raises(Cancelled), nurse(tiny_adapter.denoiser, plan, tiny_adapter.family) as nursing:
         run(adapter=recording, nursing=nursing, on_step=cancel)
     assert len(recording.calls) == 2
     assert tiny_adapter.denoiser.attn_processors == before
@@ -130,7 +130,7 @@ def test_the_nursing_is_told_of_every_step(run):
 def test_tar_changes_the_video_and_strength_0_does_not(run, tiny_adapter, tiny_source):
     def nursed(strength):
         plan = plan_attention(tiny_source.facts().sites, [Tar(TarOptions(sigma={0: 1}, strength=strength))], Clock(8, 8.0), 4)
-        with nurse(tiny_adapter.denoiser, plan) as nursing:
+        with nurse(tiny_adapter.denoiser, plan, tiny_adapter.family) as nursing:
             return run(nursing=nursing)
 
     plain = run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ from vstar_sdk.errors import SpecError
 from vstar_sdk.options import Options
 from vstar_sdk.plugin.catalog import Catalog
 from vstar_sdk.plugin.contracts import broken
+from vstar_sdk.plugin.families import Families
+from vstar_sdk.plugin.health import installed_catalog
 from vstar_sdk.regularizers.contract import Regularizer
 from vstar_sdk.spec.loading import load_spec
 from vstar_sdk.spec.run_spec import DEFAULT_REGULARIZERS
@@ -16,6 +19,8 @@ from vstar_sdk.synopses import State, Synopsis
 from vstar_sdk.synopsis.contract import Brief
 from vstar_sdk.synopsis.states import to_options
 from vstar_sdk.timeline import Interpolation
+
+_log = logging.getLogger(__name__)
 
 Written = Synopsis | Sequence[str | State | Mapping[str, Any]]
 """Key states: a synopsis, or a list of captions, states, and mappings of ``caption`` and ``at``."""
@@ -27,8 +32,8 @@ def read(
     interpolation: Interpolation,
     fps: float,
     plugins: Iterable[object],
-) -> tuple[tuple[Regularizer, ...], Synopsis | None]:
-    """Validate the arguments of `vstar_sdk.attach`, whose docstring says what they are.
+) -> tuple[tuple[Regularizer, ...], Synopsis | None, Families]:
+    """Validate the arguments of `vstar_sdk.attach`, whose docstring says what they are, and find the families that are known.
 
     Raises:
         SpecError: one is wrong.
@@ -58,10 +63,19 @@ def read(
             raise SpecError(f"regularizers[{index}]: {how}", hint="give a mapping such as {'use': 'tar'}, or an object")
         else:
             chosen.append(one)
+    families = _families(loaded.catalog)
     if states is None:
-        return tuple(chosen), None
+        return tuple(chosen), None, families
     writer = loaded.catalog.make("synopses", loaded.spec.synopsis)
-    return tuple(chosen), writer.write(Brief(prompt="", frames=0, fps=fps))
+    return tuple(chosen), writer.write(Brief(prompt="", frames=0, fps=fps)), families
+
+
+def _families(catalog: Catalog) -> Families:
+    """The families that the package and the passed plugins bring, and those of every installed plugin that is well."""
+    families = Families()
+    families.update(installed_catalog(_log.warning).families.all())
+    families.update(catalog.families.all())
+    return families
 
 
 def _states(synopsis: Written) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from torch import nn
 from vstar_sdk.attaching.arguments import Written, read
 from vstar_sdk.attaching.attached import Attached, check_unattached
 from vstar_sdk.attaching.captions import Captions
-from vstar_sdk.attaching.families import FAMILIES
 from vstar_sdk.attaching.refusals import check_text, refuse
 from vstar_sdk.errors import ModelError
 from vstar_sdk.options import Options
+from vstar_sdk.plugin.families import Families
 from vstar_sdk.regularizers.contract import Regularizer
 from vstar_sdk.timeline import Interpolation
 
@@ -38,9 +38,10 @@ def attach(
         with vstar_sdk.attach(pipe, regularizers=[{"use": "tar", "sigma": {0: 1}}], synopsis=["a bud", "a flower"]):
             video = pipe("a flower", num_frames=16)
 
-    The pipeline is called as always, any number of times and with any number of frames. Its denoiser is one of
-    ``UNet3DConditionModel`` (ModelScope, ZeroScope) and ``UNetMotionModel`` (AnimateDiff). The moment of the
-    schedule comes from the timestep that the denoiser is given, looked up in ``pipe.scheduler``.
+    The pipeline is called as always, any number of times and with any number of frames. Its denoiser is of a class that a
+    `Family` knows: ``UNet3DConditionModel`` (ModelScope, ZeroScope), ``UNetMotionModel`` (AnimateDiff),
+    ``WanTransformer3DModel`` (Wan 2.1 and 2.2), or one that a plugin has registered a family for. The moment of the schedule
+    comes from the timestep that the denoiser is given, looked up in ``pipe.scheduler``.
 
     Args:
         pipe: the pipeline.
@@ -50,7 +51,8 @@ def attach(
             own text encoder reads them, and they take the place of its prompt; its negative prompt stays.
         interpolation: ``linear`` (the paper's), ``hold`` or ``smooth``.
         fps: frames a second, for moments and durations in seconds.
-        plugins: objects with hook implementations whose parts ``regularizers`` names; installed plugins need no mention.
+        plugins: objects with hook implementations: their parts may be named in ``regularizers``, and their families are known;
+            installed plugins need no mention.
 
     Raises:
         SpecError: an argument is wrong, or (when the pipeline is called) does not fit its frames or steps.
@@ -59,8 +61,9 @@ def attach(
         SamplerError: raised by the call: several videos at once with a synopsis, a timestep that the scheduler does not have,
             more frames than the denoiser has positions for, an attention processor that was replaced meanwhile.
     """
-    chosen, story = read(regularizers, synopsis, interpolation, fps, plugins)
-    denoisers = _denoisers(pipe)
+    chosen, story, known = read(regularizers, synopsis, interpolation, fps, plugins)
+    denoisers = _denoisers(pipe, known)
+    families = {name: known.family(type(denoiser).__name__) for name, denoiser in denoisers.items()}
     for name, denoiser in denoisers.items():
         check_unattached(name, denoiser)
         refuse(pipe, name, denoiser)
@@ -73,10 +76,8 @@ def attach(
                 UserWarning,
                 stacklevel=3,
             )
-        captions = Captions(pipe, story, interpolation, fps)
-    attached = [
-        Attached(pipe, denoiser, FAMILIES[type(denoiser).__name__], chosen, captions, fps) for denoiser in denoisers.values()
-    ]
+        captions = Captions(pipe, next(iter(families.values())), story, interpolation)
+    attached = [Attached(pipe, denoiser, families[name], chosen, captions, fps) for name, denoiser in denoisers.items()]
     with ExitStack() as stack:
         for one in attached:
             one.open()
@@ -87,17 +88,23 @@ def attach(
         warnings.warn(f"attach: the pipeline's {names} was never called while it was open", UserWarning, stacklevel=3)
 
 
-def _denoisers(pipe: Any) -> dict[str, Any]:
+def _denoisers(pipe: Any, known: Families) -> dict[str, Any]:
     """The components of a pipeline that are denoisers of a known family, by name."""
     if not isinstance(pipe, DiffusionPipeline):
         raise ModelError(
             f"attach takes a diffusers pipeline, not a {type(pipe).__name__}", hint="pass the pipeline, not its unet"
         )
     parts = {name: part for name, part in pipe.components.items() if isinstance(part, nn.Module)}
-    found = {name: part for name, part in parts.items() if type(part).__name__ in FAMILIES}
+    for name, part in parts.items():
+        if hasattr(part, "_orig_mod"):
+            raise ModelError(
+                f"the pipeline's {name} is wrapped by torch.compile, so that attach cannot reach into it",
+                hint=f"put the network itself back, pipe.{name} = pipe.{name}._orig_mod, and attach to that",
+            )
+    found = {name: part for name, part in parts.items() if type(part).__name__ in known}
     if not found:
         what = ", ".join(f"{name} ({type(part).__name__})" for name, part in parts.items())
         raise ModelError(
-            f"{type(pipe).__name__} has no denoiser that attach knows: {what}", hint=f"attach knows {', '.join(FAMILIES)}"
+            f"{type(pipe).__name__} has no denoiser that attach knows: {what}", hint=f"attach knows {', '.join(known.names())}"
         )
     return found

@@ -7,13 +7,13 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from vstar_sdk.attaching.call import Call, moment
-from vstar_sdk.attaching.captions import Captions, tell
-from vstar_sdk.attaching.families import Family
+from vstar_sdk.attaching.captions import Captions, of_each_video
+from vstar_sdk.attaching.moment import moment
 from vstar_sdk.attention.nursing import Nursing, nurse
 from vstar_sdk.attention.plan import AttentionPlan, plan_attention
 from vstar_sdk.clock import Clock
 from vstar_sdk.errors import ModelError, SamplerError
+from vstar_sdk.models.family import DenoiserCall, Family
 from vstar_sdk.regularizers.contract import Regularizer
 
 
@@ -43,23 +43,26 @@ class Attached:
         self._pipe, self._denoiser, self._family = pipe, denoiser, family
         self._regularizers, self._captions, self._fps = regularizers, captions, fps
         self._sites, self._most_frames = family.sites(denoiser.config), family.most_frames(denoiser)
-        self._plans: dict[tuple[int, int], AttentionPlan] = {}
-        self._current: tuple[int, int] | None = None
+        self._rhythm = family.rhythm(pipe)
+        self._plans: dict[tuple[Clock, int], AttentionPlan] = {}
+        self._current: tuple[Clock, int] | None = None
         self._nursing: Nursing | None = None
-        self._whole, self._during = ExitStack(), ExitStack()
+        self._open, self._whole, self._during = ExitStack(), ExitStack(), ExitStack()
         self.calls = 0
 
     def open(self) -> None:
         """Set the hooks. They are torch's own, which offloading leaves in their place."""
-        self._hooks = [
-            self._denoiser.register_forward_pre_hook(self._before, with_kwargs=True),
-            self._denoiser.register_forward_hook(self._after, always_call=True),
-        ]
+        with ExitStack() as opening:
+            if self._captions is not None:
+                self._branches = opening.enter_context(self._family.branches(self._pipe, self._denoiser))
+            before = self._denoiser.register_forward_pre_hook(self._before, with_kwargs=True)
+            opening.callback(before.remove)
+            opening.callback(self._denoiser.register_forward_hook(self._after, always_call=True).remove)
+            self._open = opening.pop_all()
 
     def close(self) -> None:
         """Take everything off again."""
-        for hook in self._hooks:
-            hook.remove()
+        self._open.close()
         self._during.close()
         self._whole.close()
 
@@ -67,17 +70,17 @@ class Attached:
         self, denoiser: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         self.calls += 1
-        call = Call(denoiser, args, kwargs)
-        latents: Tensor = call[self._family.latents]
-        frames = latents.shape[2]
+        family, call = self._family, DenoiserCall(denoiser, args, kwargs)
+        frames = family.frames(call[family.latents])
         self._check_frames(frames)
+        clock = Clock.of_latents(frames, self._fps, self._rhythm)
         if self._regularizers:
-            step, steps = moment(call["timestep"], self._pipe.scheduler)
-            self._nurse(frames, steps).at(step, steps)
-        if self._captions is not None:
-            given: Tensor = call["encoder_hidden_states"]
-            text = tell(self._captions.text(frames, given.device, given.dtype), given, latents, type(self._pipe).__name__)
-            self._family.tell(self._during, denoiser, call, text)
+            step, steps = moment(call[family.timestep], self._pipe.scheduler)
+            self._nurse(clock, steps).at(step, steps)
+        if self._captions is not None and any(branches := self._branches(call)):
+            given: Tensor = call[family.text]
+            text = self._captions.text(clock, given.device, given.dtype)
+            family.tell(self._during, denoiser, call, of_each_video(text, given, branches, type(self._pipe).__name__))
         return call.arguments()
 
     def _after(self, denoiser: nn.Module, args: tuple[Any, ...], output: Any) -> None:
@@ -85,17 +88,15 @@ class Attached:
         del denoiser, args, output
         self._during.close()
 
-    def _nurse(self, frames: int, steps: int) -> Nursing:
-        """The nursing for a clip of so many frames; processors stay until another number of frames comes, or the end."""
-        if self._nursing is None or self._current != (frames, steps):
+    def _nurse(self, clock: Clock, steps: int) -> Nursing:
+        """The nursing for a clip; processors stay until another number of frames comes, or the end."""
+        if self._nursing is None or self._current != (clock, steps):
             self._whole.close()
             self._nursing = None
-            plan = self._plans.get((frames, steps)) or plan_attention(
-                self._sites, self._regularizers, Clock(frames, self._fps), steps
-            )
-            self._plans[frames, steps] = plan
-            self._nursing = self._whole.enter_context(nurse(self._denoiser, plan))
-            self._current = (frames, steps)
+            plan = self._plans.get((clock, steps)) or plan_attention(self._sites, self._regularizers, clock, steps)
+            self._plans[clock, steps] = plan
+            self._nursing = self._whole.enter_context(nurse(self._denoiser, plan, self._family))
+            self._current = (clock, steps)
         return self._nursing
 
     def _check_frames(self, frames: int) -> None:

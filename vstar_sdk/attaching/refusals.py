@@ -40,10 +40,19 @@ def _compiled(pipe: Any, denoiser: nn.Module) -> bool:
     return denoiser._compiled_call_impl is not None  # pyright: ignore[reportPrivateUsage]
 
 
+def _perturbed(pipe: Any, denoiser: nn.Module) -> bool:
+    del denoiser
+    return hasattr(pipe, "do_perturbed_attention_guidance")
+
+
 _REFUSALS: Mapping[str, tuple[Callable[[Any, nn.Module], bool], str]] = {
     "fused projections": (_fused, "call unfuse_qkv_projections() of the pipeline's denoiser first"),
     "sliced attention": (_sliced, "call pipe.disable_attention_slicing() first"),
     "FreeNoise": (_free_noise, "call pipe.disable_free_noise() first: it attends in windows, where a clip has no one order"),
+    "perturbed attention guidance": (
+        _perturbed,
+        "use the pipeline without it, such as AnimateDiffPipeline.from_pipe(pipe): it exchanges attention processors itself",
+    ),
     "context parallelism": (_parallel, "run the denoiser on one device: a part of a sequence does not show its frames"),
     "a denoiser compiled as a whole": (_compiled, "leave compile() out: the text and the moment are set in hooks around it"),
 }

@@ -2,7 +2,7 @@
 
 ::
 
-    with nurse(unet, plan) as nursing:
+    with nurse(unet, plan, family) as nursing:
         for step in range(steps):
             nursing.at(step, steps)
             unet(...)
@@ -12,21 +12,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
-from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0, XFormersAttnProcessor
 from torch import nn
 
 from vstar_sdk.attention.compiler import compile_acts
 from vstar_sdk.attention.executors import Executor
-from vstar_sdk.attention.joint_processor import NursedJointProcessor, check_joint
 from vstar_sdk.attention.plan import AttentionPlan, SitePlan
 from vstar_sdk.attention.processor import NursedProcessor
 from vstar_sdk.attention.recording import Recording
+from vstar_sdk.attention.sites import Site
 from vstar_sdk.errors import ModelError, SamplerError
 
-# These three compute plain softmax attention; what another one adds would be lost in replacing it.
-_REPLACEABLE = (AttnProcessor, AttnProcessor2_0, XFormersAttnProcessor)
+
+class Processors(Protocol):
+    """How the processors of a network are exchanged: a part of `vstar_sdk.Family`."""
+
+    def processor(self, attn: Any, site: Site) -> NursedProcessor:
+        """See `vstar_sdk.Family.processor`."""
+        ...
+
+    def installed(self, attn: Any) -> Any:
+        """See `vstar_sdk.Family.installed`."""
+        ...
+
+    def install(self, attn: Any, processor: Any) -> None:
+        """See `vstar_sdk.Family.install`."""
+        ...
 
 
 class Nursing:
@@ -53,33 +65,43 @@ class Nursing:
 class _Nursed:
     """One site: its module, our processor, and the executors compiled for it so far."""
 
-    def __init__(self, plan: SitePlan, attn: Any, recording: Recording | None) -> None:
-        self.attn = attn
-        self.original = attn.processor
-        self.processor = NursedJointProcessor(plan.site) if plan.site.kind == "joint" else NursedProcessor(plan.site)
+    def __init__(self, plan: SitePlan, attn: Any, family: Processors, recording: Recording | None) -> None:
+        self._attn, self._family = attn, family
+        self._processor, self._original = family.processor(attn, plan.site), family.installed(attn)
         self._plan, self._recording = plan, recording
         self._compiled: dict[tuple[int, ...], Executor] = {}
 
+    def open(self) -> None:
+        """Put our processor to the site."""
+        self._family.install(self._attn, self._processor)
+
+    def close(self) -> None:
+        """Put the model's own back."""
+        self._family.install(self._attn, self._original)
+
     def at(self, step: int, steps: int) -> None:
-        if self.attn.processor is not self.processor:
-            intruder = type(self.attn.processor).__name__
+        """See `Nursing.at`."""
+        there = self._family.installed(self._attn)
+        if there is not self._processor:
             raise SamplerError(
-                f"{self._plan.site.name}: the attention processor was replaced by {intruder} during the run",
-                hint="fuse_qkv_projections, set_attention_slice, enable_free_noise and the like do this: call them earlier",
+                f"{self._plan.site.name}: the attention processor was replaced by {type(there).__name__} during the run",
+                hint="fuse_qkv_projections, set_attention_slice, load_ip_adapter and the like do this: call them earlier",
             )
         acts = self._plan.active(step, steps)
         key = tuple(self._plan.acts.index(act) for act in acts)
         if key not in self._compiled:
             self._compiled[key] = compile_acts(self._plan.site, acts)
-            weight = next(self.attn.parameters())
+            weight = next(self._attn.parameters())
             if not weight.is_meta:
                 self._compiled[key].prepare(weight.device, weight.dtype)
-        self.processor.attend = self._compiled[key]
-        self.processor.slot = self._recording.slot(self._plan.site, step) if self._recording is not None else None
+        self._processor.attend = self._compiled[key]
+        self._processor.slot = self._recording.slot(self._plan.site, step) if self._recording is not None else None
 
 
 @contextmanager
-def nurse(denoiser: nn.Module, plan: AttentionPlan, *, recording: Recording | None = None) -> Iterator[Nursing]:
+def nurse(
+    denoiser: nn.Module, plan: AttentionPlan, family: Processors, *, recording: Recording | None = None
+) -> Iterator[Nursing]:
     """Attach a plan to a denoiser, and restore the denoiser exactly at the end, whatever happens.
 
     Until `Nursing.at` is called the sites compute plain attention. Sites that neither the plan nor the recording names are not
@@ -88,6 +110,7 @@ def nurse(denoiser: nn.Module, plan: AttentionPlan, *, recording: Recording | No
     Args:
         denoiser: the network whose modules the plan's sites name.
         plan: from `plan_attention`.
+        family: of the network; an adapter's `family`.
         recording: takes the maps of its sites and steps.
 
     Raises:
@@ -104,34 +127,19 @@ def nurse(denoiser: nn.Module, plan: AttentionPlan, *, recording: Recording | No
                 hint="make the recording's sites with the plan's (latent) frames and frames a second",
             )
     recorded = [SitePlan(site, ()) for site in recording.sites if site.name not in named] if recording is not None else []
-    nursed = [_Nursed(planned, _find(denoiser, planned), recording) for planned in (*plan.sites, *recorded)]
+    nursed = [_Nursed(planned, _find(denoiser, planned.site), family, recording) for planned in (*plan.sites, *recorded)]
     try:
         for site in nursed:
-            site.attn.set_processor(site.processor)
+            site.open()
         yield Nursing(nursed)
     finally:
         for site in nursed:
-            site.attn.set_processor(site.original)
+            site.close()
 
 
-def _find(denoiser: nn.Module, planned: SitePlan) -> Any:
-    """The module at a site, once it is sure that its processor can be replaced."""
-    site = planned.site
+def _find(denoiser: nn.Module, site: Site) -> Any:
+    """The module at a site."""
     try:
-        attn: Any = denoiser.get_submodule(site.name)
+        return denoiser.get_submodule(site.name)
     except AttributeError:
-        raise ModelError(
-            f"{type(denoiser).__name__} has no module {site.name}, which the plan names as a temporal attention"
-        ) from None
-    processor = getattr(attn, "processor", None)
-    if site.kind == "joint":
-        check_joint(attn, site)
-        return attn
-    if type(processor) not in _REPLACEABLE:
-        raise ModelError(
-            f"{site.name} holds {type(processor).__name__}, which nursing cannot stand in for",
-            hint="undo what changed its attention (fuse_qkv_projections, an adapter, another nursing) before the run",
-        )
-    if attn.heads != site.heads or attn.is_cross_attention or attn.spatial_norm is not None:
-        raise ModelError(f"{site.name} is not a temporal self-attention with {site.heads} heads")
-    return attn
+        raise ModelError(f"{type(denoiser).__name__} has no module {site.name}, which the plan names as a site") from None

@@ -3,7 +3,7 @@
 ::
 
     recording = Recording([Site.at(address, plan.clock) for address in facts.sites], steps=[0, 13])
-    with nurse(unet, plan, recording=recording) as nursing:
+    with nurse(unet, plan, family, recording=recording) as nursing:
         ...
     recording.maps()   # (steps, sites, frames, frames)
 """

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from vstar_sdk.attention.sites import SiteAddress
+    from vstar_sdk.models.family import Family
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +152,12 @@ class Adapter(Protocol):
 
     @property
     def denoiser(self) -> nn.Module:
-        """The network whose temporal attention is nursed."""
+        """The network whose attention is nursed."""
+        ...
+
+    @property
+    def family(self) -> Family:
+        """What nursing needs to know of the network."""
         ...
 
     @property

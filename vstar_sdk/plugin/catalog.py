@@ -13,6 +13,7 @@ from typing import Any
 from vstar_sdk.errors import MissingDependency, PluginError, SpecError, VstarError
 from vstar_sdk.options import Options, PartOf
 from vstar_sdk.plugin.contracts import broken
+from vstar_sdk.plugin.families import Families, FamilyRegistration
 from vstar_sdk.plugin.faults import contained
 from vstar_sdk.plugin.option_models import check_options
 from vstar_sdk.plugin.plugin import CORE, NAME, Plugin
@@ -98,6 +99,7 @@ class Catalog:
     def __init__(self) -> None:
         self._parts: dict[str, dict[str, Part]] = {kind: {} for kind in KINDS}
         self.templates: dict[str, Path] = {}
+        self.families = Families()
         self.namespaces: set[str] = set()
         """Of every plugin that was added, with parts or without."""
         self.plugins: dict[str, Plugin] = {}
@@ -127,9 +129,13 @@ class Catalog:
                 self._collect(plugin, call, _Registration(plugin, kind, self._parts[kind], staged[kind]))
         for call in plugin.implementations("register_templates"):
             self._collect(plugin, call, _TemplateRegistration(plugin, templates))
+        families = FamilyRegistration(plugin, self.families)
+        for call in plugin.implementations("register_families"):
+            self._collect(plugin, call, families)
         for kind, parts in staged.items():
             self._parts[kind].update(parts)
         self.templates.update(templates)
+        self.families.update(families.staged)
         self.namespaces.add(plugin.namespace)
         if plugin.namespace != CORE:
             self.plugins[plugin.namespace] = plugin

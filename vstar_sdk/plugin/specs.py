@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from vstar_sdk.output.contract import Clip
-    from vstar_sdk.parts import RegisterTemplate
+    from vstar_sdk.parts import RegisterFamily, RegisterTemplate
     from vstar_sdk.sampling.conditioning import Conditioning
     from vstar_sdk.synopses import Synopsis
     from vstar_sdk.synopsis.contract import Brief
@@ -112,6 +112,20 @@ def register_exporters(register: Register) -> None:
     When: once, when a spec or a listing first needs the plugin.
     Exceptions: quarantine the plugin whole.
     Stability: stable since HOOK_API 1.
+    """
+
+
+@_hookspec
+def register_families(register: RegisterFamily) -> None:
+    """Offer families of denoisers: what ``attach`` needs to nurse a pipeline that holds one.
+
+    Args:
+        register: called once for each family with the names of the network classes that it knows, and a `vstar_sdk.Family` or
+            where to import it from.
+
+    When: once, when a spec, a listing or ``attach`` first needs the plugin.
+    Exceptions: quarantine the plugin whole.
+    Stability: new in HOOK_API 1.
     """
 
 

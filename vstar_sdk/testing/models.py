@@ -118,7 +118,7 @@ def _check_attention(
 def _nursed(adapter: Adapter, plan: AttentionPlan, recording: Any) -> Generator[None]:
     from vstar_sdk.attention.nursing import nurse
 
-    with nurse(adapter.denoiser, plan, recording=recording) as nursing:
+    with nurse(adapter.denoiser, plan, adapter.family, recording=recording) as nursing:
         nursing.at(0, 2)
         yield
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from vstar_sdk.errors import ModelError, out_of_memory
+from vstar_sdk.models.animatediff.family import UNET_MOTION, UNetMotionFamily
 from vstar_sdk.models.animatediff.positions import LongerPositions
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.clip_text import ClipText
@@ -50,6 +51,11 @@ class UNetMotionAdapter:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "positions", LongerPositions(self.denoiser, self.placement.device))
+
+    @property
+    def family(self) -> UNetMotionFamily:
+        """What nursing needs to know of the denoiser."""
+        return UNET_MOTION
 
     @property
     def device(self) -> torch.device:

@@ -15,7 +15,7 @@ from vstar_sdk.models.animatediff.sites import motion_config, unet_motion_sites
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.options import Options
-from vstar_sdk.parts import Register, hookimpl
+from vstar_sdk.parts import Register, RegisterFamily, hookimpl
 from vstar_sdk.resolver import Resolver
 from vstar_sdk.weights.directory import read_config
 from vstar_sdk.weights.finding import CONFIGURATION, Commit, ModelReference, find_model
@@ -199,3 +199,9 @@ def register_models(register: Register) -> None:
         factory=animatediff,
         summary="AnimateDiff: a Stable Diffusion 1.5 checkpoint with a motion adapter and LoRAs, from folders or the hub.",
     )
+
+
+@hookimpl
+def register_families(register: RegisterFamily) -> None:
+    """Offer the family."""
+    register("UNetMotionModel", family="vstar_sdk.models.animatediff.family:UNET_MOTION")

@@ -23,6 +23,7 @@ from vstar_sdk.models.diffusers.compiled import compile_denoiser, compile_errors
 from vstar_sdk.models.diffusers.decoding import decode_frames
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.pipeline_options import FramewiseOptions
+from vstar_sdk.models.unet3d.family import UNET3D, UNet3DFamily
 from vstar_sdk.models.unet3d.frame_text import FrameText
 from vstar_sdk.models.unet3d.identities import skip_identities
 from vstar_sdk.weights.components import load_component
@@ -50,6 +51,11 @@ class UNet3DAdapter:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "frame_text", FrameText(self.denoiser))
+
+    @property
+    def family(self) -> UNet3DFamily:
+        """What nursing needs to know of the denoiser."""
+        return UNET3D
 
     @property
     def device(self) -> torch.device:

@@ -1,71 +1,22 @@
-"""The UNet3D family (ModelScope, ZeroScope, VideoCrafter2, miniworld): what its configuration files say. No torch.
-
-Its denoiser is diffusers' ``UNet3DConditionModel``, whose blocks with cross-attention have a temporal transformer behind
-every spatial one. Both attentions of a temporal transformer, ``attn1`` and ``attn2``, are self-attentions over frames.
-"""
+"""The UNet3D family (ModelScope, ZeroScope, VideoCrafter2, miniworld): what its configuration files say. No torch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vstar_sdk.attention.sites import Block, SiteAddress
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.pipeline_options import FramewiseOptions
+from vstar_sdk.models.unet3d.sites import unet3d_sites
+from vstar_sdk.parts import RegisterFamily, hookimpl
 from vstar_sdk.weights.directory import read_config
 
 if TYPE_CHECKING:
     from vstar_sdk.models.estimates import Estimate, Workload
     from vstar_sdk.models.unet3d.adapter import UNet3DAdapter
-
-_WITH_ATTENTION = {"CrossAttnDownBlock3D", "CrossAttnUpBlock3D"}
-_WITHOUT = {"DownBlock3D", "UpBlock3D"}
-
-
-def unet3d_sites(config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
-    """The temporal self-attentions of a ``UNet3DConditionModel``, in the order in which it runs them.
-
-    Down block ``i`` has resolution ``i`` and up block ``i`` the mirrored one; the middle block and the first up block share
-    the lowest. Levels number the resolutions that have temporal attention, highest first.
-
-    Args:
-        config: the network's ``config.json``.
-
-    Raises:
-        ModelError: it is no configuration of this family.
-    """
-    try:
-        down, up = config["down_block_types"], config["up_block_types"]
-        widths, layers, head_dims = config["block_out_channels"], config["layers_per_block"], config["attention_head_dim"]
-    except KeyError as missing:
-        raise ModelError(f"no UNet3DConditionModel: its configuration has no {missing}") from None
-    unknown = sorted({*down, *up} - _WITH_ATTENTION - _WITHOUT)
-    if unknown:
-        raise ModelError(f"no UNet3DConditionModel: it has blocks of type {', '.join(unknown)}")
-    lowest = len(widths) - 1
-    # diffusers reads "attention_head_dim" as one number for all blocks or one for each, and means the head's channels.
-    per_block = [head_dims] * len(widths) if isinstance(head_dims, int) else list(head_dims)
-    places: list[tuple[str, Block, int, int]] = [
-        *((f"down_blocks.{i}", "down", i, layers) for i, kind in enumerate(down) if kind in _WITH_ATTENTION),
-        ("mid_block", "mid", lowest, 1),
-        *((f"up_blocks.{i}", "up", lowest - i, layers + 1) for i, kind in enumerate(up) if kind in _WITH_ATTENTION),
-    ]
-    level = {resolution: level for level, resolution in enumerate(sorted({resolution for _, _, resolution, _ in places}))}
-    sites = [*_transformer("transformer_in", "init", 0, heads=8, head_dim=per_block[0])]
-    for prefix, block, resolution, count in places:
-        head_dim = per_block[resolution]
-        for layer in range(count):
-            name = f"{prefix}.temp_attentions.{layer}"
-            sites += _transformer(name, block, level[resolution], heads=widths[resolution] // head_dim, head_dim=head_dim)
-    return tuple(sites)
-
-
-def _transformer(name: str, block: Block, level: int, *, heads: int, head_dim: int) -> Iterator[SiteAddress]:
-    for attention in ("attn1", "attn2"):
-        yield SiteAddress(f"{name}.transformer_blocks.0.{attention}", block, level, heads, head_dim)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,3 +118,9 @@ def _own_size(unet: Mapping[str, Any], factor: int) -> Sequence[int]:
         raise ModelError("its network's configuration has no sample_size, so its picture size must be given")
     height, width = (sample, sample) if isinstance(sample, int) else sample
     return width * factor, height * factor
+
+
+@hookimpl
+def register_families(register: RegisterFamily) -> None:
+    """Offer the family."""
+    register("UNet3DConditionModel", family="vstar_sdk.models.unet3d.family:UNET3D")

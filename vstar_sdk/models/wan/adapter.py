@@ -20,6 +20,8 @@ from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.wan.decoding import decode_causally
 from vstar_sdk.models.wan.experts import Residence, WanExperts, latent_frame_text
+from vstar_sdk.models.wan.family import WAN, WanFamily
+from vstar_sdk.models.wan.text import TOKENS
 from vstar_sdk.weights.components import load_component
 from vstar_sdk.weights.directory import read_config, weight_hashes
 
@@ -27,10 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from vstar_sdk.models.wan.source import WanOptions
-
-TOKENS = 512
-"""Text tokens that the denoiser reads: what is longer is cut, what is shorter ends in zeros."""
+    from vstar_sdk.models.wan.options import WanOptions
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,11 @@ class WanAdapter:
     options: WanOptions
     placement: Placement
     residence: Residence
+
+    @property
+    def family(self) -> WanFamily:
+        """What nursing needs to know of the denoiser."""
+        return WAN
 
     @property
     def device(self) -> torch.device:

@@ -13,9 +13,9 @@ from transformers import UMT5Config, UMT5EncoderModel
 
 from vstar_sdk.models.diffusers.measuring import cost_of, weight_bytes
 from vstar_sdk.models.estimates import Estimate, Workload
-from vstar_sdk.models.wan.adapter import TOKENS
 from vstar_sdk.models.wan.decoding import CausalDecoder
 from vstar_sdk.models.wan.experts import latent_frame_text
+from vstar_sdk.models.wan.text import TOKENS
 from vstar_sdk.weights.directory import read_config
 
 

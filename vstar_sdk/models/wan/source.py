@@ -10,19 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, field_validator
-
-from vstar_sdk.attention.sites import SiteAddress
 from vstar_sdk.clock import Rhythm
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.contract import Facts
-from vstar_sdk.models.pipeline_options import PipelineOptions
-from vstar_sdk.parts import Register, hookimpl
+from vstar_sdk.models.wan.options import WanOptions
+from vstar_sdk.models.wan.sites import wan_sites
+from vstar_sdk.parts import Register, RegisterFamily, hookimpl
 from vstar_sdk.resolver import Resolver
 from vstar_sdk.weights.directory import read_config
-from vstar_sdk.weights.finding import CONFIGURATION, WEIGHTS, Commit, ModelReference, find_model
+from vstar_sdk.weights.finding import CONFIGURATION, WEIGHTS, find_model
 
 if TYPE_CHECKING:
     from vstar_sdk.models.estimates import Estimate, Workload
@@ -35,26 +33,6 @@ NEGATIVE_PROMPT = (
     "the background, walking backwards"
 )
 """The one that the model's authors give with their examples."""
-
-
-class WanOptions(PipelineOptions):
-    """Which model, and how it runs."""
-
-    ONE_AT_A_TIME: ClassVar[frozenset[str]] = PipelineOptions.ONE_AT_A_TIME | {"flow_shift"}
-
-    path: ModelReference
-    """A folder in diffusers format, or a hub id such as `Wan-AI/Wan2.1-T2V-1.3B-Diffusers` together with `revision`."""
-    revision: Commit | None = None
-    """The commit of a hub id: 40 hexadecimal digits."""
-    flow_shift: float | None = Field(default=None, gt=0.0, le=100.0)
-    """How much of the schedule goes to the noisy part; its authors use 3 at 480p and 5 at 720p. Left out: the model's own."""
-
-    @field_validator("compile")
-    @classmethod
-    def _not_compiled(cls, compile: bool) -> bool:
-        if compile:
-            raise ValueError("wan cannot be compiled: attention over all tokens is regularized in loops over chunks of them")
-        return compile
 
 
 @dataclass(frozen=True)
@@ -81,31 +59,6 @@ class _Release:
 _WAN_21 = _Release("Wan 2.1", 81, (832, 480), 16.0, 50, 5.0)
 _WAN_22 = _Release("Wan 2.2", 81, (832, 480), 16.0, 40, 4.0)
 _WAN_22_SMALL = _Release("Wan 2.2 TI2V", 121, (1280, 704), 24.0, 50, 5.0)
-
-
-def wan_sites(config: Mapping[str, Any], prefix: str = "") -> tuple[SiteAddress, ...]:
-    """The joint self-attentions of a ``WanTransformer3DModel``, in the order in which it runs them.
-
-    Args:
-        config: the network's ``config.json``.
-        prefix: before the names of its modules, such as ``transformer.``
-
-    Raises:
-        ModelError: it is no configuration of a text-to-video network of this family.
-    """
-    try:
-        layers, heads, head_dim = config["num_layers"], config["num_attention_heads"], config["attention_head_dim"]
-        patch = config["patch_size"]
-    except KeyError as missing:
-        raise ModelError(f"no WanTransformer3DModel: its configuration has no {missing}") from None
-    if config.get("image_dim") is not None or config.get("added_kv_proj_dim") is not None:
-        raise ModelError("this Wan takes a picture beside the prompt (image to video)")
-    if patch[0] != 1:
-        raise ModelError(f"its network joins {patch[0]} latent frames in one token, and so a token has no frame of its own")
-    return tuple(
-        SiteAddress(f"{prefix}blocks.{layer}.attn1", "stack", 0, heads, head_dim, kind="joint", index=layer)
-        for layer in range(layers)
-    )
 
 
 @dataclass(frozen=True)
@@ -244,3 +197,9 @@ def register_models(register: Register) -> None:
         factory=wan,
         summary="Wan 2.1 and 2.2 text to video, from a folder or the hub; beyond the paper, and experimental.",
     )
+
+
+@hookimpl
+def register_families(register: RegisterFamily) -> None:
+    """Offer the family."""
+    register("WanTransformer3DModel", family="vstar_sdk.models.wan.family:WAN")

@@ -47,7 +47,7 @@ def sample(run: Run, adapter: Adapter, state: RunState, *, until: int | None = N
     numbers, device = run.plan.settings, adapter.device
     with run.stage("sample"), enough_memory(run.plan, "sample"), torch.no_grad():
         prepared = adapter.sampling() if isinstance(adapter, SamplingAdapter) else nullcontext()
-        with run.under("sampling"), prepared, nurse(adapter.denoiser, run.plan.attention) as nursing:
+        with run.under("sampling"), prepared, nurse(adapter.denoiser, run.plan.attention, adapter.family) as nursing:
             scheduler = build_scheduler(numbers.scheduler, adapter.scheduler_config)
             generator = step_noise(numbers.seed)
             latents = denoise(

@@ -43,7 +43,7 @@ def tar(**options):
 
 def nursed(adapter, golden, step, *regularizers, recording=None):
     plan = plan_attention(adapter.facts.sites, regularizers, Clock(6, 8.0), STEPS)
-    with nurse(adapter.denoiser, plan, recording=recording) as nursing:
+    with nurse(adapter.denoiser, plan, adapter.family, recording=recording) as nursing:
         nursing.at(step, STEPS)
         return predict(adapter, golden, 481)
 

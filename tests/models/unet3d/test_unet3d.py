@@ -12,7 +12,8 @@ from diffusers.pipelines.deprecated.text_to_video_synthesis.pipeline_text_to_vid
 
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.unet3d.adapter import temporal_attentions
-from vstar_sdk.models.unet3d.source import UNet3DSource, unet3d_sites
+from vstar_sdk.models.unet3d.sites import unet3d_sites
+from vstar_sdk.models.unet3d.source import UNet3DSource
 
 VIDEOCRAFTER2 = {
     "down_block_types": ("CrossAttnDownBlock3D",) * 3 + ("DownBlock3D",),

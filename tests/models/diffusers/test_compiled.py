@@ -40,7 +40,7 @@ def latents(adapter, seed, steps=4):
     text = adapter.encode(["a green landscape", "a red ball"]).repeat(4, 1, 1)
     noise = torch.randn(adapter.latent_shape(8, 16, 16), generator=torch.Generator().manual_seed(seed))
     scheduler = build_scheduler("ddim", adapter.scheduler_config)
-    with torch.inference_mode(), adapter.sampling(), nurse(adapter.denoiser, plan) as nursing:
+    with torch.inference_mode(), adapter.sampling(), nurse(adapter.denoiser, plan, adapter.family) as nursing:
         return sample(adapter, text, text[3], noise, scheduler, steps=steps, guidance=3.0, nursing=nursing)
 
 

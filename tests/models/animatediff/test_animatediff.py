@@ -13,7 +13,7 @@ from diffusers.models.embeddings import SinusoidalPositionalEmbedding
 from diffusers.models.unets.unet_motion_model import UNetMotionModel
 from safetensors.torch import load_file, save_file
 
-from tests.kin.conftest import CAPTIONS, MOTION, spec
+from tests.tiny_models import CAPTIONS, MOTION, spec
 from vstar_sdk import Session, load_spec
 from vstar_sdk.errors import MissingDependency, ModelError, SpecError
 from vstar_sdk.models.animatediff import source as animatediff

@@ -263,7 +263,7 @@ def test_nursing_is_on_all_experts_and_leaves_the_model_as_it_was(model):
         return adapter.denoise(latents(adapter), torch.tensor(timestep), text)
 
     plain = {timestep: run(timestep) for timestep in (900, 100)}
-    with nurse(adapter.denoiser, plan(adapter, Tar(TarOptions(sigma={0: 1}, window=(0.0, 1.0))))) as nursing:
+    with nurse(adapter.denoiser, plan(adapter, Tar(TarOptions(sigma={0: 1}, window=(0.0, 1.0)))), adapter.family) as nursing:
         for timestep, unchanged in plain.items():
             assert (run(timestep) - unchanged).abs().max() < 1e-6  # before the first step all is plain
         nursing.at(0, 4)
@@ -290,7 +290,7 @@ def test_a_nursed_network_equals_one_whose_attention_is_materialised(adapter, op
 
     text = adapter.encode([ONE])[:, None].expand(-1, LATENT_FRAMES, -1, -1)
     x, timestep = latents(adapter), torch.tensor(700)
-    with nurse(adapter.denoiser, plan(adapter, Wants(operation))) as nursing:
+    with nurse(adapter.denoiser, plan(adapter, Wants(operation)), adapter.family) as nursing:
         nursing.at(0, 1)
         got = adapter.denoise(x, timestep, text)
     position = torch.tensor(adapter.facts.clock(FRAMES, 16.0).positions, dtype=torch.float64)
@@ -353,7 +353,7 @@ def test_what_has_no_meaning_on_tokens_is_refused_with_the_reason(adapter, opera
 def test_another_number_of_tokens_than_planned_is_an_error(adapter):
     text = adapter.encode([ONE])[:, None].expand(-1, LATENT_FRAMES, -1, -1)
     with (
-        nurse(adapter.denoiser, plan(adapter, Tar(TarOptions(sigma={0: 1})), frames=25)),
+        nurse(adapter.denoiser, plan(adapter, Tar(TarOptions(sigma={0: 1})), frames=25), adapter.family),
         pytest.raises(SamplerError, match="saw 20 tokens; its plan is for 7 latent frames"),
     ):
         adapter.denoise(latents(adapter), torch.tensor(900), text)
@@ -368,7 +368,7 @@ def test_an_attention_that_does_more_is_refused(adapter):
     try:
         with (
             pytest.raises(ModelError, match=r"blocks\.1\.attn1 has an attention backend"),
-            nurse(adapter.denoiser, plan(adapter, Tar(TarOptions(sigma={0: 1})))),
+            nurse(adapter.denoiser, plan(adapter, Tar(TarOptions(sigma={0: 1}))), adapter.family),
         ):
             pass
     finally:
@@ -381,7 +381,7 @@ def test_recorded_maps_say_how_much_of_a_frame_goes_to_every_other(adapter):
     sites = [Site.at(address, adapter.facts.clock(FRAMES, 16.0)) for address in adapter.facts.sites]
     recording = Recording(sites, steps=[0])
     identity = Wants(Mix(lambda d: (d == 0).to(d)), blocks=(1, 1))
-    with nurse(adapter.denoiser, plan(adapter, identity), recording=recording) as nursing:
+    with nurse(adapter.denoiser, plan(adapter, identity), adapter.family, recording=recording) as nursing:
         nursing.at(0, 1)
         adapter.denoise(latents(adapter), torch.tensor(900), text)
     own, replaced = recording.maps()[0]

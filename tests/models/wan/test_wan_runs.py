@@ -17,7 +17,7 @@ from vstar_sdk.models.wan.source import WanOptions, wan
 from vstar_sdk.runs.plan import make_plan
 from vstar_sdk.testing.models import check_model
 
-PRESETS = Path(__file__).parents[2] / "specs" / "wan"
+PRESETS = Path(__file__).parents[3] / "specs" / "wan"
 
 SUMMER, WINTER, AUTUMN = "a green landscape in summer", "a snowy landscape in winter", "an orange landscape in autumn"
 TAR: dict[str, Any] = {"use": "tar", "sigma": 1}

@@ -22,7 +22,7 @@ from vstar_sdk.resolver import Resolver
 from vstar_sdk.runs.plan import make_plan
 from vstar_sdk.testing.models import check_model
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 

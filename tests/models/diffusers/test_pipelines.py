@@ -16,7 +16,7 @@ from diffusers.pipelines.animatediff.pipeline_animatediff import AnimateDiffPipe
 from diffusers.pipelines.deprecated.text_to_video_synthesis.pipeline_text_to_video_synth import TextToVideoSDPipeline
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from tests.kin.conftest import CAPTIONS, spec
+from tests.tiny_models import CAPTIONS, spec
 from vstar_sdk import Session, hookimpl, load_spec
 from vstar_sdk.errors import ModelError, SpecError
 from vstar_sdk.runs.plan import make_plan

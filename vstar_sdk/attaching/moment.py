@@ -1,46 +1,13 @@
-"""One call of a denoiser by a pipeline: its arguments by name, and the moment of the schedule that they stand for."""
+"""The moment of the schedule that a call of a denoiser stands for."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vstar_sdk.errors import SamplerError
-
-
-class Call:
-    """The arguments of a call, as a forward pre-hook is given them.
-
-    Args:
-        denoiser: that is called.
-        args: positional arguments.
-        kwargs: named arguments.
-    """
-
-    def __init__(self, denoiser: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        # The class's own signature: offloading puts another forward on the instance.
-        self._bound = _signature(type(denoiser)).bind(denoiser, *args, **kwargs)
-
-    def __getitem__(self, name: str) -> Any:
-        return self._bound.arguments[name]
-
-    def set(self, **changes: Any) -> None:
-        """Change arguments by name."""
-        self._bound.arguments.update(changes)
-
-    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Positional and named arguments, as a forward pre-hook returns them."""
-        return self._bound.args[1:], self._bound.kwargs
-
-
-@cache
-def _signature(kind: type[nn.Module]) -> inspect.Signature:
-    return inspect.signature(kind.forward)
 
 
 def moment(timestep: Any, scheduler: Any) -> tuple[int, int]:

@@ -68,7 +68,7 @@ def everything(adapter):
     plan = plan_attention(adapter.facts.sites, [Tar(TarOptions(sigma={0: 1.0}))], Clock(8, 8.0))
     text = adapter.encode(["a green landscape", "a red ball"])
     latents = torch.randn(adapter.latent_shape(8, 16, 16), generator=torch.Generator().manual_seed(0))
-    with torch.inference_mode(), adapter.sampling(), nurse(adapter.denoiser, plan) as nursing:
+    with torch.inference_mode(), adapter.sampling(), nurse(adapter.denoiser, plan, adapter.family) as nursing:
         nursing.at(0, 1)
         predicted = adapter.denoise(latents, torch.tensor(500), text.repeat(4, 1, 1)[None])
     frames = torch.stack([torch.from_numpy(frame) for frame in adapter.decode(predicted)])

@@ -1,4 +1,4 @@
-"""The attention processor that stands at a nursed joint site: of Wan, whose attention has a class of its own."""
+"""Joint self-attention of Wan, whose attention has a class of its own: its nursed processor."""
 
 from __future__ import annotations
 
@@ -7,25 +7,13 @@ from typing import Any
 from diffusers.models.transformers.transformer_wan import WanAttention, WanAttnProcessor
 from torch import Tensor
 
-from vstar_sdk.attention.executors import Executor, plain_attention
-from vstar_sdk.attention.recording import Slot
+from vstar_sdk.attention.processor import NursedProcessor
 from vstar_sdk.attention.sites import Site
 from vstar_sdk.errors import ModelError, SamplerError
 
 
-class NursedJointProcessor:
-    """Self-attention over all tokens of a clip with a replaceable core; with the plain core it equals ``WanAttnProcessor``.
-
-    Attributes:
-        site: where it stands.
-        attend: what maps queries, keys and values to the output; changed by `Nursing.at`.
-        slot: where the attention maps of this step are added up; None when they are not wanted.
-    """
-
-    def __init__(self, site: Site) -> None:
-        self.site = site
-        self.attend: Executor = plain_attention
-        self.slot: Slot | None = None
+class WanProcessor(NursedProcessor):
+    """Self-attention over all tokens of a clip; with nothing to do it equals ``WanAttnProcessor``."""
 
     def __call__(
         self,
@@ -64,14 +52,16 @@ class NursedJointProcessor:
         if rotary_emb is not None:
             query, key = _rotate(query, *rotary_emb), _rotate(key, *rotary_emb)
         query, key, value = (x.transpose(1, 2) for x in (query, key, value))
-        if self.slot is not None:
-            self.slot.add(self.attend, query, key)
-        out = self.attend(query, key, value).transpose(1, 2).flatten(2).type_as(query)
+        out = self.attention(query, key, value).transpose(1, 2).flatten(2).type_as(query)
         return attn.to_out[1](attn.to_out[0](out))
 
 
-def check_joint(attn: Any, site: Site) -> None:
-    """Make sure that `NursedJointProcessor` can stand in for what is at a site.
+def wan_processor(attn: Any, site: Site) -> WanProcessor:
+    """The processor for a site, once it is sure that it can stand in for what is there.
+
+    Args:
+        attn: the module at the site.
+        site: where.
 
     Raises:
         ModelError: it is another attention, or does more than plain attention.
@@ -89,6 +79,7 @@ def check_joint(attn: Any, site: Site) -> None:
     }
     if found := [name for name, present in changed.items() if present]:
         raise ModelError(f"{site.name} has {' and '.join(found)}, which nursing would lose", hint=hint)
+    return WanProcessor(site)
 
 
 def _rotate(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:

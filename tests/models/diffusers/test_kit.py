@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.kin.conftest import spec
+from tests.tiny_models import spec
 from vstar_sdk import load_spec
 from vstar_sdk.runs.plan import make_plan
 from vstar_sdk.testing.models import check_model

@@ -14,7 +14,7 @@ from vstar_sdk.models.videocrafter2.scaled_ddim import ScaledDDIMScheduler
 from vstar_sdk.sampling.noise import step_noise
 from vstar_sdk.sampling.schedulers import build_scheduler, known_schedulers, step_arguments, takes_eta, timesteps_of
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "scaled_ddim.safetensors"
+GOLDEN = Path(__file__).parents[2] / "golden" / "scaled_ddim.safetensors"
 
 SCALED = {
     "num_train_timesteps": 1000,

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # tests are collected without pa
 
 import layout
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "videocrafter2_tiny.safetensors"
+GOLDEN = Path(__file__).parents[2] / "golden" / "videocrafter2_tiny.safetensors"
 
 CAPTIONS = ["a green landscape in summer", "a snowy landscape in winter", "an orange landscape in autumn"]
 

@@ -13,7 +13,7 @@ from vstar_sdk.models.animatediff import source as animatediff
 from vstar_sdk.runs.plan import Plan, make_plan
 from vstar_sdk.spec.document import parse
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PRESETS = [path for family in ("modelscope", "animatediff") for path in sorted((ROOT / "specs" / family).glob("*.yaml"))]
 
 

@@ -1,0 +1,150 @@
+"""A family of denoisers: all that the sampler and ``attach`` need to know of a network's class. Imports no torch.
+
+A model's adapter names its family, and ``attach`` finds the family of a pipeline that somebody holds by the class of its
+denoiser, which the plugin has registered by name (`register_families`). Built-in families and those of plugins are alike.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from vstar_sdk.clock import EVERY_FRAME, Rhythm
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from vstar_sdk.attention.processor import NursedProcessor
+    from vstar_sdk.attention.sites import Site, SiteAddress
+
+
+class DenoiserCall:
+    """The arguments of one call of a denoiser, by name.
+
+    Args:
+        denoiser: that is called.
+        args: positional arguments.
+        kwargs: named arguments.
+    """
+
+    def __init__(self, denoiser: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        # The class's own signature: offloading puts another forward on the instance.
+        self._bound = _signature(type(denoiser)).bind(denoiser, *args, **kwargs)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._bound.arguments[name]
+
+    def set(self, **changes: Any) -> None:
+        """Change arguments by name."""
+        self._bound.arguments.update(changes)
+
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Positional and named arguments, as a forward pre-hook returns them."""
+        return self._bound.args[1:], self._bound.kwargs
+
+
+@cache
+def _signature(kind: type[nn.Module]) -> inspect.Signature:
+    return inspect.signature(kind.forward)
+
+
+Branches = Callable[[DenoiserCall], tuple[bool, ...]]
+"""For each video of a call, whether it is the branch that the prompt conditions: ``(False, True)`` is guidance in one batch, the
+negative prompt first; ``(True,)`` a call for the prompt alone."""
+
+
+class Family:
+    """What nursing needs to know of a class of denoisers. Derive from it and say how yours differ.
+
+    A run needs `sites` and `processor`. The rest is for ``attach``, which nurses a pipeline that it did not make.
+    """
+
+    latents = "hidden_states"
+    """The denoiser's argument that holds the latents."""
+    text = "encoder_hidden_states"
+    """The denoiser's argument that holds the text: ``(videos, tokens, dim)``, or one for each frame of each video."""
+    timestep = "timestep"
+    """The denoiser's argument that holds the timestep, on the scheduler's scale."""
+
+    def sites(self, config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
+        """The self-attentions over frames of a network, in the order in which it runs them.
+
+        Args:
+            config: the network's configuration.
+
+        Raises:
+            ModelError: it is no configuration of this family.
+        """
+        raise NotImplementedError
+
+    def processor(self, attn: Any, site: Site) -> NursedProcessor:
+        """The processor for a site, once it is sure that it can stand in for what is there.
+
+        Args:
+            attn: the module at the site.
+            site: where.
+
+        Raises:
+            ModelError: it is another attention, or does more than plain attention.
+        """
+        raise NotImplementedError
+
+    def installed(self, attn: Any) -> Any:
+        """What stands at a site now."""
+        return attn.processor
+
+    def install(self, attn: Any, processor: Any) -> None:
+        """Put a processor to a site: a nursed one, or at the end the model's own."""
+        attn.set_processor(processor)
+
+    def rhythm(self, pipe: Any) -> Rhythm:
+        """How a pipeline packs pixel frames into latent frames."""
+        del pipe
+        return EVERY_FRAME
+
+    def frames(self, latents: Tensor) -> int:
+        """Latent frames of a call: of ``(videos, channels, frames, height, width)`` the third size."""
+        return int(latents.shape[2])
+
+    def most_frames(self, denoiser: nn.Module) -> int | None:
+        """The most latent frames that a denoiser has positions for, or None."""
+        del denoiser
+        return None
+
+    def encode(self, pipe: Any, captions: Sequence[str]) -> Tensor:
+        """Captions as the pipeline's own text encoder reads them, each by itself.
+
+        Returns:
+            ``(captions, tokens, dim)``, as the denoiser takes them.
+
+        Raises:
+            ModelError: the pipeline has no text encoder.
+        """
+        raise NotImplementedError
+
+    def cut_off(self, pipe: Any, caption: str) -> str:
+        """The end of a caption that the pipeline's text encoder does not see; "" when it sees all."""
+        del pipe, caption
+        return ""
+
+    def branches(self, pipe: Any, denoiser: nn.Module) -> AbstractContextManager[Branches]:
+        """While it is open, tells which videos of a call the prompt conditions, as the pipeline itself says it.
+
+        Without more knowledge a call holds one video, under the prompt.
+        """
+        del pipe, denoiser
+        return nullcontext(lambda call: (True,) * len(call[self.latents]))
+
+    def tell(self, during: ExitStack, denoiser: nn.Module, call: DenoiserCall, text: Tensor) -> None:
+        """Give every frame its own text, for one call.
+
+        Args:
+            during: closed after the call: for hooks that the call needs.
+            denoiser: that is called.
+            call: its arguments; to be changed.
+            text: ``(videos, latent frames, tokens, dim)``.
+        """
+        raise NotImplementedError

@@ -1,0 +1,78 @@
+"""``WanTransformer3DModel`` as a family."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vstar_sdk.attention.sites import Site, SiteAddress
+from vstar_sdk.clock import Rhythm
+from vstar_sdk.models.family import Branches, DenoiserCall, Family
+from vstar_sdk.models.wan.experts import latent_frame_text
+from vstar_sdk.models.wan.processor import WanProcessor, wan_processor
+from vstar_sdk.models.wan.sites import wan_sites
+from vstar_sdk.models.wan.text import TOKENS
+
+
+class WanFamily(Family):
+    """All tokens of a clip attend to each other; the pipeline calls the network for each branch of guidance by itself."""
+
+    def sites(self, config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
+        """See `Family.sites`."""
+        return wan_sites(config)
+
+    def processor(self, attn: Any, site: Site) -> WanProcessor:
+        """See `Family.processor`."""
+        return wan_processor(attn, site)
+
+    def rhythm(self, pipe: Any) -> Rhythm:
+        """See `Family.rhythm`: the first frame alone, then four or so to each latent frame."""
+        return Rhythm.causal(pipe.vae_scale_factor_temporal)
+
+    def most_frames(self, denoiser: nn.Module) -> int | None:
+        """See `Family.most_frames`: the length of its table of rotary positions."""
+        config: Any = denoiser.config
+        return int(config.rope_max_seq_len)
+
+    @torch.no_grad()
+    def encode(self, pipe: Any, captions: Sequence[str]) -> Tensor:
+        """See `Family.encode`: 512 tokens, as the pipeline takes them unless it is told otherwise."""
+        given = [
+            pipe.encode_prompt(caption, do_classifier_free_guidance=False, max_sequence_length=TOKENS)[0] for caption in captions
+        ]
+        return torch.cat(given)
+
+    def cut_off(self, pipe: Any, caption: str) -> str:
+        """See `Family.cut_off`."""
+        tokens = pipe.tokenizer(caption, add_special_tokens=False, verbose=False)["input_ids"]
+        return str(pipe.tokenizer.decode(tokens[TOKENS - 1 :]))  # one token is the end's
+
+    @contextmanager
+    def branches(self, pipe: Any, denoiser: nn.Module) -> Generator[Branches]:
+        """See `Family.branches`: the pipeline says ``cond`` or ``uncond`` around each call, for caches."""
+        del pipe
+        network: Any = denoiser
+        said: list[str] = []
+        cache_context = network.cache_context
+
+        def watched(name: str, **where: Any) -> AbstractContextManager[None]:
+            said[:] = [name]
+            return cache_context(name, **where)
+
+        network.cache_context = watched
+        try:
+            yield lambda call: (said != ["uncond"],) * len(call[self.latents])
+        finally:
+            del network.cache_context
+
+    def tell(self, during: ExitStack, denoiser: nn.Module, call: DenoiserCall, text: Tensor) -> None:
+        """See `Family.tell`: hooks around the cross-attentions fold the latent frames into the batch."""
+        during.enter_context(latent_frame_text(denoiser, text.shape[1]))
+        call.set(**{self.text: text.flatten(0, 1)})
+
+
+WAN = WanFamily()

@@ -1,0 +1,38 @@
+"""The joint self-attentions of Wan. No torch.
+
+The denoiser is diffusers' ``WanTransformer3DModel``, a stack of equal blocks: ``attn1`` attends over all tokens of the clip, the
+positions of every latent frame in their order, and ``attn2`` from these to the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vstar_sdk.attention.sites import SiteAddress
+from vstar_sdk.errors import ModelError
+
+
+def wan_sites(config: Mapping[str, Any], prefix: str = "") -> tuple[SiteAddress, ...]:
+    """The joint self-attentions of a ``WanTransformer3DModel``, in the order in which it runs them.
+
+    Args:
+        config: the network's ``config.json``.
+        prefix: before the names of its modules, such as ``transformer.``
+
+    Raises:
+        ModelError: it is no configuration of a text-to-video network of this family.
+    """
+    try:
+        layers, heads, head_dim = config["num_layers"], config["num_attention_heads"], config["attention_head_dim"]
+        patch = config["patch_size"]
+    except KeyError as missing:
+        raise ModelError(f"no WanTransformer3DModel: its configuration has no {missing}") from None
+    if config.get("image_dim") is not None or config.get("added_kv_proj_dim") is not None:
+        raise ModelError("this Wan takes a picture beside the prompt (image to video)")
+    if patch[0] != 1:
+        raise ModelError(f"its network joins {patch[0]} latent frames in one token, and so a token has no frame of its own")
+    return tuple(
+        SiteAddress(f"{prefix}blocks.{layer}.attn1", "stack", 0, heads, head_dim, kind="joint", index=layer)
+        for layer in range(layers)
+    )
