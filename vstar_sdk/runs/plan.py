@@ -150,11 +150,14 @@ def make_plan(loaded: LoadedSpec) -> Plan:
         ModelError: the model's files are missing.
     """
     spec, catalog = loaded.spec, loaded.catalog
-    source: ModelSource = catalog.make("models", spec.model)
-    facts = source.facts()
     try:
+        source: ModelSource = catalog.make("models", spec.model)
+        facts = source.facts()
         settings = _settings(spec, facts)
-        regularizers = [catalog.make("regularizers", options) for options in _regularizers(spec, facts)]
+        regularizers = [
+            catalog.make("regularizers", options, path=("regularizers", index))
+            for index, options in enumerate(_regularizers(spec, facts))
+        ]
         attention = plan_attention(
             facts.sites,
             regularizers,
@@ -163,9 +166,9 @@ def make_plan(loaded: LoadedSpec) -> Plan:
             steps=settings.steps,
         )
         _check_output(loaded)
+        writer: SynopsisWriter = catalog.make("synopses", spec.synopsis)
     except SpecError as error:
         raise loaded.error(error) from None
-    writer: SynopsisWriter = catalog.make("synopses", spec.synopsis)
     plan = Plan(loaded, source, facts, settings, attention, writer, None)
     if not writer.offline:
         if isinstance(writer, CheckedWriter):
@@ -181,7 +184,10 @@ def _regularizers(spec: RunSpec, facts: Facts) -> list[RegularizerOptions]:
 
 
 def _exporters(loaded: LoadedSpec) -> list[tuple[str, Exporter]]:
-    return [(options.part, loaded.catalog.make("exporters", options)) for options in loaded.spec.output]
+    return [
+        (options.part, loaded.catalog.make("exporters", options, path=("output", index)))
+        for index, options in enumerate(loaded.spec.output)
+    ]
 
 
 def _check_output(loaded: LoadedSpec) -> None:
