@@ -24,8 +24,8 @@ def check_options(part: str, options: Any, kind: Kind, kinds: Iterable[str]) -> 
         kinds: names of all kinds.
 
     Raises:
-        PluginError: it is no subclass of its kind's base, takes unknown keys (itself or a model inside it), holds parts in a shape
-            that is never made, has a field ``use``, or has no JSON Schema.
+        PluginError: it is no subclass of its kind's base, takes unknown keys (itself or a model inside it), holds parts in a
+            shape that is never made, has a field ``use``, or has no JSON Schema.
     """
     if not (isinstance(options, type) and issubclass(options, Options)):
         raise PluginError(f"{part}: the option model must be a subclass of vstar_sdk.options.Options")

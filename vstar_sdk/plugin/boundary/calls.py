@@ -160,12 +160,12 @@ class Entered:
         self._call.run(self._manager.__enter__)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        try:
-            self._call.run(self._manager.__exit__, kind, error, trace)
-        except BaseException as raised:
-            if error is not None and (raised is error or raised.__cause__ is error):
-                return
-            raise
+        with self._call.guarded():
+            try:
+                self._manager.__exit__(kind, error, trace)
+            except BaseException as raised:
+                if raised is not error:
+                    raise
 
 
 def described(value: object) -> str:

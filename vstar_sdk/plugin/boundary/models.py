@@ -37,10 +37,12 @@ def _facts(value: Any, call: Call) -> Facts:
 def _estimate(value: Any, call: Call) -> Estimate:
     values.instance(Estimate)(value, call)
     counted = ("call_flops", "call_bytes", "decode_flops", "decode_bytes")
-    weights: dict[str, values.Rule] = {
-        "weights": lambda held: isinstance(held, Mapping) and all(map(values.amount, cast(Any, held).values()))
+    rules: dict[str, values.Rule] = {
+        **dict.fromkeys(counted, values.amount),
+        "denoisers": values.count,
+        "weights": lambda held: isinstance(held, Mapping) and all(map(values.amount, cast(Any, held).values())),
     }
-    values.fields(value, {**dict.fromkeys(counted, values.amount), "denoisers": values.count, **weights})
+    values.fields(value, rules)
     return value
 
 
