@@ -56,9 +56,13 @@ class SpecError(VstarError):
     def __init__(self, message: str, *, hint: str | None = None, path: SpecPath = ()) -> None:
         super().__init__(message, hint=hint)
         self.path = path
+        self.placed = False
+        """Whether the path begins at the spec already."""
 
     def under(self, *prefix: str | int) -> SpecError:
-        """The same error, its path moved below ``prefix``."""
+        """The same error, its path moved below ``prefix`` unless it begins at the spec already."""
+        if self.placed:
+            return self
         return SpecError(self.message, hint=self.hint, path=(*prefix, *self.path))
 
 

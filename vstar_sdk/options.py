@@ -82,10 +82,12 @@ Widths = Annotated[
 class PartOf:
     """Marks a field that holds a part: ``Annotated[Options, PartOf("llm_backends")]``.
 
+    The field may also be ``| None``, a list, a tuple, or a dict with text keys of these; a part may hold parts of its own kind.
+
     The catalog replaces the annotation by the union of all installed parts of that kind, chosen by ``use``.
 
     Attributes:
-        kind: ``models``, ``regularizers``, ``llm_backends``, ``synopses`` or ``exporters``.
+        kind: a kind of parts, as in the hook that offers them: ``models`` for `register_models`.
         default: the part meant when ``use`` is left out.
     """
 

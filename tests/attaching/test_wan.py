@@ -164,4 +164,4 @@ def test_more_frames_than_there_are_positions(wan_21):
 
 def test_the_index_of_the_tiny_models_is_wans(wan_22):
     assert json.loads((wan_22 / "model_index.json").read_text())["_class_name"] == "WanPipeline"
-    assert "WanTransformer3DModel" in vstar_sdk.attach.__doc__
+    assert "WanTransformer3DModel" in str(vstar_sdk.attach.__doc__)

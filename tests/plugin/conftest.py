@@ -42,12 +42,13 @@ class Packages:
 
     def vstar(self, *arguments, cwd=None, **environment):
         """Run the command ``vstar`` with these packages installed."""
+        path = [str(self.folder), *filter(None, [os.environ.get("PYTHONPATH")])]
         return subprocess.run(
             [sys.executable, "-m", "vstar_sdk.cli.main", *map(str, arguments)],
             capture_output=True,
             text=True,
             cwd=cwd or self.folder,
-            env={**os.environ, "PYTHONPATH": str(self.folder), **environment},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path), **environment},
             timeout=120,
         )
 

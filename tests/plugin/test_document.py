@@ -13,6 +13,7 @@ import pytest
 
 from vstar_sdk import Session
 from vstar_sdk.plugin import specs
+from vstar_sdk.plugin.kinds import KINDS
 from vstar_sdk.plugin.plugin import HOOKS
 from vstar_sdk.testing.imports import private_imports
 from vstar_sdk.testing.llm_server import LlmServer, Reply
@@ -36,6 +37,15 @@ def test_every_hook_says_arguments_time_exceptions_and_stability():
             assert word in doc, hook
         for argument in inspect.signature(getattr(specs, hook)).parameters:
             assert re.search(rf"^    {argument}: ", doc, re.MULTILINE), (hook, argument)
+
+
+def test_every_kind_is_in_the_table_with_its_base_place_and_members():
+    rows = {row.split("|")[1].strip(" `"): row for row in PAGE.splitlines() if row.startswith("| `register_")}
+    assert list(rows) == [kind.hook for kind in KINDS.values()]
+    for kind in KINDS.values():
+        members = [member.name for member in kind.promises.members if not member.optional]
+        for word in (kind.base.__name__, kind.promises.protocol, *members, *([kind.place] if kind.place else [])):
+            assert re.search(rf"`{re.escape(word)}[`(]", rows[kind.hook]), (kind.name, word)
 
 
 def test_the_page_imports_public_names_alone(tmp_path):

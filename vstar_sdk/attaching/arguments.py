@@ -9,9 +9,9 @@ from typing import Any
 from vstar_sdk.errors import SpecError
 from vstar_sdk.options import Options
 from vstar_sdk.plugin.catalog import Catalog
-from vstar_sdk.plugin.contracts import broken
 from vstar_sdk.plugin.families import Families
 from vstar_sdk.plugin.health import installed_catalog
+from vstar_sdk.plugin.kinds import KINDS
 from vstar_sdk.regularizers.contract import Regularizer
 from vstar_sdk.spec.loading import load_spec
 from vstar_sdk.spec.run_spec import DEFAULT_REGULARIZERS
@@ -55,14 +55,17 @@ def read(
     )
     chosen: list[Regularizer] = []
     for index, (one, options) in enumerate(zip(given, loaded.spec.regularizers, strict=True)):
-        if isinstance(one, Mapping):
-            chosen.append(loaded.catalog.make("regularizers", options))
-        elif isinstance(one, Options):
-            chosen.append(_of_options(loaded.catalog, one, index))
-        elif how := broken("regularizers", one):
-            raise SpecError(f"regularizers[{index}]: {how}", hint="give a mapping such as {'use': 'tar'}, or an object")
-        else:
-            chosen.append(one)
+        path = ("regularizers", index)
+        try:
+            if isinstance(one, Mapping | Options):
+                chosen.append(loaded.catalog.make("regularizers", options if isinstance(one, Mapping) else one, path=path))
+            elif how := KINDS["regularizers"].promises.missing(one):
+                hint = "give a mapping such as {'use': 'tar'}, or an object"
+                raise SpecError(f"regularizers[{index}]: {how}", hint=hint, path=path)
+            else:
+                chosen.append(loaded.catalog.contain("regularizers", one, path))
+        except SpecError as error:
+            raise error if error.path else SpecError(f"regularizers[{index}]: {error.message}", hint=error.hint) from None
     families = _families(loaded.catalog)
     if states is None:
         return tuple(chosen), None, families
@@ -92,16 +95,3 @@ def _listed(name: str, value: Any) -> list[Any]:
     if isinstance(value, str | Mapping) or not hasattr(value, "__iter__"):
         raise SpecError(f"{name}: must be a list, not a {type(value).__name__}", hint=f"write {name}=[...]")
     return list(value)
-
-
-def _of_options(catalog: Catalog, options: Options, index: int) -> Regularizer:
-    """The regularizer of validated options: those of a spec name their part, an author's own model may belong to several."""
-    named = getattr(options, "use", None)
-    parts = [part for part in catalog.parts("regularizers") if part.name == named or part.options is type(options)]
-    if len(parts) != 1:
-        which = " and ".join(part.name for part in parts) or "no regularizer that is on offer"
-        raise SpecError(
-            f"regularizers[{index}]: {type(options).__name__} belongs to {which}",
-            hint="give a mapping with 'use', or the regularizer itself",
-        )
-    return parts[0].make(options)

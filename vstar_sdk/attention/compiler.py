@@ -22,7 +22,7 @@ from vstar_sdk.attention.operations import Bias, Logits, Mix, Statistic
 from vstar_sdk.attention.recipe import Act, Ingredient, Recipe, lower
 from vstar_sdk.attention.sites import Site
 from vstar_sdk.clock import Clock
-from vstar_sdk.errors import PluginError, out_of_memory
+from vstar_sdk.errors import PluginError, VstarError, out_of_memory
 
 
 def frame_distance(clock: Clock) -> Tensor:
@@ -116,6 +116,8 @@ def _change(operation: Logits, where: str) -> Change:
             return
         try:
             returned: object = operation.fn(logits, distance)
+        except VstarError:
+            raise
         except Exception as error:
             if out_of_memory(error):
                 raise
@@ -161,6 +163,8 @@ def _matrix(fn: Callable[[Tensor], Tensor], clock: Clock, where: str) -> Tensor:
     frames = clock.latents
     try:
         matrix = fn(frame_distance(clock))
+    except VstarError:
+        raise
     except Exception as error:
         if out_of_memory(error):
             raise

@@ -9,7 +9,7 @@ import click
 
 from vstar_sdk.errors import PluginError
 from vstar_sdk.plugin import entry_points
-from vstar_sdk.plugin.faults import contained
+from vstar_sdk.plugin.boundary.faults import contained
 
 
 def plugin_commands(built_in: Collection[str]) -> Mapping[str, list[EntryPoint]]:

@@ -10,23 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vstar_sdk.errors import MissingDependency, PluginError, SpecError, VstarError
-from vstar_sdk.options import Options, PartOf
-from vstar_sdk.plugin.contracts import broken
+from vstar_sdk.errors import MissingDependency, PluginError, SpecError, SpecPath
+from vstar_sdk.options import Options
+from vstar_sdk.plugin import nested
+from vstar_sdk.plugin.boundary.calls import Call, Origin
+from vstar_sdk.plugin.boundary.contract import Contained
+from vstar_sdk.plugin.boundary.faults import contained
 from vstar_sdk.plugin.families import Families, FamilyRegistration
-from vstar_sdk.plugin.faults import contained
+from vstar_sdk.plugin.kinds import KINDS
 from vstar_sdk.plugin.option_models import check_options
 from vstar_sdk.plugin.plugin import CORE, NAME, Plugin
 from vstar_sdk.resolver import Resolver
-
-KINDS: Mapping[str, str] = {
-    "models": "model",
-    "regularizers": "regularizer",
-    "synopses": "synopsis",
-    "llm_backends": "LLM backend",
-    "exporters": "exporter",
-}
-"""Kinds of parts, and what one of them is called in messages."""
 
 
 @dataclass(frozen=True)
@@ -72,22 +66,29 @@ class Part:
             raise PluginError(f"{self}: {self.factory} is not callable")
         return factory
 
-    def make(self, *arguments: Any, **named: Any) -> Any:
-        """Call the factory, and check what it returns.
+    def make(self, *arguments: Any, path: SpecPath = (), **named: Any) -> Any:
+        """Call the factory; what that of a plugin returns is put behind the boundary.
+
+        Args:
+            arguments: of the factory.
+            path: where the spec names the part.
+            named: of the factory.
 
         Raises:
             VstarError: the factory's own: its options cannot be used, or a package is missing.
             PluginError: the factory of a plugin failed in another way, or returned something that is no part of this kind.
         """
         factory = self.load()
-        if "/" not in self.name:  # the core's own
+        if self.core:
             return factory(*arguments, **named)
-        with contained(f"{self} cannot be made", known=(VstarError,)):
-            made = factory(*arguments, **named)
-            how = broken(self.kind, made)
-        if how is not None:
-            raise PluginError(f"{self}: its factory returned {how}", hint="this is a fault of the plugin: tell its author")
-        return made
+        call = Call(Origin(str(self), path), "factory")
+        contract = KINDS[self.kind].promises
+        return call.checked(lambda made, call: contract.contain(made, call.origin), call.run(factory, *arguments, **named))
+
+    @property
+    def core(self) -> bool:
+        """Whether it is one of the package's own."""
+        return "/" not in self.name
 
     def __str__(self) -> str:
         return f"{self.name} ({self.distribution})"
@@ -125,7 +126,7 @@ class Catalog:
         staged: dict[str, dict[str, Part]] = {kind: {} for kind in KINDS}
         templates: dict[str, Path] = {}
         for kind in KINDS:
-            for call in plugin.implementations(f"register_{kind}"):
+            for call in plugin.implementations(KINDS[kind].hook):
                 self._collect(plugin, call, _Registration(plugin, kind, self._parts[kind], staged[kind]))
         for call in plugin.implementations("register_templates"):
             self._collect(plugin, call, _TemplateRegistration(plugin, templates))
@@ -160,21 +161,58 @@ class Catalog:
         except KeyError:
             raise SpecError(unknown_part(kind, name, self._parts[kind])) from None
 
-    def make(self, kind: str, options: Options) -> Any:
+    def make(self, kind: str, options: Options, *, path: SpecPath | None = None) -> Any:
         """Call a part's factory with its validated options.
 
         The parts nested in them are made first and passed by name; a factory that takes ``resolver`` is given the run's.
+
+        Args:
+            kind: a key of `KINDS`.
+            options: of the part.
+            path: where the spec holds them; None for the kind's own place.
         """
+        return self._make(self._meant(kind, options), options, KINDS[kind].path if path is None else path)
+
+    def _make(self, part: Part, options: Options, path: SpecPath) -> Any:
+        def inner(kind: str, options: Options, path: SpecPath) -> Any:
+            return self.make(kind, options, path=path)
+
         given: dict[str, Any] = {
-            field: self.make(mark.kind, getattr(options, field))
-            for field, info in type(options).model_fields.items()
-            for mark in info.metadata
-            if isinstance(mark, PartOf)
+            name: nested.made(annotation, getattr(options, name), inner, (*path, name))
+            for name, annotation in nested.nested(part.options).items()
         }
-        part = self.part(kind, options.part)
         if _takes_resolver(part.load()):
             given["resolver"] = self.resolver
-        return part.make(options, **given)
+        return part.make(options, path=path, **given)
+
+    def _meant(self, kind: str, options: Options) -> Part:
+        """The part of validated options: those of a spec name it, an author's own model may belong to several.
+
+        Raises:
+            SpecError: they belong to no part, or to more than one.
+        """
+        named = getattr(options, "use", None)
+        if named is not None:
+            return self.part(kind, named)
+        parts = [part for part in self.parts(kind) if part.options is type(options)]
+        if len(parts) != 1:
+            which = " and ".join(part.name for part in parts) or f"no {KINDS[kind].word} that is on offer"
+            raise SpecError(
+                f"{type(options).__name__} belongs to {which}",
+                hint=f"give a mapping with 'use', or the {KINDS[kind].word} itself",
+            )
+        return parts[0]
+
+    def contain(self, kind: str, made: Any, path: SpecPath) -> Any:
+        """An object that a caller passed as a part, behind the boundary unless it is the package's own or made by the catalog.
+
+        Raises:
+            PluginError: it is no part of this kind.
+        """
+        if isinstance(made, Contained) or type(made).__module__.partition(".")[0] == "vstar_sdk":
+            return made
+        call = Call(Origin(f"{type(made).__name__} (passed by the caller)", path), "object")
+        return call.checked(lambda made, call: KINDS[kind].promises.contain(made, call.origin), made)
 
 
 def _takes_resolver(factory: Callable[..., Any]) -> bool:
@@ -187,7 +225,7 @@ def _takes_resolver(factory: Callable[..., Any]) -> bool:
 def unknown_part(kind: str, name: str, known: Iterable[str]) -> str:
     """The message for a name that is not on offer."""
     known = sorted(known)
-    message = f"unknown {KINDS[kind]} '{name}'."
+    message = f"unknown {KINDS[kind].word} '{name}'."
     near = difflib.get_close_matches(name, known, 1, cutoff=0.5)
     if near:
         return f"{message} Did you mean '{near[0]}'?"
@@ -220,9 +258,9 @@ class _Registration(_Names):
         self.kind, self.known, self.staged = kind, known, staged
 
     def __call__(self, name: str, *, options: type[Options], factory: str | Callable[..., Any], summary: str) -> None:
-        full = self.full(name, KINDS[self.kind], {*self.known, *self.staged})
+        full = self.full(name, KINDS[self.kind].word, {*self.known, *self.staged})
         if self.plugin.namespace != CORE:
-            check_options(full, options)
+            check_options(full, options, KINDS[self.kind], KINDS)
             if not (callable(factory) or (isinstance(factory, str) and ":" in factory)):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise PluginError(f"{full}: the factory must be callable, or a text like 'package.module:Class'")
         self.staged[full] = Part(self.kind, full, options, factory, summary, self.plugin.distribution)

@@ -15,8 +15,8 @@ from types import ModuleType
 
 from vstar_sdk.errors import PluginError
 from vstar_sdk.plugin import entry_points, switches
+from vstar_sdk.plugin.boundary.faults import contained
 from vstar_sdk.plugin.catalog import Catalog
-from vstar_sdk.plugin.faults import contained
 from vstar_sdk.plugin.plugin import CORE, NAME, Plugin
 
 BUILT_IN = tuple(f"vstar_sdk.{room}" for room in ("models", "regularizers", "llm", "synopsis", "output", "miniworld"))

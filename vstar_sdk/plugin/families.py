@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from vstar_sdk.errors import PluginError
-from vstar_sdk.plugin.faults import contained
+from vstar_sdk.plugin.boundary.faults import contained
 from vstar_sdk.plugin.plugin import Plugin
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from typing import Literal
 
 from vstar_sdk.errors import PluginError, VstarError
 from vstar_sdk.plugin import discovery, entry_points, switches
-from vstar_sdk.plugin.catalog import KINDS, Catalog
-from vstar_sdk.plugin.faults import said
+from vstar_sdk.plugin.boundary.faults import said
+from vstar_sdk.plugin.catalog import Catalog
+from vstar_sdk.plugin.kinds import KINDS
 
 State = Literal["healthy", "faulty", "quarantined", "off"]
 """``faulty``: some part or command of it cannot be used; ``quarantined``: it takes no part at all, for a fault of its own;
@@ -126,8 +127,8 @@ def _examine(
 
 
 def _parts(catalog: Catalog, namespace: str) -> Iterable[str]:
-    for kind, word in KINDS.items():
-        yield from (f"{word} {part.name}" for part in catalog.parts(kind) if part.name.startswith(f"{namespace}/"))
+    for kind in KINDS.values():
+        yield from (f"{kind.word} {part.name}" for part in catalog.parts(kind.name) if part.name.startswith(f"{namespace}/"))
     yield from (f"template {name}" for name in sorted(catalog.templates) if name.startswith(f"{namespace}/"))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from vstar_sdk import events
 from vstar_sdk.errors import StopRun
-from vstar_sdk.plugin.faults import said
+from vstar_sdk.plugin.boundary.faults import said
 from vstar_sdk.plugin.plugin import HOOKS, Plugin
 
 _log = logging.getLogger(__name__)

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, get_args, get_type_hints
 
 from pydantic import BaseModel
 
 from vstar_sdk.errors import PluginError
 from vstar_sdk.options import Options
-from vstar_sdk.plugin.faults import said
+from vstar_sdk.plugin import nested
+from vstar_sdk.plugin.boundary.faults import said
+from vstar_sdk.plugin.kinds import Kind
 
 
-def check_options(part: str, options: Any) -> None:
+def check_options(part: str, options: Any, kind: Kind, kinds: Iterable[str]) -> None:
     """Refuse an option model that would let a typo pass, or that cannot be described.
 
     Args:
         part: the part's name, for messages.
         options: what the plugin registered.
+        kind: of the part.
+        kinds: names of all kinds.
 
     Raises:
-        PluginError: it is no subclass of `Options`, takes unknown keys (itself or a model inside it), has a field ``use``, or
-            has no JSON Schema.
+        PluginError: it is no subclass of its kind's base, takes unknown keys (itself or a model inside it), holds parts in a
+            shape that is never made, has a field ``use``, or has no JSON Schema.
     """
     if not (isinstance(options, type) and issubclass(options, Options)):
         raise PluginError(f"{part}: the option model must be a subclass of vstar_sdk.options.Options")
+    if not issubclass(options, kind.base):
+        raise PluginError(
+            f"{part}: the option model {options.__name__} must be a subclass of "
+            f"vstar_sdk.{kind.base.__name__}, as that of any {kind.word}"
+        )
     if "use" in options.model_fields:
         raise PluginError(f"{part}: the option model has a field 'use', which is the name of the part")
     for model in _models(options, set()):
@@ -33,6 +42,8 @@ def check_options(part: str, options: Any) -> None:
             raise PluginError(
                 f"{part}:{inside or ' the option model'} must keep extra='forbid', so that typos in a spec are errors"
             )
+    if fault := nested.shape_fault(options, tuple(kinds)):
+        raise PluginError(f"{part}: {fault}")
     try:
         get_type_hints(options, include_extras=True)
         options.model_json_schema()

@@ -15,7 +15,7 @@ import pluggy
 from vstar_sdk.errors import PluginError
 from vstar_sdk.parts import PROJECT
 from vstar_sdk.plugin import specs
-from vstar_sdk.plugin.faults import REMEDY, contained
+from vstar_sdk.plugin.boundary.faults import REMEDY, contained
 
 CORE = "vstar"
 """Namespace of the built-in parts; in a spec they are named without it."""

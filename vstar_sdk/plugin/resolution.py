@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vstar_sdk.errors import PluginError
-from vstar_sdk.plugin.faults import REMEDY, broke, failed
+from vstar_sdk.plugin.boundary.faults import REMEDY, broke, failed, passes
 from vstar_sdk.plugin.plugin import Plugin
 from vstar_sdk.resolver import Resolver
 
@@ -65,9 +65,9 @@ class PluginResolver(Resolver):
             for call in plugin.implementations(hook):
                 try:
                     found = call(**arguments)
-                except KeyboardInterrupt:
-                    raise
                 except BaseException as error:
+                    if passes(error):
+                        raise
                     raise failed(plugin, hook, error) from error
                 if found is not None:
                     return plugin, found

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from vstar_sdk.plugin.faults import broke, failed
+from vstar_sdk.plugin.boundary import synopses
+from vstar_sdk.plugin.boundary.faults import broke, failed, passes
+from vstar_sdk.plugin.boundary.values import frame_fault
 from vstar_sdk.plugin.plugin import Plugin
-from vstar_sdk.synopses import State, Synopsis
+from vstar_sdk.synopses import Synopsis
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,9 +79,9 @@ class Transforms:
 def _call(plugin: Plugin, hook: str, call: Callable[..., Any], **arguments: Any) -> Any:
     try:
         return call(**arguments)
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:
+        if passes(error):
+            raise
         raise failed(plugin, hook, error) from error
 
 
@@ -124,17 +126,14 @@ class _Stage:
             if self._drawn < self._clip.frames:
                 raise self._broke(f"only {self._drawn} of {self._clip.frames} frames came") from None
             raise
-        except KeyboardInterrupt:
-            raise
         except BaseException as error:
             if self._source.error is not None:
                 raise self._source.error from None
+            if passes(error):
+                raise
             raise failed(self._plugin, "transform_frames", error) from error
-        wanted = (self._clip.height, self._clip.width, 3)
-        shape, dtype = getattr(frame, "shape", None), str(getattr(frame, "dtype", ""))
-        if shape != wanted or dtype != "uint8":
-            came = f"{shape} {dtype}" if shape is not None else _kind(frame)
-            raise self._broke(f"frame {self._drawn} is {came}, but the clip's frames are {wanted} uint8")
+        if (how := frame_fault(frame, (self._clip.height, self._clip.width))) is not None:
+            raise self._broke(f"frame {self._drawn} is {how}")
         if self._drawn == self._clip.frames:
             raise self._broke(f"the clip has {self._clip.frames} frames, but another came")
         self._drawn += 1
@@ -147,10 +146,8 @@ class _Stage:
 def _synopsis_fault(before: Synopsis, after: Any) -> str | None:
     if not isinstance(after, Synopsis):
         return f"it returned {_kind(after)}, not a Synopsis"
-    states = cast("tuple[Any, ...]", after.states)
-    if not states or not all(isinstance(state, State) for state in states):
-        return "its synopsis holds no states, or something that is no State"
-    return None
+    how = synopses.fault(after)
+    return how and f"it {how}"
 
 
 def _conditioning_fault(before: Conditioning, after: Any) -> str | None:

@@ -12,7 +12,10 @@ from vstar_sdk.spec.loading import LoadedSpec
 
 def exporters(loaded: LoadedSpec) -> list[tuple[str, Exporter]]:
     """Names, as in ``use``, and new exporters."""
-    return [(options.part, loaded.catalog.make("exporters", options)) for options in loaded.spec.output]
+    return [
+        (options.part, loaded.catalog.make("exporters", options, path=("output", index)))
+        for index, options in enumerate(loaded.spec.output)
+    ]
 
 
 def check_exporters(loaded: LoadedSpec) -> None:

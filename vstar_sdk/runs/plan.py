@@ -78,15 +78,15 @@ def make_plan(loaded: LoadedSpec) -> Plan:
         TemplateError: the synopsis template is wrong.
         ModelError: the model's files are missing.
     """
-    source: ModelSource = loaded.catalog.make("models", loaded.spec.model)
-    facts = source.facts()
     try:
+        source: ModelSource = loaded.catalog.make("models", loaded.spec.model)
+        facts = source.facts()
         settings = settings_of(loaded.spec, facts)
         attention = _attention(loaded, facts, settings)
         check_exporters(loaded)
+        writer: SynopsisWriter = loaded.catalog.make("synopses", loaded.spec.synopsis)
     except SpecError as error:
         raise loaded.error(error) from None
-    writer: SynopsisWriter = loaded.catalog.make("synopses", loaded.spec.synopsis)
     story = None
     if writer.offline:
         story = write_story(loaded, writer, settings, facts)
@@ -102,7 +102,10 @@ def regularizers_of(spec: RunSpec, facts: Facts) -> list[RegularizerOptions]:
 
 
 def _attention(loaded: LoadedSpec, facts: Facts, settings: Settings) -> AttentionPlan:
-    regularizers = [loaded.catalog.make("regularizers", options) for options in regularizers_of(loaded.spec, facts)]
+    regularizers = [
+        loaded.catalog.make("regularizers", options, path=("regularizers", index))
+        for index, options in enumerate(regularizers_of(loaded.spec, facts))
+    ]
     return plan_attention(facts.sites, regularizers, facts.clock(settings.frames, settings.fps), settings.steps)
 
 

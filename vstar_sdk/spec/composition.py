@@ -5,16 +5,19 @@ Errors inside a part carry a ``use=NAME`` item in their location, which no key o
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Literal, Union, cast
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
+from vstar_sdk.errors import SpecPath
 from vstar_sdk.options import Options, PartOf
 from vstar_sdk.plugin import discovery
-from vstar_sdk.plugin.catalog import KINDS, Catalog, Part, unknown_part
+from vstar_sdk.plugin.catalog import Catalog, Part, unknown_part
+from vstar_sdk.plugin.kinds import KINDS, Kind
+from vstar_sdk.plugin.nested import DEEPEST, marks, nested, replaced
 from vstar_sdk.spec.choice import Choice
 from vstar_sdk.spec.mentions import absent
 from vstar_sdk.spec.run_spec import DEFAULT_OUTPUT, DEFAULT_REGULARIZERS, RunSpec
@@ -24,12 +27,16 @@ TAG = "use="
 
 
 class Composer:
-    """Builds models whose part fields are unions over a catalog, each union and each part once."""
+    """Builds models whose part fields are unions over a catalog, each union and each part once.
+
+    A part that can hold another of its own kind is built once for each depth, down to `DEEPEST`, where only parts that hold none
+    are on offer. So no model refers to itself.
+    """
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._unions: dict[PartOf, Any] = {}
-        self._models: dict[Part, type[Options]] = {}
+        self._unions: dict[tuple[PartOf, int], Any] = {}
+        self._models: dict[tuple[Part, int], type[Options]] = {}
 
     def run_spec(self, base: type[RunSpec] = RunSpec) -> type[RunSpec]:
         """The subclass of `RunSpec` that validates specs against the catalog.
@@ -37,21 +44,40 @@ class Composer:
         Args:
             base: what it derives from.
         """
-        written: Any = Annotated[
-            self._replace(_hint(RunSpec, "synopsis")), BeforeValidator(self._with_writer), Choice(unnamed=True)
-        ]
-        return create_model(
-            "RunSpec",
-            __base__=base,
-            __doc__=RunSpec.__doc__,
-            model=(self._replace(_hint(RunSpec, "model")), _field(RunSpec, "model", dict)),
-            synopsis=(written, _field(RunSpec, "synopsis", dict)),
-            regularizers=(
-                self._replace(_hint(RunSpec, "regularizers")),
-                _field(RunSpec, "regularizers", lambda: DEFAULT_REGULARIZERS),
-            ),
-            output=(self._replace(_hint(RunSpec, "output")), _field(RunSpec, "output", lambda: DEFAULT_OUTPUT)),
-        )
+        defaults: dict[str, Callable[[], object]] = {
+            "regularizers": lambda: DEFAULT_REGULARIZERS,
+            "output": lambda: DEFAULT_OUTPUT,
+        }
+        written: dict[str, Any] = {
+            name: (self._replace(annotation, 0), _field(RunSpec, name, defaults.get(name, dict)))
+            for name, annotation in nested(RunSpec).items()
+        }
+        synopsis, field = written["synopsis"]
+        written["synopsis"] = (Annotated[synopsis, BeforeValidator(self._with_writer), Choice(unnamed=True)], field)
+        for kind in KINDS.values():
+            if kind.path and self._catalog.parts(kind.name):
+                written |= self._added(RunSpec, kind, kind.path)
+        return create_model("RunSpec", __base__=base, __doc__=RunSpec.__doc__, **written)
+
+    def _added(self, model: type[Options], kind: Kind, path: SpecPath) -> dict[str, Any]:
+        """The field of a kind's place where the model as it is written has none; through the models on the way to it."""
+        name, *rest = map(str, path)
+        if rest:
+            inner = cast(type[Options], model.model_fields[name].annotation)
+            added = self._added(inner, kind, tuple(rest))
+            if not added:
+                return {}
+            grown: Any = create_model(inner.__name__, __base__=inner, __doc__=inner.__doc__, **added)
+            return {name: (grown, _field(model, name, dict))}
+        if name in model.model_fields:
+            return {}
+        one = self._union(PartOf(kind.name, None if kind.many else next(iter(kind.default), None)), 0)
+        chosen: list[dict[str, object]] = [{"use": default} for default in kind.default]
+        if kind.many:
+            return {name: (list[one], Field(default_factory=lambda: chosen, validate_default=True, description=kind.about))}
+        if not chosen:
+            return {name: (one | None, Field(default=None, description=kind.about))}
+        return {name: (one, Field(default_factory=dict, validate_default=True, description=kind.about))}
 
     def _with_writer(self, value: Any, info: ValidationInfo) -> Any:
         """Names the synopsis part where ``use`` is left out: see `RunSpec.synopsis`."""
@@ -62,31 +88,60 @@ class Composer:
         own = model if model in [part.name for part in self._catalog.parts("synopses")] else "llm"
         return {"use": "states" if isinstance(options.get("states"), list | dict) else own, **options}
 
-    def _replace(self, annotation: Any) -> Any:
+    def _replace(self, annotation: Any, depth: int) -> Any:
         """The annotation, with the union in place of whatever is marked `PartOf`."""
-        if get_origin(annotation) is Annotated:
-            for mark in get_args(annotation)[1:]:
-                if isinstance(mark, PartOf):
-                    return Annotated[self._union(mark), mark]
-        if get_origin(annotation) is list:
-            return list[self._replace(get_args(annotation)[0])]
-        return annotation
+        return replaced(annotation, lambda mark: self._union(mark, depth))
 
-    def _union(self, mark: PartOf) -> Any:
-        if mark not in self._unions:
-            parts = self._catalog.parts(mark.kind)
-            members = [Annotated[self._named(part), Tag(TAG + part.name)] for part in parts]
+    def _union(self, mark: PartOf, depth: int) -> Any:
+        """The choice between the parts of a kind.
+
+        Args:
+            mark: the kind, and its default.
+            depth: how many parts this one is inside of.
+        """
+        depth = depth if self._endless(mark.kind) else 0
+        if (mark, depth) not in self._unions:
+            offered = self._catalog.parts(mark.kind)
+            parts = [part for part in offered if depth < DEEPEST or not nested(part.options)]
+            members = [Annotated[self._named(part, depth), Tag(TAG + part.name)] for part in parts]
+            if not members:
+                none: Any = Annotated[Options, BeforeValidator(self._chooser(mark, [], offered))]
+                return self._unions.setdefault((mark, depth), none)
             # A union of one member would drop its tag, and with it the discriminator.
             choice: Any = Union[tuple(members)]  # noqa: UP007  (its members are known only now)
             names = [part.name for part in parts]
             union: Any = Annotated[choice, Discriminator(lambda value: TAG + _use(value))] if len(members) > 1 else choice
-            shape = Choice(names=tuple(names), what=KINDS[mark.kind], default=mark.default)
-            self._unions[mark] = Annotated[union, BeforeValidator(self._chooser(mark, names)), shape]
-        return self._unions[mark]
+            shape = Choice(names=tuple(names), what=KINDS[mark.kind].word, default=mark.default)
+            self._unions[mark, depth] = Annotated[union, BeforeValidator(self._chooser(mark, names, offered)), shape]
+        return self._unions[mark, depth]
 
-    def _chooser(self, mark: PartOf, names: list[str]) -> Callable[[object], object]:
+    def _endless(self, kind: str) -> bool:
+        """Whether parts of a kind, or of those inside them, can hold parts of a kind that is open already."""
+        inner: dict[str, set[str]] = {
+            name: {
+                mark.kind
+                for part in self._catalog.parts(name)
+                for annotation in nested(part.options).values()
+                for mark in marks(annotation)
+            }
+            for name in KINDS
+        }
+
+        def reach(start: str) -> set[str]:
+            found: set[str] = set()
+            ahead = [start]
+            while ahead:
+                for name in inner[ahead.pop()] - found:
+                    found.add(name)
+                    ahead.append(name)
+            return found
+
+        return any(one in reach(one) for one in {kind, *reach(kind)})
+
+    def _chooser(self, mark: PartOf, names: list[str], offered: Iterable[Part]) -> Callable[[object], object]:
         """Checks ``use`` before pydantic does, to say what is on offer."""
-        what = KINDS[mark.kind]
+        what = KINDS[mark.kind].word
+        too_deep = {part.name for part in offered}.difference(names)
 
         def choose(value: object) -> object:
             if isinstance(value, Options):
@@ -96,6 +151,9 @@ class Composer:
                     "part_shape", "write a mapping here: use: NAME of a known {what}, and its options beside it", {"what": what}
                 )
             value = cast(dict[str, Any], value)
+            if str(value.get("use", mark.default)) in too_deep:
+                message = f"'{value.get('use', mark.default)}' holds another part, and parts are nested at most {DEEPEST} deep"
+                raise PydanticCustomError("part_deep", "{message}", {"message": message})
             if "use" not in value:
                 if mark.default is None:
                     raise PydanticCustomError(
@@ -112,42 +170,33 @@ class Composer:
     def _unknown(self, kind: str, name: str, names: list[str]) -> str:
         namespace, slash, _ = name.partition("/")
         if slash and namespace not in self._catalog.namespaces:
-            return f"unknown {KINDS[kind]} '{name}': {absent(namespace, discovery.installed())}"
+            return f"unknown {KINDS[kind].word} '{name}': {absent(namespace, discovery.installed())}"
         return unknown_part(kind, name, names)
 
-    def _named(self, part: Part) -> type[Options]:
+    def _named(self, part: Part, depth: int) -> type[Options]:
         """The author's option model with ``use`` added, and the unions of its own part fields."""
-        if part not in self._models:
-            self._models[part] = self._compose(part)
-        return self._models[part]
+        depth = depth if nested(part.options) else 0
+        if (part, depth) not in self._models:
+            self._models[part, depth] = self._compose(part, depth)
+        return self._models[part, depth]
 
-    def _compose(self, part: Part) -> type[Options]:
-        nested: dict[str, Any] = {
-            name: (self._replace(_hint(part.options, name)), field)
-            for name, field in part.options.model_fields.items()
-            if _holds_part(_hint(part.options, name))
+    def _compose(self, part: Part, depth: int) -> type[Options]:
+        inside: dict[str, Any] = {
+            name: (self._replace(annotation, depth + 1), part.options.model_fields[name])
+            for name, annotation in nested(part.options).items()
         }
+        name = f"{part.name.replace('/', '.')}.{KINDS[part.kind].word.replace(' ', '-')}"
         return create_model(
-            f"{part.name.replace('/', '.')}.{KINDS[part.kind].replace(' ', '-')}",
+            f"{name}.{depth}" if depth else name,
             __base__=part.options,
             __doc__=part.summary,
             use=(Literal[part.name], Field(default=part.name, description=part.summary)),  # type: ignore[valid-type]
-            **nested,
+            **inside,
         )
-
-
-def _hint(model: type[Options], field: str) -> Any:
-    """The annotation of a field, as pydantic resolved it."""
-    info = model.model_fields[field]
-    return Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
 
 
 def _field(model: type[Options], field: str, default: Callable[..., object]) -> FieldInfo:
     return Field(default_factory=default, validate_default=True, description=model.model_fields[field].description)
-
-
-def _holds_part(hint: Any) -> bool:
-    return any(isinstance(item, PartOf) or _holds_part(item) for item in get_args(hint))
 
 
 def _use(value: object) -> str:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from vstar_sdk.errors import PluginError, SpecError, SpecPath
 from vstar_sdk.plugin import discovery
+from vstar_sdk.plugin.boundary.calls import dotted
 from vstar_sdk.plugin.catalog import Catalog
 from vstar_sdk.plugin.plugin import Plugin, given
 from vstar_sdk.plugin.resolution import PluginResolver
@@ -20,7 +21,7 @@ from vstar_sdk.spec import document as documents
 from vstar_sdk.spec.composition import Composer
 from vstar_sdk.spec.document import Document
 from vstar_sdk.spec.mentions import absent, listed, mentions
-from vstar_sdk.spec.problems import dotted, located, spec_error
+from vstar_sdk.spec.problems import located, spec_error
 from vstar_sdk.spec.run_spec import DEFAULT_OUTPUT, DEFAULT_REGULARIZERS, RunSpec
 
 _DEFAULTS: dict[str | int, Any] = {"regularizers": DEFAULT_REGULARIZERS, "output": DEFAULT_OUTPUT}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any, cast
+from typing import Annotated, Any, cast, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from vstar_sdk.errors import SpecError, SpecPath
+from vstar_sdk.plugin.boundary.calls import dotted
 from vstar_sdk.reading.places import printable
 from vstar_sdk.spec.composition import TAG
 from vstar_sdk.spec.document import Document
@@ -103,14 +104,6 @@ def located(document: Document, path: SpecPath, message: str) -> str:
     return ": ".join(item for item in (document.place(path), what, printable(message)) if item)
 
 
-def dotted(path: SpecPath) -> str:
-    """``regularizers[0].sigma`` for ``("regularizers", 0, "sigma")``."""
-    text = ""
-    for item in path:
-        text += f"[{item}]" if isinstance(item, int) else f".{item[:80]}" if text else item[:80]
-    return text
-
-
 def _sentence(details: ErrorDetails, model: type[Any], path: SpecPath) -> str:
     kind, context = details["type"], details.get("ctx", {})
     if details["loc"][-1:] == ("[key]",):
@@ -145,28 +138,28 @@ def _keys(model: type[Any], location: tuple[int | str, ...]) -> list[str]:
     """The keys that the model at a location takes."""
     from pydantic import BaseModel
 
-    models: list[Any] = [model]
+    places: list[Any] = _inside(model)
     for item in location:
+        places = [inner for place in places for inner in _step(place, item)]
+    return sorted({key for m in places if isinstance(m, type) and issubclass(m, BaseModel) for key in m.model_fields})
+
+
+def _step(place: Any, item: int | str) -> list[Any]:
+    """What an item of a location leads to, from a model, a list, a tuple or a dict."""
+    if _is_model(place):
         if isinstance(item, str) and item.startswith(TAG):
-            models = [m for m in models if _is_model(m) and TAG + str(m.model_fields["use"].default) == item]
-        elif isinstance(item, str):
-            models = [
-                inner
-                for m in models
-                if _is_model(m) and item in m.model_fields
-                for inner in _models_in(m.model_fields[item].annotation)
-            ]
-    return sorted({key for m in models if isinstance(m, type) and issubclass(m, BaseModel) for key in m.model_fields})
+            return [place] if TAG + str(place.model_fields["use"].default) == item else []
+        return _inside(place.model_fields[item].annotation) if item in place.model_fields else []
+    return [inner for argument in get_args(place)[-1 if get_origin(place) is dict else 0 :] for inner in _inside(argument)]
+
+
+def _inside(annotation: Any) -> list[Any]:
+    """The models, lists, tuples and dicts that an annotation allows."""
+    if _is_model(annotation) or get_origin(annotation) in (list, tuple, dict):
+        return [annotation]
+    arguments = get_args(annotation)
+    return [inner for item in (arguments[:1] if get_origin(annotation) is Annotated else arguments) for inner in _inside(item)]
 
 
 def _is_model(candidate: Any) -> bool:
     return isinstance(candidate, type) and hasattr(candidate, "model_fields")
-
-
-def _models_in(annotation: Any) -> list[Any]:
-    """Every model inside a composed annotation."""
-    from typing import get_args
-
-    if _is_model(annotation):
-        return [annotation]
-    return [model for item in get_args(annotation) for model in _models_in(item)]

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, fie
 
 from vstar_sdk.moments import LONGEST, parse
 from vstar_sdk.options import Number, Options, PartOf
+from vstar_sdk.plugin.kinds import KINDS
 from vstar_sdk.timeline import Interpolation
 
 
@@ -115,5 +116,5 @@ class RunSpec(Options):
         return frames
 
 
-DEFAULT_REGULARIZERS: list[dict[str, object]] = [{"use": "tar"}]
-DEFAULT_OUTPUT: list[dict[str, object]] = [{"use": "mp4"}, {"use": "contact-sheet"}]
+DEFAULT_REGULARIZERS: list[dict[str, object]] = [{"use": name} for name in KINDS["regularizers"].default]
+DEFAULT_OUTPUT: list[dict[str, object]] = [{"use": name} for name in KINDS["exporters"].default]

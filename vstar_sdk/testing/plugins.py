@@ -9,7 +9,8 @@ from types import ModuleType
 from typing import Any
 
 from vstar_sdk.plugin import discovery
-from vstar_sdk.plugin.catalog import KINDS, Catalog
+from vstar_sdk.plugin.catalog import Catalog
+from vstar_sdk.plugin.kinds import KINDS
 from vstar_sdk.plugin.plugin import Plugin
 from vstar_sdk.spec.schema import SpecSchema, schema_of
 from vstar_sdk.templating.linting import lint

@@ -1,28 +1,32 @@
-"""Faults of plugins: what is contained, and how it is told."""
+"""Faults of plugins: which are contained, and how they are told."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
-from vstar_sdk.errors import PluginError, VstarError
-
-if TYPE_CHECKING:
-    from vstar_sdk.plugin.plugin import Plugin
+from vstar_sdk.errors import PluginError, RunCancelled, StopRun, VstarError, out_of_memory
 
 REMEDY = "take the plugin out, or tell its author"
 
 
 def said(error: BaseException) -> str:
     """An exception in one line: its type, and its first line."""
-    lines = str(error).strip().splitlines()
+    try:
+        lines = str(error).strip().splitlines()
+    except Exception:  # an author's own __str__ may fail, too
+        lines = []
     return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
+
+
+def passes(error: BaseException) -> bool:
+    """Whether an exception is no fault of the plugin that it comes through: an interrupt, an end of the run, no memory left."""
+    return isinstance(error, KeyboardInterrupt | GeneratorExit | StopRun | RunCancelled) or out_of_memory(error)
 
 
 @contextmanager
 def contained(what: str, *, known: tuple[type[VstarError], ...] = (PluginError,)) -> Generator[None]:
-    """Turn whatever a plugin raises into a `PluginError`, ``SystemExit`` too; only an interrupt goes through.
+    """Turn whatever a plugin raises into a `PluginError`, ``SystemExit`` too; what `passes` goes through.
 
     Args:
         what: the beginning of the message: "plugin acme (vstar-acme 1.2) cannot be imported".
@@ -33,21 +37,23 @@ def contained(what: str, *, known: tuple[type[VstarError], ...] = (PluginError,)
     """
     try:
         yield
-    except (*known, KeyboardInterrupt) as error:
-        if isinstance(error, PluginError) and error.hint is None:
-            error.hint = REMEDY
-        raise
     except BaseException as error:
+        if isinstance(error, known):
+            if isinstance(error, PluginError) and error.hint is None:
+                error.hint = REMEDY
+            raise
+        if passes(error):
+            raise
         hint = error.hint if isinstance(error, VstarError) else REMEDY
         raise PluginError(f"{what}: {said(error)}", hint=hint) from error
 
 
-def failed(plugin: Plugin, hook: str, error: BaseException) -> PluginError:
+def failed(plugin: object, hook: str, error: BaseException) -> PluginError:
     """The error that ends a run whose plugin failed in a hook."""
     hint = error.hint if isinstance(error, VstarError) and error.hint else REMEDY
     return PluginError(f"plugin {plugin} failed in {hook}: {said(error)}", hint=hint)
 
 
-def broke(plugin: Plugin, hook: str, how: str) -> PluginError:
+def broke(plugin: object, hook: str, how: str) -> PluginError:
     """The error that ends a run whose plugin returned what a hook cannot take."""
     return PluginError(f"plugin {plugin} broke the contract of {hook}: {how}", hint=REMEDY)

@@ -1,0 +1,240 @@
+"""Every kind of part, every method of its Protocol: whatever it does wrong is told as the plugin's, by name and place."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from vstar_sdk import ModelError, PluginError, RunCancelled, SpecError, StopRun
+from vstar_sdk.plugin.boundary.calls import Origin
+from vstar_sdk.plugin.boundary.contract import ignored
+from vstar_sdk.plugin.boundary.models import ADAPTER
+from vstar_sdk.plugin.kinds import KINDS
+
+ORIGIN = Origin("acme/part (vstar-acme 1.2)", ("regularizers", 0))
+
+CONTRACTS = {**{name: kind.promises for name, kind in KINDS.items()}, "a model's adapter": ADAPTER}
+MEMBERS = [(contract, member) for contract in CONTRACTS.values() for member in contract.members]
+NAMES = [f"{contract.protocol}.{member.name}" for contract, member in MEMBERS]
+
+LATENTS = torch.zeros(1, 4, 2, 3, 5)
+ARGUMENTS = {"prompts": ["a volcano"], "latents": LATENTS, "frames": 2, "height": 24, "width": 40, "prompt": "a volcano"}
+"""What checks look at, by parameter; the others may be anything."""
+
+NONSENSE = {"None": None, "a text": "text", "a number": 3, "an object": object(), "a list of texts": ["text"], "NaN": math.nan}
+
+MAY_BE_TEXT = {"Adapter.cut_off", "Exporter.path"}
+
+
+def contained(contract, member, does):
+    """An object of a contract, one member of which does what is given, behind the boundary."""
+    body = {one.name: (lambda *_, **__: None) if one.parameters is not None else None for one in contract.members}
+    part = contract.contain(type("Part", (), body)(), ORIGIN)
+    setattr(type(part._part), member.name, property(does) if member.parameters is None else does)
+    return part
+
+
+def use(part, member):
+    """Use a member as a run does: an iterator is drawn, a context is entered."""
+    if member.parameters is None:
+        return getattr(part, member.name)
+    came = getattr(part, member.name)(*(ARGUMENTS.get(name) for name in member.parameters))
+    if member.name == "decode":
+        return list(came)
+    if hasattr(came, "__enter__"):
+        with came:
+            return came
+    return came
+
+
+def fails(error):
+    """A member that raises."""
+
+    def does(*_, **__):
+        raise error
+
+    return does
+
+
+def broken(contract, member, does):
+    """What is told of a member that does this."""
+    with pytest.raises(PluginError) as caught:
+        use(contained(contract, member, does), member)
+    return caught.value
+
+
+class Odd(BaseException):
+    """Nothing that anybody foresees."""
+
+
+@pytest.mark.parametrize(("contract", "member"), MEMBERS, ids=NAMES)
+@pytest.mark.parametrize("error", [ValueError("no luck"), SystemExit(3), Odd("x")], ids=repr)
+def test_what_it_raises_is_named(contract, member, error):
+    told = broken(contract, member, fails(error))
+    assert str(told).startswith(f"regularizers[0]: acme/part (vstar-acme 1.2) failed in {member.name}")
+    assert type(error).__name__ in str(told)
+    assert told.exit_code == 3
+    assert told.hint
+
+
+CHECKED = [
+    (contract, member, nonsense)
+    for contract, member in MEMBERS
+    for nonsense in NONSENSE
+    if member.check is not ignored and not (f"{contract.protocol}.{member.name}" in MAY_BE_TEXT and nonsense == "a text")
+]
+
+
+@pytest.mark.parametrize(
+    ("contract", "member", "nonsense"), CHECKED, ids=[f"{one.protocol}.{two.name}-{three}" for one, two, three in CHECKED]
+)
+def test_nonsense_is_named(contract, member, nonsense):
+    told = broken(contract, member, lambda *_: NONSENSE[nonsense])
+    assert str(told).startswith("regularizers[0]: acme/part (vstar-acme 1.2): its ")
+    assert told.exit_code == 3
+
+
+@pytest.mark.parametrize(("contract", "member"), MEMBERS, ids=NAMES)
+def test_an_asynchronous_method_is_refused(contract, member):
+    async def does():
+        return None
+
+    coroutine = does()
+    with pytest.raises(PluginError, match="is asynchronous"):
+        use(contained(contract, member, lambda *_: coroutine), member)
+    coroutine.close()
+
+
+@pytest.mark.parametrize(("contract", "member"), MEMBERS, ids=NAMES)
+def test_an_error_of_the_authors_keeps_its_class_and_hint_and_gains_the_place(contract, member):
+    with pytest.raises(ModelError) as caught:
+        use(contained(contract, member, fails(ModelError("the disk is gone", hint="plug it in"))), member)
+    assert str(caught.value) == "regularizers[0]: acme/part (vstar-acme 1.2): the disk is gone"
+    assert caught.value.hint == "plug it in"
+
+
+@pytest.mark.parametrize(("contract", "member"), MEMBERS, ids=NAMES)
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), StopRun("enough"), RunCancelled("by you"), MemoryError()])
+def test_interrupts_ends_and_memory_pass(contract, member, error):
+    with pytest.raises(type(error)) as caught:
+        use(contained(contract, member, fails(error)), member)
+    assert caught.value is error
+
+
+def test_the_place_of_a_spec_error_begins_at_the_spec_once():
+    contract, member = next(pair for pair in MEMBERS if pair[1].name == "operations")
+    with pytest.raises(SpecError) as caught:
+        use(contained(contract, member, fails(SpecError("too wide", path=("sigma",)))), member)
+    assert caught.value.path == ("regularizers", 0, "sigma")
+    assert caught.value.under("regularizers", 0).path == ("regularizers", 0, "sigma")
+
+
+def test_the_disk_is_the_callers_to_tell():
+    for contract, member in MEMBERS:
+        if OSError in member.lets:
+            with pytest.raises(OSError, match="disk full"):
+                use(contained(contract, member, fails(OSError("disk full"))), member)
+
+
+TENSORS = {
+    "encode": {
+        "NaN": torch.full((1, 7, 3), math.nan),
+        "another number of prompts": torch.zeros(2, 7, 3),
+        "no tokens": torch.zeros(1, 7),
+        "whole numbers": torch.zeros(1, 7, 3, dtype=torch.int64),
+    },
+    "denoise": {
+        "NaN": torch.full_like(LATENTS, math.nan),
+        "half precision": LATENTS.half(),
+        "another shape": LATENTS[:, :, 1:],
+        "another device": LATENTS.to("meta"),
+    },
+    "latent_shape": {"four numbers": (1, 4, 2, 3), "a fraction": (1, 4, 2.0, 3, 5), "none at all": (1, 4, 0, 3, 5)},
+    "decode": {
+        "another size": [np.zeros((24, 41, 3), np.uint8)] * 2,
+        "another type": [np.zeros((24, 40, 3), np.float32)] * 2,
+        "too few": [np.zeros((24, 40, 3), np.uint8)],
+        "too many": [np.zeros((24, 40, 3), np.uint8)] * 3,
+        "no frames": [None, None],
+    },
+    "weights": {"bytes": {"unet": b"12"}},
+}
+
+
+@pytest.mark.parametrize(("method", "what"), [(method, what) for method in TENSORS for what in TENSORS[method]])
+def test_values_of_an_adapter_keep_their_shape_and_type(method, what):
+    member = next(member for member in ADAPTER.members if member.name == method)
+    part = contained(ADAPTER, member, lambda *_: TENSORS[method][what])
+    if method == "decode":
+        type(part._part).latent_shape = lambda *_: tuple(LATENTS.shape)
+        part.latent_shape(2, 24, 40)
+    with pytest.raises(PluginError, match=rf"its {method}\(\) (gave|returned)"):
+        use(part, member)
+
+
+def test_frames_that_fail_while_they_are_drawn_are_the_plugins():
+    def decode(self, latents):
+        yield np.zeros((24, 40, 3), np.uint8)
+        raise ValueError("no more")
+
+    member = next(member for member in ADAPTER.members if member.name == "decode")
+    frames = contained(ADAPTER, member, decode).decode(LATENTS)
+    next(frames)
+    with pytest.raises(PluginError, match=r"failed in decode\(\): ValueError: no more"):
+        next(frames)
+
+
+HEAD = """
+from vstar_sdk import (ArtifactOptions, Brief, Completion, ModelOptions, Options, RegularizerOptions, Synopsis, hookimpl)
+class Lines(ArtifactOptions):
+    suffix = ".txt"
+    path: str = "lines.txt"
+class Part:
+    offline = True
+    path = "lines.txt"
+    def __init__(self, options): self.options = options
+    def close(self): pass
+    def abort(self): pass
+    def open(self, target, clip): pass
+    def load(self, device, dtype): pass
+    def facts(self): return 3
+    def operations(self, site): return [object()]
+    def write(self, given):
+        if not isinstance(given, Brief): raise ValueError("no ink")
+        return Synopsis(())
+    def complete(self, request): return Completion(text=None, stop="end", model="m", input_tokens=1, output_tokens=1)
+"""
+OFFERED = {"exporters": "Lines", "models": "ModelOptions", "regularizers": "RegularizerOptions"}
+WHERE = {
+    "models": {"model": {"use": "acme/part"}},
+    "regularizers": {"regularizers": [{"use": "acme/part"}]},
+    "synopses": {"synopsis": {"use": "acme/part"}},
+    "llm_backends": {"synopsis": {"use": "llm", "states": 2, "backend": {"use": "acme/part"}}},
+    "exporters": {"output": [{"use": "acme/part"}]},
+}
+PLACES = {"llm_backends": "synopsis.backend", "regularizers": "regularizers[0]", "exporters": "output[0]"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_command_line_names_the_plugin_and_exits_with_3(packages, kind, tmp_path):
+    offers = "".join(
+        f"@hookimpl\ndef register_{one}(register):\n"
+        f"    register('part', options={OFFERED.get(one, 'Options')}, factory=Part, summary='A part.')\n"
+        for one in KINDS
+    )
+    packages.add("acme", HEAD + offers)
+    story = {"prompt": "a volcano wakes up", "frames": 2, "sampling": {"steps": 1}, "synopsis": {"use": "miniworld", "states": 2}}
+    spec = tmp_path / "story.json"
+    spec.write_text(json.dumps(story | WHERE[kind]))
+    result = packages.vstar("run", spec, "--out", tmp_path / "run")
+    assert result.returncode == 3, result.stderr
+    place = PLACES.get(kind, KINDS[kind].place)
+    assert f"error: {place}: acme/part (vstar-acme 1.2)" in result.stderr
+    assert "hint:" in result.stderr
+    assert "fault of the program" not in result.stderr
+    assert not list(Path(tmp_path / "run").glob("lines.txt"))

@@ -1,0 +1,42 @@
+"""The contract of synopsis writers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vstar_sdk.plugin.boundary import values
+from vstar_sdk.plugin.boundary.calls import Broken, Call, described
+from vstar_sdk.plugin.boundary.contract import Contract, Member
+from vstar_sdk.synopses import State, Synopsis
+
+
+def fault(value: Any) -> str | None:
+    """How a value is no synopsis that a run can go on with, or None when it is one."""
+    if not isinstance(value, Synopsis):
+        return f"returned {described(value)}, not a Synopsis"
+    if not value.states or not values.all_of(State)(value.states):
+        return "returned a synopsis that holds no states, or something that is no State"
+    if not all(values.text(state.caption) for state in value.states):
+        return "returned a state whose caption is no text"
+    if not values.text(value.style) or not values.or_none(values.text)(value.negative_prompt):
+        return "returned a synopsis whose style or negative_prompt is no text"
+    if not values.all_of(str)(value.warnings) or not values.all_of(dict)(value.transcript):
+        return "returned a synopsis whose warnings are no texts, or whose transcript is no mappings"
+    return None
+
+
+def _synopsis(value: Any, call: Call) -> Synopsis:
+    if (how := fault(value)) is not None:
+        raise Broken(how)
+    return value
+
+
+CONTRACT = Contract(
+    "SynopsisWriter",
+    (
+        Member("offline", values.instance(bool), None),
+        Member("write", _synopsis, ("brief",)),
+        Member("close"),
+        Member("check", parameters=("brief",), optional=True),
+    ),
+)

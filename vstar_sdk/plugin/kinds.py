@@ -1,0 +1,119 @@
+"""The kinds of parts: one table, from which hooks, listings, checks and the spec's fields are read."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from vstar_sdk.errors import SpecPath
+from vstar_sdk.options import ExporterOptions, ModelOptions, Options, RegularizerOptions
+from vstar_sdk.plugin.boundary.contract import Contract, Derived
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of part.
+
+    Attributes:
+        name: in the plural, as in its hook and in `PartOf`.
+        word: what one of them is called in messages.
+        base: what option models of this kind derive from.
+        protocol: ``module:Name`` of what their factories return; read when a part of a plugin is made.
+        place: where the spec chooses it: ``model``, ``synopsis.backend``, ``output[]`` for a list.
+        default: the parts that are meant where the spec says nothing.
+        about: what the place in the spec is, for the schema of a field that is made from this row.
+        contract: ``module:NAME`` of what is checked of its methods; None reads it from the Protocol.
+    """
+
+    name: str
+    word: str
+    base: type[Options]
+    protocol: str
+    place: str | None
+    default: tuple[str, ...] = ()
+    about: str = ""
+    contract: str | None = None
+
+    @property
+    def hook(self) -> str:
+        """The hook that offers parts of this kind."""
+        return f"register_{self.name}"
+
+    @property
+    def path(self) -> SpecPath:
+        """Its place in the spec, without a number in a list."""
+        return tuple(self.place.removesuffix("[]").split(".")) if self.place else ()
+
+    @property
+    def many(self) -> bool:
+        """Whether its place holds a list."""
+        return bool(self.place) and str(self.place).endswith("[]")
+
+    @cached_property
+    def promises(self) -> Contract:
+        """What the boundary holds its parts to."""
+        return _named(self.contract) if self.contract else Derived(_named(self.protocol)).contract()
+
+
+def _named(where: str) -> Any:
+    module, _, name = where.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _checked(kind: str) -> str:
+    return f"vstar_sdk.plugin.boundary.{kind}:CONTRACT"
+
+
+KINDS: Mapping[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind(
+            "models",
+            "model",
+            ModelOptions,
+            "vstar_sdk.models.contract:ModelSource",
+            "model",
+            default=("miniworld",),
+            contract=_checked("models"),
+        ),
+        Kind(
+            "regularizers",
+            "regularizer",
+            RegularizerOptions,
+            "vstar_sdk.regularizers.contract:Regularizer",
+            "regularizers[]",
+            default=("tar",),
+            contract=_checked("regularizers"),
+        ),
+        Kind(
+            "synopses",
+            "synopsis",
+            Options,
+            "vstar_sdk.synopsis.contract:SynopsisWriter",
+            "synopsis",
+            contract=_checked("synopses"),
+        ),
+        Kind(
+            "llm_backends",
+            "LLM backend",
+            Options,
+            "vstar_sdk.llm.contract:Backend",
+            None,  # inside the synopsis part llm
+            default=("anthropic",),
+            contract=_checked("llm_backends"),
+        ),
+        Kind(
+            "exporters",
+            "exporter",
+            ExporterOptions,
+            "vstar_sdk.output.contract:Exporter",
+            "output[]",
+            default=("mp4", "contact-sheet"),
+            contract=_checked("exporters"),
+        ),
+    )
+}
+"""Every kind, by name."""
