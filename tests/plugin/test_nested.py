@@ -11,7 +11,7 @@ from vstar_sdk.plugin.boundary.contract import Contained
 from vstar_sdk.plugin.kinds import KINDS
 from vstar_sdk.plugin.nested import DEEPEST
 from vstar_sdk.runs.attendance import attendance
-from vstar_sdk.spec.schema import json_schema
+from vstar_sdk.spec.schema import schema_of
 from vstar_sdk.spec.writing import to_yaml
 from vstar_sdk.testing.plugins import check_plugin
 
@@ -151,7 +151,7 @@ def test_parts_nest_down_to_the_stated_depth_and_no_deeper():
 
 def test_the_schema_has_parts_inside_parts():
     loaded = load(LEAF)
-    text = json.dumps(json_schema(loaded.catalog))
+    text = json.dumps(schema_of(loaded.catalog))
     assert text.count("Others in turn.") >= DEEPEST - 1
     assert len(text) < 2_000_000
 

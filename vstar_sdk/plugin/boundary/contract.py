@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from vstar_sdk.plugin.boundary.calls import Broken, Call, Origin, described
-
-Check = Callable[[Any, Call], Any]
-"""Takes what came and the call, and gives what goes on; raises `Broken`."""
-
-
-def ignored(value: Any, call: Call) -> None:
-    """The check of a method that returns nothing; one that yields would do nothing either."""
-    if inspect.isgenerator(value) or inspect.isasyncgen(value):
-        raise Broken("is a generator; it must do its work when it is called")
+from vstar_sdk.plugin.boundary.values import Check, ignored, of_annotation
 
 
 @dataclass(frozen=True)
@@ -128,8 +120,6 @@ class Derived:
 
     def contract(self) -> Contract:
         """Read the Protocol."""
-        from vstar_sdk.plugin.boundary.values import of_annotation
-
         named: dict[str, Any] = {**inspect.get_annotations(self.protocol), **vars(self.protocol)}
         members: list[Member] = []
         for name, value in named.items():

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from vstar_sdk.plugin.boundary.calls import Broken, Call, described
-from vstar_sdk.plugin.boundary.contract import Check, ignored
+
+Check = Callable[[Any, Call], Any]
+"""Takes what came and the call, and gives what goes on; raises `Broken`."""
+
+
+def ignored(value: Any, call: Call) -> None:
+    """The check of a method that returns nothing; one that yields would do nothing either."""
+    if inspect.isgenerator(value) or inspect.isasyncgen(value):
+        raise Broken("is a generator; it must do its work when it is called")
+
 
 Rule = Callable[[Any], bool]
 """Whether a field may hold a value."""
