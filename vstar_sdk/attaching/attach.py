@@ -69,14 +69,15 @@ def attach(
         refuse(pipe, name, denoiser)
     captions = None
     if story is not None:
-        check_text(pipe, set(denoisers))
+        family = next(iter(families.values()))
+        check_text(pipe, set(denoisers), family)
         if story.negative_prompt is not None:
             warnings.warn(
                 "the synopsis's negative prompt is not used: pass it to the pipeline as negative_prompt",
                 UserWarning,
                 stacklevel=3,
             )
-        captions = Captions(pipe, next(iter(families.values())), story, interpolation)
+        captions = Captions(pipe, family, story, interpolation)
     attached = [Attached(pipe, denoiser, families[name], chosen, captions, fps) for name, denoiser in denoisers.items()]
     with ExitStack() as stack:
         for one in attached:

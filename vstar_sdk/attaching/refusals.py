@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from vstar_sdk.errors import ModelError
+from vstar_sdk.models.family import Family
 
 
 def _holds(denoiser: nn.Module, word: str) -> bool:
@@ -74,25 +75,21 @@ def refuse(pipe: Any, name: str, denoiser: nn.Module) -> None:
             raise ModelError(f"the pipeline's {name} has {what}, which attach cannot go with", hint=remedy)
 
 
-def check_text(pipe: Any, names: set[str]) -> None:
-    """Refuse a synopsis for a pipeline whose text is not read by one encoder and its denoiser alone.
+def check_text(pipe: Any, names: set[str], family: Family) -> None:
+    """Refuse a synopsis for a pipeline whose text is not read by its family's encoder and its denoisers alone.
 
     Args:
         pipe: the pipeline.
         names: of its denoisers.
+        family: of these.
 
     Raises:
-        ModelError: it has no text encoder, or another network reads the prompt beside the denoiser.
+        ModelError: another network reads the prompt beside the denoiser.
     """
-    known = {"text_encoder", "vae", "motion_adapter", "image_encoder", "safety_checker"} | names
+    known = family.companions | names
     others = [name for name, part in pipe.components.items() if isinstance(part, nn.Module) and name not in known]
     if others:
         raise ModelError(
             f"{type(pipe).__name__} has a {others[0]} too, which would go on reading the pipeline's one prompt",
             hint="leave the synopsis out, or use a pipeline with one text encoder and no ControlNet",
-        )
-    if getattr(pipe, "text_encoder", None) is None or getattr(pipe, "tokenizer", None) is None:
-        raise ModelError(
-            f"{type(pipe).__name__} has no text encoder and tokenizer to read a synopsis with",
-            hint="load both with the pipeline, or leave the synopsis out",
         )

@@ -68,6 +68,8 @@ class Family:
     """The denoiser's argument that holds the text: ``(videos, tokens, dim)``, or one for each frame of each video."""
     timestep = "timestep"
     """The denoiser's argument that holds the timestep, on the scheduler's scale."""
+    companions = frozenset({"text_encoder", "vae", "motion_adapter", "image_encoder", "safety_checker"})
+    """Networks of a pipeline that a synopsis may have beside the denoiser: any other one may read the prompt too."""
 
     def sites(self, config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
         """The self-attentions over frames of a network, in the order in which it runs them.

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from vstar_sdk.attention.sites import Site
 from vstar_sdk.errors import SamplerError
+from vstar_sdk.models.diffusers.pipelines import text_encoder_of
 from vstar_sdk.models.diffusers.temporal_attention import TemporalProcessor, temporal_processor
 from vstar_sdk.models.family import Branches, DenoiserCall, Family
 
@@ -28,7 +29,8 @@ class FramewiseFamily(Family):
     @torch.no_grad()
     def encode(self, pipe: Any, captions: Sequence[str]) -> Tensor:
         """See `Family.encode`: as these pipelines encode their prompts."""
-        tokenizer, encoder, device = pipe.tokenizer, pipe.text_encoder, pipe._execution_device
+        tokenizer, encoder = text_encoder_of(pipe)
+        device = pipe._execution_device
         masked = getattr(encoder.config, "use_attention_mask", None)
         embeddings: list[Tensor] = []
         for caption in captions:
@@ -42,7 +44,7 @@ class FramewiseFamily(Family):
 
     def cut_off(self, pipe: Any, caption: str) -> str:
         """See `Family.cut_off`."""
-        tokenizer = pipe.tokenizer
+        tokenizer, _ = text_encoder_of(pipe)
         tokens = tokenizer(caption, add_special_tokens=False, verbose=False)["input_ids"]
         return str(tokenizer.decode(tokens[tokenizer.model_max_length - 2 :]))  # beside the tokens of start and end
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from vstar_sdk.attention.sites import Site, SiteAddress
 from vstar_sdk.clock import Rhythm
+from vstar_sdk.models.diffusers.pipelines import text_encoder_of
 from vstar_sdk.models.family import Branches, DenoiserCall, Family
 from vstar_sdk.models.wan.experts import latent_frame_text
 from vstar_sdk.models.wan.processor import WanProcessor, wan_processor
@@ -41,6 +42,7 @@ class WanFamily(Family):
     @torch.no_grad()
     def encode(self, pipe: Any, captions: Sequence[str]) -> Tensor:
         """See `Family.encode`: 512 tokens, as the pipeline takes them unless it is told otherwise."""
+        text_encoder_of(pipe)
         given = [
             pipe.encode_prompt(caption, do_classifier_free_guidance=False, max_sequence_length=TOKENS)[0] for caption in captions
         ]
@@ -48,8 +50,9 @@ class WanFamily(Family):
 
     def cut_off(self, pipe: Any, caption: str) -> str:
         """See `Family.cut_off`."""
-        tokens = pipe.tokenizer(caption, add_special_tokens=False, verbose=False)["input_ids"]
-        return str(pipe.tokenizer.decode(tokens[TOKENS - 1 :]))  # one token is the end's
+        tokenizer, _ = text_encoder_of(pipe)
+        tokens = tokenizer(caption, add_special_tokens=False, verbose=False)["input_ids"]
+        return str(tokenizer.decode(tokens[TOKENS - 1 :]))  # one token is the end's
 
     @contextmanager
     def branches(self, pipe: Any, denoiser: nn.Module) -> Generator[Branches]:
