@@ -49,7 +49,7 @@ def test_so_does_decoding(world):
 
 def test_weights_are_those_of_the_loaded_model(world):
     estimate, adapter = world
-    loaded = {"text encoder": adapter.text_encoder, "denoiser": adapter.denoiser, "decoder": adapter.vae}
+    loaded = {"text encoder": adapter.networks.text.encoder, "denoiser": adapter.denoiser, "decoder": adapter.networks.vae}
     assert estimate.weights == {role: weight_bytes(module) for role, module in loaded.items()}
 
 

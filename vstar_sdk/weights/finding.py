@@ -18,6 +18,15 @@ CONFIGURATION = ("*.json",)
 WEIGHTS = ("*.json", "*.safetensors", "*.txt")
 """Patterns of the files that a pipeline directory is loaded from: no pickle, no code."""
 
+UNET_WEIGHTS = (
+    *CONFIGURATION,
+    "tokenizer/*.txt",
+    "unet/diffusion_pytorch_model.safetensors",
+    "vae/diffusion_pytorch_model.safetensors",
+    "text_encoder/model.safetensors",
+)
+"""Patterns of the files of a pipeline with one U-Net; its repositories hold other copies of the weights beside them."""
+
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _FILE = re.compile(r".*\.(ckpt|pt|pth|bin|safetensors)", re.IGNORECASE)

@@ -99,8 +99,8 @@ def test_the_text_encoder_takes_its_part(models, tmp_path):
     plain, styled = load(models), load(models, {"path": str(file)})
     changed = {
         name
-        for name, value in styled.text.encoder.state_dict().items()
-        if not torch.equal(value, plain.text.encoder.state_dict()[name])
+        for name, value in styled.networks.text.encoder.state_dict().items()
+        if not torch.equal(value, plain.networks.text.encoder.state_dict()[name])
     }
     assert len(changed) == 1
     assert "layers.0.self_attn.q_proj.weight" in changed.pop()
@@ -109,7 +109,7 @@ def test_the_text_encoder_takes_its_part(models, tmp_path):
 def test_they_are_merged_in_full_precision_and_rounded_once(models, folder):
     lora = {"path": str(folder / "motion.safetensors"), "weight": 0.01}
     full, half = load(models, lora), load(models, lora, dtype="bfloat16")
-    assert half.denoiser.dtype == half.text.encoder.dtype == torch.bfloat16
+    assert half.denoiser.dtype == half.networks.text.encoder.dtype == torch.bfloat16
     for name, value in full.denoiser.state_dict().items():
         assert torch.equal(half.denoiser.state_dict()[name], value.to(torch.bfloat16)), name
 

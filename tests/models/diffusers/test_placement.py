@@ -84,20 +84,20 @@ def test_what_is_computed_is_the_same_bit_for_bit(tiny_source, offload):
 def test_text_encoder_denoiser_and_decoder_take_turns(tiny_source):
     adapter = offloaded(tiny_source, "model")
     resident = []
-    for module in (adapter.text_encoder, adapter.denoiser, adapter.vae.decoder):
-        module.register_forward_pre_hook(lambda *_: resident.append(adapter.placement.resident))
+    for module in (adapter.networks.text.encoder, adapter.denoiser, adapter.networks.vae.decoder):
+        module.register_forward_pre_hook(lambda *_: resident.append(adapter.networks.placement.resident))
     everything(adapter)
     turns = [only for index, only in enumerate(resident) if index == 0 or only != resident[index - 1]]
-    assert turns == [{adapter.text_encoder}, {adapter.denoiser}, {adapter.vae}]
+    assert turns == [{adapter.networks.text.encoder}, {adapter.denoiser}, {adapter.networks.vae}]
 
 
 def test_frames_that_nobody_wants_any_more_release_the_decoder(tiny_source):
     adapter = offloaded(tiny_source, "model")
     frames = adapter.decode(torch.zeros(adapter.latent_shape(8, 16, 16)))
     next(frames)
-    assert adapter.placement.resident == {adapter.vae}
+    assert adapter.networks.placement.resident == {adapter.networks.vae}
     frames.close()
-    assert not adapter.placement.resident
+    assert not adapter.networks.placement.resident
 
 
 def test_by_groups_the_layers_come_and_go_one_by_one(tiny_source, monkeypatch):
@@ -133,12 +133,12 @@ def test_after_a_run_the_model_is_as_before(tiny_source, offload):
 
 def snapshot(adapter):
     """Everything that a run could leave behind: devices, weights, processors, hooks, replaced methods."""
-    components = (adapter.text_encoder, adapter.denoiser, adapter.vae)
+    components = (adapter.networks.text.encoder, adapter.denoiser, adapter.networks.vae)
     weights = [(name, p.device, p.dtype, p.sum().item()) for c in components for name, p in c.named_parameters()]
     modules = [module for c in components for module in c.modules()]
     processors = [id(getattr(module, "processor", None)) for module in modules]
     hooks = [(len(module._forward_pre_hooks), len(module._forward_hooks), id(vars(module).get("forward"))) for module in modules]
-    return weights, processors, hooks, adapter.placement.resident, adapter.frame_text.embeddings
+    return weights, processors, hooks, adapter.networks.placement.resident, adapter.frame_text.embeddings
 
 
 def test_a_component_that_does_not_fit_goes_back_whole():

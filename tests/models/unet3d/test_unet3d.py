@@ -184,7 +184,9 @@ def test_a_network_that_is_not_what_its_configuration_promises_is_refused(broken
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_it_loads_in_half_precision(tiny_source, dtype):
     adapter = tiny_source.load("cpu", dtype)
-    assert {module.dtype for module in (adapter.denoiser, adapter.vae, adapter.text_encoder)} == {getattr(torch, dtype)}
+    assert {module.dtype for module in (adapter.denoiser, adapter.networks.vae, adapter.networks.text.encoder)} == {
+        getattr(torch, dtype)
+    }
 
 
 def test_a_caption_is_encoded_as_the_pipeline_would_whatever_its_neighbours(tiny_source, tiny_adapter):
@@ -236,7 +238,7 @@ def test_frames_are_decoded_as_the_vae_decodes_them_and_one_by_one(tiny_adapter)
     latents = noisy(tiny_adapter, 1, frames=5)
     frames = list(tiny_adapter.decode(latents))
     with torch.no_grad():
-        image = tiny_adapter.vae.decode(latents[:, :, 3] / tiny_adapter.vae.config.scaling_factor).sample[0]
+        image = tiny_adapter.networks.vae.decode(latents[:, :, 3] / tiny_adapter.networks.vae.config.scaling_factor).sample[0]
     expected = ((image.permute(1, 2, 0).numpy() / 2 + 0.5).clip(0, 1) * 255).round().astype(np.uint8)
     assert len(frames) == 5
     assert all(frame.shape == (16, 16, 3) and frame.dtype == np.uint8 for frame in frames)

@@ -24,8 +24,9 @@ from vstar_sdk.attention.sites import Site
 from vstar_sdk.clock import Clock
 from vstar_sdk.errors import ModelError, SamplerError, SpecError
 from vstar_sdk.models.diffusers.placement import Placement
+from vstar_sdk.models.diffusers.site_check import check_sites
 from vstar_sdk.models.estimates import Workload
-from vstar_sdk.models.wan.adapter import check_sites
+from vstar_sdk.models.wan.adapter import self_attentions
 from vstar_sdk.models.wan.decoding import decode_causally
 from vstar_sdk.models.wan.experts import WanExperts
 from vstar_sdk.models.wan.source import WanOptions, wan
@@ -443,7 +444,8 @@ def test_the_real_configuration_of_the_small_model(wan_21, tmp_path):
     assert (len(facts.sites), facts.clock(81, 16.0).latents, facts.max_frames) == (30, 21, 4093)
     with torch.device("meta"):
         network = WanTransformer3DModel.from_config(REAL["transformer"])
-    check_sites(WanExperts(network), facts, tmp_path)  # pyright: ignore[reportArgumentType]
+    experts = WanExperts(network)  # pyright: ignore[reportArgumentType]
+    check_sites(network, facts, self_attentions(experts), tmp_path)  # pyright: ignore[reportArgumentType]
     estimate = source.estimate(Workload(frames=81, width=832, height=480, branches=1, dtype="bfloat16"))
     assert 1.3e9 < estimate.weights["denoiser"] / 2 < 1.5e9
     attention = 4 * 32760**2 * 1536 * 30

@@ -18,20 +18,11 @@ from vstar_sdk.options import Options
 from vstar_sdk.parts import Register, RegisterFamily, hookimpl
 from vstar_sdk.resolver import Resolver
 from vstar_sdk.weights.directory import read_config
-from vstar_sdk.weights.finding import CONFIGURATION, Commit, ModelReference, find_model
+from vstar_sdk.weights.finding import CONFIGURATION, UNET_WEIGHTS, Commit, ModelReference, find_model
 
 if TYPE_CHECKING:
     from vstar_sdk.models.animatediff.adapter import UNetMotionAdapter
     from vstar_sdk.models.estimates import Estimate, Workload
-
-WEIGHTS = (
-    *CONFIGURATION,
-    "tokenizer/*.txt",
-    "unet/diffusion_pytorch_model.safetensors",
-    "vae/diffusion_pytorch_model.safetensors",
-    "text_encoder/model.safetensors",
-)
-"""Patterns of the checkpoint's files; its repositories hold other copies of the weights beside them."""
 
 ADAPTER_WEIGHTS = ("config.json", "diffusion_pytorch_model.safetensors")
 """Patterns of the motion adapter's files."""
@@ -129,7 +120,7 @@ class AnimateDiffSource:
 
         facts = self.facts()
         loras = [(_lora(one, self.resolver), one.weight) for one in self.options.loras]
-        return load(self._base(WEIGHTS), self._adapter(ADAPTER_WEIGHTS), loras, facts, device, dtype, self.options)
+        return load(self._base(UNET_WEIGHTS), self._adapter(ADAPTER_WEIGHTS), loras, facts, device, dtype, self.options)
 
     def estimate(self, workload: Workload) -> Estimate:
         """Count what a workload takes, without the weights; LoRAs add nothing once they are merged.

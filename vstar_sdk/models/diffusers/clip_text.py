@@ -44,6 +44,10 @@ class ClipText:
 
     def cut_off(self, prompt: str) -> str:
         """The end of a prompt that the encoder does not see; "" when it sees all."""
-        tokens = self.tokenizer(prompt, add_special_tokens=False, verbose=False)["input_ids"]
-        room = self.tokenizer.model_max_length - 2  # beside the tokens of start and end
-        return str(self.tokenizer.decode(tokens[room:]))
+        return cut_off(self.tokenizer, prompt)
+
+
+def cut_off(tokenizer: Any, prompt: str) -> str:
+    """The end of a prompt that a CLIP text encoder does not see; "" when it sees all."""
+    tokens = tokenizer(prompt, add_special_tokens=False, verbose=False)["input_ids"]
+    return str(tokenizer.decode(tokens[tokenizer.model_max_length - 2 :]))  # two are the tokens of start and end

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from vstar_sdk.attention.sites import Site
 from vstar_sdk.errors import SamplerError
+from vstar_sdk.models.diffusers.clip_text import cut_off
 from vstar_sdk.models.diffusers.pipelines import text_encoder_of
 from vstar_sdk.models.diffusers.temporal_attention import TemporalProcessor, temporal_processor
 from vstar_sdk.models.family import Branches, DenoiserCall, Family
@@ -45,8 +46,7 @@ class FramewiseFamily(Family):
     def cut_off(self, pipe: Any, caption: str) -> str:
         """See `Family.cut_off`."""
         tokenizer, _ = text_encoder_of(pipe)
-        tokens = tokenizer(caption, add_special_tokens=False, verbose=False)["input_ids"]
-        return str(tokenizer.decode(tokens[tokenizer.model_max_length - 2 :]))  # beside the tokens of start and end
+        return cut_off(tokenizer, caption)
 
     @contextmanager
     def branches(self, pipe: Any, denoiser: nn.Module) -> Generator[Branches]:

@@ -12,20 +12,11 @@ from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.models.unet3d.source import UNet3DSource
 from vstar_sdk.parts import Register, hookimpl
 from vstar_sdk.resolver import Resolver
-from vstar_sdk.weights.finding import CONFIGURATION, Commit, ModelReference, find_model
+from vstar_sdk.weights.finding import CONFIGURATION, UNET_WEIGHTS, Commit, ModelReference, find_model
 
 if TYPE_CHECKING:
     from vstar_sdk.models.estimates import Estimate, Workload
     from vstar_sdk.models.unet3d.adapter import UNet3DAdapter
-
-WEIGHTS = (
-    *CONFIGURATION,
-    "tokenizer/*.txt",
-    "unet/diffusion_pytorch_model.safetensors",
-    "vae/diffusion_pytorch_model.safetensors",
-    "text_encoder/model.safetensors",
-)
-"""Patterns of the files that it is loaded from; its repositories hold other copies of the weights beside them."""
 
 
 class ModelScopeOptions(FramewiseOptions):
@@ -67,7 +58,7 @@ class ModelScopeSource:
         Raises:
             ModelError: a file is missing or damaged, or does not match its configuration.
         """
-        directory = self._find(WEIGHTS)
+        directory = self._find(UNET_WEIGHTS)
         if not list((directory / "unet").glob("*.safetensors")):
             raise ModelError(
                 f"{directory}: its network has no safetensors file, and pickles (.bin) are not read",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -15,13 +14,13 @@ from diffusers.models.transformers.transformer_wan import WanAttention, WanTrans
 from torch import Tensor, nn
 from transformers import AutoTokenizer, UMT5EncoderModel
 
-from vstar_sdk.errors import ModelError
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.placement import Placement
+from vstar_sdk.models.diffusers.site_check import check_sites
 from vstar_sdk.models.wan.decoding import decode_causally
 from vstar_sdk.models.wan.experts import Residence, WanExperts, latent_frame_text
 from vstar_sdk.models.wan.family import WAN, WanFamily
-from vstar_sdk.models.wan.text import TOKENS
+from vstar_sdk.models.wan.text import TOKENS, clean, cut_off
 from vstar_sdk.weights.components import load_component
 from vstar_sdk.weights.directory import read_config, weight_hashes
 
@@ -69,15 +68,14 @@ class WanAdapter:
 
     def _encode(self, prompt: str) -> Tensor:
         read = self.tokenizer(
-            _clean(prompt), padding="max_length", max_length=TOKENS, truncation=True, add_special_tokens=True, return_tensors="pt"
+            clean(prompt), padding="max_length", max_length=TOKENS, truncation=True, add_special_tokens=True, return_tensors="pt"
         )
         tokens, mask = (read[key].to(self.device) for key in ("input_ids", "attention_mask"))
         return self.text_encoder(tokens, mask).last_hidden_state * mask[..., None]
 
     def cut_off(self, prompt: str) -> str:
         """The end of a prompt that the text encoder does not see; "" when it sees all."""
-        tokens = self.tokenizer(_clean(prompt), add_special_tokens=False, verbose=False)["input_ids"]
-        return str(self.tokenizer.decode(tokens[TOKENS - 1 :]))  # one token is the end's
+        return cut_off(self.tokenizer, prompt)
 
     def weights(self) -> Mapping[str, str]:
         """SHA-256 of every weight file, by its path in the model's directory."""
@@ -142,7 +140,7 @@ def load(directory: Path, facts: Facts, options: WanOptions, device: str, dtype:
     names = sorted({site.name.partition(".")[0] for site in facts.sites})
     networks = [load_component(WanTransformer3DModel, directory, name, precision) for name in names]
     denoiser = WanExperts(networks[0], networks[1] if len(networks) == 2 else None)
-    check_sites(denoiser, facts, directory)
+    check_sites(networks[0], facts, self_attentions(denoiser), directory)
     ratio = read_config(directory, "model_index.json").get("boundary_ratio")
     denoiser.boundary = None if ratio is None else ratio * facts.scheduler_config["num_train_timesteps"]
     # Half precision shows in the picture, and beside the denoiser float32 costs little.
@@ -163,21 +161,7 @@ def load(directory: Path, facts: Facts, options: WanOptions, device: str, dtype:
     )
 
 
-def check_sites(denoiser: nn.Module, facts: Facts, directory: Path) -> None:
-    """Refuse a network whose self-attentions are not those that its configuration promises.
-
-    Raises:
-        ModelError: one is missing or too many.
-    """
+def self_attentions(denoiser: nn.Module) -> set[str]:
+    """The names of all self-attentions, from the modules themselves."""
     attentions = ((name, module) for name, module in denoiser.named_modules() if isinstance(module, WanAttention))
-    found = {name for name, attention in attentions if not attention.is_cross_attention}
-    if odd := found ^ {site.name for site in facts.sites}:
-        raise ModelError(
-            f"{directory}: its configuration and its modules do not agree on the self-attention {min(odd)}",
-            hint="this version of diffusers builds WanTransformer3DModel differently: report it with both versions",
-        )
-
-
-def _clean(prompt: str) -> str:
-    """A prompt as the model was trained on it: no entities of HTML, single spaces."""
-    return " ".join(html.unescape(html.unescape(prompt)).split())
+    return {name for name, attention in attentions if not attention.is_cross_attention}

@@ -16,7 +16,7 @@ from vstar_sdk.models.family import Branches, DenoiserCall, Family
 from vstar_sdk.models.wan.experts import latent_frame_text
 from vstar_sdk.models.wan.processor import WanProcessor, wan_processor
 from vstar_sdk.models.wan.sites import wan_sites
-from vstar_sdk.models.wan.text import TOKENS
+from vstar_sdk.models.wan.text import TOKENS, cut_off
 
 
 class WanFamily(Family):
@@ -51,8 +51,7 @@ class WanFamily(Family):
     def cut_off(self, pipe: Any, caption: str) -> str:
         """See `Family.cut_off`."""
         tokenizer, _ = text_encoder_of(pipe)
-        tokens = tokenizer(caption, add_special_tokens=False, verbose=False)["input_ids"]
-        return str(tokenizer.decode(tokens[TOKENS - 1 :]))  # one token is the end's
+        return cut_off(tokenizer, caption)
 
     @contextmanager
     def branches(self, pipe: Any, denoiser: nn.Module) -> Generator[Branches]:
