@@ -32,8 +32,13 @@ from .llm.contract import Request as Request
 from .models.contract import Adapter as Adapter
 from .models.contract import Facts as Facts
 from .models.contract import ModelSource as ModelSource
+from .models.diffusers.framewise_adapter import FramewiseAdapter as FramewiseAdapter
+from .models.diffusers.framewise_adapter import Networks as Networks
+from .models.diffusers.placement import Placement as Placement
+from .models.diffusers.site_check import check_sites as check_sites
 from .models.estimates import Estimate as Estimate
 from .models.estimates import Workload as Workload
+from .models.family import Branches as Branches
 from .models.family import DenoiserCall as DenoiserCall
 from .models.family import Family as Family
 from .models.pipeline_options import FramewiseOptions as FramewiseOptions
@@ -70,6 +75,10 @@ from .synopses import Synopsis as Synopsis
 from .synopsis.contract import Brief as Brief
 from .synopsis.contract import SynopsisWriter as SynopsisWriter
 from .timeline import Timeline as Timeline
+from .weights.components import load_component as load_component
+from .weights.directory import read_config as read_config
+from .weights.directory import weight_hashes as weight_hashes
+from .weights.finding import find_model as find_model
 
 __all__: list[str]
 __version__: str

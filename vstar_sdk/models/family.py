@@ -7,10 +7,10 @@ denoiser, which the plugin has registered by name (`register_families`). Built-i
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from vstar_sdk.clock import EVERY_FRAME, Rhythm
 
@@ -51,9 +51,15 @@ def _signature(kind: type[nn.Module]) -> inspect.Signature:
     return inspect.signature(kind.forward)
 
 
-Branches = Callable[[DenoiserCall], tuple[bool, ...]]
-"""For each video of a call, whether it is the branch that the prompt conditions: ``(False, True)`` is guidance in one batch, the
-negative prompt first; ``(True,)`` a call for the prompt alone."""
+class Branches(Protocol):
+    """Tells for each video of a call whether it is the branch that the prompt conditions.
+
+    ``(False, True)`` is guidance in one batch, the negative prompt first; ``(True,)`` a call for the prompt alone.
+    """
+
+    def __call__(self, call: DenoiserCall, /) -> tuple[bool, ...]:
+        """One entry for each video of the call."""
+        ...
 
 
 class Family:
