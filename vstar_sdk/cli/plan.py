@@ -40,7 +40,7 @@ def plan(
     else:
         click.echo(describe(planned, sites=sites))
         click.echo("\n" + table(planned, foreseen))
-    for warning in planned.story.warnings(planned.facts) if planned.story else ():
+    for warning in planned.warnings():
         warn(warning)
 
 

@@ -11,6 +11,7 @@ import click
 
 from vstar_sdk import events
 from vstar_sdk.cli.arguments import load, spec_arguments
+from vstar_sdk.cli.failure import warn
 from vstar_sdk.cli.progress import Progress
 from vstar_sdk.runs.directory import RunDirectory, default_directory
 from vstar_sdk.runs.exporters import exporters
@@ -48,6 +49,8 @@ def run(
 
         evaluations(plan)
         click.echo(describe(plan))
+        for warning in plan.warnings():
+            warn(warning)
         return
     # Threads that spin while they wait made a run seven times as long beside one busy neighbour (measured on two cores).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

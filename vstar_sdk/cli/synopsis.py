@@ -25,7 +25,7 @@ def synopsis(spec: Path | None, prompt: str | None, overrides: tuple[str, ...], 
     plan = make_plan(load(spec, prompt, overrides, plugins))
     story = plan.tell_story()
     click.echo(to_yaml(resolve(plan, story)) if as_yaml else table(story, plan.settings.fps), nl=not as_yaml)
-    for warning in story.warnings(plan.facts):
+    for warning in plan.warnings(story):
         warn(warning)
 
 

@@ -21,5 +21,5 @@ def validate(spec: Path | None, prompt: str | None, overrides: tuple[str, ...], 
     """
     plan = make_plan(load(spec, prompt, overrides, plugins))
     click.echo(f"{spec or 'the prompt'} is valid: {plan.summary()}")
-    for warning in plan.story.warnings(plan.facts) if plan.story else ():
+    for warning in plan.warnings():
         warn(warning)

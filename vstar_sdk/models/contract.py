@@ -112,6 +112,10 @@ class Facts:
                 path=("size",),
             )
 
+    def nearest(self, frames: float) -> int:
+        """The number of frames next to one that the model can make."""
+        return min(self._allowed_frames(max(1, round(frames))), key=lambda allowed: abs(allowed - frames))
+
     def _allowed_frames(self, frames: int) -> tuple[int, ...]:
         """The allowed numbers of frames next to one that is asked for: itself alone when it is allowed."""
         most = self.rhythm.nearest(self.max_frames)[0] if self.max_frames else None

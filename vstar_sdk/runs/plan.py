@@ -8,6 +8,7 @@ from typing import Any, cast
 from vstar_sdk.attention.plan import AttentionPlan, plan_attention
 from vstar_sdk.errors import SpecError
 from vstar_sdk.models.contract import Facts, ModelSource
+from vstar_sdk.models.range import out_of_range
 from vstar_sdk.options import RegularizerOptions
 from vstar_sdk.runs.exporters import check_exporters
 from vstar_sdk.runs.settings import Settings, settings_of
@@ -55,6 +56,16 @@ class Plan:
             BackendError: a language model gave nothing usable.
         """
         return self.story or write_story(self.loaded, self.writer, self.settings, self.facts)
+
+    def warnings(self, story: Story | None = None) -> tuple[str, ...]:
+        """What the user should know before the run: numbers far from the model's own, and what the story says of itself.
+
+        Args:
+            story: that was written meanwhile; None for the plan's own, if it has one.
+        """
+        numbers, told = self.settings, story or self.story
+        strays = out_of_range(self.facts, numbers.frames, numbers.width, numbers.height, numbers.fps)
+        return (*(told.warnings(self.facts) if told else ()), *strays)
 
     def summary(self) -> str:
         """The run in one line."""

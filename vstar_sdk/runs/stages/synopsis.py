@@ -19,6 +19,6 @@ def synopsis(run: Run, state: RunState) -> RunState:
     with run.stage("synopsis"):
         story = state.story or run.plan.tell_story()
         run.emit(events.SynopsisReady(run=run.id, synopsis=story.synopsis, timeline=story.timeline))
-        for warning in story.warnings(run.plan.facts):
+        for warning in run.plan.warnings(story):
             run.warn(warning)
     return replace(state, story=story)
