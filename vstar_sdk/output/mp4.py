@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -161,7 +161,7 @@ class Mp4:
             self._opened.close()
 
     @contextmanager
-    def _encoding(self, what: str) -> Iterator[None]:
+    def _encoding(self, what: str) -> Generator[None]:
         """Turn the encoder's errors into `OutputError`; those of the disk, which are `OSError` too, pass."""
         from av.error import FFmpegError
 

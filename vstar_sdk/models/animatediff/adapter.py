@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,7 +89,7 @@ class UNetMotionAdapter:
         return (1, self.denoiser.config["in_channels"], frames, height // factor, width // factor)
 
     @contextmanager
-    def sampling(self) -> Iterator[None]:
+    def sampling(self) -> Generator[None]:
         """Open around all the calls of `denoise` in a run; see `vstar_sdk.models.contract.SamplingAdapter`."""
         with self.placement.using(self.denoiser), self.positions.opened():
             yield

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,7 +31,7 @@ def compile_denoiser(denoiser: nn.Module) -> None:
 
 
 @contextmanager
-def compile_errors() -> Iterator[None]:
+def compile_errors() -> Generator[None]:
     """Turn what the compiler raises into one clear error.
 
     Raises:

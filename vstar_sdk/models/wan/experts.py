@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +53,7 @@ class Residence:
         self._resident: nn.Module | None = None
 
     @contextmanager
-    def kept(self) -> Iterator[None]:
+    def kept(self) -> Generator[None]:
         """While it is open the network asked for last stays; opened again inside itself, it changes nothing."""
         self._open += 1
         try:
@@ -76,7 +76,7 @@ class Residence:
 
 
 @contextmanager
-def latent_frame_text(network: nn.Module, frames: int) -> Iterator[None]:
+def latent_frame_text(network: nn.Module, frames: int) -> Generator[None]:
     """While it is open, every latent frame of a ``WanTransformer3DModel`` is conditioned on its own text.
 
     The network takes ``(videos * frames, tokens, dim)`` then. Hooks around its cross-attentions fold the frames of the video

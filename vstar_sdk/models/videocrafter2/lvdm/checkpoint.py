@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -41,7 +41,7 @@ class Checkpoint(Protocol):
 
 
 @contextmanager
-def open_checkpoint(path: Path) -> Iterator[Checkpoint]:
+def open_checkpoint(path: Path) -> Generator[Checkpoint]:
     """Open a checkpoint.
 
     Pickles are read with ``weights_only``; callback classes of the training framework become empty stand-ins, and a file that

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +88,7 @@ class Reading:
 
 
 @contextmanager
-def read_checkpoint(path: Path, *, without_scale: bool = False) -> Iterator[Reading]:
+def read_checkpoint(path: Path, *, without_scale: bool = False) -> Generator[Reading]:
     """Open a checkpoint and account for every tensor in it.
 
     Args:
