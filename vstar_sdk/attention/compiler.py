@@ -24,7 +24,6 @@ from vstar_sdk.attention.sites import Site
 from vstar_sdk.clock import Clock
 from vstar_sdk.errors import PluginError, VstarError, out_of_memory
 
-
 _PLAIN: frozenset[Statistic] = frozenset({"none"})
 """The statistics of biases that are added as they are."""
 

@@ -24,6 +24,7 @@ from vstar_sdk.models.diffusers.clip_text import ClipText
 from vstar_sdk.models.diffusers.compiled import compile_denoiser, compile_errors
 from vstar_sdk.models.diffusers.decoding import decode_frames
 from vstar_sdk.models.diffusers.placement import Placement
+from vstar_sdk.models.modules import modules_of
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.weights.components import load_component
 from vstar_sdk.weights.construction import unfilled
@@ -202,9 +203,9 @@ def _check_sites(unet: nn.Module, facts: Facts) -> None:
     expected = {site.name for site in facts.sites}
     found = {
         f"{outer}.{inner}"
-        for outer, motion in unet.named_modules()
+        for outer, motion in modules_of(unet)
         if isinstance(motion, AnimateDiffTransformer3D)
-        for inner, module in motion.named_modules()
+        for inner, module in modules_of(motion)
         if isinstance(module, Attention)
     }
     if expected != found:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
@@ -27,7 +27,7 @@ def compile_denoiser(denoiser: nn.Module) -> None:
         denoiser: changed in place; its weights and their names stay.
     """
     options: dict[str, Any] = {"recompile_limit": MOST_GRAPHS, "isolate_recompiles": True}
-    denoiser.compile(backend=BACKEND, fullgraph=True, dynamic=False, **options)
+    cast(Any, denoiser).compile(backend=BACKEND, fullgraph=True, dynamic=False, **options)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from vstar_sdk.models.diffusers.clip_text import ClipText
 from vstar_sdk.models.diffusers.compiled import compile_denoiser, compile_errors
 from vstar_sdk.models.diffusers.decoding import decode_frames
 from vstar_sdk.models.diffusers.placement import Placement
+from vstar_sdk.models.modules import modules_of
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.models.unet3d.family import UNET3D, UNet3DFamily
 from vstar_sdk.models.unet3d.frame_text import FrameText
@@ -163,9 +164,9 @@ def temporal_attentions(denoiser: nn.Module) -> set[str]:
     """The names of all attentions inside temporal transformers, from the modules themselves."""
     return {
         f"{outer}.{inner}"
-        for outer, transformer in denoiser.named_modules()
+        for outer, transformer in modules_of(denoiser)
         if isinstance(transformer, TransformerTemporalModel)
-        for inner, module in transformer.named_modules()
+        for inner, module in modules_of(transformer)
         if isinstance(module, Attention)
     }
 

@@ -18,9 +18,11 @@ from transformers import AutoTokenizer, UMT5EncoderModel
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.placement import Placement
+from vstar_sdk.models.modules import modules_of
 from vstar_sdk.models.wan.decoding import decode_causally
 from vstar_sdk.models.wan.experts import Residence, WanExperts, latent_frame_text
 from vstar_sdk.models.wan.family import WAN, WanFamily
+from vstar_sdk.models.wan.processor import reads_text
 from vstar_sdk.models.wan.text import TOKENS
 from vstar_sdk.weights.components import load_component
 from vstar_sdk.weights.directory import read_config, weight_hashes
@@ -169,8 +171,7 @@ def check_sites(denoiser: nn.Module, facts: Facts, directory: Path) -> None:
     Raises:
         ModelError: one is missing or too many.
     """
-    attentions = ((name, module) for name, module in denoiser.named_modules() if isinstance(module, WanAttention))
-    found = {name for name, attention in attentions if not attention.is_cross_attention}
+    found = {name for name, module in modules_of(denoiser) if isinstance(module, WanAttention) and not reads_text(module)}
     if odd := found ^ {site.name for site in facts.sites}:
         raise ModelError(
             f"{directory}: its configuration and its modules do not agree on the self-attention {min(odd)}",
