@@ -18,7 +18,7 @@ NAMES = list(families())
 @pytest.fixture(scope="module")
 def vae():
     source = miniworld(FramewiseOptions())
-    return source.load("cpu", "float32").vae
+    return source.load("cpu", "float32").networks.vae
 
 
 def renders(name, layouts=LAYOUTS):

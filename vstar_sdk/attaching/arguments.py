@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from vstar_sdk.errors import SpecError
 from vstar_sdk.options import Options
@@ -39,9 +39,9 @@ def read(
         SpecError: one is wrong.
         PluginError: a plugin that one names is broken.
     """
-    given: Sequence[Any] = DEFAULT_REGULARIZERS if regularizers is None else _listed("regularizers", regularizers)
+    given = _listed("regularizers", DEFAULT_REGULARIZERS if regularizers is None else regularizers)
     # What is no mapping keeps its place by one that is always valid, so that messages count from the caller's first.
-    written = [dict(one) if isinstance(one, Mapping) else {"use": "identity"} for one in given]
+    written = [dict(one) if _is_mapping(one) else {"use": "identity"} for one in given]
     states = None if synopsis is None else _states(synopsis)
     loaded = load_spec(
         {
@@ -91,7 +91,11 @@ def _states(synopsis: Written) -> dict[str, Any]:
     return {"use": "states", "states": states}
 
 
+def _is_mapping(one: object) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(one, Mapping)
+
+
 def _listed(name: str, value: Any) -> list[Any]:
-    if isinstance(value, str | Mapping) or not hasattr(value, "__iter__"):
+    if isinstance(value, str) or _is_mapping(value) or not hasattr(value, "__iter__"):
         raise SpecError(f"{name}: must be a list, not a {type(value).__name__}", hint=f"write {name}=[...]")
     return list(value)

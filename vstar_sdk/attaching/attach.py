@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -30,7 +30,7 @@ def attach(
     interpolation: Interpolation = "linear",
     fps: float = 8.0,
     plugins: Iterable[object] = (),
-) -> Iterator[None]:
+) -> Generator[None]:
     """While it is open, a diffusers pipeline that you hold is nursed; afterwards it is exactly as it was.
 
     ::

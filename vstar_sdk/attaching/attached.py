@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -114,7 +114,8 @@ def check_unattached(name: str, denoiser: nn.Module) -> None:
     Raises:
         ModelError: it is attached already.
     """
-    if any(isinstance(getattr(hook, "__self__", None), Attached) for hook in denoiser._forward_pre_hooks.values()):
+    hooks = cast(dict[int, Any], denoiser._forward_pre_hooks)  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType]
+    if any(isinstance(getattr(hook, "__self__", None), Attached) for hook in hooks.values()):
         raise ModelError(
             f"attach is nested: the pipeline's {name} is attached already",
             hint="give one attach all regularizers and the synopsis",

@@ -76,5 +76,5 @@ def of_each_video(text: Tensor, given: Tensor, branches: tuple[bool, ...], pipe:
             f"{tuple(text.shape[-2:])}",
             hint="give the pipeline a prompt as text, not as prompt_embeds of another length, and leave max_sequence_length out",
         )
-    own = given.unflatten(0, (len(branches), -1))
+    own = torch.unflatten(given, 0, (len(branches), -1))
     return torch.stack([text if story else own[video].expand_as(text) for video, story in enumerate(branches)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -28,7 +28,7 @@ def moment(timestep: Any, scheduler: Any) -> tuple[int, int]:
         raise SamplerError(f"{type(scheduler).__name__} has no timesteps while the denoiser is called: the step cannot be told")
     # Tokens that are given (of a first picture, say) have the timestep 0; the others share the one that is meant.
     value = float(timestep.max()) if isinstance(timestep, Tensor) else float(timestep)
-    values = [float(one) for one in (schedule.tolist() if isinstance(schedule, Tensor) else schedule)]
+    values = [float(one) for one in (cast(Any, schedule).tolist() if isinstance(schedule, Tensor) else schedule)]
     step = min(range(len(values)), key=lambda index: abs(values[index] - value))
     if abs(values[step] - value) > _rounding(timestep, value):
         raise SamplerError(

@@ -38,7 +38,7 @@ def _parallel(pipe: Any, denoiser: nn.Module) -> bool:
 
 def _compiled(pipe: Any, denoiser: nn.Module) -> bool:
     del pipe
-    return denoiser._compiled_call_impl is not None  # pyright: ignore[reportPrivateUsage]
+    return denoiser._compiled_call_impl is not None  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType]
 
 
 def _perturbed(pipe: Any, denoiser: nn.Module) -> bool:

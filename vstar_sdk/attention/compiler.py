@@ -24,6 +24,9 @@ from vstar_sdk.attention.sites import Site
 from vstar_sdk.clock import Clock
 from vstar_sdk.errors import PluginError, VstarError, out_of_memory
 
+_PLAIN: frozenset[Statistic] = frozenset({"none"})
+"""The statistics of biases that are added as they are."""
+
 
 def frame_distance(clock: Clock) -> Tensor:
     """``i - j`` for all pairs of frames, in units of the regular spacing (see `Clock`): ``(frames, frames)``, float64."""
@@ -39,7 +42,7 @@ def attention_bytes(recipe: Recipe, device: str) -> int:
         recipe: what is executed.
         device: type of the device, such as ``cpu``.
     """
-    masked = recipe.kind == "joint" and device != "cpu" and recipe.statistics == {"none"}  # fused attention takes those biases
+    masked = recipe.kind == "joint" and device != "cpu" and recipe.statistics == _PLAIN  # fused attention takes those biases
     if not recipe.in_chunks or masked:
         return 0
     chunk = joint_chunk_numbers(device) if recipe.kind == "joint" else chunk_numbers(device)
@@ -158,7 +161,7 @@ def _factors(factors: float | tuple[float, ...], frames: int, where: str) -> Ten
     return written.expand(frames)
 
 
-def _matrix(fn: Callable[[Tensor], Tensor], clock: Clock, where: str) -> Tensor:
+def _matrix(fn: Callable[[Tensor], object], clock: Clock, where: str) -> Tensor:
     """What an operation's function makes of the distances: ``(frames, frames)``, float64, on the CPU."""
     frames = clock.latents
     try:

@@ -231,11 +231,15 @@ class WrappedAttention:
             if out_of_memory(error):
                 raise
             raise PluginError(f"{self._where} failed: {type(error).__name__}: {error}") from error
-        expected = (*query.shape[:-1], value.shape[-1])
-        if not isinstance(out, Tensor) or out.shape != expected:
-            got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
-            raise PluginError(f"{self._where} gave {got}; it must give a tensor of shape {expected}")
-        return out
+        return _checked(out, (*query.shape[:-1], value.shape[-1]), self._where)
+
+
+def _checked(out: object, expected: tuple[int, ...], where: str) -> Tensor:
+    """What the function of a wrap gave, if it is what the attention gives."""
+    if not isinstance(out, Tensor) or out.shape != expected:
+        got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
+        raise PluginError(f"{where} gave {got}; it must give a tensor of shape {expected}")
+    return out
 
 
 def _scaled(x: Tensor, factors: Placed | None, frames: Tensor | None) -> Tensor:

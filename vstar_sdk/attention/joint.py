@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from functools import reduce
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -130,10 +131,11 @@ class MixedJointAttention:
         """The attention output."""
         del part
         frames = len(self._fixed)
-        q, k, v = (x.unflatten(-2, (frames, -1)) for x in (query, key, value))
+        q, k, v = (torch.unflatten(x, -2, (frames, -1)) for x in (query, key, value))
         out = torch.zeros((*q.shape[:-1], v.shape[-1]), dtype=torch.float32, device=q.device)
         for i in range(frames):
-            for j in self._fixed[i].nonzero().flatten().tolist():
+            others: Any = self._fixed[i].nonzero().flatten()
+            for j in others.tolist():
                 inside = scaled_dot_product_attention(q[..., i, :, :], k[..., j, :, :], v[..., j, :, :])
                 out[..., i, :, :].add_(inside, alpha=float(self._fixed[i, j]))
         out = out.flatten(-3, -2)
@@ -171,7 +173,7 @@ def attend_by_rows(query: Tensor, key: Tensor, value: Tensor, biases: dict[Stati
             torch.addmm(a, q[rows], k.T, beta=0.0, alpha=scale, out=a)
             largest = a.amax(dim=-1, keepdim=True) if biases.keys() != {"none"} else None
             added = _added(biases, frame_of[rows], largest, None if mean is None else (q[rows] @ mean)[:, None])
-            a.unflatten(-1, (frames, positions)).add_(added[..., None])
+            torch.unflatten(a, -1, (frames, positions)).add_(added[..., None])
             torch.softmax(a, dim=-1, out=a)  # in place: every row is read before it is written
             out[where][rows] = a @ v
     return out
@@ -272,4 +274,4 @@ def _scaled(x: Tensor, factors: Placed | None) -> Tensor:
     if factors is None:
         return x
     there = factors.on(x.device, torch.float32)
-    return (x.unflatten(-2, (len(there), -1)) * there).flatten(-3, -2).to(x.dtype)
+    return (torch.unflatten(x, -2, (len(there), -1)) * there).flatten(-3, -2).to(x.dtype)

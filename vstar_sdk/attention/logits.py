@@ -10,6 +10,7 @@ On a CPU a chunk stays in the cache; softmax runs in float32 whatever the precis
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -112,7 +113,7 @@ def _attend(
         _write_logits(q, k, scale, a)
         _add_biases(a, biases)
         for change in changes:
-            change(a.unflatten(0, (-1, heads)))
+            change(torch.unflatten(a, 0, (-1, heads)))
         torch.softmax(a, dim=-1, out=w)
         out[rows] = torch.bmm(w.to(v.dtype), v).unflatten(0, (-1, heads))
     return out
@@ -124,7 +125,7 @@ def _row_statistics(query: Tensor, key: Tensor, value: Tensor, stats: str, biase
     return _attend(query, key, value, dict(zip(stats.split(","), biases, strict=True)), (), chunk)  # type: ignore[arg-type]
 
 
-@_row_statistics.register_fake
+@cast(Any, _row_statistics).register_fake
 def _(query: Tensor, key: Tensor, value: Tensor, stats: str, biases: Sequence[Tensor], chunk: int) -> Tensor:
     batch, heads, frames, _ = query.shape
     return query.new_empty((batch, frames, heads, value.shape[-1])).transpose(1, 2)

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -101,7 +101,7 @@ class _Nursed:
 @contextmanager
 def nurse(
     denoiser: nn.Module, plan: AttentionPlan, family: Processors, *, recording: Recording | None = None
-) -> Iterator[Nursing]:
+) -> Generator[Nursing]:
     """Attach a plan to a denoiser, and restore the denoiser exactly at the end, whatever happens.
 
     Until `Nursing.at` is called the sites compute plain attention. Sites that neither the plan nor the recording names are not

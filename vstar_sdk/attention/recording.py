@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -38,7 +39,7 @@ class Recording:
     def __init__(self, sites: Sequence[Site], steps: Iterable[int]) -> None:
         self.sites = tuple(sites)
         self.steps = tuple(sorted(set(steps)))
-        if not all(isinstance(site, Site) for site in self.sites):  # an address has no clip
+        if not _of_a_clip(self.sites):
             raise SamplerError("a recording needs the sites of a clip", hint="Site.at(address, clock) makes one")
         frames = {site.frames for site in self.sites}
         if len(frames) != 1 or not self.steps or self.steps[0] < 0:
@@ -59,7 +60,8 @@ class Recording:
             SamplerError: a site did not run in one of the steps.
         """
         counts = self._counts.cpu()
-        for step, site in (counts == 0).nonzero().tolist()[:1]:
+        missing: list[list[int]] = cast(Any, (counts == 0).nonzero()).tolist()
+        for step, site in missing[:1]:
             raise SamplerError(f"{self.sites[site].name} did not run in step {self.steps[step]}, so there is no map of it")
         return self._sums.cpu() / counts[..., None, None]
 
@@ -69,6 +71,11 @@ class Recording:
             return None
         where = self.steps.index(step), self.sites.index(site)
         return Slot(self._sums[where], self._counts[where])
+
+
+def _of_a_clip(sites: Iterable[object]) -> bool:
+    """Whether all are sites, and none an address, which has no clip."""
+    return all(isinstance(site, Site) for site in sites)
 
 
 class Slot:
@@ -94,6 +101,7 @@ class Slot:
         size = max(1, CHUNK // (heads * tokens * width))
         for start in range(0, batch, size):
             q, k = query[start : start + size], key[start : start + size]
-            maps = attend(q, k, values.expand(len(q), heads, -1, -1))[..., :frames].unflatten(2, (frames, positions))
+            maps = attend(q, k, values.expand(len(q), heads, -1, -1))[..., :frames]
+            maps = torch.unflatten(maps, 2, (frames, positions))
             self._total.add_(maps.sum((0, 1, 3), dtype=torch.float32).to(self._total.device))
         self._count.add_(batch * heads * positions)

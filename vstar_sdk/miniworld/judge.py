@@ -83,9 +83,10 @@ class Judge:
     """
 
     def __init__(self, path: Path = WEIGHTS) -> None:
-        with safe_open(path, framework="pt") as file:
-            about = file.metadata()
-            state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+        opened: Any = safe_open(path, framework="pt")
+        with opened as file:
+            about: dict[str, str] = file.metadata()
+            state: dict[str, Tensor] = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
         self.names: tuple[str, ...] = tuple(about["families"].split(","))
         self.error = dict(zip(self.names, map(float, about["error"].split(",")), strict=True))
         """Mean stage error on held-out renders, by family."""
@@ -97,8 +98,8 @@ class Judge:
     @torch.no_grad()
     def read(self, frames: NDArray[np.uint8]) -> Verdict:
         """Families and stages of frames, uint8 ``(F, 64, 64, 3)``."""
-        pictures = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float() / 127.5 - 1
-        output = torch.cat([self._net(part) for part in pictures.split(64)])
+        pictures = torch.as_tensor(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float() / 127.5 - 1
+        output = torch.cat([self._net(part) for part in torch.split(pictures, 64)])
         return Verdict(output[..., 0].softmax(-1).numpy(), stages_of(output, self._cyclic).numpy())
 
     def stages(self, frames: NDArray[np.uint8], family: str) -> NDArray[np.float32]:

@@ -36,6 +36,7 @@ def miniworld(options: FramewiseOptions) -> UNet3DSource:
         directory=WEIGHTS,
         name="miniworld",
         frames=64,
+        lengths=(1, 256),
         fps=8.0,
         steps=25,
         guidance=4.0,

@@ -53,7 +53,7 @@ class Reading:
 
 def known() -> str:
     """All that the world knows, a line for each family."""
-    lines = []
+    lines: list[str] = []
     for family in families().values():
         colours = f"; {', '.join(family.colours)}" if family.colours else ""
         lines.append(f"  {family.name}: {', '.join(key.name for key in family.keys)}{colours}")

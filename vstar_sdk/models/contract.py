@@ -33,6 +33,7 @@ class Facts:
         height: its own picture height in pixels.
         size_multiple: width and height must be multiples of this.
         rhythm: how it packs frames into latent frames; `vstar_sdk.Rhythm.causal` for those that compress time.
+        lengths: the shortest and the longest clip that come out well; None for a quarter and four times `frames`.
         max_frames: the most frames that it can make at once, or None.
         fps: frames a second that it was trained on.
         steps: its default number of denoising steps.
@@ -55,6 +56,7 @@ class Facts:
     guidance: float
     eta: float
     rhythm: Rhythm = EVERY_FRAME
+    lengths: tuple[int, int] | None = None
     max_frames: int | None = None
     scheduler: str = "ddim"
     negative_prompt: str = ""

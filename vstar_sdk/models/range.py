@@ -35,12 +35,13 @@ def out_of_range(facts: Facts, frames: int, width: int, height: int, fps: float)
             f"size {width}x{height}: {facts.name} makes pictures of {facts.width}x{facts.height}, and others that far from it "
             "come out wrong (doubled, or a pattern); leave size out, and scale the video afterwards"
         )
-    if _far(frames / facts.frames, LENGTH):
-        long = frames > facts.frames
+    shortest, longest = facts.lengths or (facts.frames / LENGTH, facts.frames * LENGTH)
+    if not shortest <= frames <= longest:
+        long = frames > longest
         yield (
             f"{frames} frames: {facts.name} makes clips of {facts.frames}, and one that much {'longer' if long else 'shorter'} "
             f"{'repeats itself or falls apart' if long else 'hardly moves, or flickers'}; use "
-            f"{'at most' if long else 'at least'} {facts.nearest(facts.frames * (LENGTH if long else 1 / LENGTH))}"
+            f"{'at most' if long else 'at least'} {facts.nearest(longest if long else shortest)}"
         )
     if _far(fps / facts.fps, RATE):
         yield (

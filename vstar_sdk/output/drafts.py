@@ -7,7 +7,7 @@ import logging
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -47,7 +47,7 @@ class Draft:
     partial: Path
 
     @contextmanager
-    def disk_errors(self) -> Iterator[None]:
+    def disk_errors(self) -> Generator[None]:
         """Turn the errors of the disk into `OutputError`."""
         try:
             yield

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import ValidationInfo, field_validator
 
@@ -20,6 +20,7 @@ from vstar_sdk.parts import Register, hookimpl
 if TYPE_CHECKING:
     import numpy as np
     from av.container import OutputContainer
+    from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
     from numpy.typing import NDArray
 
@@ -122,8 +123,9 @@ class Mp4:
             self._container = self._opened.enter_context(av.open(str(target.absolute()), "w", format="mp4", options=movflags))
             if self._options.metadata:
                 self._container.metadata.update(metadata_of(clip))
-            stream = self._container.add_stream(encoder.name, self._rate, {"crf": str(quality), **encoder.options})
-            self._stream = stream  # type: ignore[assignment]  # these encoders make video streams
+            container: Any = self._container
+            # These encoders make video streams.
+            self._stream = container.add_stream(encoder.name, self._rate, {"crf": str(quality), **encoder.options})
             self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
             context = self._stream.codec_context
             context.colorspace = context.color_primaries = context.color_trc = _BT709
@@ -145,13 +147,13 @@ class Mp4:
         )
         picture.pts, picture.time_base = self._written, 1 / self._rate
         with self._encoding(f"frame {self._written}"):
-            self._container.mux(self._stream.encode(picture))
+            self._encode(picture)
         self._written += 1
 
     def close(self) -> None:
         """Flush the encoder and finish the file."""
         with self._encoding("the last frames"):
-            self._container.mux(self._stream.encode(None))
+            self._encode(None)
             self._opened.close()
 
     def abort(self) -> None:
@@ -160,8 +162,13 @@ class Mp4:
         with suppress(Exception):
             self._opened.close()
 
+    def _encode(self, picture: VideoFrame | None) -> None:
+        container: Any = self._container
+        stream: Any = self._stream
+        container.mux(stream.encode(picture))
+
     @contextmanager
-    def _encoding(self, what: str) -> Iterator[None]:
+    def _encoding(self, what: str) -> Generator[None]:
         """Turn the encoder's errors into `OutputError`; those of the disk, which are `OSError` too, pass."""
         from av.error import FFmpegError
 

@@ -154,6 +154,9 @@ class Balloon(Scene):
                 under = ((second[0], second[1] + 2.2), (first[0], first[1] + 2.2))
                 canvas.fill(polygon(first, second, *under), colour("2c3450"), shown)
 
+    def _ridge(self, u: Array) -> Array:
+        return self.far(u * 1.3) if self.peaks else self.far(u)
+
     def _land(self, canvas: Canvas, s: Array) -> None:
         part, at = _while(canvas, s < 0.6)
         if not part:
@@ -161,8 +164,7 @@ class Balloon(Scene):
         canvas, s = part, s[at]
         far, middle = np.interp(s, (0, 1 / 3, 0.6), (30, 46, 71)), np.interp(s, (0, 1 / 3, 0.56), (37, 54.5, 74))
         near = np.interp(s, (0, 1 / 3), (44.5, 74))
-        ridge = (lambda u: self.far(u * 1.3)) if self.peaks else self.far
-        canvas.fill(_land(ridge, far, 5), blend(s, (0, 1 / 3), ("74b8a0", "5fb48c")))
+        canvas.fill(_land(self._ridge, far, 5), blend(s, (0, 1 / 3), ("74b8a0", "5fb48c")))
         canvas.fill(_land(self.middle, middle, 4), blend(s, (0, 1 / 3), ("58b048", "4cac50")))
         scale = 1 / (1 + 2.4 * s)
         for x, size in ((self.tree, 7.5), (self.second_tree, 5.5)):

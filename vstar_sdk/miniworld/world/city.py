@@ -1,5 +1,7 @@
 """A city skyline by day, at dusk and in the lit night."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from vstar_sdk.miniworld.world.canvas import Array, Canvas, Shape, blend, box, colour, ellipse, per_frame, smooth
@@ -8,6 +10,16 @@ from vstar_sdk.miniworld.world.scene import PERIOD, Scene, clouds, on_screen
 _AT = (0.0, 0.5, 1.0)
 _WALLS = ("c8ccd4", "b88f7c", "8fa4b8", "d8c4a0", "a0b4a8")
 _ROW, _COLUMN = 9.0, 8.0
+
+
+class _Building(NamedTuple):
+    """A building of the panorama, in pixels; ``lamps`` holds the stage from which each window is lit, ``(rows, columns)``."""
+
+    x: float
+    width: float
+    height: float
+    tint: str
+    lamps: Array
 
 
 class City(Scene):
@@ -19,14 +31,14 @@ class City(Scene):
         super().__init__(seed)
         rng = self.rng
         self.street = rng.uniform(52, 56)
-        self.buildings = []
+        self.buildings: list[_Building] = []
         x = first = rng.uniform(0, PERIOD)
         while x < first + PERIOD - 16:
             columns = int(rng.integers(2, 4))
             rows = int(rng.integers(2, 5))
             tint = _WALLS[int(rng.integers(len(_WALLS)))]
             lamps = np.where(rng.random((rows, columns)) < 0.75, rng.uniform(0.3, 0.75, (rows, columns)), 2.0)
-            self.buildings.append((x, columns * _COLUMN + 2, rows * _ROW + 3, tint, lamps.astype(np.float32)))
+            self.buildings.append(_Building(x, columns * _COLUMN + 2, rows * _ROW + 3, tint, lamps.astype(np.float32)))
             x += columns * _COLUMN + 2 + float(rng.choice([0, 1, 5]))
         self.back = [(i * 20 + rng.uniform(0, 6), rng.uniform(12, 16), rng.uniform(22, 38)) for i in range(9)]
         self.mirrored = bool(rng.integers(2))
@@ -91,7 +103,7 @@ def _windows(left: Array, top: float, width: float, height: float, lit: Array) -
         dy = np.abs(b - (row + 0.5) * _ROW) - 3.0
         j = np.clip(column, 0, columns - 1).astype(int)
         i = np.clip(row, 0, rows - 1).astype(int)
-        frame = np.arange(lit.shape[0]).reshape(-1, 1, 1)
+        frame = np.arange(len(lit)).reshape(-1, 1, 1)
         shown = lit[frame, i, j]
         return np.where(inside, np.maximum(np.maximum(dx, dy), 0.5 - shown), 9).astype(np.float32)
 

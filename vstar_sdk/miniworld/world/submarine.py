@@ -51,7 +51,7 @@ class Submarine(Scene):
         tints = rng.permutation([code for name, code in _FISH.items() if name != hull])
         lanes = [(54.5, True), (23.0, False), (44.5, True), (13.0, False)][: int(rng.integers(3, 5))]
         side = int(rng.choice([-1, 1]))
-        self.fish = []
+        self.fish: list[_Fish] = []
         for i, (lane, front) in enumerate(lanes):
             speed = rng.uniform(1.6, 3.8) * side * (-1 if i in (1, 2) else 1)
             self.fish.append(_Fish(rng.uniform(0, 100), lane + rng.uniform(-2, 2), rng.uniform(6.0, 8.0), speed, tints[i], front))

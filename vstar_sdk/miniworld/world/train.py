@@ -281,7 +281,7 @@ class Train(Scene):
         count = 5
         x, y = self.front - 6, self.track - 20.5
         tint, shade = self._tell(s, "fbfcfd", "ffffff", "f8f4ff", "fff0e4"), self._tell(s, "b4c0cc", "a8d0ee", "a8a0d0", "f0a4a0")
-        puffs = []
+        puffs: list[tuple[Array, Array, Array]] = []
         for puff in range(count):
             t = (puff / count + clock * self.speed / 58 + self.phase) % 1
             up = y - 17 * t**0.7 + 1.2 * np.sin(7 * t + 2 * puff)

@@ -9,6 +9,7 @@ import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.models.unets.unet_motion_model import MotionAdapter, UNetMotionModel
 
+from vstar_sdk.models.diffusers.configured import network_from
 from vstar_sdk.models.diffusers.framewise_estimate import framewise_estimate
 from vstar_sdk.models.estimates import Estimate, Workload
 from vstar_sdk.models.pipeline_options import FramewiseOptions
@@ -30,8 +31,8 @@ def estimate(base: Path, adapter: Path, workload: Workload, options: FramewiseOp
     motion = read_config(adapter, "config.json")
     positions = max(motion.get("motion_max_seq_length", 32), workload.frames)
     with torch.device("meta"):
-        image: Any = UNet2DConditionModel.from_config(read_config(base, "unet/config.json"))
-        modules: Any = MotionAdapter.from_config({**motion, "motion_max_seq_length": positions})
+        image: Any = network_from(UNet2DConditionModel, read_config(base, "unet/config.json"))
+        modules: Any = network_from(MotionAdapter, {**motion, "motion_max_seq_length": positions})
         unet: Any = UNetMotionModel.from_unet2d(image, modules)
 
     def denoise(latents: torch.Tensor, timestep: torch.Tensor, text: torch.Tensor) -> object:

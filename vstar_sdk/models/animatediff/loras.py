@@ -6,10 +6,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 from diffusers.pipelines.animatediff.pipeline_animatediff import AnimateDiffPipeline
-from safetensors.torch import load_file
+from torch import Tensor
 
 from vstar_sdk.errors import ModelError, out_of_memory
+
+_safetensors: Any = safetensors.torch  # typed in part
 
 _PAIRS = (("lora_A", "lora_B"), ("lora_down", "lora_up"), ("lora.down", "lora.up"))
 """What the two factors of a change of weights are called."""
@@ -33,7 +36,7 @@ def merge_loras(unet: Any, text_encoder: Any, loras: Sequence[tuple[Path, float]
     names = [f"lora{number}" for number in range(len(loras))]
     for name, (file, _) in zip(names, loras, strict=True):
         try:
-            tensors = load_file(file)
+            tensors: dict[str, Tensor] = _safetensors.load_file(file)
             _check_pairs(tensors)
             # Otherwise peft moves what any thread builds meanwhile to the meta device.
             pipe.load_lora_weights(tensors, adapter_name=name, low_cpu_mem_usage=False)

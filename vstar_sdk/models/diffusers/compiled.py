@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
@@ -27,11 +27,11 @@ def compile_denoiser(denoiser: nn.Module) -> None:
         denoiser: changed in place; its weights and their names stay.
     """
     options: dict[str, Any] = {"recompile_limit": MOST_GRAPHS, "isolate_recompiles": True}
-    denoiser.compile(backend=BACKEND, fullgraph=True, dynamic=False, **options)
+    cast(Any, denoiser).compile(backend=BACKEND, fullgraph=True, dynamic=False, **options)
 
 
 @contextmanager
-def compile_errors() -> Iterator[None]:
+def compile_errors() -> Generator[None]:
     """Turn what the compiler raises into one clear error.
 
     Raises:

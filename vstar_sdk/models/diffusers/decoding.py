@@ -30,7 +30,7 @@ def decode_frames(vae: Any, latents: Tensor, placement: Placement, batch: int = 
     """
     scale = vae.config["scaling_factor"]
     with placement.using(vae):
-        for frames in latents[0].transpose(0, 1).split(batch):
+        for frames in torch.split(latents[0].transpose(0, 1), batch):
             with placement.computing():
                 pictures = vae.decode((frames / scale).to(placement.device, vae.dtype), return_dict=False)[0].float()
             pictures = pictures.div_(2.0).add_(0.5).clamp_(0.0, 1.0).mul_(255.0).round_()

@@ -11,6 +11,7 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from vstar_sdk.models.diffusers.configured import network_from, text_config_from
 from vstar_sdk.models.diffusers.measuring import cost_of, weight_bytes
 from vstar_sdk.models.estimates import Estimate, Workload
 from vstar_sdk.models.pipeline_options import FramewiseOptions
@@ -39,8 +40,8 @@ def framewise_estimate(
     """
     dtype = getattr(torch, workload.dtype)
     with torch.device("meta"):
-        vae: Any = AutoencoderKL.from_config(read_config(directory, "vae/config.json"))
-        text_encoder = CLIPTextModel(CLIPTextConfig.from_dict(read_config(directory, "text_encoder/config.json")))
+        vae: Any = network_from(AutoencoderKL, read_config(directory, "vae/config.json"))
+        text_encoder = CLIPTextModel(text_config_from(CLIPTextConfig, read_config(directory, "text_encoder/config.json")))
     for module in (unet, vae, text_encoder):
         nn.Module.to(module, dtype).eval()
     if options.tiling:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+from torch.utils import flop_counter
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
+from torch.utils.flop_counter import FlopCounterMode
+
+_counter: Any = flop_counter  # typed in part
 
 
 @dataclass(frozen=True)
@@ -38,16 +41,16 @@ class LiveBytes(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        cast(Any, super()).__init__()
         self.live = self.peak = 0
         self._known: set[int] = set()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         made = func(*args, **(kwargs or {}))
-        given = {leaf.untyped_storage()._cdata for leaf in _tensors((args, kwargs))}
+        given = {_address(leaf.untyped_storage()) for leaf in _tensors((args, kwargs))}
         for tensor in _tensors(made):
             storage = tensor.untyped_storage()
-            key, size = storage._cdata, storage.nbytes()
+            key, size = _address(storage), storage.nbytes()
             if key in given or key in self._known:
                 continue
             self._known.add(key)
@@ -71,9 +74,9 @@ class _FusedAttention(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is not torch.nn.functional.scaled_dot_product_attention:
             return func(*args, **(kwargs or {}))
-        given = {**dict(zip(("query", "key", "value"), args, strict=False)), **(kwargs or {})}
+        given: dict[str, Tensor] = {**dict(zip(("query", "key", "value"), args, strict=False)), **(kwargs or {})}
         query, key, value = given["query"], given["key"], given["value"]
-        self.flops += sdpa_flop_count(query.shape, key.shape, value.shape)
+        self.flops += _counter.sdpa_flop_count(query.shape, key.shape, value.shape)
         # Frames or tokens before heads, as the fused kernels leave it: what follows flattens the heads without a copy.
         batch, heads, tokens = query.shape[:3]
         return query.new_empty((batch, tokens, heads, value.shape[-1])).transpose(1, 2)
@@ -94,6 +97,11 @@ def cost_of(compute: Callable[[], object]) -> Cost:
 def weight_bytes(module: nn.Module) -> int:
     """Bytes of a module's parameters, in their precision."""
     return sum(parameter.nbytes for parameter in module.parameters())
+
+
+def _address(storage: torch.UntypedStorage) -> int:
+    """What tells one storage from another, on the meta device too."""
+    return storage._cdata  # pyright: ignore[reportPrivateUsage]
 
 
 def _tensors(tree: Any) -> Iterable[Tensor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, nullcontext
 
 import torch
@@ -41,7 +41,7 @@ class Placement:
                 component.to(_CPU if offload == "model" else self.device)
 
     @contextmanager
-    def computing(self) -> Iterator[None]:
+    def computing(self) -> Generator[None]:
         """Around a computation that may run in several threads, as decoding may: layers that come and go serve one at a time."""
         with self._turn if self._offload == "group" else nullcontext():
             yield
@@ -52,7 +52,7 @@ class Placement:
         return frozenset(self._users)
 
     @contextmanager
-    def using(self, component: nn.Module) -> Iterator[None]:
+    def using(self, component: nn.Module) -> Generator[None]:
         """While it is open a component can compute; opened again inside itself, it changes nothing."""
         with self._lock:
             if self._offload == "model" and not self._users[component]:

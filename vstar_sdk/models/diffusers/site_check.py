@@ -6,15 +6,16 @@ from torch import nn
 
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.contract import Facts
+from vstar_sdk.models.modules import modules_of
 
 
 def attentions_within(network: nn.Module, outer: type[nn.Module], inner: type[nn.Module]) -> set[str]:
     """The names of all modules of a class inside modules of another one."""
     return {
         f"{name}.{within}"
-        for name, module in network.named_modules()
+        for name, module in modules_of(network)
         if isinstance(module, outer)
-        for within, attention in module.named_modules()
+        for within, attention in modules_of(module)
         if isinstance(attention, inner)
     }
 

@@ -11,6 +11,7 @@ from diffusers.models.unets.unet_3d_condition import UNet3DConditionModel
 from safetensors import safe_open
 from torch import nn
 
+from vstar_sdk.models.diffusers.configured import network_from
 from vstar_sdk.models.diffusers.framewise_estimate import framewise_estimate
 from vstar_sdk.models.estimates import Estimate, Workload
 from vstar_sdk.models.pipeline_options import FramewiseOptions
@@ -30,7 +31,7 @@ def estimate(directory: Path, workload: Workload, options: FramewiseOptions) -> 
         ModelError: a configuration is missing or damaged.
     """
     with torch.device("meta"):
-        unet: Any = UNet3DConditionModel.from_config(read_config(directory, "unet/config.json"))
+        unet: Any = network_from(UNet3DConditionModel, read_config(directory, "unet/config.json"))
     skip_identities(unet, _stored_zeros(directory / "unet"))
 
     def denoise(latents: torch.Tensor, timestep: torch.Tensor, text: torch.Tensor) -> object:
@@ -42,8 +43,8 @@ def estimate(directory: Path, workload: Workload, options: FramewiseOptions) -> 
 
 def _stored_zeros(folder: Path) -> Callable[[str, nn.Module], bool]:
     """Whether all the weights that a folder stores for a layer are zero; without files, none are."""
-    opened = [safe_open(path, "pt") for path in sorted(folder.glob("*.safetensors"))]
-    home = {key: file for file in opened for key in file.keys()}  # noqa: SIM118  (safe_open is no mapping)
+    opened: list[Any] = [safe_open(path, "pt") for path in sorted(folder.glob("*.safetensors"))]
+    home: dict[str, Any] = {key: file for file in opened for key in file.keys()}  # noqa: SIM118  (safe_open is no mapping)
 
     def zero(name: str, layer: nn.Module) -> bool:
         stored = [f"{name}.{own}" for own, _ in layer.named_parameters()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -34,7 +34,7 @@ class FrameText:
         self._open = 0
 
     @contextmanager
-    def attached(self) -> Iterator[None]:
+    def attached(self) -> Generator[None]:
         """While it is open the hooks are in the network; opened again inside itself, it changes nothing."""
         self._open += 1
         try:
@@ -56,7 +56,7 @@ class FrameText:
 
 
 @contextmanager
-def frame_text(unet: nn.Module, text: Tensor) -> Iterator[None]:
+def frame_text(unet: nn.Module, text: Tensor) -> Generator[None]:
     """`FrameText` for one call of the network.
 
     Args:

@@ -9,6 +9,8 @@ from diffusers.models.resnet import TemporalConvLayer
 from diffusers.models.transformers.transformer_temporal import TransformerTemporalModel
 from torch import Tensor, nn
 
+from vstar_sdk.models.modules import modules_of
+
 
 def skip_identities(denoiser: nn.Module, zero: Callable[[str, nn.Module], bool] | None = None) -> list[str]:
     """Pass the input on wherever a temporal layer adds exactly zero to it: the output is the same bit for bit.
@@ -25,7 +27,7 @@ def skip_identities(denoiser: nn.Module, zero: Callable[[str, nn.Module], bool] 
     """
     zero = zero or _is_zero
     skipped: list[str] = []
-    for name, module in denoiser.named_modules():
+    for name, module in modules_of(denoiser):
         if isinstance(module, TransformerTemporalModel) and zero(f"{name}.proj_out", module.proj_out):
             module.__dict__["forward"] = _pass_frames
         elif isinstance(module, TemporalConvLayer) and zero(f"{name}.conv4.{len(module.conv4) - 1}", module.conv4[-1]):

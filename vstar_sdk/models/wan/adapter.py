@@ -17,9 +17,11 @@ from transformers import AutoTokenizer, UMT5EncoderModel
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.site_check import check_sites
+from vstar_sdk.models.modules import modules_of
 from vstar_sdk.models.wan.decoding import decode_causally
 from vstar_sdk.models.wan.experts import Residence, WanExperts, latent_frame_text
 from vstar_sdk.models.wan.family import WAN, WanFamily
+from vstar_sdk.models.wan.processor import reads_text
 from vstar_sdk.models.wan.text import TOKENS, clean, cut_off
 from vstar_sdk.weights.components import load_component
 from vstar_sdk.weights.directory import read_config, weight_hashes
@@ -163,5 +165,4 @@ def load(directory: Path, facts: Facts, options: WanOptions, device: str, dtype:
 
 def self_attentions(denoiser: nn.Module) -> set[str]:
     """The names of all self-attentions, from the modules themselves."""
-    attentions = ((name, module) for name, module in denoiser.named_modules() if isinstance(module, WanAttention))
-    return {name for name, attention in attentions if not attention.is_cross_attention}
+    return {name for name, module in modules_of(denoiser) if isinstance(module, WanAttention) and not reads_text(module)}

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
-from diffusers.models.autoencoders.autoencoder_kl_wan import AutoencoderKLWan, WanCausalConv3d, unpatchify
+from diffusers.models.autoencoders import autoencoder_kl_wan
+from diffusers.models.autoencoders.autoencoder_kl_wan import AutoencoderKLWan, WanCausalConv3d
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vstar_sdk.models.diffusers.placement import Placement
+
+_wan: Any = autoencoder_kl_wan  # typed in part
 
 Decode = Callable[[Tensor], Tensor]
 """One latent frame after the other, ``(1, channels, 1, height, width)``, to its frames in patches."""
@@ -40,12 +43,12 @@ def decode_causally(
     patch = vae.config["patch_size"]
     decode: Decode = _Tiles(vae) if tiling and _exceeds_a_tile(vae, latents) else CausalDecoder(vae)
     with placement.using(vae):
-        for latent in latents.split(1, dim=2):
+        for latent in torch.split(latents, 1, dim=2):
             scaled = latent * std.to(latent) + mean.to(latent)
             with placement.computing():
                 frames = decode(scaled.to(placement.device, vae.dtype))
             if patch is not None:
-                frames = unpatchify(frames, patch_size=patch)
+                frames: Tensor = _wan.unpatchify(frames, patch_size=patch)
             frames = frames[0].float().clamp_(-1.0, 1.0).div_(2.0).add_(0.5).mul_(255.0).round_()
             yield from frames.permute(1, 2, 3, 0).to("cpu", torch.uint8).numpy()
 

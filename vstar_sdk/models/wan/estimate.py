@@ -11,6 +11,7 @@ from diffusers.models.transformers.transformer_wan import WanTransformer3DModel
 from torch import nn
 from transformers import UMT5Config, UMT5EncoderModel
 
+from vstar_sdk.models.diffusers.configured import network_from, text_config_from
 from vstar_sdk.models.diffusers.measuring import cost_of, weight_bytes
 from vstar_sdk.models.estimates import Estimate, Workload
 from vstar_sdk.models.wan.decoding import CausalDecoder
@@ -34,9 +35,9 @@ def estimate(directory: Path, networks: tuple[str, ...], workload: Workload) -> 
     """
     dtype = getattr(torch, workload.dtype)
     with torch.device("meta"):
-        network: Any = WanTransformer3DModel.from_config(read_config(directory, f"{networks[0]}/config.json"))
-        vae: Any = AutoencoderKLWan.from_config(read_config(directory, "vae/config.json"))
-        text_encoder = UMT5EncoderModel(UMT5Config.from_dict(read_config(directory, "text_encoder/config.json")))
+        network: Any = network_from(WanTransformer3DModel, read_config(directory, f"{networks[0]}/config.json"))
+        vae: Any = network_from(AutoencoderKLWan, read_config(directory, "vae/config.json"))
+        text_encoder = UMT5EncoderModel(text_config_from(UMT5Config, read_config(directory, "text_encoder/config.json")))
     for module in (network, text_encoder):
         nn.Module.to(module, dtype)
     ratio, channels = vae.config["scale_factor_spatial"], vae.config["z_dim"]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
 from diffusers.models.transformers.transformer_wan import WanTransformer3DModel
 from torch import Tensor, nn
+
+from vstar_sdk.models.modules import modules_of
 
 if TYPE_CHECKING:
     from vstar_sdk.models.diffusers.placement import Placement
@@ -53,7 +55,7 @@ class Residence:
         self._resident: nn.Module | None = None
 
     @contextmanager
-    def kept(self) -> Iterator[None]:
+    def kept(self) -> Generator[None]:
         """While it is open the network asked for last stays; opened again inside itself, it changes nothing."""
         self._open += 1
         try:
@@ -76,7 +78,7 @@ class Residence:
 
 
 @contextmanager
-def latent_frame_text(network: nn.Module, frames: int) -> Iterator[None]:
+def latent_frame_text(network: nn.Module, frames: int) -> Generator[None]:
     """While it is open, every latent frame of a ``WanTransformer3DModel`` is conditioned on its own text.
 
     The network takes ``(videos * frames, tokens, dim)`` then. Hooks around its cross-attentions fold the frames of the video
@@ -89,14 +91,14 @@ def latent_frame_text(network: nn.Module, frames: int) -> Iterator[None]:
 
     def fold(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
         video, *rest = args
-        return video.unflatten(1, (frames, -1)).flatten(0, 1), *rest
+        return torch.unflatten(video, 1, (frames, -1)).flatten(0, 1), *rest
 
     def unfold(_: nn.Module, args: tuple[Any, ...], out: Tensor) -> Tensor:
         del args
-        return out.unflatten(0, (-1, frames)).flatten(1, 2)
+        return torch.unflatten(out, 0, (-1, frames)).flatten(1, 2)
 
     with ExitStack() as hooks:
-        for name, attention in network.named_modules():
+        for name, attention in modules_of(network):
             if name.endswith(".attn2"):
                 hooks.callback(attention.register_forward_pre_hook(fold).remove)
                 hooks.callback(attention.register_forward_hook(unfold).remove)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from diffusers.models.transformers.transformer_wan import WanAttention, WanAttnProcessor
 from torch import Tensor
 
@@ -56,6 +57,11 @@ class WanProcessor(NursedProcessor):
         return attn.to_out[1](attn.to_out[0](out))
 
 
+def reads_text(attn: Any) -> bool:
+    """Whether a ``WanAttention`` is one of the text."""
+    return attn.is_cross_attention
+
+
 def wan_processor(attn: Any, site: Site) -> WanProcessor:
     """The processor for a site, once it is sure that it can stand in for what is there.
 
@@ -70,12 +76,13 @@ def wan_processor(attn: Any, site: Site) -> WanProcessor:
     hint = "undo what changed its attention (an adapter, a backend, another nursing) before the run"
     if not isinstance(attn, WanAttention) or type(processor) is not WanAttnProcessor:
         raise ModelError(f"{site.name} holds {type(processor).__name__}, which nursing cannot stand in for", hint=hint)
-    if attn.heads != site.heads or attn.is_cross_attention:
+    if attn.heads != site.heads or reads_text(attn):
         raise ModelError(f"{site.name} is not a self-attention with {site.heads} heads")
+    plain: Any = processor
     changed = {
         "fused projections": getattr(attn, "fused_projections", False),
-        "an attention backend": processor._attention_backend is not None,
-        "context parallelism": processor._parallel_config is not None,
+        "an attention backend": plain._attention_backend is not None,
+        "context parallelism": plain._parallel_config is not None,
     }
     if found := [name for name, present in changed.items() if present]:
         raise ModelError(f"{site.name} has {' and '.join(found)}, which nursing would lose", hint=hint)
@@ -90,7 +97,7 @@ def _rotate(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
         cosines: ``(1, tokens, 1, head_dim)``, each angle's twice.
         sines: likewise.
     """
-    one, other = x.unflatten(-1, (-1, 2)).unbind(-1)
+    one, other = torch.unflatten(x, -1, (-1, 2)).unbind(-1)
     cos, sin = cosines[..., 0::2], sines[..., 1::2]
     turned = x.new_empty(x.shape)
     turned[..., 0::2] = one * cos - other * sin

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 
 import torch
-from diffusers import DDIMScheduler, DiffusionPipeline
+from diffusers.pipelines.pipeline_utils import DiffusionPipeline
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import nn
 
 from vstar_oak import BLOCKS, HEAD_DIM, HEADS, RHYTHM, sites
@@ -99,8 +100,8 @@ class OakTransformer(nn.Module):
         words = words[:, None] if words.ndim == 3 else words
         x = (x + words.mean(2)[:, :, None, None]).reshape(videos, -1, WIDTH)
         for block in self.trunk:
-            x = x + block["ring"](x)
-            x = x + block["leaf"](x).tanh()
+            x = x + block.get_submodule("ring")(x)
+            x = x + block.get_submodule("leaf")(x).tanh()
         return self.crown(x).reshape(videos, frames, height, width, 4).permute(0, 4, 1, 2, 3)
 
 

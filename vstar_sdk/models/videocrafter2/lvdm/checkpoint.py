@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -41,7 +41,7 @@ class Checkpoint(Protocol):
 
 
 @contextmanager
-def open_checkpoint(path: Path) -> Iterator[Checkpoint]:
+def open_checkpoint(path: Path) -> Generator[Checkpoint]:
     """Open a checkpoint.
 
     Pickles are read with ``weights_only``; callback classes of the training framework become empty stand-ins, and a file that
@@ -67,7 +67,7 @@ def open_checkpoint(path: Path) -> Iterator[Checkpoint]:
         raise ModelError(f"{path}: is a text in the place of the checkpoint, not the checkpoint itself", hint=_AGAIN)
     if path.suffix == ".safetensors":
         try:
-            opened = safe_open(path, framework="pt", device="cpu")
+            opened: Any = safe_open(path, framework="pt", device="cpu")
         except (SafetensorError, OSError) as error:
             raise ModelError(f"{path}: cannot be read: {error}", hint=_AGAIN) from None
         with opened as file:
@@ -161,12 +161,13 @@ def _stand_in(name: str) -> type[Any]:
 
 def _state(path: Path, root: Any) -> dict[str, Tensor]:
     """The weights in a checkpoint: under ``state_dict``, or all of it."""
-    state = root.get("state_dict", root) if isinstance(root, dict) else root
+    state: Any = cast(dict[Any, Any], root).get("state_dict", root) if isinstance(root, dict) else root
     if not isinstance(state, dict) or not state:
         raise ModelError(f"{path}: holds no weights (no state_dict)", hint="this is another kind of file: name model.ckpt")
-    for key, value in state.items():
+    weights = cast(dict[Any, Any], state)
+    for key, value in weights.items():
         if not isinstance(key, str) or not isinstance(value, Tensor):
             raise ModelError(
                 f"{path}: holds {key!r}, a {type(value).__name__}, among its weights", hint="this is another kind of file"
             )
-    return state
+    return weights

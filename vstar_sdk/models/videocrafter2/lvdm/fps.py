@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
 from diffusers.models.embeddings import get_timestep_embedding
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from vstar_sdk.errors import ModelError
+
+_safetensors: Any = safetensors.torch  # typed in part
 
 FOLDER = "fps_embedding"
 FILE = "model.safetensors"
@@ -32,7 +34,7 @@ def load_fps_layers(directory: Path) -> dict[str, Tensor]:
     """
     path = directory / FOLDER / FILE
     try:
-        layers = load_file(path)
+        layers: dict[str, Tensor] = _safetensors.load_file(path)
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{path}: cannot be read: {error}", hint="the directory is not complete: convert it again") from None
     shapes = {name: tuple(tensor.shape) for name, tensor in layers.items()}

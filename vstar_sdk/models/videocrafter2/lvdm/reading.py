@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from vstar_sdk.errors import ModelError
+from vstar_sdk.models.diffusers.configured import network_from
 from vstar_sdk.models.videocrafter2.lvdm.architecture import SCHEDULER, Shapes, text_config, unet_config, vae_config
 from vstar_sdk.models.videocrafter2.lvdm.checkpoint import Checkpoint, open_checkpoint
 from vstar_sdk.models.videocrafter2.lvdm.names import FPS, Source, source, text_modules, unet_modules, vae_modules
@@ -88,7 +89,7 @@ class Reading:
 
 
 @contextmanager
-def read_checkpoint(path: Path, *, without_scale: bool = False) -> Iterator[Reading]:
+def read_checkpoint(path: Path, *, without_scale: bool = False) -> Generator[Reading]:
     """Open a checkpoint and account for every tensor in it.
 
     Args:
@@ -127,14 +128,14 @@ def understand(shapes: Shapes) -> tuple[Component, Component, Component, Compone
     embedding = {"in_channels": width // 4, "time_embed_dim": width}
     layers = text["num_hidden_layers"]
     return (
-        _component("unet", UNET, unet, names, lambda: UNet3DConditionModel.from_config({**unet})),
+        _component("unet", UNET, unet, names, lambda: network_from(UNet3DConditionModel, unet)),
         _component("fps_embedding", UNET, embedding, FPS, lambda: fps_layers(width // 4)),
         _component(
             "vae",
             VAE,
             vae,
             vae_modules(len(vae["block_out_channels"]), vae["layers_per_block"]),
-            lambda: AutoencoderKL.from_config({**vae}),
+            lambda: network_from(AutoencoderKL, vae),
         ),
         _component(
             "text_encoder", TEXT, text, text_modules(layers), lambda: CLIPTextModel(_text_config(text)), _unused_text(text)
@@ -227,6 +228,6 @@ def _check_schedule(checkpoint: Checkpoint) -> None:
     for key, last in (("betas", SCHEDULER["beta_end"]), (SCALE, SCHEDULER["signal_scale"])):
         if key not in checkpoint.shapes:
             continue
-        end = checkpoint.tensor(key).flatten()[-1:].tolist()
+        end: list[float] = cast(Any, checkpoint.tensor(key).flatten()[-1:]).tolist()
         if not end or not math.isclose(end[0], last, rel_tol=1e-3):
             raise ModelError(f"its noise schedule is not VideoCrafter2's: {key} does not end at {last}")

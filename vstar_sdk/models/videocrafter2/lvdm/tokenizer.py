@@ -36,7 +36,8 @@ def find_tokenizer(reference: str, size: int, length: int) -> tuple[Any, str]:
     if not (folder / "tokenizer.json").is_file() and not (folder / "vocab.json").is_file():
         raise ModelError(f"{name}: holds no CLIP tokenizer: neither tokenizer.json nor vocab.json", hint=_OTHER)
     try:
-        tokenizer: Any = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+        library: Any = CLIPTokenizer
+        tokenizer: Any = library.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # whatever a damaged folder brings about
         raise ModelError(f"{name}: holds no CLIP tokenizer: {error}", hint=_OTHER) from None
     if len(tokenizer) != size:
