@@ -90,9 +90,7 @@ def test_each_is_told_in_its_own_words_and_the_others_are_healthy(tried):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_how_and_where_it_ends_is_told(tried, monkeypatch):
-    monkeypatch.setenv("VSTAR_PROBE_SECONDS", "2")
     sources = {
-        "hangs": "import time\n\ndef wait():\n    time.sleep(1000)\n\nwait()",
         "killed": "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)",
         "crashes": "import os\n\n\nos.abort()",
         "leaves": "import os; os._exit(7)",
@@ -105,7 +103,6 @@ def test_how_and_where_it_ends_is_told(tried, monkeypatch):
     targets = {name: Target(f"vstar_{name}_module", f"vstar-{name} 1.2") for name in sources}
     found = gate.faults(targets.values())
     assert {name: found[target] for name, target in targets.items()} == {
-        "hangs": f"the import does not end within 2 s (it stands in {tried.folder / 'vstar_hangs_module.py'}, line 4)",
         "killed": "the import ends the process, by SIGKILL",
         "crashes": f"the import ends the process, by SIGABRT (it stands in {tried.folder / 'vstar_crashes_module.py'}, line 4)",
         "leaves": "the import ends the process, with exit code 7",
@@ -115,17 +112,33 @@ def test_how_and_where_it_ends_is_told(tried, monkeypatch):
     }
 
 
-@pytest.mark.parametrize("source", [DIES, "import time; time.sleep(1000)"], ids=["ends", "hangs"])
-def test_a_spec_that_names_it_is_refused_with_the_place_and_a_remedy(tried, tmp_path, source):
-    tried.add("acme", source)
+def test_one_that_hangs_is_told_with_the_limit_and_its_line(tried, monkeypatch):
+    monkeypatch.setenv("VSTAR_PROBE_SECONDS", "0.5")
+    tried.add("acme", "import time\n\ndef wait():\n    time.sleep(1000)\n\nwait()")
+    target = Target("vstar_acme_module", "vstar-acme 1.2")
+    place = f"{tried.folder / 'vstar_acme_module.py'}, line 4"
+    assert gate.faults([target])[target] == f"the import does not end within 0.5 s (it stands in {place})"
+
+
+def test_one_that_keeps_its_own_limit_from_ending_it_is_killed(tried, monkeypatch):
+    monkeypatch.setenv("VSTAR_PROBE_SECONDS", "0.2")
+    monkeypatch.setattr(trial, "_GRACE", 0.5)
+    tried.add("acme", "import faulthandler, time\nfaulthandler.cancel_dump_traceback_later()\ntime.sleep(1000)")
+    target = Target("vstar_acme_module", "vstar-acme 1.2")
+    assert gate.faults([target])[target] == "the import does not end within 0.2 s"
+
+
+def test_a_spec_that_names_it_is_refused_with_the_place_and_a_remedy(tried, tmp_path):
+    tried.add("acme", DIES)
     spec = tmp_path / "story.yaml"
     spec.write_text("prompt: a volcano wakes up\nregularizers:\n  - use: acme/part\n")
     for _ in range(2):  # tried, and remembered
-        result = tried.vstar("validate", spec, VSTAR_PROBE_SECONDS="1.5")
+        result = tried.vstar("validate", spec)
         assert (result.returncode, result.stdout) == (3, "")
         error, hint = result.stderr.splitlines()
-        assert error.startswith(
-            f"error: {spec}:3:5: regularizers[0].use: plugin acme (vstar-acme 1.2) cannot be imported: the import "
+        assert error == (
+            f"error: {spec}:3:5: regularizers[0].use: plugin acme (vstar-acme 1.2) cannot be imported: "
+            "the import ends the process, with exit code 0"
         )
         assert hint == (
             "hint: take the plugin out, or tell its author; 'vstar plugins --check' tries it again, "
@@ -309,7 +322,14 @@ def test_a_cache_that_cannot_be_written_costs_only_another_trial(trials, tried, 
 
 
 @pytest.mark.parametrize("damage", ["", "[]", "{}", '{"state": 3, "fault": null}', "\0\xff", '{"state": "x", "fault": 3}'])
-def test_a_damaged_memory_is_made_anew(trials, tried, monkeypatch, damage):
+def test_a_damaged_memory_is_made_anew(tried, monkeypatch, damage):
+    trials = []
+
+    def run(targets, seconds):
+        trials.append(targets)
+        return [None]
+
+    monkeypatch.setattr(trial, "run", run)
     tried.add("acme", GOOD)
     target = Target("vstar_acme_module", "vstar-acme 1.2")
     for _ in range(2):
@@ -334,6 +354,7 @@ def test_a_package_is_known_by_every_file_of_its_code(tried):
     (inner / "__pycache__").mkdir()
     (inner / "__pycache__" / "deep.pyc").write_text("")
     (inner / "notes.txt").write_text("")
+    (inner / ".#deep.py").symlink_to("someone@host.1234")  # an editor's mark
     assert target.state() == first
     (inner / "deep.py").write_text("x = 1")
     assert target.state() != first

@@ -77,7 +77,10 @@ class Target:
         digest = hashlib.sha256()
         for root in self.roots:
             for path in sorted(_files(root)):
-                about = os.stat(path)
+                try:
+                    about = os.stat(path)
+                except OSError:  # gone meanwhile, or a link to nothing: no import reads it
+                    continue
                 digest.update(f"{path}\0{about.st_size}\0{about.st_mtime_ns}\0".encode(errors="surrogateescape"))
         return digest.hexdigest()
 

@@ -19,7 +19,7 @@ from vstar_sdk.plugin.probe.target import Target
 
 _PROGRAM = Path(child.__file__).absolute()
 _AT_ONCE = max(2, min(8, os.cpu_count() or 1))
-_GRACE = 5.0
+_GRACE = 10.0
 """Seconds after which a child is killed that did not end itself at its limit."""
 _LOOK = 0.005
 """Seconds between two looks at the children."""
