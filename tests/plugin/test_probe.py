@@ -253,6 +253,14 @@ def test_a_spec_without_plugins_tries_nothing_and_so_does_what_is_switched_off(t
     assert trials == []
 
 
+def test_help_tries_nothing(tried, tmp_path):
+    tried.add("acme", DIES, commands=["hello"])
+    result = tried.vstar("--help")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "hello" in result.stdout
+    assert not (tmp_path / "cache").exists()
+
+
 def test_what_a_host_passes_is_not_tried(trials, tried):
     class Host:
         @hookimpl
