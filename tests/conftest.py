@@ -8,6 +8,15 @@ import pytest
 
 pytest_plugins = ["tests.messages_api", "tests.tiny_models", "tests.tiny_wan"]
 
+
+@pytest.fixture(scope="session", autouse=True)
+def _a_cache_of_our_own(tmp_path_factory: pytest.TempPathFactory):
+    """Nothing is read from or written into the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VSTAR_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 CAPTIONS = [
     "a green landscape in summer",
     "a snowy landscape in winter",

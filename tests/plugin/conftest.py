@@ -55,7 +55,11 @@ class Packages:
 
 @pytest.fixture
 def packages(tmp_path, monkeypatch):
-    """An empty folder of packages, on the path of this process too; no variable switches plugins off."""
+    """An empty folder of packages, on the path of this process too; no variable switches plugins off.
+
+    Imports are not tried in child processes: that takes a second for ten plugins, and has tests of its own.
+    """
+    monkeypatch.setenv("VSTAR_PROBE_SECONDS", "0")
     for name in ("VSTAR_PLUGINS", "VSTAR_DISABLE_PLUGINS", "VSTAR_PLUGINS_STRICT"):
         monkeypatch.delenv(name, raising=False)
     folder = tmp_path / "site-packages"

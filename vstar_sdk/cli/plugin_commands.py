@@ -52,7 +52,12 @@ def load(name: str, claims: list[EntryPoint]) -> click.Command:
     who = entry_points.who(claims)
     if len(claims) > 1:
         raise PluginError(f"the command '{name}' is claimed by {who}", hint="uninstall all but one of them")
-    with contained(f"the command '{name}' ({who}) cannot be imported"):
+    from vstar_sdk.plugin.probe import gate  # not to list commands
+    from vstar_sdk.plugin.probe.target import Target
+
+    what = f"the command '{name}' ({who}) cannot be imported"
+    gate.refuse(what, Target.of(claims[0]))
+    with contained(what):
         command: object = claims[0].load()
     if not isinstance(command, click.Command):
         raise PluginError(f"the command '{name}' ({who}): {claims[0].value} is a {type(command).__name__}, not a click command")

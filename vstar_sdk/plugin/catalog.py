@@ -20,6 +20,8 @@ from vstar_sdk.plugin.families import Families, FamilyRegistration
 from vstar_sdk.plugin.kinds import KINDS
 from vstar_sdk.plugin.option_models import check_options
 from vstar_sdk.plugin.plugin import CORE, NAME, Plugin
+from vstar_sdk.plugin.probe import gate
+from vstar_sdk.plugin.probe.target import Target
 from vstar_sdk.resolver import Resolver
 
 
@@ -34,6 +36,7 @@ class Part:
         factory: callable, or ``"module:attribute"``.
         summary: one line.
         distribution: package and version that it came from.
+        installed: see `Plugin`.
     """
 
     kind: str
@@ -42,18 +45,22 @@ class Part:
     factory: str | Callable[..., Any]
     summary: str
     distribution: str
+    installed: bool = False
 
     def load(self) -> Callable[..., Any]:
         """The factory, imported if need be.
 
         Raises:
             MissingDependency: a package that it needs is not installed.
-            PluginError: the import fails in another way, or gives nothing callable.
+            PluginError: the import fails in another way, would end the process, or gives nothing callable.
         """
         if callable(self.factory):
             return self.factory
         module, _, attribute = self.factory.partition(":")
-        with contained(f"{self} cannot be imported from {self.factory}", known=(PluginError, MissingDependency)):
+        what = f"{self} cannot be imported from {self.factory}"
+        if self.installed:
+            gate.refuse(what, Target(self.factory, self.distribution))
+        with contained(what, known=(PluginError, MissingDependency)):
             try:
                 factory: Any = importlib.import_module(module)
                 for name in attribute.split("."):
@@ -263,7 +270,7 @@ class _Registration(_Names):
             check_options(full, options, KINDS[self.kind], KINDS)
             if not (callable(factory) or (isinstance(factory, str) and ":" in factory)):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise PluginError(f"{full}: the factory must be callable, or a text like 'package.module:Class'")
-        self.staged[full] = Part(self.kind, full, options, factory, summary, self.plugin.distribution)
+        self.staged[full] = Part(self.kind, full, options, factory, summary, self.plugin.distribution, self.plugin.installed)
 
 
 class _TemplateRegistration(_Names):

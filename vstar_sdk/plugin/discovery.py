@@ -7,7 +7,7 @@ import importlib.metadata
 import importlib.util
 import pkgutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import redirect_stdout
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -18,6 +18,8 @@ from vstar_sdk.plugin import entry_points, switches
 from vstar_sdk.plugin.boundary.faults import contained
 from vstar_sdk.plugin.catalog import Catalog
 from vstar_sdk.plugin.plugin import CORE, NAME, Plugin
+from vstar_sdk.plugin.probe import gate
+from vstar_sdk.plugin.probe.target import Target
 
 BUILT_IN = tuple(f"vstar_sdk.{room}" for room in ("models", "regularizers", "llm", "synopsis", "output", "miniworld"))
 """Packages whose modules offer the built-in parts: a new part is one new file in one of them."""
@@ -68,7 +70,18 @@ def load(namespaces: Iterable[str]) -> list[Plugin]:
         PluginError: one is not installed, is switched off, is claimed twice, fails to import or breaks a hook's contract.
     """
     points = installed()
-    return [load_one(namespace, points.get(namespace, [])) for namespace in namespaces]
+    claims = {namespace: points.get(namespace, []) for namespace in namespaces}
+    gate.faults(targets(claims))
+    return [load_one(namespace, claims[namespace]) for namespace in claims]
+
+
+def targets(claims: Mapping[str, list[EntryPoint]]) -> list[Target]:
+    """What loading these plugins imports: `gate.faults` tries all that are new beside each other, `load_one` one by one.
+
+    Args:
+        claims: entry points by namespace.
+    """
+    return [Target.of(points[0]) for namespace, points in claims.items() if not _refusal(namespace, points)]
 
 
 def load_one(namespace: str, claims: list[EntryPoint]) -> Plugin:
@@ -81,21 +94,31 @@ def load_one(namespace: str, claims: list[EntryPoint]) -> Plugin:
     Raises:
         PluginError: see `load`.
     """
+    if refusal := _refusal(namespace, claims):
+        raise refusal
+    who = entry_points.who(claims)
+    what = f"plugin {namespace} ({who}) cannot be imported"
+    gate.refuse(what, Target.of(claims[0]))
+    # What a plugin prints while it is imported must not mix with a command's output.
+    with contained(what), redirect_stdout(sys.stderr):
+        source = claims[0].load()
+    return Plugin(namespace, source, who, installed=True)
+
+
+def _refusal(namespace: str, claims: list[EntryPoint]) -> PluginError | None:
+    """Why the plugin of a namespace is not even imported."""
     if not claims:
-        raise PluginError(
+        return PluginError(
             f"no installed package brings the plugin '{namespace}'",
             hint=f"install it (its name is often vstar-{namespace}), or take it out of the spec",
         )
     who = entry_points.who(claims)
     if off := switches.switched_off(namespace):
-        raise PluginError(f"the plugin {namespace} ({who}) is switched off: {off}", hint="change the variable, or the spec")
+        return PluginError(f"the plugin {namespace} ({who}) is switched off: {off}", hint="change the variable, or the spec")
     if namespace == CORE:
-        raise PluginError(f"{who} claims the namespace '{CORE}', which is the package's own", hint="uninstall it")
+        return PluginError(f"{who} claims the namespace '{CORE}', which is the package's own", hint="uninstall it")
     if not NAME.match(namespace):
-        raise PluginError(f"{who} claims '{namespace}', which is no namespace: lower case letters, digits and hyphens")
+        return PluginError(f"{who} claims '{namespace}', which is no namespace: lower case letters, digits and hyphens")
     if len(claims) > 1:
-        raise PluginError(f"the namespace '{namespace}' is claimed by {who}", hint="uninstall all but one of them")
-    # What a plugin prints while it is imported must not mix with a command's output.
-    with contained(f"plugin {namespace} ({who}) cannot be imported"), redirect_stdout(sys.stderr):
-        source = claims[0].load()
-    return Plugin(namespace, source, who)
+        return PluginError(f"the namespace '{namespace}' is claimed by {who}", hint="uninstall all but one of them")
+    return None

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from vstar_sdk.errors import PluginError
 from vstar_sdk.plugin.boundary.faults import contained
 from vstar_sdk.plugin.plugin import Plugin
+from vstar_sdk.plugin.probe import gate
+from vstar_sdk.plugin.probe.target import Target
 
 if TYPE_CHECKING:
     from vstar_sdk.models.family import Family
@@ -39,7 +41,7 @@ class Families:
         """The family of a class that is known, imported if need be.
 
         Raises:
-            PluginError: it cannot be imported, or is none.
+            PluginError: it cannot be imported, would end the process, or is none.
         """
         from vstar_sdk.models.family import Family
 
@@ -47,7 +49,10 @@ class Families:
         if not isinstance(family, str):
             return family
         module, _, attribute = family.partition(":")
-        with contained(f"plugin {plugin}: the family of {denoiser} cannot be imported from {family}"):
+        what = f"plugin {plugin}: the family of {denoiser} cannot be imported from {family}"
+        if plugin.installed:
+            gate.refuse(what, Target(family, plugin.distribution))
+        with contained(what):
             found: Any = getattr(importlib.import_module(module), attribute)
         if not isinstance(found, Family):
             raise PluginError(f"plugin {plugin}: {family} is a {type(found).__name__}, not a vstar_sdk.Family")

@@ -15,6 +15,8 @@ from vstar_sdk.plugin import discovery, entry_points, switches
 from vstar_sdk.plugin.boundary.faults import said
 from vstar_sdk.plugin.catalog import Catalog
 from vstar_sdk.plugin.kinds import KINDS
+from vstar_sdk.plugin.probe import gate
+from vstar_sdk.plugin.probe.target import Target
 
 State = Literal["healthy", "faulty", "quarantined", "off"]
 """``faulty``: some part or command of it cannot be used; ``quarantined``: it takes no part at all, for a fault of its own;
@@ -65,6 +67,7 @@ def survey(*, built_in_commands: Iterable[str] = (), deep: bool = False) -> tupl
     """
     catalog = discovery.built_in_catalog()
     commands = _Commands(frozenset(built_in_commands), deep=deep)
+    gate.faults([*discovery.targets(discovery.installed()), *(commands.targets() if deep else ())], again=deep)
     with redirect_stdout(sys.stderr):  # what plugins print must not mix with a listing
         records = [
             _examine(namespace, claims, point, catalog, commands, deep=deep)
@@ -134,13 +137,13 @@ def _parts(catalog: Catalog, namespace: str) -> Iterable[str]:
 
 def _faults(catalog: Catalog, namespace: str) -> Iterable[str]:
     """Parts whose factory cannot be imported."""
-    for kind in KINDS:
-        for part in catalog.parts(kind):
-            if part.name.startswith(f"{namespace}/"):
-                try:
-                    part.load()
-                except VstarError as error:
-                    yield error.message
+    parts = [part for kind in KINDS for part in catalog.parts(kind) if part.name.startswith(f"{namespace}/")]
+    gate.faults((Target(part.factory, part.distribution) for part in parts if isinstance(part.factory, str)), again=True)
+    for part in parts:
+        try:
+            part.load()
+        except VstarError as error:
+            yield error.message
 
 
 class _Commands:
@@ -149,6 +152,14 @@ class _Commands:
     def __init__(self, built_in: frozenset[str], *, deep: bool) -> None:
         self._built_in, self._deep = built_in, deep
         self._claims = entry_points.claims(entry_points.COMMANDS)
+
+    def targets(self) -> list[Target]:
+        """What importing those that can be called imports."""
+        return [
+            Target.of(claims[0])
+            for name, claims in self._claims.items()
+            if not self._refusal(name, claims) and not entry_points.command_off(claims[0])
+        ]
 
     def of(self, distribution: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The commands of a package, and reasons why some cannot be used."""
@@ -183,13 +194,19 @@ class _Commands:
                 )
         return found
 
-    def _fault(self, name: str, claims: list[EntryPoint], point: EntryPoint) -> str | None:
+    def _refusal(self, name: str, claims: list[EntryPoint]) -> str | None:
         if name in self._built_in:
             return f"the command '{name}' is built in: the package's is never called"
         if len(claims) > 1:
             return f"the command '{name}' is claimed by {entry_points.who(claims)}"
-        if not self._deep:
-            return None
+        return None
+
+    def _fault(self, name: str, claims: list[EntryPoint], point: EntryPoint) -> str | None:
+        if (refusal := self._refusal(name, claims)) or not self._deep or entry_points.command_off(point):
+            return refusal
+        target = Target.of(point)
+        if fault := gate.faults([target])[target]:
+            return f"the command '{name}' cannot be imported: {fault}"
         try:
             command: object = point.load()
         except KeyboardInterrupt:

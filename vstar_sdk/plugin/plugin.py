@@ -34,16 +34,18 @@ class Plugin:
         namespace: its name; parts of it are ``namespace/part``, but for `CORE`.
         source: module or object with the marked functions.
         distribution: the package and version it came from, for messages.
+        installed: whether it was found as an entry point, not passed by a host: what it names to be imported is tried first.
 
     Raises:
         PluginError: a hook is misspelled, not marked, asynchronous or a wrapper, takes arguments that its specification does
             not have, or there is none at all.
     """
 
-    def __init__(self, namespace: str, source: object, distribution: str) -> None:
+    def __init__(self, namespace: str, source: object, distribution: str, *, installed: bool = False) -> None:
         self.namespace = namespace
         self.distribution = distribution
         self.source = source
+        self.installed = installed
         if namespace != CORE:
             _check_form(f"plugin {self}", source)
         # A manager of its own: one plugin's faults can then never reach another's implementations.
@@ -73,8 +75,8 @@ class Plugin:
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle an object by value, and a module by its name."""
         if isinstance(self.source, ModuleType):
-            return _of_module, (self.namespace, self.source.__name__, self.distribution)
-        return Plugin, (self.namespace, self.source, self.distribution)
+            return _of_module, (self.namespace, self.source.__name__, self.distribution, self.installed)
+        return _of_object, (self.namespace, self.source, self.distribution, self.installed)
 
     def implementations(self, hook: str) -> Iterator[Callable[..., Any]]:
         """The plugin's implementations of one hook, each taking the hook's arguments by keyword."""
@@ -105,8 +107,12 @@ class Plugin:
                     raise PluginError(f"plugin {self}: {hook} is asynchronous; hooks are plain functions", hint=REMEDY)
 
 
-def _of_module(namespace: str, module: str, distribution: str) -> Plugin:
-    return Plugin(namespace, importlib.import_module(module), distribution)
+def _of_module(namespace: str, module: str, distribution: str, installed: bool) -> Plugin:
+    return _of_object(namespace, importlib.import_module(module), distribution, installed)
+
+
+def _of_object(namespace: str, source: object, distribution: str, installed: bool) -> Plugin:
+    return Plugin(namespace, source, distribution, installed=installed)
 
 
 def given(source: object) -> Plugin:

@@ -1,9 +1,10 @@
-"""Environment variables that switch plugins off.
+"""Environment variables that switch plugins off, or say how they are tried.
 
 =========================  ======================================================================
 ``VSTAR_PLUGINS``          only these namespaces, with commas between them; set but empty: none
 ``VSTAR_DISABLE_PLUGINS``  not these namespaces; ``*``: none at all, as ``vstar --no-plugins``
 ``VSTAR_PLUGINS_STRICT``   ``1``: a plugin that is quarantined is an error, not a warning
+``VSTAR_PROBE_SECONDS``    that the first import of a plugin may take, 30 unless set; ``0``: no import is tried beforehand
 =========================  ======================================================================
 """
 
@@ -12,9 +13,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from vstar_sdk.errors import PluginError
+
 ALLOW = "VSTAR_PLUGINS"
 DENY = "VSTAR_DISABLE_PLUGINS"
 STRICT = "VSTAR_PLUGINS_STRICT"
+PROBE = "VSTAR_PROBE_SECONDS"
+PROBING = "VSTAR_PROBING"
+"""Set in the child that tries an import, and in whatever that starts: nothing is tried there, or trials could go on for ever."""
 
 
 def switched_off(namespace: str) -> str | None:
@@ -46,6 +52,22 @@ def any_set() -> bool:
 def strict() -> bool:
     """Whether a plugin that is quarantined is an error."""
     return os.environ.get(STRICT, "").strip().lower() not in ("", "0", "false", "no")
+
+
+def probe_seconds() -> float:
+    """Seconds that the first import of a plugin may take; 0 when none is tried beforehand.
+
+    Raises:
+        PluginError: the variable holds no such number.
+    """
+    written = os.environ.get(PROBE, "").strip() or "30"
+    try:
+        seconds = float(written)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 86_400:
+        raise PluginError(f"{PROBE} is '{written}', not a number of seconds up to a day", hint=f"unset {PROBE}, or write 30")
+    return seconds
 
 
 def _names(variable: str) -> set[str] | None:

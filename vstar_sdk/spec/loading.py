@@ -15,6 +15,7 @@ from vstar_sdk.plugin import discovery
 from vstar_sdk.plugin.boundary.calls import dotted
 from vstar_sdk.plugin.catalog import Catalog
 from vstar_sdk.plugin.plugin import Plugin, given
+from vstar_sdk.plugin.probe import gate
 from vstar_sdk.plugin.resolution import PluginResolver
 from vstar_sdk.reading.places import check_size
 from vstar_sdk.spec import document as documents
@@ -171,16 +172,17 @@ def _catalog(document: Document, passed: tuple[Plugin, ...]) -> tuple[Catalog, t
     for name, path in listed(document.data).items():
         if name not in installed:
             raise SpecError(located(document, path, absent(name, installed)), hint="install it, or take it out", path=path)
+    mentioned = {namespace: path for namespace, path in mentions(document.data).items() if namespace in installed}
+    gate.faults(discovery.targets({namespace: installed[namespace] for namespace in mentioned}))
     found: dict[str, Plugin] = {}
     for plugin in passed:
         catalog.add(plugin)
-    for namespace, path in mentions(document.data).items():
-        if namespace in installed:
-            try:
-                found[namespace] = discovery.load_one(namespace, installed[namespace])
-                catalog.add(found[namespace])
-            except PluginError as error:
-                raise PluginError(located(document, path, error.message), hint=error.hint) from error
+    for namespace, path in mentioned.items():
+        try:
+            found[namespace] = discovery.load_one(namespace, installed[namespace])
+            catalog.add(found[namespace])
+        except PluginError as error:
+            raise PluginError(located(document, path, error.message), hint=error.hint) from error
     participants = (*(found[name] for name in listed(document.data)), *passed)
     catalog.resolver = PluginResolver(participants)
     return catalog, participants

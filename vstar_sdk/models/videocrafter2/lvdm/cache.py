@@ -6,8 +6,7 @@ import hashlib
 import logging
 from pathlib import Path
 
-import platformdirs
-
+from vstar_sdk.caches import cache_folder
 from vstar_sdk.errors import OutputError
 from vstar_sdk.models.videocrafter2.lvdm.conversion import FORMAT, convert, file_hash
 from vstar_sdk.models.videocrafter2.lvdm.tokenizer import DEFAULT
@@ -47,7 +46,7 @@ def converted(checkpoint: Path, tokenizer: str | None) -> Path:
 
 def cache_directory() -> Path:
     """Where conversions are kept."""
-    return platformdirs.user_cache_path("vstar-sdk") / "videocrafter2"
+    return cache_folder("videocrafter2")
 
 
 def _short(tokenizer: str) -> str:
