@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
@@ -43,7 +43,7 @@ def _compiled(pipe: Any, denoiser: nn.Module) -> bool:
 
 def _perturbed(pipe: Any, denoiser: nn.Module) -> bool:
     del denoiser
-    kind: type[Any] = type(pipe)  # the class, because before the first call the value cannot be read
+    kind = cast(Any, type(pipe))  # the class, because before the first call the value cannot be read
     return hasattr(kind, "do_perturbed_attention_guidance")
 
 
