@@ -83,6 +83,8 @@ def oracle(states: list[dict[str, Any]], frames: int, fps: int, interpolation: s
     return matrix
 
 
+RELAXED: Any = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
+
 MOMENT = st.one_of(
     st.integers(-2, 20),
     st.sampled_from(["40%", "0%", "100%", "101%", "1.5s", ".5s", "2s", "9s", "7", "7.5", " 25 % ", "soon", "-1", "1e2", True]),
@@ -108,14 +110,7 @@ def cases(draw) -> tuple[list[dict[str, Any]], int, int, str]:
     return states, frames, fps, interpolation
 
 
-@settings(
-    max_examples=200,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    phases=[Phase.generate, Phase.shrink],
-    suppress_health_check=list(HealthCheck),
-)
+@settings(max_examples=200, derandomize=True, phases=[Phase.generate, Phase.shrink], **RELAXED)
 @given(case=cases())
 def test_a_mutated_timeline_is_the_oracles_or_refused_with_a_place(tmp_path_factory, case):
     states, frames, fps, interpolation = case
@@ -143,7 +138,7 @@ def test_the_cases_hold_both_kinds():
     """The test above would prove little if nearly all of its cases were refused."""
     kinds: list[bool] = []
 
-    @settings(max_examples=200, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=200, derandomize=True, **RELAXED)
     @given(case=cases())
     def count(case):
         kinds.append(oracle(*case) is None)

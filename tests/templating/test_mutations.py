@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -19,19 +20,19 @@ VALUES = {"prompt": "a kite {{ rises }}", "style": "", "states": 4, "frames": 64
 
 TEXTS = [path.read_text(encoding="utf-8") for path in templates.built_in().values()]
 
-SNIPPETS = (
-    """
-{{|}}|{%|%}|{#|#}|{{ prompt }}|{{ prompt.__class__ }}|{{ self }}|{{ states|shout }}|{{ 9**9**9 }}|{{ 1/0 }}|{{ 'x' * 9999999 }}
-{{ range(10**9)|list }}|{{ [].append(1) }}|{{ namespace() }}|{% block user %}|{% endblock %}|{% block system %}{% endblock %}
-{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}|{% include 'x' %}|{% import 'os' as os %}
-{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}|{% extends 'key-states' %}|{% set states = 3 %}|{% raw %}|{{ '%999999d'|format(1) }}
-{{ lipsum() }}|{{ cycler }}|{{ joiner }}|{{ dict(a=1)|tojson }}|{{ undefined_name }}|{{ prompt|safe }}|---|name: x|version: y|inputs: []
-inputs: {|&a *a|!!python/object:os.system|"\\ud800"|\x00|\u2028|\x1b[31m|{{ "\\ud800" }}|{{ (states, frames)|sum }}|{{ fps|round(400) }}
-{{ prompt|batch(1)|list }}|{{ prompt|wordwrap(0) }}|{{ prompt|indent(10**8) }}|{{ prompt|center(10**9) }}|{% if %}|{% else %}|{% endif %}
-""".strip()
-    .replace("\n", "|")
-    .split("|")
-)
+WRITTEN = r"""
+{{ ¦ }} ¦ {% ¦ %} ¦ {# ¦ #} ¦ {{ prompt }} ¦ {{ prompt.__class__ }} ¦ {{ self }} ¦ {{ states|shout }} ¦ {{ 9**9**9 }}
+{{ 1/0 }} ¦ {{ 'x' * 9999999 }} ¦ {{ range(10**9)|list }} ¦ {{ [].append(1) }} ¦ {{ namespace() }} ¦ {% block user %}
+{% endblock %} ¦ {% block system %}{% endblock %}
+{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %} ¦ {% include 'x' %}
+{% import 'os' as os %} ¦ {% macro f() %}{{ f() }}{% endmacro %}{{ f() }} ¦ {% extends 'key-states' %}
+{% set states = 3 %} ¦ {% raw %} ¦ {{ '%999999d'|format(1) }} ¦ {{ lipsum() }} ¦ {{ cycler }} ¦ {{ joiner }}
+{{ dict(a=1)|tojson }} ¦ {{ undefined_name }} ¦ {{ prompt|safe }} ¦ --- ¦ name: x ¦ version: y ¦ inputs: []
+inputs: { ¦ &a *a ¦ !!python/object:os.system ¦ "\ud800" ¦ {{ "\ud800" }} ¦ {{ (states, frames)|sum }}
+{{ fps|round(400) }} ¦ {{ prompt|batch(1)|list }} ¦ {{ prompt|wordwrap(0) }} ¦ {{ prompt|indent(10**8) }}
+{{ prompt|center(10**9) }} ¦ {% if %} ¦ {% else %} ¦ {% endif %}
+"""
+SNIPPETS = [snippet for line in WRITTEN.strip().splitlines() for snippet in line.split(" ¦ ")] + ["\x00", "\u2028", "\x1b[31m"]
 
 
 def change(draw, text: str) -> str:
@@ -85,7 +86,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("mutated")
 
 
-RELAXED = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
+RELAXED: Any = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
 
 
 @settings(max_examples=40, derandomize=True, phases=[Phase.generate, Phase.shrink], **RELAXED)
