@@ -10,20 +10,14 @@ FAMILY = Family(
     nouns=(
         "balloon",
         "balloons",
-        "hot-air",
-        "hot air balloon",
-        "airship",
-        "airships",
-        "zeppelin",
-        "zeppelins",
-        "blimp",
-        "ballooning",
+        *("hot-air", "hot air balloon", "airship", "airships", "zeppelin", "zeppelins", "blimp", "ballooning"),
+        *("dirigible", "aerostat", "montgolfier"),
     ),
     keys=(
         Key(
             "ground",
             0.0,
-            ("meadow", "grass", "on the field", "on the earth", "fence"),
+            ("meadow", "grass", "on the field", "on the earth", "fence", "lawn", "pasture"),
             (
                 "{subject} stands on a green meadow",
                 "{subject} on the ground",
@@ -62,7 +56,7 @@ FAMILY = Family(
         Key(
             "stars",
             1.0,
-            ("star", "starry", "outer space", "balloon in space", "planet", "cosmos"),
+            ("star", "starry", "outer space", "balloon in space", "planet", "planets", "cosmos", "galaxy", "stratosphere"),
             (
                 "{subject} is high among the stars",
                 "{subject} under the stars",
@@ -89,6 +83,7 @@ FAMILY = Family(
                 "{subject} flies up to the stars",
                 "{subject} lifts off and goes up",
             ),
+            verbs=("rise", "take off", "lift off", "ascend", "climb", "soar", "launch", "go up", "fly up", "float up", "drift up"),
         ),
         Arc(
             (
@@ -103,6 +98,7 @@ FAMILY = Family(
                 "{subject} comes down to the ground",
                 "{subject} descends and lands",
             ),
+            verbs=("sink", "land", "descend", "come down", "go down", "drift down", "float down", "drop", "touch down", "fall"),
         ),
         Arc(
             (

@@ -7,13 +7,14 @@ FAMILY = Family(
     subject="a beach",
     nouns=(
         *("beach", "sea", "ocean", "shore", "seashore", "coast", "seaside", "island", "waves", "sand"),
-        *("palm", "palms", "boat", "boats", "sailboat", "lagoon"),
+        *("palm", "palms", "boat", "boats", "sailboat", "lagoon", "bay", "cove", "surf", "shoreline", "coastline", "beachfront"),
+        *("oceanside", "dune", "dunes", "tide"),
     ),
     keys=(
         Key(
             "dawn",
             0.0,
-            ("sunrise", "daybreak", "morning"),
+            ("sunrise", "daybreak", "morning", "sunup", "first light", "break of day"),
             (
                 "{subject} at dawn, a pink sky over the sea",
                 "{subject} in the early morning",
@@ -26,7 +27,7 @@ FAMILY = Family(
         Key(
             "noon",
             0.25,
-            ("midday", "day", "daytime", "daylight", "afternoon", "sunny"),
+            ("midday", "day", "daytime", "daylight", "afternoon", "sunny", "sun shines", "sun stands high", "lunchtime"),
             (
                 "{subject} at noon, a blue sky over the sea",
                 "{subject} in the bright day",
@@ -39,7 +40,7 @@ FAMILY = Family(
         Key(
             "sunset",
             0.5,
-            ("dusk", "evening", "sundown", "twilight"),
+            ("dusk", "evening", "sundown", "twilight", "nightfall", "gloaming", "setting sun"),
             (
                 "{subject} at sunset, an orange sky over the sea",
                 "{subject} in the warm evening",
@@ -52,7 +53,10 @@ FAMILY = Family(
         Key(
             "night",
             0.75,
-            ("midnight", "moonlight", "moon", "nighttime", "moonlit", "dark"),
+            (
+                *("midnight", "moonlight", "moon", "nighttime", "moonlit", "dark", "after dark", "after sunset", "before dawn"),
+                *("before sunrise", "nocturnal", "starlight"),
+            ),
             (
                 "{subject} at night, a dark sky over the sea",
                 "{subject} in the dark night",
@@ -64,15 +68,27 @@ FAMILY = Family(
         ),
     ),
     arcs=(
-        Arc(("a day at", "day passes", "whole day", "through the day"), "dawn", "night", ("a day passes over {subject}",)),
+        Arc(
+            ("a day at", "day passes", "whole day", "through the day", "day in the life", "day goes by"),
+            "dawn",
+            "night",
+            ("a day passes over {subject}",),
+        ),
         Arc(
             ("sun rises", "sun comes up", "sun goes up", "the day begins", "wakes up"),
             "dawn",
             "noon",
             ("the sun rises over {subject}",),
+            verbs=("sun rise*", "sun climb*", "sun come* up", "sun go* up", "wake up", "awaken", "grow light", "get light"),
         ),
-        Arc(("sun sets", "sun goes down", "night falls", "gets dark"), "noon", "night", ("the sun sets over {subject}",)),
-        Arc(("night ends", "day breaks"), "night", "dawn", ("the night ends over {subject}",)),
+        Arc(
+            ("sun sets", "sun goes down", "night falls", "gets dark", "darkness falls", "moon rises", "moon comes up"),
+            "noon",
+            "night",
+            ("the sun sets over {subject}",),
+            verbs=("sun set*", "sun sink*", "sun disappear*", "sun vanish*", "get dark", "grow dark", "darken"),
+        ),
+        Arc(("night ends", "day breaks", "dawn breaks"), "night", "dawn", ("the night ends over {subject}",)),
     ),
     cyclic=True,
     pans=True,

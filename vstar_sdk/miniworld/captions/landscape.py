@@ -7,13 +7,14 @@ FAMILY = Family(
     subject="a landscape",
     nouns=(
         *("landscape", "countryside", "hills", "hill", "valley", "meadow", "meadows", "village", "forest", "woods"),
+        *("orchard", "garden", "woodland", "wood", "grove", "pasture", "prairie", "farmland", "farm", "steppe", "vineyard"),
         *("field", "fields", "tree", "trees", "scenery", "park", "nature", "seasons", "season", "year"),
     ),
     keys=(
         Key(
             "winter",
             0.0,
-            ("wintertime", "wintry", "snow", "snowy", "frost", "frosty"),
+            ("wintertime", "wintry", "snow", "snowy", "frost", "frosty", "midwinter", "january", "december", "snowfall"),
             (
                 "{subject} in winter, white snow covers the hills",
                 "{subject} in the cold winter",
@@ -26,7 +27,7 @@ FAMILY = Family(
         Key(
             "spring",
             0.25,
-            ("springtime", "blossom", "blossoms", "blossoming"),
+            ("springtime", "blossom", "blossoms", "blossoming", "april"),
             (
                 "{subject} in spring, pink blossom covers the trees",
                 "{subject} in the fresh spring",
@@ -39,7 +40,7 @@ FAMILY = Family(
         Key(
             "summer",
             0.5,
-            ("summertime", "midsummer"),
+            ("summertime", "midsummer", "july", "august"),
             (
                 "{subject} in summer, green leaves cover the trees",
                 "{subject} in the warm summer",
@@ -52,7 +53,7 @@ FAMILY = Family(
         Key(
             "autumn",
             0.75,
-            ("fall", "autumnal"),
+            ("fall", "autumnal", "october", "november", "falling leaves"),
             (
                 "{subject} in autumn, orange leaves cover the trees",
                 "{subject} in the golden autumn",
@@ -64,11 +65,31 @@ FAMILY = Family(
         ),
     ),
     arcs=(
-        Arc(("through the year", "the seasons", "four seasons", "a year"), "winter", "autumn", ("{subject} through the year",)),
-        Arc(("snow melts", "thaws", "comes to life", "blossoms", "blooms"), "winter", "spring", ("the snow melts",)),
-        Arc(("leaves turn", "turns orange", "turns golden"), "summer", "autumn"),
         Arc(
-            ("leaves fall", "snow falls", "winter comes", "winter is coming"), "autumn", "winter", ("winter comes to {subject}",)
+            ("through the year", "the seasons", "four seasons", "a year", "year goes by", "year passes", "whole year"),
+            "winter",
+            "autumn",
+            ("{subject} through the year",),
+        ),
+        Arc(
+            ("snow melts", "comes to life", "blossoms", "blooms", "snow disappears", "ice melts"),
+            "winter",
+            "spring",
+            ("the snow melts",),
+            verbs=("snow melt*", "thaw", "snow vanish*", "turn green"),
+        ),
+        Arc(
+            ("leaves turn", "turns orange", "turns golden"),
+            "summer",
+            "autumn",
+            verbs=("leaves turn*", "leaves change*", "turn orange", "turn golden", "turn brown"),
+        ),
+        Arc(
+            ("leaves fall", "snow falls", "winter comes", "winter is coming", "lose their leaves", "it snows", "starts to snow"),
+            "autumn",
+            "winter",
+            ("winter comes to {subject}",),
+            verbs=("freeze",),
         ),
     ),
     cyclic=True,
