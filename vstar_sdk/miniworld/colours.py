@@ -1,11 +1,11 @@
 """Finds the colours that a prompt gives to its subject, among those of other things. Pure Python."""
 
-from vstar_sdk.miniworld.grammar import Family
-from vstar_sdk.miniworld.lexicon import COLOURS, CONNECTIVES, SHADES, SMALL, THINGS_APART
+from vstar_sdk.miniworld.grammar import Arc, Family
+from vstar_sdk.miniworld.lexicon import COLOURS, CONNECTIVES, DETERMINERS, SHADES, SMALL, THINGS_APART
 from vstar_sdk.miniworld.vocabulary import language
 from vstar_sdk.miniworld.words import Text
 
-_BETWEEN = frozenset("a an the one and or then half deep dark light pale bright dim".split())
+_BETWEEN = DETERMINERS | {"one", "and", "or", "then", "half", "deep", "dark", "pale", "bright", "dim"}
 """May stand between a colour and its noun, or another colour."""
 
 
@@ -19,7 +19,7 @@ def own_colours(family: Family, text: Text) -> dict[str, tuple[int, str]]:
         return {}
     nouns = {at.start for at, _ in language(family.name).nouns.find(text)}
     inside = {i for at, _ in language(family.name).nouns.find(text) for i in at}
-    verbs = {at.start for at, _ in language(family.name).events.find(text)}
+    verbs = {at.start for at, event in language(family.name).events.find(text) if isinstance(event, Arc)}
     found: dict[str, tuple[int, str]] = {}
     for i, word in enumerate(text.words):
         name = SHADES.get(word.text, word.text)
@@ -36,7 +36,9 @@ def _own(text: Text, at: int, nouns: set[int], inside: set[int], verbs: set[int]
     after = at + 1
     while text[after] and (text[after] in _BETWEEN or _is_colour(text[after])):
         after += 1
-    if after in nouns or (after + 1 in nouns and text.together(after, after + 1) and text[after] not in CONNECTIVES | THINGS_APART):
+    if after in nouns or (
+        after + 1 in nouns and text.together(after, after + 1) and text[after] not in CONNECTIVES | THINGS_APART
+    ):
         return True
     if text.together(at, after) and text[after] not in CONNECTIVES and after not in verbs:
         return False
@@ -47,4 +49,4 @@ def _own(text: Text, at: int, nouns: set[int], inside: set[int], verbs: set[int]
 
 
 def _passed(text: Text, at: int, verbs: set[int]) -> bool:
-    return text[at] in SMALL and text[at] not in THINGS_APART or at in verbs
+    return at in verbs or (text[at] in SMALL and text[at] not in THINGS_APART)

@@ -50,7 +50,8 @@ class Arc:
     """Captions of a whole clip that shows the change."""
 
     verbs: tuple[str, ...] = ()
-    """Verbs that stand for the change in every form that is no stage's word; the word with a star is bent, else the first ("sun set*", "go up")."""
+    """Verbs that stand for the change in every form that is no stage's word; of "go up" the first word is bent, of "sun set*"
+    the one with the star."""
 
 
 @dataclass(frozen=True)

@@ -1,62 +1,73 @@
 """The words of prompts that belong to no one scene: small words, negators, ends, counts, colours, places, slips. Tables only."""
 
-PREPOSITIONS = frozenset(
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+PREPOSITIONS = _set(
     """
     of in on over at by with from into to through until till under above across along around among amid behind beside below
     beneath near off past towards toward inside outside between during before after against within without onto upon for as
     next via beyond up down like
-    """.split()
+    """
 )
 """Behind one of these a thing is a place or a part, no subject."""
 
-CONNECTIVES = PREPOSITIONS | frozenset(
+CONNECTIVES = PREPOSITIONS | _set(
     """
     and or but then that which who when while where until than so is are was were be been being it its there has have had
-    becomes become becoming turns turn turning changes change changing fades fade fading goes go going comes come
-    """.split()
+    later again now first finally slowly gradually becomes become becoming turns turn turning changes change changing fades
+    fade fading goes go going comes come
+    """
 )
 """What may follow a colour that stands alone: "the flower is red and opens"."""
 
-SMALL = CONNECTIVES | frozenset(
+SMALL = CONNECTIVES | _set(
     """
     a an the this these those one some any each every all both same other another he she they we you i his her their our my
     your them him us me itself himself herself themselves what whose how here now too also just even only very quite rather
-    more most much many less least enough almost nearly about again once soon still already ever always often sometimes later
-    slowly gradually quickly suddenly gently softly steadily finally eventually calmly quietly finely fully completely
+    more most much many less least enough almost nearly about again once soon still already ever always often sometimes
+    later slowly gradually quickly suddenly gently softly steadily finally eventually calmly quietly finely fully completely
     entirely directly simply smoothly late early first last half full whole bright big small little large great huge tiny
     long short beautiful nice pretty lovely quiet side end ends beginning start starting started begins begin began begun
     passes pass passed passing time lapse timelapse video clip film movie footage shot shots scene view picture image photo
     photograph painting drawing close closeup close-up wide travels travel travelled traveling travelling drives drive
     driving rides ride riding ridden rolls rolling roll trip journey flies fly flying float moves move moving moved runs
     running walks lies lie lying stands stand standing stood sits sit sitting waits wait waiting hangs hang shines shine
-    shining looks look looking seen see sees show shows showing shown can could will would shall should may might must do does
-    did done doing get gets getting got gone went came make makes made making take takes took taking put puts give gives
-    gave let lets keep keeps kept stay stays say says said tell tells happen happens happening having reaches reach reached
-    sky out away back together apart ago yet if because though although since per et cetera please want i'd i'll it'll
-    there'll we'll they'll minute minutes second seconds hour hours moment place thing things way ways part parts kind sort
-    want wants need needs create creates generate render imagine
-    setting stretch stretches bit lot lots seem seems seemed appear appears appearing
-    """.split()
+    shining looks look looking seen see sees show shows showing shown can could will would shall should may might must do
+    does did done doing get gets getting got gone went came make makes made making take takes took taking put puts give
+    gives gave let lets keep keeps kept stay stays say says said tell tells happen happens happening having reaches reach
+    reached sky out away back together apart ago yet if because though although since per et cetera please want i'd i'll
+    it'll there'll we'll they'll minute minutes second seconds hour hours moment place thing things way ways part parts kind
+    sort wants need needs create creates generate render imagine colour colours color colors hue front background foreground
+    top middle centre center distance crosses cross crossing crossed setting stretch stretches bit lot lots seem seems
+    seemed appear appears appearing
+    """
 )
 """Words that say little by themselves: never told, and not counted in the share that was read."""
 
-DETERMINERS = frozenset(
-    "a an the this that these those one its his her their our my your some each every another all both".split()
+DETERMINERS = _set(
+    """
+    a an the this that these those one its his her their our my your some each every another all both
+    """
 )
-SINGULAR = frozenset("a an the this that one its his her another each every".split())
+SINGULAR = _set("a an the this that one its his her another each every")
 
 THINGS_APART = frozenset(("sky", "skies", "light", "sun", "water", "air"))
 """Things that every scene has; a colour beside one of them is not the subject's."""
 
-PASSED_OVER = frozenset(
-    "is are was were has have had be been slowly gradually quickly suddenly softly gently now then just begins begin starts start to".split()
+PASSED_OVER = _set(
+    """
+    is are was were has have had be been slowly gradually quickly suddenly softly gently now then just
+    """
 )
 """May stand within a phrase: "the sun is slowly setting"."""
 
-COLOURS = frozenset(
+COLOURS = _set(
     """
     red orange yellow green blue purple pink white black brown grey gray gold silver beige turquoise
-    """.split()
+    """
 )
 
 SHADES = {
@@ -69,11 +80,11 @@ SHADES = {
 }
 """Colours that are read as another one's name."""
 
-COUNTS = frozenset(
+COUNTS = _set(
     """
     two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty hundred hundreds thousand
     thousands million millions dozen dozens pair pairs couple several few numerous countless twice thrice double triple
-    """.split()
+    """
 )
 """The world shows one subject, whose story is told once."""
 
@@ -141,15 +152,17 @@ LAST = (
 )
 """Before a stage: the story ends there, wherever this stands in the prompt."""
 
-ARRIVES = frozenset(
-    "comes come coming falls arrives arrive arriving approaches begins settles descends nears returns sets dawns".split()
+ARRIVES = _set(
+    """
+    comes come coming falls arrives arrive arriving approaches begins settles descends nears returns sets dawns
+    """
 )
 """Behind a stage: it is where the story goes to. "Night comes to the city"."""
 
-CHANGES = frozenset(
+CHANGES = _set(
     """
     to into until till becomes become becoming turns turn turning fades fade fading changes change changing gives passes
-    """.split()
+    """
 )
 """Somewhere beside the only stage: it does not stay."""
 
@@ -160,22 +173,26 @@ CITY_NAMES = (
     *("san francisco", "edinburgh", "dublin", "stockholm", "oslo", "copenhagen", "athens", "budapest", "warsaw", "kyoto"),
 )
 
-NO_SLIPS = frozenset(
+NO_SLIPS = _set(
     """
     lower lowers each bench strain knight stairs starts chills string sprint winner short store share shown snowman snowball
-    """.split()
+    """
 )
 """English words that look like a slip of one that the world knows."""
 
 IRREGULAR = {
-    **{"rise": ("rises", "rising", "risen"), "sink": ("sinks", "sinking", "sank", "sunk"), "go": ("goes", "going", "went")},
-    **{"come": ("comes", "coming", "came"), "fall": ("falls", "falling", "fell"), "fly": ("flies", "flying", "flew")},
-    **{"wake": ("wakes", "waking", "woke"), "awaken": ("awakens", "awakening", "awakes", "awoke"), "set": ("sets", "setting")},
-    **{"burst": ("bursts", "bursting"), "break": ("breaks", "breaking", "broke"), "die": ("dies", "dying", "died")},
-    **{"shut": ("shuts", "shutting"), "get": ("gets", "getting", "got"), "grow": ("grows", "growing", "grew")},
-    **{"leave": ("leaves", "leaving", "left"), "freeze": ("freezes", "freezing", "froze"), "blow": ("blows", "blowing", "blew")},
-    **{"spit": ("spits", "spitting", "spat"), "drop": ("drops", "dropping", "dropped"), "begin": ("begins", "beginning", "began")},
-    **{"take": ("takes", "taking", "took"), "light": ("lights", "lighting", "lit"), "quit": ("quits", "quitting")},
-    **{"dive": ("dives", "diving", "dived", "dove"), "spread": ("spreads", "spreading")},
+    base: tuple(others)
+    for base, *others in map(
+        str.split,
+        (
+            *("rise rises rising risen", "sink sinks sinking sank sunk", "go goes going went", "come comes coming came"),
+            *("fall falls falling fell", "fly flies flying flew", "wake wakes waking woke", "set sets setting"),
+            *("awaken awakens awakening awakes awoke", "burst bursts bursting", "break breaks breaking broke"),
+            *("die dies dying died", "shut shuts shutting", "get gets getting got", "grow grows growing grew"),
+            *("leave leaves leaving left", "freeze freezes freezing froze", "blow blows blowing blew", "quit quits quitting"),
+            *("spit spits spitting spat", "drop drops dropping dropped", "begin begins beginning began"),
+            *("take takes taking took", "light lights lighting lit", "dive dives diving dived dove", "spread spreads spreading"),
+        ),
+    )
 }
 """Forms of verbs that are not made by rule."""

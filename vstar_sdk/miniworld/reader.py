@@ -74,21 +74,22 @@ def read(prompt: str) -> Reading:
         raise SpecError("the prompt has no words", hint=known())
     if len(text) > MOST_WORDS:
         raise SpecError(f"the prompt has {len(text):,} words", hint=f"The embedded writer reads up to {MOST_WORDS:,}.")
-    camera, used = _camera(text)
-    used |= _stillness(text, prompt, used)
+    camera, moves = _camera(text)
+    stands = _stillness(text, prompt, moves)
     if found := slips(text):
         asked = "; ".join(f"{word!r} is unknown. Did you mean {right!r}?" for word, right in found.items())
         raise SpecError(f"cannot tell what {prompt.strip()!r} should show: {asked}", hint=known())
-    one = choose(text)
-    if one is None:
+    found = choose(text)
+    if not found:
         raise SpecError(f"cannot tell what {prompt.strip()!r} should show{_shared(text)}", hint=known())
-    reading = _read(one, text, prompt, camera, used)
-    if not one.nouns and not one.verbs and reading.half_read:
+    reading = _read(found, text, prompt, camera, moves | stands)
+    if not found[0].named and reading.half_read:
         raise SpecError(f"cannot tell what {prompt.strip()!r} should show", hint=known())
     return reading
 
 
-def _read(one: Candidate, text: Text, prompt: str, camera: str, used: set[int]) -> Reading:
+def _read(found: list[Candidate], text: Text, prompt: str, camera: str, used: set[int]) -> Reading:
+    one, *others = found
     family = one.family
     if camera != "still" and not family.pans:
         raise SpecError(
@@ -96,11 +97,14 @@ def _read(one: Candidate, text: Text, prompt: str, camera: str, used: set[int]) 
             hint="Families that pan: " + ", ".join(f.name for f in families().values() if f.pans) + ".",
         )
     colours = own_colours(family, text)
-    story = tell(family, text, prompt)
+    story = tell(family, text, prompt, still=any(True for _ in text.search(UNCHANGING)))
     nouns = {i for at, _ in language(family.name).nouns.find(text) for i in at}
     used = used | story.used | nouns | {i for at in one.verbs for i in at}
     colour, left_out = _colour(family, list(colours))
     used |= {i for i, said in colours.values() if said == colour} if colour else set()
+    scenes = [i for other in others for at, role in other.nouns if role == "subject" for i in at]
+    if scenes:
+        left_out.append(f"a clip shows one scene, and {_quoted(text, scenes)} is left out")
     counted = [i for i, word in enumerate(text.words) if i not in used and (word.text in COUNTS or word.text.isdigit())]
     if counted:
         said = _quoted(text, counted)
@@ -152,14 +156,13 @@ def _colour(family: Family, said: list[str]) -> tuple[str, list[str]]:
     if said and not shown:
         raise SpecError(f"the {family.name} cannot be {said[0]}", hint=f"Its colours: {', '.join(family.colours)}.")
     others = [colour for colour in said if colour != shown]
-    return shown, [f"the {family.name} has one colour, {shown}, and is not {' or '.join(others)}"] if others else []
+    return shown, [f"the {family.name} has one colour, {shown}, and is not {' or '.join(map(repr, others))}"] if others else []
 
 
 def _shared(text: Text) -> str:
     """Why a text names no family, when its words are stages of several."""
     for at in range(len(text)):
-        having = [name for name in families() if (hit := language(name).events.at(text, at)) and hasattr(hit[1], "at")]
+        having = [name for name in families() if language(name).events.at(text, at)]
         if len(having) > 1:
-            stages = f"{text[at]!r} is a stage of {', '.join(having[:-1])} and {having[-1]}"
-            return f": {stages}. Name one of them"
+            return f": {text[at]!r} is a stage of {', '.join(having[:-1])} and {having[-1]}. Name one of them"
     return ""

@@ -1,5 +1,6 @@
 """Chooses the scene of a prompt: by its subject, by verbs that mean one scene alone, by stages. Pure Python."""
 
+import sys
 from dataclasses import dataclass
 
 from vstar_sdk.miniworld.grammar import Family, Key, families
@@ -7,8 +8,10 @@ from vstar_sdk.miniworld.lexicon import COUNTS, DETERMINERS, PREPOSITIONS, SINGU
 from vstar_sdk.miniworld.vocabulary import is_known, language
 from vstar_sdk.miniworld.words import Text
 
-_WEIGHTS = {"subject": 3.0, "object": 2.0, "place": 1.0, "modifier": 0.5}
+_WEIGHTS = {"subject": 3.0, "object": 2.0, "place": 1.0, "modifier": 0.5, "figure": 0.5}
 """How much a noun says for its family, by what it is in its sentence."""
+
+_BEFORE_SUBJECTS = frozenset(("and", "or", "but", "then", "while", "when", "where", "is", "are", "was", "were", "show", "see"))
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,8 @@ class Candidate:
 
     Attributes:
         family: the family.
-        nouns: where its nouns stand, with what each is: subject, object, place or modifier.
+        nouns: where its nouns stand, with what each is: subject, object, place, modifier ("a mountain village") or
+            figure ("a sea of people").
         verbs: where verbs stand that mean it alone.
         stages: names of the stages that are named.
         changes: how many changes are named.
@@ -38,11 +42,17 @@ class Candidate:
     @property
     def at(self) -> int:
         """Where it is first named."""
-        return min((at.start for at, _ in self.nouns), default=0)
+        return min((at.start for at, _ in self.nouns), default=sys.maxsize)
+
+    @property
+    def named(self) -> bool:
+        """Whether a noun or a verb of its own names it; a figure of speech alone does not."""
+        plain = any(role != "figure" for _, role in self.nouns)
+        return plain or bool(self.verbs) or bool(self.nouns and (self.stages or self.changes))
 
 
-def choose(text: Text) -> Candidate | None:
-    """The family that a prompt means, or None.
+def choose(text: Text) -> list[Candidate]:
+    """The families that a prompt may mean, the likeliest first; none if it means none.
 
     A noun or a verb of its own means a family; stages alone mean a place ("winter, then spring"), or a thing where they are
     two. A sentence about something else ("a plane takes off", "a lava lamp") means none, but where it names a place and how
@@ -52,8 +62,8 @@ def choose(text: Text) -> Candidate | None:
     if (stranger := foreign_subject(text)) is not None:
         found = [one for one in found if _beside(text, one, stranger)]
     else:
-        found = [one for one in found if one.nouns or one.verbs or _by_stages(one, found)]
-    return min(found, key=lambda one: (not (one.nouns or one.verbs), -one.weight, one.at), default=None)
+        found = [one for one in found if one.named or _by_stages(one, found)]
+    return sorted(found, key=lambda one: (-one.weight - one.named / 2, one.at))
 
 
 def _candidate(text: Text, family: Family) -> Candidate:
@@ -66,9 +76,11 @@ def _candidate(text: Text, family: Family) -> Candidate:
 
 
 def _by_stages(one: Candidate, all_found: list[Candidate]) -> bool:
-    """Whether stages alone mean a family: two of them, or in a place one that no other family has."""
-    others = [other for other in all_found if other is not one and other.stages]
-    return len(one.stages) > 1 or bool(one.family.pans and one.stages and not others)
+    """Whether stages and changes alone mean a family: two stages, a change that no other has, a place's only stage."""
+    if one.changes and all(other is one or not other.changes for other in all_found):
+        return True
+    places = [other for other in all_found if other.family.pans and (other.stages or other.changes)]
+    return len(one.stages) > 1 or places == [one]
 
 
 def _beside(text: Text, one: Candidate, stranger: int) -> bool:
@@ -81,21 +93,21 @@ def _absorbed(text: Text, found: list[Candidate]) -> list[Candidate]:
     """Nouns that are a stage of another family's story are no scene of their own: the town that a train leaves."""
     kept: list[Candidate] = []
     for one in found:
-        nouns = tuple(noun for noun in one.nouns if not any(_takes(text, other, one, noun) for other in found if other is not one))
+        nouns = tuple(
+            noun for noun in one.nouns if not any(_takes(text, other, one, noun) for other in found if other is not one)
+        )
         kept.append(Candidate(one.family, nouns, one.verbs, one.stages, one.changes))
     return kept
 
 
 def _takes(text: Text, other: Candidate, one: Candidate, noun: tuple[range, str]) -> bool:
     at, role = noun
-    if role == "subject" and text[at.stop - 1] == one.family.name:
-        if not any(theirs == "subject" for _, theirs in other.nouns) or _joined(text, at, other):
-            return False
+    alone = not any(theirs == "subject" for _, theirs in other.nouns)
+    if role == "subject" and text[at.stop - 1] == one.family.name and (alone or _joined(text, at, other)):
+        return False
     own = [where for where, _ in other.nouns if where != at]
     stages = language(other.family.name).events
-    return bool(own) and any(
-        isinstance(event, Key) and where.start <= at.start and at.stop <= where.stop for where, event in stages.find(text)
-    )
+    return bool(own) and any(where.start <= at.start and at.stop <= where.stop for where, _ in stages.find(text))
 
 
 def _joined(text: Text, at: range, other: Candidate) -> bool:
@@ -114,6 +126,10 @@ def _role(text: Text, at: range) -> str:
     after = at.stop
     if text.together(after - 1, after) and any(language(name).nouns.at(text, after) for name in families()):
         return "modifier"
+    if text[after] == "of":
+        of = after + 2 if text[after + 1] in DETERMINERS else after + 1
+        if text[of] and text[of] not in SMALL and not is_known(text[of]) and not text.words[of].written[0].isupper():
+            return "figure"
     return standing(text, at.start)
 
 
@@ -130,13 +146,11 @@ def standing(text: Text, start: int) -> str:
         return "subject"
     if text[at] in PREPOSITIONS:
         return "place"
-    return "subject" if text[at] in SMALL else "object"
+    return "subject" if text[at] in _BEFORE_SUBJECTS else "object"
 
 
 def _adjective(text: Text, at: int) -> bool:
-    return any(
-        (found := language(name).events.at(text, at)) is not None and isinstance(found[1], Key) for name in families()
-    )
+    return any((found := language(name).events.at(text, at)) is not None and isinstance(found[1], Key) for name in families())
 
 
 def names_a_stranger(text: Text, at: range) -> bool:
@@ -144,9 +158,8 @@ def names_a_stranger(text: Text, at: range) -> bool:
     head = at.stop
     if not text.together(head - 1, head) or text[head] in SMALL or is_known(text[head]) or text[head] in COUNTS:
         return False
-    if not text[head].isalpha() or text.words[head].written[0].isupper() and not text.words[head - 1].written[0].isupper():
-        return False
-    return not _verb_like(text, at, head)
+    named = text.words[head].written[0].isupper() and not text.words[head - 1].written[0].isupper()
+    return text[head].isalpha() and not named and not _verb_like(text, at, head)
 
 
 def _verb_like(text: Text, noun: range, at: int) -> bool:
@@ -159,7 +172,8 @@ def _verb_like(text: Text, noun: range, at: int) -> bool:
     before = noun.start - 1
     while text.together(before, noun.start) and text[before] not in SMALL:
         before -= 1
-    return word.endswith("s") and not word.endswith("ss") and text.together(before, noun.start) and text[before] in SINGULAR
+    third_person = len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is", "as"))
+    return third_person and text.together(before, noun.start) and text[before] in SINGULAR
 
 
 def foreign_subject(text: Text) -> int | None:

@@ -50,12 +50,13 @@ class Story:
     used: frozenset[int]
 
 
-def tell(family: Family, text: Text, prompt: str) -> Story:
+def tell(family: Family, text: Text, prompt: str, still: bool = False) -> Story:
     """The story that a prompt tells of a family.
 
     Stages stand in the order of the prompt, but that a marker ("from", "after", "ends in") may put one first or last. A verb
     goes from where the story is to where it leads, or to the next stage on that way. What stops goes to what is there
-    without it. One stage without a change stands still; no stage at all is the family's usual change.
+    without it. One stage without a change stands still; no stage at all is the family's usual change, or where that begins
+    when the prompt says that nothing changes (``still``).
 
     Raises:
         SpecError: a story there and back, one side of "from ... to ..." that is no stage, time that runs backwards.
@@ -66,7 +67,7 @@ def tell(family: Family, text: Text, prompt: str) -> Story:
     events, ends = _stopped(text, events)
     used |= marks | ends
     _check_sides(family, text, events, prompt)
-    path = _path(family, text, events)
+    path = _path(family, text, events, still)
     path = [key for i, key in enumerate(path) if i == 0 or key is not path[i - 1] or family.cyclic]
     if not family.cyclic and _turns([key.at for key in path]):
         raise SpecError(
@@ -74,9 +75,10 @@ def tell(family: Family, text: Text, prompt: str) -> Story:
             hint="write the states out: synopsis: {use: states, states: [...]}",
         )
     for at, _ in text.search(BACKWARDS):
-        if family.cyclic:
+        if family.cyclic or len(path) < 2:
+            why = f"time runs only forward in a {family.name}" if family.cyclic else "it stands still"
             raise SpecError(
-                f"in {prompt.strip()!r}, {text.line_of(at)!r} cannot be read: time runs only forward in a {family.name}",
+                f"in {prompt.strip()!r}, {text.line_of(at)!r} cannot be read: {why}",
                 hint="write the states out: synopsis: {use: states, states: [...]}",
             )
         path.reverse()
@@ -108,10 +110,10 @@ def _marked(family: Family, text: Text, events: list[Event]) -> tuple[list[Event
             events[pair[0]], events[pair[1]] = replace(events[pair[0]], role="first"), replace(events[pair[1]], role="to")
     for n, event in enumerate(events):
         behind = next((i for i in range(event.at.stop, len(text)) if text[i] not in ("is", "are", "slowly", "now")), len(text))
-        if isinstance(event.meaning, Key) and not event.role and text[behind] in ARRIVES and text.together(behind, event.at.start):
-            if "to an end" not in text.line_of(range(behind, min(behind + 4, len(text)))):
-                events[n] = replace(event, role="to")
-                used.add(behind)
+        arrives = text[behind] in ARRIVES and text.together(behind, event.at.start)
+        if arrives and isinstance(event.meaning, Key) and not event.role and text[behind + 2] != "an":  # "comes to an end"
+            events[n] = replace(event, role="to")
+            used.add(behind)
     return events, used
 
 
@@ -136,11 +138,14 @@ def _stopped(text: Text, events: list[Event]) -> tuple[list[Event], set[int]]:
         words = set(at)
         if words <= taken:
             continue
-        near = _ahead(text, events, at) if match.group("before") else None
-        if near is None and text[at.stop] in ("in", "at", "on", "as", "with") and _ahead(text, events, range(at.start, at.stop + 1)):
+        placed = text[at.stop] in ("in", "at", "on", "as", "with")
+        if placed and _ahead(text, events, range(at.start, at.stop + 1)) is not None:
             continue  # "ends in autumn"
+        near = _ahead(text, events, at) if match.group("before") else None
         if near is None and (match.group("behind") or text[at.start].startswith(("stop", "cease", "finish"))):
-            behind = [n for n, event in enumerate(events) if event.at.stop <= at.start and text.together(event.at.start, at.start)]
+            behind = [
+                n for n, event in enumerate(events) if event.at.stop <= at.start and text.together(event.at.start, at.start)
+            ]
             near = behind[-1] if behind else None
         if near is not None:
             events[near] = replace(events[near], stops=True)
@@ -169,13 +174,14 @@ def _check_sides(family: Family, text: Text, events: list[Event], prompt: str) -
             )
 
 
-def _path(family: Family, text: Text, events: list[Event]) -> list[Key]:
+def _path(family: Family, text: Text, events: list[Event], still: bool) -> list[Key]:
     """The stages of the story in its order."""
     order = {"first": 0, "": 1, "to": 1, "last": 2}
     events = sorted(events, key=lambda event: order[event.role])
     keys = [event for event in events if isinstance(event.meaning, Key)]
     stated = any(text[event.at.start - 2] == "it" and text[event.at.start - 1] == "is" and not event.role for event in keys)
-    if stated or {"first", "to"} <= {event.role for event in keys} and not any(event.stops for event in events):
+    ranged = {"first", "to"} <= {event.role for event in keys}
+    if stated or (ranged and not any(event.stops for event in events)):
         events = list(keys)  # the ends are told: verbs only say it again
     path: list[Key] = []
     for n, event in enumerate(events):
@@ -189,9 +195,10 @@ def _path(family: Family, text: Text, events: list[Event]) -> list[Key]:
         else:
             _follow(family, path, event, event.meaning, events[n + 1 :])
     if not path:
-        return [family.key(family.arcs[0].start), family.key(family.arcs[0].end)]
-    if len(path) == 1:
-        return _from_one(family, text, keys[0])
+        usual = family.arcs[0]
+        return [family.key(usual.start)] if still else [family.key(usual.start), family.key(usual.end)]
+    if len(path) == 1 and not still:
+        return _from_one(family, text, keys[0], path[0])
     return path
 
 
@@ -211,16 +218,16 @@ def _follow(family: Family, path: list[Key], event: Event, arc: Arc, rest: list[
                 break
         else:
             ahead = (later.meaning.at - path[-1].at) * (end.at - start.at) > 0
-            if ahead and not family.cyclic or family.cyclic and later.meaning is not start:
+            if later.meaning is not start if family.cyclic else ahead:
                 goal = path[-1]  # that stage is told itself
             break
-    if goal is not path[-1] and not (not family.cyclic and (goal.at - path[-1].at) * (end.at - start.at) < 0):
+    onward = family.cyclic or (goal.at - path[-1].at) * (end.at - start.at) > 0
+    if goal is not path[-1] and onward:
         path.append(goal)
 
 
-def _from_one(family: Family, text: Text, only: Event) -> list[Key]:
+def _from_one(family: Family, text: Text, only: Event, key: Key) -> list[Key]:
     """The way of a prompt with one stage: there it stays, or a word of change leads to it or away."""
-    assert isinstance(only.meaning, Key)
     key, usual = only.meaning, family.arcs[0]
     changes = [i for i, word in enumerate(text.words) if word.text in CHANGES and i not in only.at]
     before = family.keys[family.keys.index(key) - 1] if family.cyclic else None

@@ -4,7 +4,7 @@ import difflib
 from dataclasses import dataclass
 from functools import cache
 
-from vstar_sdk.miniworld.grammar import Arc, Family, Key, families, vocabulary
+from vstar_sdk.miniworld.grammar import Arc, Key, families, vocabulary
 from vstar_sdk.miniworld.lexicon import COUNTS, IRREGULAR, NO_SLIPS, SHADES, SMALL
 from vstar_sdk.miniworld.words import Phrases, Text
 
@@ -31,7 +31,7 @@ def language(name: str) -> Language:
     keys = [(phrase, key) for key in family.keys for phrase in (key.name, *key.words)]
     arcs = [(phrase, arc) for arc in family.arcs for phrase in arc.words]
     arcs += [(form, arc) for arc in family.arcs for verb in arc.verbs for form in forms(verb)]
-    taken = {phrase for phrase, _ in [*keys, *nouns]}
+    taken = {phrase for phrase, _ in [*keys, *nouns]} | SMALL
     arcs = [(phrase, arc) for phrase, arc in arcs if phrase not in taken]
     verbs = [(form, verb) for verb in family.verbs for form in forms(verb)]
     words = {word for phrase, _ in [*nouns, *keys, *arcs, *verbs] for word in phrase.split()}
@@ -52,7 +52,9 @@ def forms(verb: str) -> tuple[str, ...]:
 @cache
 def known_words() -> frozenset[str]:
     """Every word that the world knows: of its captions, nouns, stages, changes, colours and camera; no small words."""
-    words = {word.strip("'") for word in vocabulary()} | {"camera", "pan", "pans", "panning", "left", "right", "still"} | set(SHADES)
+    words = (
+        {word.strip("'") for word in vocabulary()} | {"camera", "pan", "pans", "panning", "left", "right", "still"} | set(SHADES)
+    )
     for family in families().values():
         words |= language(family.name).words | set(family.colours)
     return frozenset(words - SMALL)

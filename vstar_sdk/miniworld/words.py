@@ -51,7 +51,7 @@ class Text:
 
     def together(self, first: int, second: int) -> bool:
         """Whether two words are there and no mark of punctuation stands between them."""
-        inside = 0 <= min(first, second) and max(first, second) < len(self.words)
+        inside = min(first, second) >= 0 and max(first, second) < len(self.words)
         return inside and self.words[first].clause == self.words[second].clause
 
     def line_of(self, at: range) -> str:

@@ -50,8 +50,9 @@ def _warnings(reading: Reading) -> tuple[str, ...]:
         told.append(f"the prompt is half read: {reading.read} of {reading.words} words ({share} %) played a part")
     told += reading.left_out
     for words, why in ((reading.not_used, "known, but not used"), (reading.unknown, "unknown to the embedded world")):
-        if words:
-            told.append(f"{why}: {', '.join(repr(word) for word in words)}")
+        said = [repr(word) for word in words if not any(repr(word) in line for line in reading.left_out)]
+        if said:
+            told.append(f"{why}: {', '.join(said)}")
     return ("; ".join(told),) if told else ()
 
 

@@ -7,7 +7,21 @@ FAMILY = Family(
     subject="a landscape",
     nouns=(
         *("landscape", "countryside", "hills", "hill", "valley", "meadow", "meadows", "village", "forest", "woods"),
-        *("orchard", "garden", "woodland", "wood", "grove", "pasture", "prairie", "farmland", "farm", "steppe", "vineyard"),
+        *(
+            "orchard",
+            "garden",
+            "woodland",
+            "wood",
+            "grove",
+            "pasture",
+            "prairie",
+            "farmland",
+            "farm",
+            "steppe",
+            "vineyard",
+            "hamlet",
+            "glade",
+        ),
         *("field", "fields", "tree", "trees", "scenery", "park", "nature", "seasons", "season", "year"),
     ),
     keys=(
@@ -82,7 +96,10 @@ FAMILY = Family(
             ("leaves turn", "turns orange", "turns golden"),
             "summer",
             "autumn",
-            verbs=("leaves turn*", "leaves change*", "turn orange", "turn golden", "turn brown"),
+            verbs=(
+                *("leaves turn*", "leaves change*", "turn orange", "turn golden", "turn brown", "leaves turn* orange"),
+                *("leaves turn* golden", "leaves turn* brown", "leaves turn* red", "leaves turn* yellow"),
+            ),
         ),
         Arc(
             ("leaves fall", "snow falls", "winter comes", "winter is coming", "lose their leaves", "it snows", "starts to snow"),

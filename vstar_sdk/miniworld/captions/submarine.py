@@ -7,7 +7,7 @@ FAMILY = Family(
     subject="a {colour} submarine",
     nouns=(
         *("submarine", "submarines", "sub", "subs", "u-boat", "u-boats", "diving boat", "submersible", "bathyscaphe"),
-        *("submersibles", "nautilus", "bathysphere"),
+        *("submersibles", "nautilus", "underwater vessel", "underwater boat", "bathysphere"),
         *("underwater", "undersea", "fish", "fishes", "jellyfish", "diver"),
     ),
     keys=(
