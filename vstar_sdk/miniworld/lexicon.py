@@ -31,7 +31,7 @@ SMALL = CONNECTIVES | _set(
     later slowly gradually quickly suddenly gently softly steadily finally eventually calmly quietly finely fully completely
     entirely directly simply smoothly late early first last half full whole bright big small little large great huge tiny
     long short beautiful nice pretty lovely quiet side end ends beginning start starting started begins begin began begun
-    passes pass passed passing time lapse timelapse video clip film movie footage shot shots scene view picture image photo
+    passes pass passed passing time times lapse timelapse video clip film movie footage shot shots scene view picture image photo
     photograph painting drawing close closeup close-up wide travels travel travelled traveling travelling drives drive
     driving rides ride riding ridden rolls rolling roll trip journey flies fly flying float moves move moving moved runs
     running walks lies lie lying stands stand standing stood sits sit sitting waits wait waiting hangs hang shines shine
@@ -83,7 +83,7 @@ SHADES = {
 COUNTS = _set(
     """
     two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty hundred hundreds thousand
-    thousands million millions dozen dozens pair pairs couple several few numerous countless twice thrice double triple
+    thousands million millions dozen dozens pair pairs couple several few numerous countless repeatedly twice thrice double triple
     """
 )
 """The world shows one subject, whose story is told once."""
@@ -135,6 +135,7 @@ def _each(verbs: str, particles: tuple[str, ...]) -> tuple[str, ...]:
 FIRST = (
     *("from", "out of", "after", "at first", "first", "initially", "leaves", "leaving", "leave", "left", "in the beginning"),
     *("at the beginning", "at the start", "once it was", "used to be"),
+    *("follows", "following", "succeeds"),
     *_each("starts start starting started begins begin beginning began departs departing", _PLACED),
 )
 """Before a stage: the story begins there, wherever this stands in the prompt."""
@@ -175,7 +176,23 @@ CITY_NAMES = (
 
 NO_SLIPS = _set(
     """
-    lower lowers each bench strain knight stairs starts chills string sprint winner short store share shown snowman snowball
+    lower lowers each bench strain knight stairs starts chills string sprint winner short store stores share shares shared
+    sharing shown snowman snowball raise raised raises raising block blocks stream streams streaming scores split splits
+    splitting speed cost costs coat coats cast casts fails failing folder subset submit submits tries tied ties stem closest
+    closer filling fills opener breach walking summed driver drivers fired teams team seams plans lanes leaking plane planes
+    stare stares psalm psalms clam clams carter larva filed villager villagers volley volleys groove grooves glide choral
+    corral tramp boast lends sends sands sours sores loose lose waiter drawn drift heard head broken leading situation
+    expressed trans freeing spaced traits feels feeling fell fuel moan neon moon mono sense folk forks folded party partly
+    refs tide flaws flood rest rested rust rose rings rows rails trail trials trial train trade tales shops shore shoes
+    shows beard boards bored bear bearing burns stone stones storm storms story stories steep steer sheep smile smiles
+    smells tuning tiny turns wages wanes wares house horse horses mouse daring dating drives dogs dolls dishes diners dinner
+    divine device devices lady land lane lamp lamps leaf loaves lodge lovers lava level meadows medal meals mound mount
+    mounts month mouth mood noise nose noun nouns ocelot orchid petal pedal pedals panels pools peach peas poles robes robe
+    roads sails salad seals seat seats sealed soap song songs spit sport spots spurs stamps stands states station streak
+    swings swim wall walls warm wash water waters weave wields wings window windows wonder world worlds wound cooks cook
+    cool coals coal coils curl fare farms ferry fever fibre fiddle fight files finds fish fist flag flags flies flowed flour
+    fold folds fond food forests fork form frost fruit holes hall halls hulls hell hunts grand grains grass grapes graph
+    ground glass gleam globe gloom blood boom broom bride bridge brown burst
     """
 )
 """English words that look like a slip of one that the world knows."""

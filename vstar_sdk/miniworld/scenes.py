@@ -11,7 +11,9 @@ from vstar_sdk.miniworld.words import Text
 _WEIGHTS = {"subject": 3.0, "object": 2.0, "place": 1.0, "modifier": 0.5, "figure": 0.5}
 """How much a noun says for its family, by what it is in its sentence."""
 
-_BEFORE_SUBJECTS = frozenset(("and", "or", "but", "then", "while", "when", "where", "is", "are", "was", "were", "show", "see"))
+_BEFORE_SUBJECTS = frozenset(
+    ("and", "or", "but", "then", "while", "when", "where", "is", "are", "was", "were", "show", "see", "first", "finally")
+)
 
 
 @dataclass(frozen=True)
@@ -207,6 +209,6 @@ def _stranger(text: Text, run: range) -> int | None:
     shouted = text.words[run.start].written.isupper()
     for i in run:
         named = text.words[i].written[0].isupper() and not shouted and text[i - 1] not in DETERMINERS
-        if not is_known(text[i]) and not named and not text[i].endswith(("ing", "ly")):
+        if not is_known(text[i]) and text[i] not in COUNTS and not named and not text[i].endswith(("ing", "ly")):
             return i
     return None

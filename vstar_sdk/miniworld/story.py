@@ -9,6 +9,7 @@ from vstar_sdk.miniworld.lexicon import (
     ARRIVES,
     BACKWARDS,
     CHANGES,
+    DETERMINERS,
     FIRST,
     LAST,
     PREPOSITIONS,
@@ -98,8 +99,11 @@ def _marked(family: Family, text: Text, events: list[Event]) -> tuple[list[Event
         if follower is None or not _reaches(family, text, at, role, events[follower]):
             continue
         event = events[follower]
-        if isinstance(event.meaning, Arc) and text[at.start] not in ("after", "before"):
-            continue
+        if isinstance(event.meaning, Arc):
+            if text[at.start] not in ("after", "before"):
+                continue
+            if role == "first":  # "after the volcano erupts" it is erupting
+                event = replace(event, meaning=family.key(event.meaning.end))
         if not event.role or role == "last":
             events[follower] = replace(event, role=role)
         used |= set(at)
@@ -148,9 +152,15 @@ def _stopped(text: Text, events: list[Event]) -> tuple[list[Event], set[int]]:
             ]
             near = behind[-1] if behind else None
         if near is not None:
-            events[near] = replace(events[near], stops=True)
+            inverted = match.group("behind") and _is_place(text, events[near])  # "in autumn ends the story"
+            events[near] = replace(events[near], role="last") if inverted else replace(events[near], stops=True)
             used |= words
     return events, used
+
+
+def _is_place(text: Text, event: Event) -> bool:
+    before = event.at.start - 1
+    return text[before - (text[before] in DETERMINERS)] in ("in", "at", "on", "with", "as")
 
 
 def _ahead(text: Text, events: list[Event], at: range) -> int | None:

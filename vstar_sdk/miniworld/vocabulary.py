@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from vstar_sdk.miniworld.grammar import Arc, Key, families, vocabulary
-from vstar_sdk.miniworld.lexicon import COUNTS, IRREGULAR, NO_SLIPS, SHADES, SMALL
+from vstar_sdk.miniworld.lexicon import CITY_NAMES, COUNTS, IRREGULAR, NO_SLIPS, SHADES, SMALL
 from vstar_sdk.miniworld.words import Phrases, Text
 
 _VOWELS = "aeiou"
@@ -22,6 +22,9 @@ class Language:
     words: frozenset[str]
     """Every word of them."""
 
+    telling: frozenset[str]
+    """Those that are a noun, a stage or a change by themselves."""
+
 
 @cache
 def language(name: str) -> Language:
@@ -34,8 +37,9 @@ def language(name: str) -> Language:
     taken = {phrase for phrase, _ in [*keys, *nouns]} | SMALL
     arcs = [(phrase, arc) for phrase, arc in arcs if phrase not in taken]
     verbs = [(form, verb) for verb in family.verbs for form in forms(verb)]
-    words = {word for phrase, _ in [*nouns, *keys, *arcs, *verbs] for word in phrase.split()}
-    return Language(Phrases(nouns), Phrases([*keys, *arcs]), Phrases(verbs), frozenset(words))
+    phrases = {phrase for phrase, _ in [*nouns, *keys, *arcs, *verbs]}
+    words = {word for phrase in phrases for word in phrase.split()}
+    return Language(Phrases(nouns), Phrases([*keys, *arcs]), Phrases(verbs), frozenset(words), frozenset(phrases & words))
 
 
 def forms(verb: str) -> tuple[str, ...]:
@@ -75,15 +79,15 @@ def _telling() -> tuple[str, ...]:
     """The words that a slip can be one of: nouns, stages, changes and colours."""
     words = set[str]()
     for family in families().values():
-        words |= language(family.name).words | set(family.colours)
-    return tuple(sorted(word for word in words - SMALL if len(word) > 3))
+        words |= language(family.name).telling | set(family.colours)
+    return tuple(sorted(word for word in words - SMALL - set(CITY_NAMES) if len(word) > 3))
 
 
 def meant(word: str) -> str | None:
     """The word of the world that an unknown one is a slip of, or None.
 
-    A slip is two letters swapped, a letter lost, doubled or too many, a key beside the right one, or a wrong vowel; the first
-    letter is right but where it was swapped. Short words have too many neighbours: only swaps count below five letters.
+    A slip is two letters swapped, a letter lost or too many, or a wrong one: in words of five letters only a wrong vowel or the
+    key beside the right one. The first letter is right, but where it was swapped.
     """
     if len(word) < 4 or not word.isalpha() or word in NO_SLIPS or word in COUNTS:
         return None
@@ -98,11 +102,17 @@ def _slip(word: str, right: str) -> bool:
         odd = [i for i, (a, b) in enumerate(zip(word, right, strict=True)) if a != b]
         if len(odd) == 2 and odd[1] == odd[0] + 1:
             return word[odd[0]] == right[odd[1]] and word[odd[1]] == right[odd[0]]
-        return len(odd) == 1 and odd[0] > 0 and len(word) > 4 and _neighbours(word[odd[0]], right[odd[0]])
+        wrong = len(odd) == 1 and odd[0] > 0 and len(word) > 4
+        return wrong and (len(word) > 5 or _neighbours(word[odd[0]], right[odd[0]]))
     longer, shorter = (word, right) if len(word) > len(right) else (right, word)
-    if len(shorter) < 4 or len(word) < 5 or longer[0] != shorter[0] or longer == f"{shorter}s":
+    if len(shorter) < 4 or longer[0] != shorter[0] or _grown(longer, shorter):
         return False
     return any(longer[:i] + longer[i + 1 :] == shorter for i in range(1, len(longer)))
+
+
+def _grown(longer: str, shorter: str) -> bool:
+    """Whether a word is another one with an ending of its own: "sand", "sandy"."""
+    return longer[:-1] == shorter and longer[-1] in "srdny" and longer[-2:] != "ss"
 
 
 def _neighbours(a: str, b: str) -> bool:

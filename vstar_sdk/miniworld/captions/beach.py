@@ -8,7 +8,7 @@ FAMILY = Family(
     nouns=(
         *("beach", "sea", "ocean", "shore", "seashore", "coast", "seaside", "island", "waves", "sand"),
         *("palm", "palms", "boat", "boats", "sailboat", "lagoon", "bay", "cove", "surf", "shoreline", "coastline", "beachfront"),
-        *("oceanside", "dune", "dunes", "tide"),
+        *("oceanside", "dune", "dunes", "tide", "sandy", "beaches"),
     ),
     keys=(
         Key(

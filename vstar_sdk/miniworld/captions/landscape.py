@@ -28,7 +28,21 @@ FAMILY = Family(
         Key(
             "winter",
             0.0,
-            ("wintertime", "wintry", "snow", "snowy", "frost", "frosty", "midwinter", "january", "december", "snowfall"),
+            (
+                "wintertime",
+                "wintry",
+                "snow",
+                "snowy",
+                "frost",
+                "frosty",
+                "midwinter",
+                "january",
+                "december",
+                "snowfall",
+                "snowing",
+                "frozen",
+                "wintery",
+            ),
             (
                 "{subject} in winter, white snow covers the hills",
                 "{subject} in the cold winter",

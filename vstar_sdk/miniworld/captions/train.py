@@ -10,7 +10,7 @@ FAMILY = Family(
     subject="a {colour} train",
     nouns=(
         *("train", "trains", "railway", "railways", "railroad", "locomotive", "locomotives", "engine", "express"),
-        *("railcar", "tram", "freight train"),
+        *("railcar", "carriage", "tram", "freight train"),
         *("steam train", "steam engine", "rails", "waggon", "waggons", "wagon", "wagons", "carriages"),
     ),
     keys=(
@@ -57,7 +57,20 @@ FAMILY = Family(
             "sea",
             1.0,
             (
-                *("ocean", "coast", "seaside", "shore", "seashore", "beach", "waves", "sunset", "harbour", "bay", "coastline"),
+                *(
+                    "ocean",
+                    "coast",
+                    "seaside",
+                    "shore",
+                    "seashore",
+                    "beach",
+                    "waves",
+                    "sunset",
+                    "harbour",
+                    "harbor",
+                    "bay",
+                    "coastline",
+                ),
                 *("mediterranean", "atlantic", "pacific", "baltic"),
             ),
             (
