@@ -176,7 +176,7 @@ CITY_NAMES = (
 
 NO_SLIPS = _set(
     """
-    lower lowers each bench strain knight stairs starts chills string sprint winner short store stores share shares shared
+    lower forms clones cloning cloned tilde waives lowers each bench strain knight stairs starts chills string sprint winner short store stores share shares shared
     sharing shown snowman snowball raise raised raises raising block blocks stream streams streaming scores split splits
     splitting speed cost costs coat coats cast casts fails failing folder subset submit submits tries tied ties stem closest
     closer filling fills opener breach walking summed driver drivers fired teams team seams plans lanes leaking plane planes

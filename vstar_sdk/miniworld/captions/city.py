@@ -69,7 +69,18 @@ FAMILY = Family(
             1.0,
             (
                 *("midnight", "nighttime", "lights", "lit", "neon", "dark", "after dark", "after sunset", "before dawn"),
-                *("before sunrise", "moonlight", "moonlit", "moon", "nocturnal", "streetlights", "streetlamps"),
+                *(
+                    "before sunrise",
+                    "moonlight",
+                    "moonlit",
+                    "moon",
+                    "nocturnal",
+                    "streetlights",
+                    "streetlamps",
+                    "sleeps",
+                    "asleep",
+                    "sleeping",
+                ),
             ),
             (
                 "{subject} at night, bright windows under a dark sky",

@@ -97,6 +97,8 @@ FAMILY = Family(
                     "closes",
                     "closes up",
                     "to close",
+                    "loses its petals",
+                    "lose their petals",
                     "will close",
                     "closing",
                     "closing up",

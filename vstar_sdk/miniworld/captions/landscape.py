@@ -22,7 +22,7 @@ FAMILY = Family(
             "hamlet",
             "glade",
         ),
-        *("field", "fields", "tree", "trees", "scenery", "park", "nature", "seasons", "season", "year"),
+        *("mountains", "field", "fields", "tree", "trees", "scenery", "park", "nature", "seasons", "season", "year"),
     ),
     keys=(
         Key(
