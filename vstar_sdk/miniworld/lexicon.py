@@ -33,7 +33,7 @@ SMALL = CONNECTIVES | _set(
     long short beautiful nice pretty lovely quiet side end ends beginning start starting started begins begin began begun
     passes pass passed passing time times lapse timelapse video clip film movie footage shot shots scene view picture image photo
     photograph painting drawing close closeup close-up wide travels travel travelled traveling travelling drives drive
-    driving rides ride riding ridden rolls rolling roll trip journey flies fly flying float moves move moving moved runs
+    driving rides ride riding ridden rolls rolling trip journey flies fly flying float moves move moving moved runs
     running walks lies lie lying stands stand standing stood sits sit sitting waits wait waiting hangs hang shines shine
     shining looks look looking seen see sees show shows showing shown can could will would shall should may might must do
     does did done doing get gets getting got gone went came make makes made making take takes took taking put puts give
@@ -142,7 +142,7 @@ FIRST = (
 
 TO = (
     *("to", "into", "until", "till", "becomes", "become", "becoming", "reaches", "reach", "reaching", "turns", "turning"),
-    *("toward", "towards", "through to", "up to", "down to", "onto"),
+    *("goes", "going", "grows", "growing", "gets", "getting", "toward", "towards", "through to", "up to", "down to", "onto"),
     *_each("arrives arrive arriving stops stopping halts", ("in", "at", "on", "among", "by")),
 )
 """Before a stage: the story goes there."""
@@ -176,23 +176,24 @@ CITY_NAMES = (
 
 NO_SLIPS = _set(
     """
-    lower forms clones cloning cloned tilde waives lowers each bench strain knight stairs starts chills string sprint winner short store stores share shares shared
-    sharing shown snowman snowball raise raised raises raising block blocks stream streams streaming scores split splits
-    splitting speed cost costs coat coats cast casts fails failing folder subset submit submits tries tied ties stem closest
-    closer filling fills opener breach walking summed driver drivers fired teams team seams plans lanes leaking plane planes
-    stare stares psalm psalms clam clams carter larva filed villager villagers volley volleys groove grooves glide choral
-    corral tramp boast lends sends sands sours sores loose lose waiter drawn drift heard head broken leading situation
-    expressed trans freeing spaced traits feels feeling fell fuel moan neon moon mono sense folk forks folded party partly
-    refs tide flaws flood rest rested rust rose rings rows rails trail trials trial train trade tales shops shore shoes
-    shows beard boards bored bear bearing burns stone stones storm storms story stories steep steer sheep smile smiles
-    smells tuning tiny turns wages wanes wares house horse horses mouse daring dating drives dogs dolls dishes diners dinner
-    divine device devices lady land lane lamp lamps leaf loaves lodge lovers lava level meadows medal meals mound mount
-    mounts month mouth mood noise nose noun nouns ocelot orchid petal pedal pedals panels pools peach peas poles robes robe
-    roads sails salad seals seat seats sealed soap song songs spit sport spots spurs stamps stands states station streak
-    swings swim wall walls warm wash water waters weave wields wings window windows wonder world worlds wound cooks cook
-    cool coals coal coils curl fare farms ferry fever fibre fiddle fight files finds fish fist flag flags flies flowed flour
-    fold folds fond food forests fork form frost fruit holes hall halls hulls hell hunts grand grains grass grapes graph
-    ground glass gleam globe gloom blood boom broom bride bridge brown burst
+    bear beard bearing bench block blocks blood boards boast boom bored breach bride bridge broken broom brown burns burst
+    carter cast casts chills choral clam clams cloned clones cloning closer closest coal coals coat coats codes coils cols
+    cook cooks cool corral cost costs curl daring dating device devices diners dinner dishes divine dogs dolls drawn drift
+    driver drivers drives each expressed failing fails fare farms feeling feels fell ferry fever fibre fiddle fight filed
+    files filling fills finds fired fish fist flag flags flaws flies flood flour flowed fold folded folder folds folk fond
+    food forests fork forks form forms freeing frost fruit fuel glass gleam glide globe gloom grains grand grapes graph
+    grass groove grooves ground hall halls head heard hell holes horse horses house hulls hunts knight lady lamp lamps land
+    lane lanes larva lava leading leaf leaking lends level llava loaves lodge loose lose lovers lower lowers meadows meals
+    medal moan mono month mood moon mound mount mounts mouse mouth neon noise nose noun nouns ocelot opener orchid panels
+    partly party peach peas pedal pedals petal plane planes plans poles pools psalm psalms rails raise raised raises raising
+    refs rest rested rings roads robe robes rose rows rust sails salad sands scores sealed seals seams seat seats sends
+    sense share shared shares sharing sheep shoes shops shore short shown shows situation smells smile smiles snowball
+    snowman soap song songs sores sours spaced speed spit split splits splitting sport spots sprint spurs stairs stamps
+    stands stare stares starts states station stats steep steer stem stone stones store stores stories storm storms story
+    strain streak stream streaming streams string submit submits subset summed swim swings tales team teams tide tied ties
+    tilde tiny trade trail train traits tramp trans trial trials tries tuning turns villager villagers volley volleys wages
+    waiter waives walking wall walls wanes wares warm wash water waters weave wields window windows wings winner wonder
+    world worlds wound
     """
 )
 """English words that look like a slip of one that the world knows."""

@@ -1,6 +1,6 @@
 """Reads a free prompt about the embedded world: which scene, from where to where, its colour and camera. Pure Python."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vstar_sdk.errors import SpecError
 from vstar_sdk.miniworld.colours import own_colours
@@ -75,20 +75,23 @@ def read(prompt: str) -> Reading:
     if len(text) > MOST_WORDS:
         raise SpecError(f"the prompt has {len(text):,} words", hint=f"The embedded writer reads up to {MOST_WORDS:,}.")
     camera, moves = _camera(text)
-    stands = _stillness(text, prompt, moves)
+    stands, still = _stillness(text, prompt, moves)
+    aside = sum(text[i] not in SMALL for i in moves | stands)
+    text = Text(word for i, word in enumerate(text.words) if i not in moves | stands)
     if found := slips(text):
         asked = "; ".join(f"{word!r} is unknown. Did you mean {right!r}?" for word, right in found.items())
         raise SpecError(f"cannot tell what {prompt.strip()!r} should show: {asked}", hint=known())
     found = choose(text)
     if not found:
         raise SpecError(f"cannot tell what {prompt.strip()!r} should show{_shared(text)}", hint=known())
-    reading = _read(found, text, prompt, camera, moves | stands)
+    reading = _read(found, text, prompt, camera, still)
+    reading = replace(reading, words=reading.words + aside, read=reading.read + aside)
     if not found[0].named and reading.half_read:
         raise SpecError(f"cannot tell what {prompt.strip()!r} should show", hint=known())
     return reading
 
 
-def _read(found: list[Candidate], text: Text, prompt: str, camera: str, used: set[int]) -> Reading:
+def _read(found: list[Candidate], text: Text, prompt: str, camera: str, still: bool) -> Reading:
     one, *others = found
     family = one.family
     if camera != "still" and not family.pans:
@@ -97,12 +100,19 @@ def _read(found: list[Candidate], text: Text, prompt: str, camera: str, used: se
             hint="Families that pan: " + ", ".join(f.name for f in families().values() if f.pans) + ".",
         )
     colours = own_colours(family, text)
-    story = tell(family, text, prompt, still=any(True for _ in text.search(UNCHANGING)))
+    story = tell(family, text, prompt, still)
     nouns = {i for at, _ in language(family.name).nouns.find(text) for i in at}
-    used = used | story.used | nouns | {i for at in one.verbs for i in at}
+    used = story.used | nouns | {i for at in one.verbs for i in at}
     colour, left_out = _colour(family, list(colours))
     used |= {i for i, said in colours.values() if said == colour} if colour else set()
-    scenes = [i for other in others for at, role in other.nouns if role == "subject" for i in at]
+    scenes = [
+        i
+        for other in others
+        for at, role in other.nouns
+        if role == "subject"
+        for i in at
+        if i not in used or text[i] == other.family.name
+    ]
     if scenes:
         left_out.append(f"a clip shows one scene, and {_quoted(text, scenes)} is left out")
     counted = [i for i, word in enumerate(text.words) if i not in used and (word.text in COUNTS or word.text.isdigit())]
@@ -139,15 +149,16 @@ def _camera(text: Text) -> tuple[str, set[int]]:
     return "still", set()
 
 
-def _stillness(text: Text, prompt: str, used: set[int]) -> set[int]:
-    """Words that say that camera or picture stand still; any other negation is refused."""
-    still = {i for pattern in (STILL_CAMERA, UNCHANGING) for at, _ in text.search(pattern) for i in at}
+def _stillness(text: Text, prompt: str, moves: set[int]) -> tuple[set[int], bool]:
+    """Words that say that camera or picture stand still, and whether the picture does; any other negation is refused."""
+    camera = {i for at, _ in text.search(STILL_CAMERA) for i in at}
+    picture = {i for at, _ in text.search(UNCHANGING) for i in at} - camera
     named = {i for family in families() for at, _ in language(family).events.find(text) if len(at) > 1 for i in at}
     for at, match in text.search(NEGATION):
         ended = text[at.start] == "no" and text[at.stop] == "longer"
-        if not set(at) <= still | named | used and not ended:
+        if not set(at) <= camera | picture | named | moves and not ended:
             raise SpecError(f"in {prompt.strip()!r}, {match.group()!r} cannot be read", hint="say what is to be seen instead")
-    return still
+    return camera | picture, bool(picture)
 
 
 def _colour(family: Family, said: list[str]) -> tuple[str, list[str]]:

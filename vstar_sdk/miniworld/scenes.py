@@ -4,7 +4,7 @@ import sys
 from dataclasses import dataclass
 
 from vstar_sdk.miniworld.grammar import Family, Key, families
-from vstar_sdk.miniworld.lexicon import COUNTS, DETERMINERS, PREPOSITIONS, SINGULAR, SMALL
+from vstar_sdk.miniworld.lexicon import CHANGES, COUNTS, DETERMINERS, PREPOSITIONS, SINGULAR, SMALL
 from vstar_sdk.miniworld.vocabulary import is_known, language
 from vstar_sdk.miniworld.words import Text
 
@@ -64,7 +64,7 @@ def choose(text: Text) -> list[Candidate]:
     if (stranger := foreign_subject(text)) is not None:
         found = [one for one in found if _beside(text, one, stranger)]
     else:
-        found = [one for one in found if one.named or _by_stages(one, found)]
+        found = [one for one in found if one.named or _by_stages(text, one, found)]
     return sorted(found, key=lambda one: (-one.weight - one.named / 2, one.at))
 
 
@@ -77,12 +77,13 @@ def _candidate(text: Text, family: Family) -> Candidate:
     return Candidate(family, nouns, tuple(at for at, _ in words.verbs.find(text)), stages, changes)
 
 
-def _by_stages(one: Candidate, all_found: list[Candidate]) -> bool:
+def _by_stages(text: Text, one: Candidate, all_found: list[Candidate]) -> bool:
     """Whether stages and changes alone mean a family: two stages, a change that no other has, a place's only stage."""
     if one.changes and all(other is one or not other.changes for other in all_found):
         return True
     places = [other for other in all_found if other.family.pans and (other.stages or other.changes)]
-    return len(one.stages) > 1 or places == [one]
+    moves = one.family.pans or one.changes or any(word.text in CHANGES for word in text.words)
+    return (len(one.stages) > 1 and bool(moves)) or places == [one]
 
 
 def _beside(text: Text, one: Candidate, stranger: int) -> bool:
@@ -161,7 +162,7 @@ def names_a_stranger(text: Text, at: range) -> bool:
     if not text.together(head - 1, head) or text[head] in SMALL or is_known(text[head]) or text[head] in COUNTS:
         return False
     named = text.words[head].written[0].isupper() and not text.words[head - 1].written[0].isupper()
-    return text[head].isalpha() and not named and not _verb_like(text, at, head)
+    return text[head].isascii() and text[head].isalpha() and not named and not _verb_like(text, at, head)
 
 
 def _verb_like(text: Text, noun: range, at: int) -> bool:
@@ -196,7 +197,7 @@ def foreign_subject(text: Text) -> int | None:
 
 def _stranger(text: Text, run: range) -> int | None:
     """The word in a run of words that is an unknown head; None if a known noun or a place's stage leads the run."""
-    if text[run.stop] == "of":
+    if text[run.stop] == "of" or "camera" in (text[i] for i in run):
         return None
     for name, family in families().items():
         words = language(name)

@@ -24,6 +24,9 @@ _MARKERS = Phrases(
     [*((phrase, "last") for phrase in LAST), *((phrase, "first") for phrase in FIRST), *((phrase, "to") for phrase in TO)]
 )
 
+_ADVERBS = ("first", "at first", "initially", "finally", "eventually", "at last", "in the end", "at the end")
+"""Markers that may stand behind their stage, too: "smoke first, lava later"."""
+
 
 @dataclass(frozen=True)
 class Event:
@@ -95,6 +98,14 @@ def _marked(family: Family, text: Text, events: list[Event]) -> tuple[list[Event
     for at, role in _MARKERS.find(text):
         if inside & set(at):
             continue
+        if text.line_of(at) in _ADVERBS and not text.together(at.start, at.stop):
+            before = [
+                i for i, event in enumerate(events) if event.at.stop <= at.start and text.together(event.at.start, at.start)
+            ]
+            if before:
+                events[before[-1]] = replace(events[before[-1]], role=role)
+                used |= set(at)
+                continue
         follower = next((i for i, event in enumerate(events) if event.at.start >= at.stop), None)
         if follower is None or not _reaches(family, text, at, role, events[follower]):
             continue
@@ -104,7 +115,7 @@ def _marked(family: Family, text: Text, events: list[Event]) -> tuple[list[Event
                 continue
             if role == "first":  # "after the volcano erupts" it is erupting
                 event = replace(event, meaning=family.key(event.meaning.end))
-        if not event.role or role == "last":
+        if not (event.role == "last" and role == "to"):
             events[follower] = replace(event, role=role)
         used |= set(at)
     between = [i for i, word in enumerate(text.words) if word.text == "between"]
@@ -124,7 +135,7 @@ def _marked(family: Family, text: Text, events: list[Event]) -> tuple[list[Event
 def _reaches(family: Family, text: Text, marker: range, role: str, event: Event) -> bool:
     """Whether a marker speaks of an event: in its clause, no noun of the family and no third foreign word between."""
     if not text.together(marker.start, event.at.start):
-        return text[marker.start] in ("finally", "eventually", "initially", "first") and marker.stop == event.at.start
+        return text.line_of(marker) in _ADVERBS and marker.stop == event.at.start
     between = range(marker.stop, event.at.start)
     if text[marker.start] in ("after", "before"):
         return True
@@ -226,9 +237,9 @@ def _follow(family: Family, path: list[Key], event: Event, arc: Arc, rest: list[
         if isinstance(later.meaning, Arc):
             if (later.meaning.start, later.meaning.end) != (arc.start, arc.end):
                 break
-        else:
+        elif later.meaning is not start:
             ahead = (later.meaning.at - path[-1].at) * (end.at - start.at) > 0
-            if later.meaning is not start if family.cyclic else ahead:
+            if family.cyclic or ahead:
                 goal = path[-1]  # that stage is told itself
             break
     onward = family.cyclic or (goal.at - path[-1].at) * (end.at - start.at) > 0
