@@ -133,7 +133,7 @@ def _each(verbs: str, particles: tuple[str, ...]) -> tuple[str, ...]:
 
 
 FIRST = (
-    *("from", "out of", "after", "at first", "first", "initially", "leaves", "leaving", "leave", "left", "in the beginning"),
+    *("from", "out of", "leaves", "leaving", "leave", "left", "in the beginning"),
     *("at the beginning", "at the start", "once it was", "used to be"),
     *("follows", "following", "succeeds"),
     *_each("starts start starting started begins begin beginning began departs departing", _PLACED),
@@ -148,7 +148,7 @@ TO = (
 """Before a stage: the story goes there."""
 
 LAST = (
-    *("finally", "at last", "in the end", "at the end", "eventually", "before"),
+    *("finally", "at last", "in the end", "at the end", "eventually"),
     *_each("ends end ending ended finishes finishing", _PLACED),
 )
 """Before a stage: the story ends there, wherever this stands in the prompt."""
@@ -160,12 +160,8 @@ ARRIVES = _set(
 )
 """Behind a stage: it is where the story goes to. "Night comes to the city"."""
 
-CHANGES = _set(
-    """
-    to into until till becomes become becoming turns turn turning fades fade fading changes change changing gives passes
-    """
-)
-"""Somewhere beside the only stage: it does not stay."""
+CHANGES = _set("becomes become becoming turns turn turning fades fade fading changes change changing passes")
+"""Behind the only stage: it does not stay."""
 
 CITY_NAMES = (
     *("paris", "london", "berlin", "rome", "madrid", "tokyo", "vienna", "prague", "lisbon", "moscow", "amsterdam", "venice"),

@@ -82,7 +82,11 @@ def _by_stages(text: Text, one: Candidate, all_found: list[Candidate]) -> bool:
     if one.changes and all(other is one or not other.changes for other in all_found):
         return True
     places = [other for other in all_found if other.family.pans and (other.stages or other.changes)]
-    moves = one.family.pans or one.changes or any(word.text in CHANGES for word in text.words)
+    moves = (
+        one.family.pans
+        or one.changes
+        or any(word.text in CHANGES | {"to", "into", "until", "till", "then"} for word in text.words)
+    )
     return (len(one.stages) > 1 and bool(moves)) or places == [one]
 
 

@@ -105,14 +105,14 @@ def _slip(word: str, right: str) -> bool:
         wrong = len(odd) == 1 and odd[0] > 0 and len(word) > 4
         return wrong and (len(word) > 5 or _neighbours(word[odd[0]], right[odd[0]]))
     longer, shorter = (word, right) if len(word) > len(right) else (right, word)
-    if len(shorter) < 4 or longer[0] != shorter[0] or _grown(longer, shorter):
+    if len(shorter) < 4 or longer[0] != shorter[0] or _grown(word, right):
         return False
     return any(longer[:i] + longer[i + 1 :] == shorter for i in range(1, len(longer)))
 
 
-def _grown(longer: str, shorter: str) -> bool:
-    """Whether a word is another one with an ending of its own: "sand", "sandy"."""
-    return longer[:-1] == shorter and longer[-1] in "srdny" and longer[-2:] != "ss"
+def _grown(word: str, right: str) -> bool:
+    """Whether a word is another one with an ending of its own ("sandy"), or without its -s."""
+    return (word[:-1] == right and word[-1] in "srdny" and word[-2:] != "ss") or f"{word}s" == right
 
 
 def _neighbours(a: str, b: str) -> bool:
