@@ -42,7 +42,7 @@ SMALL = CONNECTIVES | _set(
     it'll there'll we'll they'll minute minutes second seconds hour hours moment place thing things way ways part parts kind
     sort wants need needs create creates generate render imagine colour colours color colors hue front background foreground
     top middle centre center distance crosses cross crossing crossed setting stretch stretches bit lot lots seem seems
-    seemed appear appears appearing
+    remain remains remained appear appears appearing
     """
 )
 """Words that say little by themselves: never told, and not counted in the share that was read."""
@@ -95,13 +95,15 @@ NEGATION = (
 )
 UNCHANGING = (
     r"\b(?:(?:that|which|and|it) )?(?:(?:does not|doesn't|do not|don't|never|without) (?:chang\w+|any change)|stays the same"
-    r"|nothing (?:stirs|changes|moves|happens)|remains? (?:the same|unchanged))(?![\w'-])"
+    r"|nothing (?:ever )?(?:stirs|changes|moves|happens)|no changes?|without changes?|remains? (?:the same|unchanged))(?![\w'-])"
 )
 """A negation that says how the picture is: it stands still."""
 
 STILL_CAMERA = (
     r"\b(?:(?:with )?(?:a |the )?(?:static|still|fixed|locked|motionless|unmoving|stationary) (?:camera|shot)"
-    r"|(?:the )?camera (?:is|stands|stays|remains|holds|keeps) (?:still|fixed|static|put)"
+    r"|(?:the )?camera (?:is|stands|stays|remains|holds|keeps) (?:still|fixed|static|put|in place|where it is)"
+    r"|(?:the )?camera (?:is not|isn't) (?:moving|panning)"
+    r"|(?:without|not|don't|do not) (?:move|moving|pan|panning)(?: the)? camera"
     r"|(?:the )?camera (?:does not|doesn't|do not|don't|never|will not|won't) (?:move|moves|pan|pans)(?: at all)?"
     r"|(?:with )?(?:no|without(?: any)?) (?:camera (?:movement|motion|moves?|pan)|panning|pan))(?![\w'-])"
 )
@@ -112,16 +114,17 @@ PANNING_CAMERA = (
 
 STOPS = (
     r"(?P<before>\b(?:(?:has |have )?(?:stop|stops|stopped|stopping|cease|ceases|ceased|finish|finishes|finished|quit|quits)"
-    r"(?: to)?|no longer|(?:the )?end of(?: the)?))(?![\w'-])"
+    r"(?: to)?|(?:is|are|has|have) done|no longer|(?:the )?end of(?: the)?))(?![\w'-])"
     r"|(?P<behind>\b(?:ends?|ended|stops?|stopped|ceases?|ceased|(?:is|are|was|were) (?:all )?(?:over|past|gone|finished)"
     r"|(?:comes?|came|coming|draws?|drew) to (?:an end|a close|a halt|a stop|its end)|fades? away|disappears?|vanish(?:es)?"
-    r"|goes away|passes by|gives way|dies out|dies away))(?![\w'-])"
+    r"|goes away|passes by|gives way|dies out|dies away|subsides?|clears?(?: up)?|go(?:es)? out|burns? out|runs? out"
+    r"|(?:has|have|had) passed|(?:is|are|was|were|has|have) done))(?![\w'-])"
 )
 """What ends: the stage behind "stops", or the one before "comes to an end"."""
 
 BACKWARDS = (
     r"\b(?:(?:played|shown|filmed|told|seen|running|runs|run|playing|plays|going|goes) )?"
-    r"(?:(?:back)?wards? in time|backwards?|in reverse(?: order| motion)?|reversed|rewound|rewinds?|rewinding|back to front"
+    r"(?:(?:back)?wards? in time|backwards?|in reverse(?: order| motion)?|reversed?|rewound|rewinds?|rewinding|back to front"
     r"|from (?:the )?end to (?:the )?(?:start|beginning))(?![\w'-])"
 )
 
@@ -162,6 +165,13 @@ ARRIVES = _set(
 
 CHANGES = _set("becomes become becoming turns turn turning fades fade fading changes change changing passes")
 """Behind the only stage: it does not stay."""
+
+SUN_RISES = ("sun rise*", "sun begin* to rise", "sun start* to rise", "sun climb*", "sun come* up", "sun go* up")
+SUN_SETS = (
+    *("sun set*", "sun begin* to set", "sun start* to set", "sun start* setting", "sun sink*", "sun disappear*"),
+    *("sun vanish*", "sun go* down"),
+)
+"""Verbs as in `Arc.verbs`, of the places that have a day."""
 
 CITY_NAMES = (
     *("paris", "london", "berlin", "rome", "madrid", "tokyo", "vienna", "prague", "lisbon", "moscow", "amsterdam", "venice"),

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from vstar_sdk.errors import SpecError
 from vstar_sdk.miniworld.colours import own_colours
-from vstar_sdk.miniworld.grammar import Family, families
+from vstar_sdk.miniworld.grammar import Family, Key, families
 from vstar_sdk.miniworld.lexicon import COUNTS, NEGATION, PANNING_CAMERA, SMALL, STILL_CAMERA, UNCHANGING
 from vstar_sdk.miniworld.scenes import Candidate, choose
 from vstar_sdk.miniworld.story import tell
@@ -69,6 +69,10 @@ def read(prompt: str) -> Reading:
         SpecError: no scene of this world, a negation, a slip of the keyboard, a stage or a colour that the family does not have,
             a story there and back, an empty prompt or one of more than 1,000 words.
     """
+    if len(prompt) > 20 * MOST_WORDS:
+        raise SpecError(
+            f"the prompt has {len(prompt):,} characters", hint=f"The embedded writer reads up to {MOST_WORDS:,} words."
+        )
     text = split(prompt, whole)
     if not any(word.text[0].isalpha() for word in text.words):
         raise SpecError("the prompt has no words", hint=known())
@@ -86,7 +90,8 @@ def read(prompt: str) -> Reading:
         raise SpecError(f"cannot tell what {prompt.strip()!r} should show{_shared(text)}", hint=known())
     reading = _read(found, text, prompt, camera, still)
     reading = replace(reading, words=reading.words + aside, read=reading.read + aside)
-    if not found[0].named and reading.half_read:
+    vague = reading.half_read or (reading.unknown and not found[0].family.pans)
+    if not found[0].named and vague:  # stages alone do not make a scene of what is about something else
         raise SpecError(f"cannot tell what {prompt.strip()!r} should show", hint=known())
     return reading
 
@@ -173,7 +178,9 @@ def _colour(family: Family, said: list[str]) -> tuple[str, list[str]]:
 def _shared(text: Text) -> str:
     """Why a text names no family, when its words are stages of several."""
     for at in range(len(text)):
-        having = [name for name in families() if language(name).events.at(text, at)]
-        if len(having) > 1:
-            return f": {text[at]!r} is a stage of {', '.join(having[:-1])} and {having[-1]}. Name one of them"
+        hits = {name: hit[1] for name in families() if (hit := language(name).events.at(text, at))}
+        if len(hits) > 1:
+            *first, last = hits
+            what = "stage" if isinstance(hits[last], Key) else "change"
+            return f": {text[at]!r} is a {what} of {', '.join(first)} and {last}. Name one of them"
     return ""

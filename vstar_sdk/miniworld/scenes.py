@@ -8,7 +8,7 @@ from vstar_sdk.miniworld.lexicon import CHANGES, COUNTS, DETERMINERS, PREPOSITIO
 from vstar_sdk.miniworld.vocabulary import is_known, language
 from vstar_sdk.miniworld.words import Text
 
-_WEIGHTS = {"subject": 3.0, "object": 2.0, "place": 1.0, "modifier": 0.5, "figure": 0.5}
+_WEIGHTS = {"subject": 3.0, "object": 2.0, "place": 1.0, "modifier": 0.5, "figure": 0.5, "compound": 0.25}
 """How much a noun says for its family, by what it is in its sentence."""
 
 _BEFORE_SUBJECTS = frozenset(
@@ -23,7 +23,7 @@ class Candidate:
     Attributes:
         family: the family.
         nouns: where its nouns stand, with what each is: subject, object, place, modifier ("a mountain village") or
-            figure ("a sea of people").
+            figure ("a sea of people") or compound ("a forest hut").
         verbs: where verbs stand that mean it alone.
         stages: names of the stages that are named.
         changes: how many changes are named.
@@ -49,8 +49,9 @@ class Candidate:
     @property
     def named(self) -> bool:
         """Whether a noun or a verb of its own names it; a figure of speech alone does not."""
-        plain = any(role != "figure" for _, role in self.nouns)
-        return plain or bool(self.verbs) or bool(self.nouns and (self.stages or self.changes))
+        roles = {role for _, role in self.nouns}
+        loosely = ("figure" in roles and (self.stages or self.changes)) or ("compound" in roles and len(self.stages) > 1)
+        return bool(roles - {"figure", "compound"} or self.verbs or loosely)
 
 
 def choose(text: Text) -> list[Candidate]:
@@ -70,7 +71,7 @@ def choose(text: Text) -> list[Candidate]:
 
 def _candidate(text: Text, family: Family) -> Candidate:
     words = language(family.name)
-    nouns = tuple((at, role) for at, _ in words.nouns.find(text) if (role := _role(text, at)))
+    nouns = tuple((at, _role(text, at)) for at, _ in words.nouns.find(text))
     events = [meaning for _, meaning in words.events.find(text)]
     stages = frozenset(event.name for event in events if isinstance(event, Key))
     changes = sum(not isinstance(event, Key) for event in events)
@@ -79,8 +80,9 @@ def _candidate(text: Text, family: Family) -> Candidate:
 
 def _by_stages(text: Text, one: Candidate, all_found: list[Candidate]) -> bool:
     """Whether stages and changes alone mean a family: two stages, a change that no other has, a place's only stage."""
-    if one.changes and all(other is one or not other.changes for other in all_found):
-        return True
+    others = [other for other in all_found if other is not one]
+    if one.changes and (one.stages or not any(other.changes for other in others)):
+        return not any(other.changes and other.stages for other in others)
     places = [other for other in all_found if other.family.pans and (other.stages or other.changes)]
     moves = (
         one.family.pans
@@ -93,7 +95,7 @@ def _by_stages(text: Text, one: Candidate, all_found: list[Candidate]) -> bool:
 def _beside(text: Text, one: Candidate, stranger: int) -> bool:
     """Whether a family is there in a sentence whose subject the world does not know."""
     beside = any(role == "subject" and at.start > stranger for at, role in one.nouns)
-    return beside or bool(one.nouns and one.stages and (one.family.pans or one.verbs or len(one.stages) > 1))
+    return beside or bool(one.named and one.nouns and one.stages and (one.family.pans or one.verbs or len(one.stages) > 1))
 
 
 def _absorbed(text: Text, found: list[Candidate]) -> list[Candidate]:
@@ -127,9 +129,9 @@ def _joined(text: Text, at: range, other: Candidate) -> bool:
 
 
 def _role(text: Text, at: range) -> str:
-    """What a noun is in its sentence, or "" where it only tells more of a stranger: the lava of a lava lamp."""
+    """What a noun is in its sentence; a compound where it only tells more of a stranger: the lava of a lava lamp."""
     if names_a_stranger(text, at):
-        return ""
+        return "compound"
     after = at.stop
     if text.together(after - 1, after) and any(language(name).nouns.at(text, after) for name in families()):
         return "modifier"

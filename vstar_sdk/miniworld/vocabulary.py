@@ -80,7 +80,9 @@ def _telling() -> tuple[str, ...]:
     words = set[str]()
     for family in families().values():
         words |= language(family.name).telling | set(family.colours)
-    return tuple(sorted(word for word in words - SMALL - set(CITY_NAMES) if len(word) > 3))
+    return tuple(
+        sorted(word for word in words - SMALL - {name + end for name in CITY_NAMES for end in ("", "s")} if len(word) > 3)
+    )
 
 
 def meant(word: str) -> str | None:

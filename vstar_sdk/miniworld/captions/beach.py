@@ -1,6 +1,7 @@
 """A beach through the day."""
 
 from vstar_sdk.miniworld.grammar import Arc, Family, Key
+from vstar_sdk.miniworld.lexicon import SUN_RISES, SUN_SETS
 
 FAMILY = Family(
     name="beach",
@@ -8,7 +9,7 @@ FAMILY = Family(
     nouns=(
         *("beach", "sea", "ocean", "shore", "seashore", "coast", "seaside", "island", "waves", "sand"),
         *("palm", "palms", "boat", "boats", "sailboat", "lagoon", "bay", "cove", "surf", "shoreline", "coastline", "beachfront"),
-        *("oceanside", "dune", "dunes", "tide", "sandy", "beaches"),
+        *("oceanside", "dune", "dunes", "tide", "sandy", "beaches", "harbour", "harbor"),
     ),
     keys=(
         Key(
@@ -18,10 +19,8 @@ FAMILY = Family(
             (
                 "{subject} at dawn, a pink sky over the sea",
                 "{subject} in the early morning",
-                "dawn over the beach and the calm sea",
-                "palms and sand at dawn",
-                "the sun comes up over the beach, it is dawn",
-                "a pink morning at the seaside",
+                *("dawn over the beach and the calm sea", "palms and sand at dawn"),
+                *("the sun comes up over the beach, it is dawn", "a pink morning at the seaside"),
             ),
         ),
         Key(
@@ -31,10 +30,8 @@ FAMILY = Family(
             (
                 "{subject} at noon, a blue sky over the sea",
                 "{subject} in the bright day",
-                "noon over the beach and the blue sea",
-                "palms and sand at noon",
-                "the sun stands high over the beach, it is noon",
-                "a bright day at the seaside",
+                *("noon over the beach and the blue sea", "palms and sand at noon"),
+                *("the sun stands high over the beach, it is noon", "a bright day at the seaside"),
             ),
         ),
         Key(
@@ -44,10 +41,8 @@ FAMILY = Family(
             (
                 "{subject} at sunset, an orange sky over the sea",
                 "{subject} in the warm evening",
-                "sunset over the beach and the red sea",
-                "palms and sand at sunset",
-                "the sun is low over the beach, it is sunset",
-                "an orange evening at the seaside",
+                *("sunset over the beach and the red sea", "palms and sand at sunset"),
+                *("the sun is low over the beach, it is sunset", "an orange evening at the seaside"),
             ),
         ),
         Key(
@@ -60,10 +55,8 @@ FAMILY = Family(
             (
                 "{subject} at night, a dark sky over the sea",
                 "{subject} in the dark night",
-                "night over the beach and the dark sea",
-                "palms and sand at night",
-                "the moon shines over the beach, it is night",
-                "a dark night at the seaside",
+                *("night over the beach and the dark sea", "palms and sand at night"),
+                *("the moon shines over the beach, it is night", "a dark night at the seaside"),
             ),
         ),
     ),
@@ -79,36 +72,14 @@ FAMILY = Family(
             "dawn",
             "noon",
             ("the sun rises over {subject}",),
-            verbs=(
-                "sun rise*",
-                "sun begin* to rise",
-                "sun start* to rise",
-                "sun climb*",
-                "sun come* up",
-                "sun go* up",
-                "wake up",
-                "awaken",
-                "grow light",
-                "get light",
-            ),
+            verbs=(*SUN_RISES, "wake up", "awaken", "grow light", "get light"),
         ),
         Arc(
             ("sun sets", "sun goes down", "night falls", "gets dark", "darkness falls", "moon rises", "moon comes up"),
             "noon",
             "night",
             ("the sun sets over {subject}",),
-            verbs=(
-                "sun set*",
-                "sun begin* to set",
-                "sun start* to set",
-                "sun start* setting",
-                "sun sink*",
-                "sun disappear*",
-                "sun vanish*",
-                "get dark",
-                "grow dark",
-                "darken",
-            ),
+            verbs=(*SUN_SETS, "get dark", "grow dark", "darken"),
         ),
         Arc(("night ends", "day breaks", "dawn breaks"), "night", "dawn", ("the night ends over {subject}",)),
     ),

@@ -82,13 +82,8 @@ FAMILY = Family(
         Arc(
             (
                 *("dives to the reef", "dives to a reef", "dives to the coral reef", "dives to a coral reef"),
-                *(
-                    "dives to the corals",
-                    "goes down to the corals",
-                    "goes down to the reef",
-                    "sinks to the reef",
-                    "descends to the reef",
-                ),
+                *("dives to the corals", "goes down to the corals", "goes down to the reef"),
+                *("sinks to the reef", "descends to the reef"),
             ),
             "surface",
             "reef",

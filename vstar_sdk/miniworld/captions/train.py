@@ -57,20 +57,8 @@ FAMILY = Family(
             "sea",
             1.0,
             (
-                *(
-                    "ocean",
-                    "coast",
-                    "seaside",
-                    "shore",
-                    "seashore",
-                    "beach",
-                    "waves",
-                    "sunset",
-                    "harbour",
-                    "harbor",
-                    "bay",
-                    "coastline",
-                ),
+                *("ocean", "coast", "seaside", "shore", "seashore", "beach", "waves", "sunset", "harbour"),
+                *("harbor", "bay", "coastline"),
                 *("mediterranean", "atlantic", "pacific", "baltic"),
             ),
             (
