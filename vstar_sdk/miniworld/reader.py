@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from vstar_sdk.errors import SpecError
 from vstar_sdk.miniworld.colours import own_colours
-from vstar_sdk.miniworld.grammar import Family, Key, families
+from vstar_sdk.miniworld.grammar import Family, families
 from vstar_sdk.miniworld.lexicon import COUNTS, NEGATION, PANNING_CAMERA, SMALL, STILL_CAMERA, UNCHANGING
 from vstar_sdk.miniworld.scenes import Candidate, choose
 from vstar_sdk.miniworld.story import tell
@@ -178,9 +178,9 @@ def _colour(family: Family, said: list[str]) -> tuple[str, list[str]]:
 def _shared(text: Text) -> str:
     """Why a text names no family, when its words are stages of several."""
     for at in range(len(text)):
-        hits = {name: hit[1] for name in families() if (hit := language(name).events.at(text, at))}
-        if len(hits) > 1:
-            *first, last = hits
-            what = "stage" if isinstance(hits[last], Key) else "change"
+        having = [family for name, family in families().items() if language(name).events.at(text, at)]
+        if len(having) > 1:
+            *first, last = [family.name for family in having]
+            what = "stage" if any(text[at] in (key.name, *key.words) for key in having[-1].keys) else "change"
             return f": {text[at]!r} is a {what} of {', '.join(first)} and {last}. Name one of them"
     return ""
