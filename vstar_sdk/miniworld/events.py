@@ -67,8 +67,7 @@ def _markers(family: Family, text: Text, events: list[Event]) -> set[int]:
         if isinstance(event.meaning, Arc):
             if role not in ("after", "before"):
                 continue
-            if role == "after":  # "after the volcano erupts" it is erupting
-                event = replace(event, meaning=family.key(event.meaning.end))
+            event = replace(event, meaning=family.key(event.meaning.end))  # "after the volcano erupts" it is erupting
         if not (event.role == "last" and role == "to"):  # "finally, into night"
             events[near] = replace(event, role=role)
         used |= set(at)
@@ -123,10 +122,13 @@ def _ends(family: Family, text: Text, events: list[Event]) -> set[int]:
     for at, match in text.search(STOPS):
         if set(at) <= taken:
             continue
-        if text[at.stop] in _PLACED and _ahead(text, events, range(at.start, at.stop + 1)) is not None:
-            continue  # "ends in autumn"
+        goal = _ahead(text, events, range(at.start, at.stop + 1)) if text[at.stop] in _PLACED else None
+        if goal is not None:  # "comes to a halt at the sea"
+            events[goal] = replace(events[goal], role=events[goal].role or "to")
+            used |= set(at)
+            continue
         near = _ahead(text, events, at) if match.group("before") else None
-        if near is None and (match.group("behind") or text[at.start].startswith(("stop", "cease", "finish"))):
+        if near is None and text[at.stop - 1] not in ("longer", "of", "the", "to"):
             near = _behind(text, events, at)
         if near is not None:
             inverted = match.group("behind") and _is_place(text, events[near])  # "in autumn ends the story"

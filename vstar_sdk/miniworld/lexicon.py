@@ -31,18 +31,18 @@ SMALL = CONNECTIVES | _set(
     later slowly gradually quickly suddenly gently softly steadily finally eventually calmly quietly finely fully completely
     entirely directly simply smoothly late early first last half full whole bright big small little large great huge tiny
     long short beautiful nice pretty lovely quiet side end ends beginning start starting started begins begin began begun
-    passes pass passed passing time times lapse timelapse video clip film movie footage shot shots scene view picture image photo
-    photograph painting drawing close closeup close-up wide travels travel travelled traveling travelling drives drive
-    driving rides ride riding ridden rolls rolling trip journey flies fly flying float moves move moving moved runs
-    running walks lies lie lying stands stand standing stood sits sit sitting waits wait waiting hangs hang shines shine
-    shining looks look looking seen see sees show shows showing shown can could will would shall should may might must do
-    does did done doing get gets getting got gone went came make makes made making take takes took taking put puts give
-    gives gave let lets keep keeps kept stay stays say says said tell tells happen happens happening having reaches reach
-    reached sky out away back together apart ago yet if because though although since per et cetera please want i'd i'll
-    it'll there'll we'll they'll minute minutes second seconds hour hours moment place thing things way ways part parts kind
-    sort wants need needs create creates generate render imagine colour colours color colors hue front background foreground
-    top middle centre center distance crosses cross crossing crossed setting stretch stretches bit lot lots seem seems
-    remain remains remained appear appears appearing
+    passes pass passed passing time times lapse timelapse video clip film movie footage shot shots scene view picture image
+    photo photograph painting drawing close closeup close-up wide travels travel travelled traveling travelling drives drive
+    driving rides ride riding ridden rolls rolling trip journey flies fly flying float moves move moving moved runs running
+    walks lies lie lying stands stand standing stood sits sit sitting waits wait waiting hangs hang shines shine shining
+    looks look looking seen see sees show shows showing shown can could will would shall should may might must do does did
+    done doing get gets getting got gone went came make makes made making take takes took taking put puts give gives gave
+    let lets keep keeps kept stay stays say says said tell tells happen happens happening having reaches reach reached sky
+    out away back together apart ago yet if because though although since per et cetera please want i'd i'll it'll there'll
+    we'll they'll minute minutes second seconds hour hours moment place thing things way ways part parts kind sort wants
+    need needs create creates generate render imagine colour colours color colors hue front background foreground top middle
+    centre center distance covers covered cover covering crosses cross crossing crossed setting stretch stretches bit lot
+    lots seem seems remain remains remained appear appears appearing
     """
 )
 """Words that say little by themselves: never told, and not counted in the share that was read."""
@@ -59,7 +59,7 @@ THINGS_APART = frozenset(("sky", "skies", "light", "sun", "water", "air"))
 
 PASSED_OVER = _set(
     """
-    is are was were has have had be been slowly gradually quickly suddenly softly gently now then just
+    will would can is are was were has have had be been slowly gradually quickly suddenly softly gently now then just
     """
 )
 """May stand within a phrase: "the sun is slowly setting"."""
@@ -83,7 +83,8 @@ SHADES = {
 COUNTS = _set(
     """
     two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty hundred hundreds thousand
-    thousands million millions dozen dozens pair pairs couple several few numerous countless repeatedly twice thrice double triple
+    thousands million millions dozen dozens pair pairs couple several few numerous countless repeatedly twice thrice double
+    triple
     """
 )
 """The world shows one subject, whose story is told once."""
@@ -114,7 +115,7 @@ PANNING_CAMERA = (
 
 STOPS = (
     r"(?P<before>\b(?:(?:has |have )?(?:stop|stops|stopped|stopping|cease|ceases|ceased|finish|finishes|finished|quit|quits)"
-    r"(?: to)?|(?:is|are|has|have) done|no longer|(?:the )?end of(?: the)?))(?![\w'-])"
+    r"(?: to)?|(?:is|are|has|have) done|(?:gives?|gave) up|no longer|(?:the )?end of(?: the)?))(?![\w'-])"
     r"|(?P<behind>\b(?:ends?|ended|stops?|stopped|ceases?|ceased|(?:is|are|was|were) (?:all )?(?:over|past|gone|finished)"
     r"|(?:comes?|came|coming|draws?|drew) to (?:an end|a close|a halt|a stop|its end)|fades? away|disappears?|vanish(?:es)?"
     r"|goes away|passes by|gives way|dies out|dies away|subsides?|clears?(?: up)?|go(?:es)? out|burns? out|runs? out"
@@ -166,10 +167,15 @@ ARRIVES = _set(
 CHANGES = _set("becomes become becoming turns turn turning fades fade fading changes change changing passes")
 """Behind the only stage: it does not stay."""
 
-SUN_RISES = ("sun rise*", "sun begin* to rise", "sun start* to rise", "sun climb*", "sun come* up", "sun go* up")
+ROSE_BEHIND = _set(
+    "it they which that and slowly then sun moon smoke balloon balloons airship zeppelin blimp dirigible submarine sub lava"
+)
+"""Behind one of these "rose" is what it did, no flower."""
+
+SUN_RISES = ("sun rise*", "sun begin* to rise", "sun start* to rise", "sun climb*", "sun come* up", "sun go* up", "sun rose")
 SUN_SETS = (
     *("sun set*", "sun begin* to set", "sun start* to set", "sun start* setting", "sun sink*", "sun disappear*"),
-    *("sun vanish*", "sun go* down"),
+    *("sun vanish*", "sun go* down", "sun dip*"),
 )
 """Verbs as in `Arc.verbs`, of the places that have a day."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from vstar_sdk.errors import SpecError
 from vstar_sdk.miniworld.colours import own_colours
 from vstar_sdk.miniworld.grammar import Family, families
-from vstar_sdk.miniworld.lexicon import COUNTS, NEGATION, PANNING_CAMERA, SMALL, STILL_CAMERA, UNCHANGING
+from vstar_sdk.miniworld.lexicon import COUNTS, NEGATION, PANNING_CAMERA, ROSE_BEHIND, SMALL, STILL_CAMERA, UNCHANGING
 from vstar_sdk.miniworld.scenes import Candidate, choose
 from vstar_sdk.miniworld.story import tell
 from vstar_sdk.miniworld.vocabulary import is_known, language, slips, whole
@@ -78,6 +78,9 @@ def read(prompt: str) -> Reading:
         raise SpecError("the prompt has no words", hint=known())
     if len(text) > MOST_WORDS:
         raise SpecError(f"the prompt has {len(text):,} words", hint=f"The embedded writer reads up to {MOST_WORDS:,}.")
+    text = Text(
+        replace(w, text="rises") if w.text == "rose" and text[i - 1] in ROSE_BEHIND else w for i, w in enumerate(text.words)
+    )
     camera, moves = _camera(text)
     stands, still = _stillness(text, prompt, moves)
     aside = sum(text[i] not in SMALL for i in moves | stands)

@@ -216,6 +216,7 @@ def _stranger(text: Text, run: range) -> int | None:
     shouted = text.words[run.start].written.isupper()
     for i in run:
         named = text.words[i].written[0].isupper() and not shouted and text[i - 1] not in DETERMINERS
-        if not is_known(text[i]) and text[i] not in COUNTS and not named and not text[i].endswith(("ing", "ly")):
+        does = i > run.start and is_known(text[i - 1]) and _verb_like(text, range(i - 1, i), i)
+        if not is_known(text[i]) and text[i] not in COUNTS and not named and not does and not text[i].endswith(("ing", "ly")):
             return i
     return None

@@ -72,12 +72,13 @@ def _path(family: Family, text: Text, events: list[Event], still: bool) -> list[
     if stated or (_ranged(events) and not any(event.stops for event in events)):
         events = keys  # the stages are told: verbs only say it again
     path: list[Key] = []
-    last: Arc | None = None
+    passed: set[str] = set()
     for n, event in enumerate(events):
         if isinstance(event.meaning, Arc):
-            last = event.meaning
-            path = _stopped(family, path, last) if event.stops else _gone_on(family, path, last, events[n + 1 :])
-        elif not (last and event.meaning.name == last.start and not event.role and len(path) > 1):  # "takes off on a meadow"
+            arc = event.meaning
+            passed = {arc.start, arc.end} if event.stops else {arc.start}
+            path = _stopped(family, path, arc) if event.stops else _gone_on(family, path, arc, events[n + 1 :])
+        elif event.role or event.meaning.name not in passed or len(path) < 2:  # not: "takes off on a meadow"
             path += [event.meaning, family.after(event.meaning)] if event.stops else [event.meaning]
     if not path:
         usual = family.arcs[0]
