@@ -1,7 +1,7 @@
 """Chooses the scene of a prompt: by its subject, by verbs that mean one scene alone, by stages. Pure Python."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vstar_sdk.miniworld.grammar import Family, Key, families
 from vstar_sdk.miniworld.lexicon import CHANGES, COUNTS, DETERMINERS, PREPOSITIONS, SINGULAR, SMALL
@@ -22,7 +22,7 @@ class Candidate:
 
     Attributes:
         family: the family.
-        nouns: where its nouns stand, with what each is: subject, object, place, modifier ("a mountain village") or
+        nouns: where its nouns stand, with what each is: subject, object, place, modifier ("a mountain village"),
             figure ("a sea of people") or compound ("a forest hut").
         verbs: where verbs stand that mean it alone.
         stages: names of the stages that are named.
@@ -40,6 +40,11 @@ class Candidate:
         """How much speaks for it; of its nouns the strongest counts, so that a list of parts does not win."""
         nouns = max((_WEIGHTS[role] for _, role in self.nouns), default=0.0)
         return nouns + 3 * bool(self.verbs) + min(len(self.stages), 2) + min(self.changes, 2)
+
+    @property
+    def is_subject(self) -> bool:
+        """Whether one of its nouns is a subject: a verb of another family's does not count beside it ("a diving balloon")."""
+        return any(role == "subject" for _, role in self.nouns)
 
     @property
     def at(self) -> int:
@@ -66,6 +71,7 @@ def choose(text: Text) -> list[Candidate]:
         found = [one for one in found if _beside(text, one, stranger)]
     else:
         found = [one for one in found if one.named or _by_stages(text, one, found)]
+    found = [one if one.is_subject or not any(other.is_subject for other in found) else replace(one, verbs=()) for one in found]
     return sorted(found, key=lambda one: (-one.weight - one.named / 2, one.at))
 
 
@@ -84,11 +90,8 @@ def _by_stages(text: Text, one: Candidate, all_found: list[Candidate]) -> bool:
     if one.changes and (one.stages or not any(other.changes for other in others)):
         return not any(other.changes and other.stages for other in others)
     places = [other for other in all_found if other.family.pans and (other.stages or other.changes)]
-    moves = (
-        one.family.pans
-        or one.changes
-        or any(word.text in CHANGES | {"to", "into", "until", "till", "then"} for word in text.words)
-    )
+    moving = CHANGES | {"to", "into", "until", "till", "then"}
+    moves = one.family.pans or one.changes or any(word.text in moving for word in text.words)
     return (len(one.stages) > 1 and bool(moves)) or places == [one]
 
 
@@ -105,7 +108,7 @@ def _absorbed(text: Text, found: list[Candidate]) -> list[Candidate]:
         nouns = tuple(
             noun for noun in one.nouns if not any(_takes(text, other, one, noun) for other in found if other is not one)
         )
-        kept.append(Candidate(one.family, nouns, one.verbs, one.stages, one.changes))
+        kept.append(replace(one, nouns=nouns))
     return kept
 
 
@@ -133,13 +136,23 @@ def _role(text: Text, at: range) -> str:
     if names_a_stranger(text, at):
         return "compound"
     after = at.stop
-    if text.together(after - 1, after) and any(language(name).nouns.at(text, after) for name in families()):
+    if text.together(after - 1, after) and _is_noun(text, after):
         return "modifier"
     if text[after] == "of":
         of = after + 2 if text[after + 1] in DETERMINERS else after + 1
+        if _is_noun(text, of) and not _same_family(text, at.start, of):  # "a field of tulips"
+            return "modifier"
         if text[of] and text[of] not in SMALL and not is_known(text[of]) and not text.words[of].written[0].isupper():
             return "figure"
     return standing(text, at.start)
+
+
+def _is_noun(text: Text, at: int) -> bool:
+    return any(language(name).nouns.at(text, at) for name in families())
+
+
+def _same_family(text: Text, first: int, second: int) -> bool:
+    return any(language(name).nouns.at(text, first) and language(name).nouns.at(text, second) for name in families())
 
 
 def standing(text: Text, start: int) -> str:
@@ -153,6 +166,8 @@ def standing(text: Text, start: int) -> str:
         at -= 1
     if not text.together(at, start):
         return "subject"
+    if text[at] == "of" and at:
+        return standing(text, at - 1)
     if text[at] in PREPOSITIONS:
         return "place"
     return "subject" if text[at] in _BEFORE_SUBJECTS else "object"

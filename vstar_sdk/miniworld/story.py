@@ -49,9 +49,10 @@ def tell(family: Family, text: Text, prompt: str, still: bool = False) -> Story:
 
 def _check_sides(family: Family, text: Text, events: list[Event], prompt: str) -> None:
     """Both sides of "from ... to ..." are stages, or neither is."""
+    keys = [event for event in events if isinstance(event.meaning, Key)]
     for _, match in text.search(r"\bfrom (.+?) (?:to|into|until|till|through) (.+)"):
         sides = [(match.start(n), match.end(n), match.group(n)) for n in (1, 2)]
-        held = [any(low <= text.offset(event.at.start) < high for event in events) for low, high, _ in sides]
+        held = [any(low <= text.offset(key.at.start) < high for key in keys) for low, high, _ in sides]
         if sum(held) == 1:
             raise SpecError(
                 f"in {prompt.strip()!r}, {sides[held.index(False)][2]!r} is no stage of a {family.name}",
