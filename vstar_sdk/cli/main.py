@@ -10,8 +10,13 @@ from typing import Any, NamedTuple
 import click
 from click.shell_completion import CompletionItem
 
+from vstar_sdk.cli.interrupts import ended_by_signals, exit_code
 from vstar_sdk.cli.plugin_commands import load, off_because, plugin_commands, summary
+from vstar_sdk.cli.printing import say
+from vstar_sdk.cli.streams import take_process
+from vstar_sdk.errors import OutputError
 from vstar_sdk.plugin.switches import DENY
+from vstar_sdk.reading.escapes import escaped
 
 
 class Lazy(NamedTuple):
@@ -77,14 +82,29 @@ class LazyGroup(click.Group):
         names = [CompletionItem(name) for name in self.list_commands(ctx) if name.startswith(incomplete)]
         return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read the arguments."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.ClickException as error:
+            error.message = escaped(error.message)
+            raise
+        except KeyboardInterrupt as interrupt:
+            raise click.exceptions.Exit(exit_code(interrupt)) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         """Call the command; errors become messages for people."""
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+        except click.ClickException as error:
+            error.message = escaped(error.message)
             raise
-        except KeyboardInterrupt:
-            ctx.exit(130)
+        except (click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except KeyboardInterrupt as interrupt:
+            ctx.exit(exit_code(interrupt))
         except Exception as error:
             from vstar_sdk.cli.failure import Failure
 
@@ -108,12 +128,25 @@ def cli(verbose: bool) -> None:
     if verbose:
         import logging
 
-        logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+        class Escaped(logging.Formatter):
+            def format(self, record: logging.LogRecord) -> str:
+                return escaped(super().format(record))
+
+        logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(Escaped("%(levelname)s %(name)s: %(message)s"))
 
 
 def main() -> None:
     """Entry point of the command ``vstar``."""
-    cli()
+    take_process()
+    with ended_by_signals():
+        try:
+            cli()
+        except OSError as error:  # of a help page that stdout does not take
+            say(f"stdout cannot be written: {error.strerror}", label="error: ", color="red", bold=True)
+            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (what is left in the old one is lost)
+            sys.exit(OutputError.exit_code)
 
 
 if __name__ == "__main__":

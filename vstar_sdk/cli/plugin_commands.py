@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Mapping
+from contextlib import redirect_stdout
 from importlib.metadata import EntryPoint
 
 import click
@@ -52,7 +54,7 @@ def load(name: str, claims: list[EntryPoint]) -> click.Command:
     who = entry_points.who(claims)
     if len(claims) > 1:
         raise PluginError(f"the command '{name}' is claimed by {who}", hint="uninstall all but one of them")
-    with contained(f"the command '{name}' ({who}) cannot be imported"):
+    with contained(f"the command '{name}' ({who}) cannot be imported"), redirect_stdout(sys.stderr):
         command: object = claims[0].load()
     if not isinstance(command, click.Command):
         raise PluginError(f"the command '{name}' ({who}): {claims[0].value} is a {type(command).__name__}, not a click command")

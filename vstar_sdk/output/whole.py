@@ -16,15 +16,19 @@ def draft_of(target: Path) -> Path:
     return target.with_name(f".{target.stem[:20]}{DRAFT}{secrets.token_hex(4)}{target.suffix}")
 
 
-def write_whole(target: Path, content: bytes, *, announce: Callable[[Path], None] = lambda draft: None) -> None:
+def write_whole(
+    target: Path, content: bytes, *, new: bool = False, announce: Callable[[Path], None] = lambda draft: None
+) -> None:
     """Write a file, whole or not at all; one that is there is replaced.
 
     Args:
         target: its path.
         content: what it is to hold.
+        new: replace nothing.
         announce: told the hidden file that it is made in, before that is there.
 
     Raises:
+        FileExistsError: it is to be new, and is there.
         OSError: it cannot be written; what stood there before is untouched.
     """
     draft = draft_of(target)
@@ -32,6 +36,8 @@ def write_whole(target: Path, content: bytes, *, announce: Callable[[Path], None
     try:
         with draft.open("xb") as file:
             file.write(content)
+        if new:
+            target.open("xb").close()  # the name is taken, or it is ours
         os.replace(draft, target)
     except BaseException:
         draft.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from vstar_sdk.errors import OutputError
+from vstar_sdk.output.descriptors import fill_standard_descriptors
 from vstar_sdk.output.drafts import Draft, drafts_for
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Artifacts:
         Raises:
             OutputError: an exporter cannot write this clip, or the disk refuses.
         """
+        fill_standard_descriptors()
         try:
             for draft in self._drafts:
                 with draft.disk_errors():

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from vstar_sdk.errors import OutputError
 from vstar_sdk.output.digests import digest
+from vstar_sdk.reading.escapes import json_escaped
 from vstar_sdk.reading.files import read_bounded
 
 MANIFEST = "manifest.json"
@@ -32,7 +33,8 @@ def sealed(data: Mapping[str, Any], *more: bytes) -> bytes:
     """
     # As it will be read: keys and values that JSON does not have are texts there.
     plain: dict[str, Any] = json.loads(json.dumps(data, ensure_ascii=False, default=str))
-    return json.dumps(plain | {_SEAL: _seal(plain, more)}, indent=2, ensure_ascii=False).encode() + b"\n"
+    text = json.dumps(plain | {_SEAL: _seal(plain, more)}, indent=2, ensure_ascii=False)
+    return json_escaped(text).encode() + b"\n"
 
 
 def unsealed(content: bytes, *more: bytes) -> dict[str, Any] | None:

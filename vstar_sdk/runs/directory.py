@@ -248,6 +248,19 @@ class RunDirectory:
 
 _ANOTHER = "name another with --out"
 
+RUNS = Path("runs")
+"""Where run directories are made that nobody names."""
+
+
+def check_named(out: str | os.PathLike[str]) -> None:
+    """Refuse an empty name, which would be the folder that the program runs in.
+
+    Raises:
+        OutputError: it is empty.
+    """
+    if os.fspath(out) == "":
+        raise OutputError("the run directory has an empty name", hint="name a folder with --out, or leave it out")
+
 
 def check_written(path: Path) -> None:
     """Refuse a path that holds what cannot be seen: it is a slip, and where it is printed it could be taken for another.
@@ -278,7 +291,7 @@ def check_text(folder: Path) -> None:
         ) from None
 
 
-def default_directory(prompt: str, root: Path = Path("runs")) -> Path:
+def default_directory(prompt: str, root: Path = RUNS) -> Path:
     """A folder of its own, made at once so that no other run takes it: ``runs/20260131-142530-a-landscape-from-winter``.
 
     Raises:

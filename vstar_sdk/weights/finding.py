@@ -33,8 +33,8 @@ def _commit(revision: str) -> str:
 def _visible(reference: str) -> str:
     if not reference.isprintable():
         raise ValueError(
-            f"{printable(reference)} holds characters that no path has; in double quotes YAML reads \\t as a tab and \\n as a line "
-            "break: use single quotes, or / between folders"
+            f"{printable(reference)} holds characters that no path has; in double quotes YAML reads \\t as a tab and \\n as a "
+            "line break: use single quotes, or / between folders"
         )
     return reference
 
