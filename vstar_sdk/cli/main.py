@@ -12,7 +12,6 @@ from click.shell_completion import CompletionItem
 
 from vstar_sdk.cli.interrupts import ended_by_signals, exit_code
 from vstar_sdk.cli.plugin_commands import load, off_because, plugin_commands, summary
-from vstar_sdk.cli.printing import say
 from vstar_sdk.cli.streams import take_process
 from vstar_sdk.errors import OutputError
 from vstar_sdk.plugin.switches import DENY
@@ -89,8 +88,7 @@ class LazyGroup(click.Group):
         try:
             return super().make_context(info_name, args, parent, **extra)
         except click.ClickException as error:
-            error.message = escaped(error.message)
-            raise
+            raise _shown(error) from None
         except KeyboardInterrupt as interrupt:
             raise click.exceptions.Exit(exit_code(interrupt)) from None
 
@@ -99,8 +97,7 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except click.ClickException as error:
-            error.message = escaped(error.message)
-            raise
+            raise _shown(error) from None
         except (click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except KeyboardInterrupt as interrupt:
@@ -109,6 +106,12 @@ class LazyGroup(click.Group):
             from vstar_sdk.cli.failure import Failure
 
             raise Failure(error, traceback=bool(ctx.params.get("verbose"))) from error
+
+
+def _shown(error: click.ClickException) -> click.ClickException:
+    """The error, what was typed in it escaped."""
+    vars(error)["message"] = escaped(error.message)
+    return error
 
 
 def _no_plugins(ctx: click.Context, _: click.Parameter, chosen: bool) -> None:
@@ -143,10 +146,12 @@ def main() -> None:
     with ended_by_signals():
         try:
             cli()
-        except OSError as error:  # of a help page that stdout does not take
-            say(f"stdout cannot be written: {error.strerror}", label="error: ", color="red", bold=True)
-            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (what is left in the old one is lost)
-            sys.exit(OutputError.exit_code)
+        except OutputError as error:  # of a help page
+            from vstar_sdk.cli.failure import Failure
+
+            failure = Failure(error)
+            failure.show()
+            sys.exit(failure.exit_code)
 
 
 if __name__ == "__main__":

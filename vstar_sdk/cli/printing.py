@@ -11,7 +11,6 @@ from typing import Any
 import click
 
 from vstar_sdk.cli import streams
-from vstar_sdk.errors import OutputError
 from vstar_sdk.reading.escapes import escaped, json_escaped
 
 
@@ -90,4 +89,4 @@ def _write(text: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise OutputError(f"stdout cannot be written: {error.strerror}", hint="send it to a file on another disk") from None
+        raise streams.cannot_be_written(error) from None

@@ -7,29 +7,61 @@ import os
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
+from vstar_sdk.errors import OutputError
 from vstar_sdk.output.descriptors import fill_standard_descriptors
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 _STDOUT, _STDERR = 1, 2
 
 
-class _Courtesy(io.RawIOBase):
-    """Stderr: what it cannot take is dropped, for no run should end because nobody can be told how it goes."""
+class _Raw(io.RawIOBase):
+    """A descriptor to print to.
+
+    Stderr drops what it cannot take, for no run should end because nobody can be told how it goes. Stdout tells it once, as an
+    error that says which stream it is.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._lost = False
 
     def fileno(self) -> int:
-        return _STDERR
+        return self._descriptor
 
     def isatty(self) -> bool:
-        return os.isatty(_STDERR)
+        return os.isatty(self._descriptor)
 
     def writable(self) -> bool:
         return True
 
-    def write(self, data: bytes, /) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
-        with suppress(OSError):
-            os.write(_STDERR, data)
-        return len(data)
+    def write(self, data: ReadableBuffer, /) -> int:
+        whole = memoryview(data).nbytes
+        if self._lost:
+            return whole
+        try:
+            return os.write(self._descriptor, data)
+        except OSError as error:
+            if self._descriptor == _STDERR:
+                return whole
+            self._lost = True
+            if isinstance(error, BrokenPipeError):
+                raise
+            raise cannot_be_written(error) from None
+
+
+def _printing(descriptor: int, before: TextIO | None) -> TextIO:
+    """A stream of text to a descriptor, in the encoding of the one before."""
+    encoding = getattr(before, "encoding", None) or "utf-8"
+    return io.TextIOWrapper(io.BufferedWriter(_Raw(descriptor)), encoding, "backslashreplace", line_buffering=True)
+
+
+def cannot_be_written(error: OSError) -> OutputError:
+    """The error for a document that stdout does not take."""
+    return OutputError(f"stdout cannot be written: {error.strerror}", hint="send it to a file on another disk")
 
 
 class Document:
@@ -73,10 +105,9 @@ def take_process() -> None:
     fill_standard_descriptors()
     if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison]  (it is where it was closed)
         sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115
-    if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison]
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-    encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
-    sys.stderr = io.TextIOWrapper(io.BufferedWriter(_Courtesy()), encoding, "backslashreplace", line_buffering=True)
+    absent = sys.stdout is None  # pyright: ignore[reportUnnecessaryComparison]
+    sys.stdout = open(os.devnull, "w", encoding="utf-8") if absent else _printing(_STDOUT, sys.stdout)  # noqa: SIM115
+    sys.stderr = _printing(_STDERR, sys.stderr)
 
 
 def document() -> Document:
