@@ -99,6 +99,8 @@ class Journal:
             if remove and _is(self.path, self._descriptor):
                 self.path.unlink(missing_ok=True)
         finally:
+            if fcntl is not None:
+                fcntl.flock(self._descriptor, fcntl.LOCK_UN)  # a process that was forked meanwhile holds it, too
             os.close(self._descriptor)
 
     def _note(self, entry: Mapping[str, str]) -> None:
