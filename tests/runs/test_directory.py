@@ -32,6 +32,10 @@ def test_runs_of_one_second_have_folders_of_their_own(tmp_path):
     assert all(folder.is_dir() for folder in folders)
 
 
+def test_a_long_word_makes_no_long_folder(tmp_path):
+    assert len(default_directory("x" * 300, tmp_path).name) == 80
+
+
 def test_a_folder_that_was_claimed_for_a_run_that_failed_early_goes_away(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "weights").mkdir()

@@ -124,17 +124,18 @@ class _Lines:
 
 def _follow(start: Callable[[], Job], show: Callable[[events.Event], None]) -> Result:
     """Begin a job, and show its events until it ends. A signal ends it at its next step; Ctrl-C after that, at once."""
-    job, ended = None, None
+    job, ended, seen = None, None, 0
     try:
         job = start()
         for event in job.events():
+            seen = event.number + 1
             show(event)
     except KeyboardInterrupt as interrupt:
         if job is None:
             raise
         ended = exit_code(interrupt)
         job.cancel()
-        _wait(job)
+        _wait(job, seen, show)
     except BaseException:
         # Nobody reads on (a closed pipe, say): the run must not go on behind a program that leaves.
         if job is not None:
@@ -147,10 +148,11 @@ def _follow(start: Callable[[], Job], show: Callable[[events.Event], None]) -> R
         raise Failure(cancelled, ended=ended) from None
 
 
-def _wait(job: Job) -> None:
+def _wait(job: Job, since: int = 0, show: Callable[[events.Event], object] = lambda event: None) -> None:
     """Wait for a cancelled run; Ctrl-C now leaves at once, whatever the run is doing."""
     try:
-        for _ in job.events():  # not job.result(), which cannot be interrupted everywhere
-            pass
+        for event in job.events(since):  # not job.result(), which cannot be interrupted everywhere
+            with suppress(OSError):  # nobody reads on
+                show(event)
     except KeyboardInterrupt as interrupt:
         os._exit(exit_code(interrupt))
