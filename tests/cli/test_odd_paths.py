@@ -96,7 +96,8 @@ def test_an_artifact_with_an_odd_path(here, path, code, words):
         (["schema", "-o", ""], 7, "cannot be written"),
         (["new", "spec", f"{LONG}.yaml"], 7, "File name too long"),
         (["new", "spec", "loop"], 7, "loop exists already"),
-        (["new", "spec", "a\x1b/b.yaml"], 7, r"a\x1b/b.yaml cannot be written"),
+        (["new", "spec", "a\x1b/b.yaml"], 7, r"'a\x1b/b.yaml' has characters in its name that cannot be seen"),
+        (["new", "spec", "a\nseed: 1.yaml"], 7, r"'a\nseed: 1.yaml' has characters in its name that cannot be seen"),
         (["convert", "videocrafter2", "none\x1b", "out"], 5, r"none\x1b"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 
 import pytest
@@ -98,6 +99,13 @@ def test_what_was_changed_since_is_the_users(session, run, name, story):
     path = run / name
     path.write_bytes(path.read_bytes().replace(b"e", b"E", 1) + b"\n")
     refused(session, story, run, "was")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes")
+def test_a_pipe_in_the_place_of_an_artifact_is_not_waited_for(session, run):
+    (run / "video.gif").unlink()
+    os.mkfifo(run / "video.gif")
+    refused(session, STORY, run, "cannot be used")
 
 
 def test_a_still_that_was_put_into_the_frames_is_kept(session, tmp_path):

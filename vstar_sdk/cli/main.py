@@ -15,7 +15,7 @@ from vstar_sdk.cli.plugin_commands import load, off_because, plugin_commands, su
 from vstar_sdk.cli.streams import take_process
 from vstar_sdk.errors import OutputError
 from vstar_sdk.plugin.switches import DENY
-from vstar_sdk.reading.escapes import escaped
+from vstar_sdk.reading.escapes import escaped, printable
 
 
 class Lazy(NamedTuple):
@@ -74,7 +74,7 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, command.summary) for name, command in COMMANDS.items()])
         if others := plugin_commands(COMMANDS):
             with formatter.section("Commands of plugins"):
-                formatter.write_dl([(name, summary(claims)) for name, claims in others.items()])
+                formatter.write_dl([(printable(name), printable(summary(claims))) for name, claims in others.items()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete the names of commands without importing one."""

@@ -56,6 +56,9 @@ def spec(path: Path, prompt: str) -> None:
     from vstar_sdk.plugin.health import installed_catalog
     from vstar_sdk.spec.schema import schema_of, to_text
 
+    shown = printable(str(path))
+    if shown != str(path):
+        raise OutputError(f"'{shown}' has characters in its name that cannot be seen", hint="name another file")
     if not path.name or path.suffix == ".json":
         raise OutputError(
             f"'{printable(str(path))}' is no name for a spec in YAML", hint="name a file: vstar new spec story.yaml"
@@ -67,7 +70,6 @@ def spec(path: Path, prompt: str) -> None:
     schema = path.with_name(SCHEMA)
     if path == schema:
         raise OutputError(f"{SCHEMA} is the name of the schema beside the spec", hint="name another file")
-    shown = printable(str(path))
     try:
         check_schema(schema)
         write_whole(path, content, new=True)

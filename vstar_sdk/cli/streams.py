@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import select
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -91,7 +92,10 @@ class Document:
         encoding = getattr(self._stream, "encoding", None) if self.terminal else None
         data = memoryview(text.encode(encoding or "utf-8", "backslashreplace"))
         while data:
-            data = data[os.write(self._descriptor, data) :]
+            try:
+                data = data[os.write(self._descriptor, data) :]
+            except BlockingIOError:  # another program set it so; a pipe that is full for now is not lost
+                select.select([], [self._descriptor], [])
 
 
 _apart: Document | None = None
