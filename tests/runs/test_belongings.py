@@ -65,6 +65,26 @@ def test_frames_of_the_users_own_are_not_replaced(session, tmp_path, monkeypatch
     assert contents(tmp_path) == before
 
 
+@pytest.mark.parametrize(("moment", "name"), [("on_synopsis", "spec.yaml"), ("on_step", "video.gif")])
+def test_what_comes_to_be_in_the_way_meanwhile_is_not_replaced(session, tmp_path, moment, name):
+    class Person:
+        @hookimpl
+        def on_synopsis(self, event):
+            self.work("on_synopsis")
+
+        @hookimpl
+        def on_step(self, event):
+            self.work("on_step")
+
+        def work(self, now):
+            if now == moment:
+                (tmp_path / "run" / name).write_text("mine")
+
+    with pytest.raises(OutputError, match="was not written by a run"):
+        session.run(STORY, out=tmp_path / "run", plugins=[Person()])
+    assert (tmp_path / "run" / name).read_text() == "mine"
+
+
 def test_an_empty_name_is_no_directory(session):
     with pytest.raises(OutputError, match="empty name"):
         session.run(STORY, out="")

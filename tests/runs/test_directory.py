@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from vstar_sdk import OutputError, RunCancelled, Session, events
 from vstar_sdk.cli.main import cli
-from vstar_sdk.runs.directory import default_directory
+from vstar_sdk.runs.naming import default_directory
 
 STORY = {"prompt": "a volcano wakes up", "frames": 4, "sampling": {"steps": 2}, "output": [{"use": "gif"}]}
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from vstar_sdk.errors import SpecError
-from vstar_sdk.runs.directory import check_named
+from vstar_sdk.runs.naming import check_named
 from vstar_sdk.spec.loading import LoadedSpec, load_spec
 
 

@@ -17,10 +17,11 @@ from vstar_sdk.cli.interrupts import exit_code
 from vstar_sdk.cli.printing import document, document_json, warn
 from vstar_sdk.cli.progress import Progress
 from vstar_sdk.errors import OutputError, RunCancelled
-from vstar_sdk.runs.directory import RUNS, RunDirectory, default_directory
+from vstar_sdk.runs.directory import RunDirectory
 from vstar_sdk.runs.exporters import exporters
 from vstar_sdk.runs.job import Job
 from vstar_sdk.runs.leftovers import sweep_all
+from vstar_sdk.runs.naming import RUNS, default_directory
 from vstar_sdk.runs.plan import Plan, make_plan
 from vstar_sdk.runs.result import Result
 

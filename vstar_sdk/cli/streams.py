@@ -109,9 +109,12 @@ def take_process() -> None:
     fill_standard_descriptors()
     if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison]  (it is where it was closed)
         sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115
-    absent = sys.stdout is None  # pyright: ignore[reportUnnecessaryComparison]
-    sys.stdout = open(os.devnull, "w", encoding="utf-8") if absent else _printing(_STDOUT, sys.stdout)  # noqa: SIM115
-    sys.stderr = _printing(_STDERR, sys.stderr)
+    for name, number in (("stdout", _STDOUT), ("stderr", _STDERR)):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif os.name != "nt":  # a console of Windows has a way of its own
+            setattr(sys, name, _printing(number, stream))
 
 
 def document() -> Document:

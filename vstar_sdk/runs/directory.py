@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import os
-import re
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +18,7 @@ from vstar_sdk.reading.escapes import printable
 from vstar_sdk.runs.belongings import MANIFEST, SPEC, SYNOPSIS, Belongings, sealed
 from vstar_sdk.runs.journal import Journal
 from vstar_sdk.runs.leftovers import release, remove_empty, sweep
+from vstar_sdk.runs.naming import ANOTHER, check_text, check_written
 
 if TYPE_CHECKING:
     from vstar_sdk.output.contract import Exporter
@@ -67,11 +65,11 @@ class RunDirectory:
             check_text(folder)
             there = next(parent for parent in (folder, *folder.parents) if os.path.lexists(parent))
             if not there.exists():
-                raise OutputError(f"the folder {self.path} cannot be made: {there} is a link to nothing", hint=_ANOTHER)
+                raise OutputError(f"the folder {self.path} cannot be made: {there} is a link to nothing", hint=ANOTHER)
             if not there.is_dir():
-                raise OutputError(f"the folder {self.path} cannot be made: {there} is a file", hint=_ANOTHER)
+                raise OutputError(f"the folder {self.path} cannot be made: {there} is a file", hint=ANOTHER)
             if not os.access(there, os.W_OK | os.X_OK):
-                raise OutputError(f"the folder {self.path} cannot be written to", hint=_ANOTHER)
+                raise OutputError(f"the folder {self.path} cannot be written to", hint=ANOTHER)
             for name in (SPEC, SYNOPSIS, MANIFEST):
                 if (self.path / name).is_dir():
                     raise OutputError(f"{self.path / name} is a folder", hint="name another run directory with --out")
@@ -114,9 +112,11 @@ class RunDirectory:
         """Write spec and synopsis, unless an earlier run is whole there.
 
         Raises:
-            OutputError: they cannot be written.
+            OutputError: they cannot be written, or something that no run wrote has come to be in the way.
         """
         self.still_there()
+        with self._errors():
+            Belongings(self.path, self._held.files).check(self._names)
         content = spec.encode()
         self._waiting = {SPEC: content, SYNOPSIS: sealed(synopsis, content)}
         if not (self.path / MANIFEST).exists():
@@ -242,72 +242,5 @@ class RunDirectory:
             reason = os.strerror(error.errno) if error.errno else str(error)
             named = f" ({printable(str(error.filename))})" if error.filename and what is None else ""
             raise OutputError(
-                f"{what or f'the folder {self.path} cannot be used'}: {reason}{named}", hint=hint or _ANOTHER
+                f"{what or f'the folder {self.path} cannot be used'}: {reason}{named}", hint=hint or ANOTHER
             ) from error
-
-
-_ANOTHER = "name another with --out"
-
-RUNS = Path("runs")
-"""Where run directories are made that nobody names."""
-
-
-def check_named(out: str | os.PathLike[str]) -> None:
-    """Refuse an empty name, which would be the folder that the program runs in.
-
-    Raises:
-        OutputError: it is empty.
-    """
-    if os.fspath(out) == "":
-        raise OutputError("the run directory has an empty name", hint="name a folder with --out, or leave it out")
-
-
-def check_written(path: Path) -> None:
-    """Refuse a path that holds what cannot be seen: it is a slip, and where it is printed it could be taken for another.
-
-    Raises:
-        OutputError: it does.
-    """
-    written = str(path)
-    if written.isprintable():
-        return
-    odd = next(sign for sign in written if not sign.isprintable())
-    kind = "bytes that are no text (UTF-8)" if "\ud800" <= odd <= "\udfff" else f"the character {printable(odd)}"
-    raise OutputError(f"the folder '{printable(written)}' has {kind} in its name", hint=_ANOTHER)
-
-
-def check_text(folder: Path) -> None:
-    """Refuse a folder whose name is no text: libraries that write videos take none.
-
-    Raises:
-        OutputError: it is one.
-    """
-    try:
-        str(folder).encode()
-    except UnicodeEncodeError:
-        raise OutputError(
-            f"the folder '{printable(str(folder))}' has bytes that are no text (UTF-8) in its name",
-            hint="work in another folder, or rename it",
-        ) from None
-
-
-def default_directory(prompt: str, root: Path = RUNS) -> Path:
-    """A folder of its own, made at once so that no other run takes it: ``runs/20260131-142530-a-landscape-from-winter``.
-
-    Raises:
-        OutputError: it cannot be made.
-    """
-    words = re.findall(r"[a-z0-9]+", prompt.lower())[:5]
-    name = "-".join([datetime.now().strftime("%Y%m%d-%H%M%S"), *words])[:80].rstrip("-")
-    for number in itertools.count(1):
-        path = root / (name if number == 1 else f"{name}-{number}")
-        try:
-            path.mkdir(parents=True)
-        except FileExistsError:
-            if not root.is_dir():
-                raise OutputError(f"the folder {root} cannot be made: a file has its name", hint=_ANOTHER) from None
-        except OSError as error:
-            raise OutputError(f"the folder {path} cannot be made: {error.strerror}", hint=_ANOTHER) from error
-        else:
-            return path
-    raise AssertionError

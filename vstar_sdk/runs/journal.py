@@ -69,7 +69,7 @@ class Journal:
                 _lock(descriptor, folder)
                 if _is(path, descriptor):
                     journal = cls(path, descriptor)
-                    for entry in _entries(os.pread(descriptor, _LARGEST, 0)):
+                    for entry in _entries(os.read(descriptor, _LARGEST)):
                         journal._take(entry)
                     return journal
             except BaseException:
@@ -95,13 +95,16 @@ class Journal:
 
     def close(self, *, remove: bool) -> None:
         """Let go; ``remove`` it where nothing depends on it any more."""
+        remove = remove and _is(self.path, self._descriptor)
         try:
-            if remove and _is(self.path, self._descriptor):
+            if remove and fcntl is not None:
                 self.path.unlink(missing_ok=True)
         finally:
             if fcntl is not None:
                 fcntl.flock(self._descriptor, fcntl.LOCK_UN)  # a process that was forked meanwhile holds it, too
             os.close(self._descriptor)
+        if remove and fcntl is None:  # Windows removes no file that is open
+            self.path.unlink(missing_ok=True)
 
     def _note(self, entry: Mapping[str, str]) -> None:
         os.write(self._descriptor, json.dumps(entry).encode() + b"\n")

@@ -12,9 +12,9 @@ from vstar_sdk import events
 from vstar_sdk.errors import RunCancelled, StopRun
 from vstar_sdk.plugin.observers import Observers
 from vstar_sdk.plugin.transforms import Transforms
-from vstar_sdk.runs.directory import check_named
 from vstar_sdk.runs.job import Job
 from vstar_sdk.runs.models import Models
+from vstar_sdk.runs.naming import check_named
 from vstar_sdk.runs.plan import Plan, make_plan
 from vstar_sdk.runs.queue import Queue, closed_error
 from vstar_sdk.runs.result import Result
