@@ -1,4 +1,4 @@
-"""Makes the README's moving picture: one prompt and seed as the model alone, with key states, and with TAR. ``python -m docs.moving``."""
+"""Makes the README's moving picture: the model alone, key states, key states and TAR. ``python -m docs.moving``."""
 
 from __future__ import annotations
 

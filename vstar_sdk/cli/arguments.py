@@ -9,7 +9,22 @@ from typing import Any, TypeVar
 import click
 
 from vstar_sdk.errors import SpecError
+from vstar_sdk.runs.naming import check_named
 from vstar_sdk.spec.loading import LoadedSpec, load_spec
+
+
+class OutPath(click.Path):
+    """The path of a folder to write to, which an empty text is not."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Check and convert it.
+
+        Raises:
+            OutputError: it is empty.
+        """
+        check_named(value)
+        return super().convert(value, param, ctx)
+
 
 F = TypeVar("F", bound=Callable[..., Any])
 

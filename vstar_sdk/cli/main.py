@@ -10,8 +10,12 @@ from typing import Any, NamedTuple
 import click
 from click.shell_completion import CompletionItem
 
+from vstar_sdk.cli.interrupts import ended_by_signals, exit_code
 from vstar_sdk.cli.plugin_commands import load, off_because, plugin_commands, summary
+from vstar_sdk.cli.streams import take_process
+from vstar_sdk.errors import OutputError
 from vstar_sdk.plugin.switches import DENY
+from vstar_sdk.reading.escapes import escaped, printable
 
 
 class Lazy(NamedTuple):
@@ -70,25 +74,44 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, command.summary) for name, command in COMMANDS.items()])
         if others := plugin_commands(COMMANDS):
             with formatter.section("Commands of plugins"):
-                formatter.write_dl([(name, summary(claims)) for name, claims in others.items()])
+                formatter.write_dl([(printable(name), printable(summary(claims))) for name, claims in others.items()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete the names of commands without importing one."""
         names = [CompletionItem(name) for name in self.list_commands(ctx) if name.startswith(incomplete)]
         return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read the arguments."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.ClickException as error:
+            raise _shown(error) from None
+        except KeyboardInterrupt as interrupt:
+            raise click.exceptions.Exit(exit_code(interrupt)) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         """Call the command; errors become messages for people."""
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+        except click.ClickException as error:
+            raise _shown(error) from None
+        except (click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
-        except KeyboardInterrupt:
-            ctx.exit(130)
+        except KeyboardInterrupt as interrupt:
+            ctx.exit(exit_code(interrupt))
         except Exception as error:
             from vstar_sdk.cli.failure import Failure
 
             raise Failure(error, traceback=bool(ctx.params.get("verbose"))) from error
+
+
+def _shown(error: click.ClickException) -> click.ClickException:
+    """The error, what was typed in it escaped."""
+    vars(error)["message"] = escaped(error.message)
+    return error
 
 
 def _no_plugins(ctx: click.Context, _: click.Parameter, chosen: bool) -> None:
@@ -108,12 +131,27 @@ def cli(verbose: bool) -> None:
     if verbose:
         import logging
 
-        logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+        class Escaped(logging.Formatter):
+            def format(self, record: logging.LogRecord) -> str:
+                return escaped(super().format(record))
+
+        logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(Escaped("%(levelname)s %(name)s: %(message)s"))
 
 
 def main() -> None:
     """Entry point of the command ``vstar``."""
-    cli()
+    take_process()
+    with ended_by_signals():
+        try:
+            cli()
+        except OutputError as error:  # of a help page
+            from vstar_sdk.cli.failure import Failure
+
+            failure = Failure(error)
+            failure.show()
+            sys.exit(failure.exit_code)
 
 
 if __name__ == "__main__":

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from vstar_sdk.cli.arguments import load, spec_arguments
-from vstar_sdk.cli.failure import warn
+from vstar_sdk.cli.commands import Command
+from vstar_sdk.cli.printing import document, document_json, warn
 from vstar_sdk.cli.run import describe
 from vstar_sdk.runs.plan import Plan, make_plan
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vstar_sdk.runs.forecast import Forecast
 
 
-@click.command()
+@click.command(cls=Command)
 @spec_arguments
 @click.option("--sites", is_flag=True, help="One line for every temporal attention that a regularizer touches.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; bytes and operations as whole numbers.")
@@ -36,10 +36,9 @@ def plan(
 
     foreseen = forecast(planned)
     if as_json:
-        click.echo(json.dumps(_data(planned, foreseen), indent=2, ensure_ascii=False))
+        document_json(_data(planned, foreseen))
     else:
-        click.echo(describe(planned, sites=sites))
-        click.echo("\n" + table(planned, foreseen))
+        document(f"{describe(planned, sites=sites)}\n\n{table(planned, foreseen)}\n")
     for warning in planned.warnings():
         warn(warning)
 

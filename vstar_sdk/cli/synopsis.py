@@ -7,14 +7,15 @@ from pathlib import Path
 import click
 
 from vstar_sdk.cli.arguments import load, spec_arguments
-from vstar_sdk.cli.failure import warn
+from vstar_sdk.cli.commands import Command
+from vstar_sdk.cli.printing import document, warn
 from vstar_sdk.runs.plan import make_plan
 from vstar_sdk.runs.resolving import resolve
 from vstar_sdk.runs.story import Story
 from vstar_sdk.spec.writing import to_yaml
 
 
-@click.command()
+@click.command(cls=Command)
 @spec_arguments
 @click.option("--yaml", "as_yaml", is_flag=True, help="Print a spec in which the states stand written out, to edit and run.")
 def synopsis(spec: Path | None, prompt: str | None, overrides: tuple[str, ...], plugins: tuple[str, ...], as_yaml: bool) -> None:
@@ -24,7 +25,7 @@ def synopsis(spec: Path | None, prompt: str | None, overrides: tuple[str, ...], 
     """
     plan = make_plan(load(spec, prompt, overrides, plugins))
     story = plan.tell_story()
-    click.echo(to_yaml(resolve(plan, story)) if as_yaml else table(story, plan.settings.fps), nl=not as_yaml)
+    document(to_yaml(resolve(plan, story)) if as_yaml else f"{table(story, plan.settings.fps)}\n")
     for warning in plan.warnings(story):
         warn(warning)
 

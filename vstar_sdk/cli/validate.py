@@ -7,11 +7,13 @@ from pathlib import Path
 import click
 
 from vstar_sdk.cli.arguments import load, spec_arguments
-from vstar_sdk.cli.failure import warn
+from vstar_sdk.cli.commands import Command
+from vstar_sdk.cli.printing import document, warn
+from vstar_sdk.reading.escapes import printable
 from vstar_sdk.runs.plan import make_plan
 
 
-@click.command()
+@click.command(cls=Command)
 @spec_arguments
 def validate(spec: Path | None, prompt: str | None, overrides: tuple[str, ...], plugins: tuple[str, ...]) -> None:
     """Check a spec without running it: keys, values, parts, levels, anchors.
@@ -20,6 +22,6 @@ def validate(spec: Path | None, prompt: str | None, overrides: tuple[str, ...], 
     Whether a scheduler fits the model is told by vstar plan and vstar run --dry-run.
     """
     plan = make_plan(load(spec, prompt, overrides, plugins))
-    click.echo(f"{spec or 'the prompt'} is valid: {plan.summary()}")
+    document(f"{printable(str(spec)) if spec else 'the prompt'} is valid: {plan.summary()}\n")
     for warning in plan.warnings():
         warn(warning)

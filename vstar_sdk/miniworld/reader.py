@@ -112,7 +112,7 @@ def _read(found: list[Candidate], text: Text, prompt: str, camera: str, still: b
     nouns = {i for at, _ in language(family.name).nouns.find(text) for i in at}
     used = story.used | nouns | {i for at in one.verbs for i in at}
     colour, left_out = _colour(family, list(colours))
-    used |= {i for i, said in colours.values() if said == colour} if colour else set()
+    used |= {i for i, said in colours.values() if said == colour} if colour else set[int]()
     scenes = [
         i
         for other in others

@@ -12,7 +12,8 @@ from typing import Any, NoReturn
 import yaml
 
 from vstar_sdk.errors import SpecError
-from vstar_sdk.reading.places import DEEPEST, MOST, TOO_DEEP, TOO_MANY, place_of, printable
+from vstar_sdk.reading.escapes import printable
+from vstar_sdk.reading.places import DEEPEST, MOST, TOO_DEEP, TOO_MANY, place_of
 
 _MOST_DIGITS = 400
 """Digits of the longest number: more than any float has."""

@@ -14,7 +14,8 @@ from typing import Any
 import yaml
 
 from vstar_sdk.errors import SpecError
-from vstar_sdk.reading.places import DEEPEST, MOST, TOO_DEEP, TOO_MANY, place_of, printable, whole
+from vstar_sdk.reading.escapes import printable
+from vstar_sdk.reading.places import DEEPEST, MOST, TOO_DEEP, TOO_MANY, place_of, whole
 
 
 class Loader(yaml.SafeLoader):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from vstar_sdk.output.contract import Clip
 from vstar_sdk.plugin.observers import Observers
 from vstar_sdk.plugin.transforms import Transforms
 from vstar_sdk.runs.attendance import attendance
-from vstar_sdk.runs.directory import MANIFEST, RunDirectory
+from vstar_sdk.runs.directory import RunDirectory
 from vstar_sdk.runs.experience import Experience, remember, workload_of
 from vstar_sdk.runs.exporters import exporters
 from vstar_sdk.runs.manifest import manifest
@@ -54,15 +55,28 @@ def perform(run: Run, models: Models, observers: Observers, folder: Path | None,
         VstarError: whatever ended it; files that were being written are gone.
     """
     directory = RunDirectory(folder) if folder is not None else None
+    done = False
     try:
         if directory is not None:
             directory.check(exporters(run.plan.loaded))
         evaluations(run.plan)  # an unfit scheduler ends the run before a language model is paid and a model is loaded
-        return _perform(run, models, observers, directory, state or RunState())
-    except BaseException:
         if directory is not None:
-            directory.leave()
-        raise
+            directory.claim()
+            run = replace(run, check=_both(run.check, directory.still_there))
+        result = _perform(run, models, observers, directory, state or RunState())
+        done = True
+    finally:
+        if directory is not None:
+            directory.leave(failed=not done)
+    return result
+
+
+def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:
+    def both() -> None:
+        first()
+        second()
+
+    return both
 
 
 def _perform(run: Run, models: Models, observers: Observers, directory: RunDirectory | None, state: RunState) -> Result:
@@ -108,6 +122,8 @@ def _end(
         "dtype": dtype_of(adapter),
         "weights": dict(adapter.weights()),
     }
+    if directory is not None:
+        directory.finish()
     record = manifest(
         run=run.id,
         seed=plan.settings.seed,
@@ -116,16 +132,16 @@ def _end(
         regularizers=plan.attention.summary(plan.settings.steps).splitlines(),
         seconds=run.seconds | {"total": seconds},
         warnings=run.warnings,
-        artifacts=artifacts,
+        written=directory.entries(artifacts) if directory is not None else {"artifacts": [], "files": []},
     )
     if directory is not None:
-        directory.finish(record)
+        directory.record(record)
     run.emit(events.RunEnd(run=run.id, seconds=seconds, directory=directory.path if directory is not None else None))
     if late := observers.faults()[len(faults) :]:
         run.warnings.extend(late)
         record["warnings"] = list(run.warnings)
         if directory is not None:
-            directory.write(MANIFEST, record)
+            directory.record(record)
     return record
 
 

@@ -14,6 +14,7 @@ from vstar_sdk.plugin.observers import Observers
 from vstar_sdk.plugin.transforms import Transforms
 from vstar_sdk.runs.job import Job
 from vstar_sdk.runs.models import Models
+from vstar_sdk.runs.naming import check_named
 from vstar_sdk.runs.plan import Plan, make_plan
 from vstar_sdk.runs.queue import Queue, closed_error
 from vstar_sdk.runs.result import Result
@@ -125,8 +126,11 @@ class Session:
         Raises:
             SpecError: the spec is wrong.
             PluginError: a plugin is absent or breaks the contract.
+            OutputError: ``out`` is empty.
             VstarError: the session is closed.
         """
+        if out is not None:
+            check_named(out)
         plan, run = self.plan(source, plugins=plugins), uuid.uuid4().hex[:12]
         directory, models = Path(out) if out is not None else None, self._models
 
