@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import click
 from click.shell_completion import CompletionItem
 
+from vstar_sdk.cli.commands import VERBOSE, verbose_option
 from vstar_sdk.cli.interrupts import ended_by_signals, exit_code
 from vstar_sdk.cli.plugin_commands import load, off_because, plugin_commands, summary
 from vstar_sdk.cli.streams import take_process
@@ -30,6 +31,10 @@ COMMANDS = {
     "synopsis": Lazy("vstar_sdk.cli.synopsis:synopsis", "Show the key states and the frames that they rule."),
     "plan": Lazy("vstar_sdk.cli.plan:plan", "Show what a run will do, and what it takes."),
     "validate": Lazy("vstar_sdk.cli.validate:validate", "Check a spec without running it."),
+    "show": Lazy("vstar_sdk.cli.show:show", "Print the spec that a video carries."),
+    "open": Lazy("vstar_sdk.cli.show:open_result", "Show a result in the system's viewer."),
+    "parts": Lazy("vstar_sdk.cli.parts:parts", "List everything that a spec can name."),
+    "doctor": Lazy("vstar_sdk.cli.doctor:doctor", "Show versions, devices, caches, and what is missing."),
     "plugins": Lazy("vstar_sdk.cli.plugins:plugins", "List the installed plugins and their health."),
     "models": Lazy("vstar_sdk.cli.models:models", "List the video models."),
     "convert": Lazy("vstar_sdk.cli.convert:convert", "Convert a checkpoint into a directory that runs."),
@@ -105,7 +110,7 @@ class LazyGroup(click.Group):
         except Exception as error:
             from vstar_sdk.cli.failure import Failure
 
-            raise Failure(error, traceback=bool(ctx.params.get("verbose"))) from error
+            raise Failure(error, traceback=VERBOSE in ctx.meta) from error
 
 
 def _shown(error: click.ClickException) -> click.ClickException:
@@ -123,21 +128,13 @@ def _no_plugins(ctx: click.Context, _: click.Parameter, chosen: bool) -> None:
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-v", "--verbose", is_flag=True, help="Show tracebacks and log messages.")
 @click.option("--no-plugins", is_flag=True, is_eager=True, expose_value=False, callback=_no_plugins, help="Keep all plugins out.")
 @click.version_option(None, "--version", package_name="vstar-sdk", message="%(package)s %(version)s")
-def cli(verbose: bool) -> None:
+def cli() -> None:
     """Longer, changing stories from open text-to-video models."""
-    if verbose:
-        import logging
 
-        class Escaped(logging.Formatter):
-            def format(self, record: logging.LogRecord) -> str:
-                return escaped(super().format(record))
 
-        logging.basicConfig(level=logging.INFO, stream=sys.stderr)
-        for handler in logging.getLogger().handlers:
-            handler.setFormatter(Escaped("%(levelname)s %(name)s: %(message)s"))
+cli.params.append(verbose_option())
 
 
 def main() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 
 from vstar_sdk import events
-from vstar_sdk.cli.arguments import OutPath, load, spec_arguments
-from vstar_sdk.cli.commands import Command
+from vstar_sdk.cli.arguments import OutPath, SpecArguments, spec_arguments
+from vstar_sdk.cli.commands import TOLD, Command
 from vstar_sdk.cli.failure import Failure
 from vstar_sdk.cli.interrupts import exit_code
 from vstar_sdk.cli.printing import document, document_json, warn
@@ -33,21 +33,18 @@ from vstar_sdk.runs.result import Result
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line; the last names the run directory.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress; the run directory is still printed.")
 def run(
-    spec: Path | None,
-    prompt: str | None,
-    overrides: tuple[str, ...],
-    plugins: tuple[str, ...],
+    given: SpecArguments,
     out: Path | None,
     dry_run: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Make a video from a SPEC file, or from --prompt alone.
+    """Make a video from SPEC: a file, a prompt in quotes, "-" for standard input, or a video that carries its spec.
 
     The last line of stdout is the run directory: video.mp4, contact-sheet.png, spec.yaml (with every default filled in; running
     it again gives the same video), synopsis.json and manifest.json.
     """
-    plan = make_plan(load(spec, prompt, overrides, plugins))
+    plan = make_plan(given.load())
     if dry_run:
         if out is not None:
             RunDirectory(out).check(exporters(plan.loaded))
@@ -67,7 +64,7 @@ def run(
     directory = out or default_directory(plan.spec.prompt)
     try:
         if as_json:
-            lines = _Lines()
+            lines = _Lines(click.get_current_context())
             _follow(lambda: start(plan, out=directory), lines.show)
             lines.check()
             return
@@ -104,11 +101,14 @@ def describe(plan: Plan, *, sites: bool = False) -> str:
 class _Lines:
     """Events as lines of JSON. A full disk behind stdout does not end the run; it is told at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, ctx: click.Context) -> None:
+        self._ctx = ctx
         self._failed: OutputError | None = None
 
     def show(self, event: events.Event) -> None:
         """Print an event."""
+        if isinstance(event, events.RunFailed):
+            self._ctx.meta[TOLD] = True
         if self._failed is None:
             try:
                 document_json(event.json(), indent=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,7 @@ from vstar_sdk.runs.stages.load import dtype_of, load
 from vstar_sdk.runs.stages.sample import sample
 from vstar_sdk.runs.stages.synopsis import synopsis
 from vstar_sdk.runs.state import RunState, made
-from vstar_sdk.runs.story import Story
+from vstar_sdk.runs.story import Story, synopsis_data
 from vstar_sdk.spec.writing import to_yaml
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _perform(run: Run, models: Models, observers: Observers, directory: RunDirec
     resolved = resolve(plan, story, dtype_of(adapter))
     clip = _clip(run, story, to_yaml(resolved))
     if directory is not None:
-        directory.begin(clip.spec, _synopsis_file(story))
+        directory.begin(clip.spec, synopsis_data(story))
     state = encode(run, adapter, state)
     state = sample(run, adapter, state)
     artifacts = decode(run, adapter, state, clip, directory) if directory is not None else ()
@@ -177,18 +177,3 @@ def _finish(plan: Plan, transforms: Transforms, clip: Clip, frames: Iterator[NDA
     """Frames that are decoded once more, for `Result.frames`."""
     with enough_memory(plan, "decode"):
         yield from transforms.frames(frames, clip)
-
-
-def _synopsis_file(story: Story) -> Mapping[str, object]:
-    """What ``synopsis.json`` holds: the states, the frames that they rule, and what was said to a language model."""
-    states = [
-        {"caption": state.caption, "anchor": anchor, "rules": list(span)}
-        for state, anchor, span in zip(story.synopsis.states, story.timeline.anchors, story.timeline.spans(), strict=True)
-    ]
-    return {
-        "states": states,
-        "style": story.synopsis.style,
-        "negative_prompt": story.negative_prompt,
-        "interpolation": story.timeline.interpolation,
-        "transcript": [dict(exchange) for exchange in story.written.transcript],
-    }

@@ -20,6 +20,9 @@ LARGEST = 1 << 19
 """Bytes of the largest spec that is read."""
 
 
+_NO_FILE = "`vstar new spec` writes one to begin with; a prompt of one word is given with --prompt"
+
+
 @dataclass(frozen=True)
 class Document:
     """A spec as it was written.
@@ -72,7 +75,7 @@ def read(path: Path) -> Document:
     except TooLarge:
         raise SpecError(f"{shown}: more than {LARGEST >> 10} KB is no spec", hint="a spec is a page or two of text") from None
     except FileNotFoundError:
-        raise SpecError(f"there is no file {shown}", hint="`vstar new spec` writes one to begin with") from None
+        raise SpecError(f"there is no file {shown}", hint=_NO_FILE) from None
     except IsADirectoryError:
         raise SpecError(f"{shown} is a folder, not a spec", hint="name the spec file in it") from None
     except UnicodeDecodeError as error:
