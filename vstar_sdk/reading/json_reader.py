@@ -80,7 +80,7 @@ def _places(text: str) -> yaml.Node | None:
     printable = yaml.reader.Reader.NON_PRINTABLE.sub("?", text.replace("\t", " "))
     try:
         return yaml.compose(printable, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, ValueError):  # ValueError: an escape of a character that there is not
+    except (yaml.YAMLError, ValueError, OverflowError):  # the last two: an escape of a character that there is not
         return None
 
 
