@@ -1,18 +1,16 @@
-"""What a run will take in memory and computation, before anything is loaded."""
+"""What a run will take in memory and computation, before anything is loaded. Torch is imported only for what is not known yet."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
-
-from vstar_sdk.attention.compiler import attention_bytes
+from vstar_sdk.attention.chunks import attention_bytes, makes_logits
 from vstar_sdk.models.estimates import Estimate, EstimatedSource, Workload
 from vstar_sdk.models.pipeline_options import Offload
 from vstar_sdk.runs.plan import Plan
 from vstar_sdk.runs.schedule import evaluations
-from vstar_sdk.weights.devices import resolve_device, resolve_dtype
+from vstar_sdk.weights.devices import cpu_threads, resolve_device, resolve_dtype
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +71,8 @@ def forecast(plan: Plan) -> Forecast:
     dtype = resolve_dtype(getattr(model, "dtype", "auto"), device)
     guided, together = numbers.guidance != 1.0, numbers.guidance_batch == "one"
     branches = 2 if guided and together else 1
+    # Before anything imports torch, so that the number of threads is remembered.
+    logits = _attention_bytes(plan, device)
     workload = Workload(frames=numbers.frames, width=numbers.width, height=numbers.height, branches=branches, dtype=dtype)
     return Forecast(
         device=device,
@@ -81,13 +81,15 @@ def forecast(plan: Plan) -> Forecast:
         evaluations=evaluations(plan),
         calls=2 if guided and not together else 1,
         branches=branches,
-        attention_bytes=_attention_bytes(plan, device),
+        attention_bytes=logits,
         offload=getattr(model, "offload", None),
     )
 
 
 def _attention_bytes(plan: Plan, device: str) -> int:
     """The most that the attention of a site holds at once, in any step."""
-    stretches = (stretch for site in plan.attention.sites for stretch in site.stretches(plan.settings.steps))
-    kind = torch.device(device).type
-    return max((attention_bytes(stretch.recipe, kind) for stretch in stretches), default=0)
+    kind = device.partition(":")[0]
+    recipes = [stretch.recipe for site in plan.attention.sites for stretch in site.stretches(plan.settings.steps)]
+    chunked = [recipe for recipe in recipes if makes_logits(recipe, kind)]
+    threads = cpu_threads() if chunked and kind == "cpu" else 1
+    return max((attention_bytes(recipe, kind, threads) for recipe in chunked), default=0)

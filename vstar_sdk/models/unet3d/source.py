@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.contract import Facts
+from vstar_sdk.models.counting import counted_once
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.models.unet3d.sites import unet3d_sites
 from vstar_sdk.parts import RegisterFamily, hookimpl
@@ -109,9 +110,14 @@ class UNet3DSource:
         Raises:
             ModelError: a configuration is missing or damaged.
         """
-        from vstar_sdk.models.unet3d.estimate import estimate
 
-        return estimate(self.directory, workload, self.options)
+        def count() -> Estimate:
+            from vstar_sdk.models.unet3d.estimate import estimate
+
+            return estimate(self.directory, workload, self.options)
+
+        files = [self.directory / component / "config.json" for component in ("unet", "vae", "text_encoder")]
+        return counted_once(files, workload, self.options, count, weights=self.directory / "unet")
 
 
 def _own_size(unet: Mapping[str, Any], factor: int) -> Sequence[int]:
