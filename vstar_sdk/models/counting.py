@@ -64,6 +64,6 @@ def _stamp(file: Path) -> list[Any]:
 
 @cache
 def _code() -> str:
-    """Changes with the code of the models, so that a checkout never shows what an earlier state of it counted."""
-    stamps = [_stamp(file) for file in sorted(Path(__file__).parent.rglob("*.py"))]
+    """Changes with the code of the package, so that a checkout never shows what an earlier state of it counted."""
+    stamps = [_stamp(file) for file in sorted(Path(__file__).parents[1].rglob("*.py"))]
     return hashlib.sha256(repr(stamps).encode()).hexdigest()

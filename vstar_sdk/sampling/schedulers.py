@@ -167,15 +167,17 @@ def step_arguments(scheduler: SchedulerMixin, eta: float, generator: Any) -> dic
 
 def _find(name: str) -> type[Any]:
     """A scheduler class of diffusers, or ours: in place of one with a known flaw, or one that diffusers does not have."""
+    if name == "DDIMScheduler":  # before the import of diffusers, which takes longer than a short run samples
+        from vstar_sdk.sampling.ddim import ClampedDDIMScheduler
+
+        return ClampedDDIMScheduler
+    if name == "ScaledDDIMScheduler":
+        from vstar_sdk.models.videocrafter2.scaled_ddim import ScaledDDIMScheduler
+
+        return ScaledDDIMScheduler
     from diffusers import schedulers
 
-    from vstar_sdk.models.videocrafter2.scaled_ddim import ScaledDDIMScheduler
-    from vstar_sdk.sampling.ddim import ClampedDDIMScheduler
-
-    ours = {"DDIMScheduler": ClampedDDIMScheduler, "ScaledDDIMScheduler": ScaledDDIMScheduler}
-    if name in ours:
-        return ours[name]
-    names = [known for known in [*dir(schedulers), *ours] if known.endswith("Scheduler")]
+    names = [known for known in [*dir(schedulers), "ScaledDDIMScheduler"] if known.endswith("Scheduler")]
     kind = getattr(schedulers, name, None)
     if kind is None:
         raise _unknown(name, names)

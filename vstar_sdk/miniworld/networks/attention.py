@@ -135,7 +135,14 @@ class SpatialTransformer(nn.Module):
 
 
 class TemporalTransformer(nn.Module):
-    """A transformer over the frames of each position. Where its last layer is all zero, it is left out: it adds nothing."""
+    """A transformer over the frames of each position.
+
+    Attributes:
+        idle: it is left out, because its last layer is all zero: it would add nothing to its input.
+    """
+
+    LAST = "proj_out"
+    """The layer whose output is added to the input."""
 
     def __init__(self, channels: int, heads: int, head_dim: int, groups: int) -> None:
         super().__init__()
@@ -145,17 +152,12 @@ class TemporalTransformer(nn.Module):
         self.transformer_blocks = nn.ModuleList([TransformerBlock(width, heads)])
         self.idle = False
 
-    @property
-    def last(self) -> nn.Module:
-        """The layer whose output is added to the input."""
-        return self.proj_out
-
     def forward(self, hidden_states: Tensor, frames: int) -> Tensor:
         """Map ``(videos * frames, channels, height, width)`` to the same shape."""
         if self.idle:
             return hidden_states
-        videos = hidden_states.unflatten(0, (-1, frames)).transpose(1, 2)
-        _, channels, _, height, width = videos.shape
+        channels, height, width = hidden_states.shape[1:]
+        videos = hidden_states.reshape(-1, frames, channels, height, width).transpose(1, 2)
         tokens = self.norm(videos).permute(0, 3, 4, 2, 1).reshape(-1, frames, channels)
         tokens = self.proj_in(tokens)
         for block in self.transformer_blocks:

@@ -54,7 +54,6 @@ class Level(nn.Module):
         after: channels of the output.
         layers: residual blocks.
         groups: of the normalisations.
-        last: the resolution is not changed at its end.
     """
 
     def __init__(self, before: int, after: int, layers: int, groups: int) -> None:
@@ -164,6 +163,10 @@ class Autoencoder(nn.Module):
         """The means ``(frames, channels, ...)`` of the latents of pictures ``(frames, 3, height, width)`` from -1 to 1."""
         return self.quant_conv(self.encoder(pictures)).chunk(2, dim=1)[0]
 
-    def decode(self, latents: Tensor) -> Tensor:
-        """Pictures ``(frames, 3, height, width)``, about -1 to 1, of latents ``(frames, channels, ...)``."""
-        return self.decoder(self.post_quant_conv(latents))
+    def decode(self, latents: Tensor, return_dict: bool = False) -> tuple[Tensor]:
+        """Pictures ``(frames, 3, height, width)``, about -1 to 1, of latents ``(frames, channels, ...)``.
+
+        Called and answered as diffusers' ``AutoencoderKL`` is with ``return_dict=False``.
+        """
+        del return_dict
+        return (self.decoder(self.post_quant_conv(latents)),)

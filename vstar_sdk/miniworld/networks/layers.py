@@ -41,7 +41,14 @@ class Residual(nn.Module):
 
 
 class TemporalConvolution(nn.Module):
-    """Four convolutions over frames, with a residual connection. Where the last one is all zero, it is left out."""
+    """Four convolutions over frames, with a residual connection.
+
+    Attributes:
+        idle: it is left out, because its last layer is all zero: it would add nothing to its input.
+    """
+
+    LAST = "conv4.3"
+    """The layer whose output is added to the input."""
 
     def __init__(self, channels: int, groups: int) -> None:
         super().__init__()
@@ -54,16 +61,11 @@ class TemporalConvolution(nn.Module):
         self.conv1, self.conv2, self.conv3, self.conv4 = stage(), *(stage(nn.Identity()) for _ in range(3))
         self.idle = False
 
-    @property
-    def last(self) -> nn.Module:
-        """The layer whose output is added to the input."""
-        return self.conv4[-1]
-
     def forward(self, hidden_states: Tensor, frames: int) -> Tensor:
         """Map ``(videos * frames, channels, height, width)`` to the same shape."""
         if self.idle:
             return hidden_states
-        videos = hidden_states.unflatten(0, (-1, frames)).transpose(1, 2)
+        videos = hidden_states.reshape(-1, frames, *hidden_states.shape[1:]).transpose(1, 2)
         videos = videos + self.conv4(self.conv3(self.conv2(self.conv1(videos))))
         return videos.transpose(1, 2).flatten(0, 1)
 

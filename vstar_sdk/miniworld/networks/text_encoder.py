@@ -57,6 +57,35 @@ class Layer(nn.Module):
         return tokens + self.mlp(self.layer_norm2(tokens))
 
 
+class Embeddings(nn.Module):
+    """What a token is, and where it stands."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        super().__init__()
+        channels = config["hidden_size"]
+        self.token_embedding = nn.Embedding(config["vocab_size"], channels)
+        self.position_embedding = nn.Embedding(config["max_position_embeddings"], channels)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map numbers ``(prompts, tokens)`` to ``(prompts, tokens, channels)``."""
+        positions = torch.arange(tokens.shape[1], device=tokens.device)[None]
+        return self.token_embedding(tokens) + self.position_embedding(positions)
+
+
+class Layers(nn.Module):
+    """One layer after the other."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([Layer(config) for _ in range(config["num_hidden_layers"])])
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map ``(prompts, tokens, channels)`` to the same shape."""
+        for layer in self.layers:
+            tokens = layer(tokens)
+        return tokens
+
+
 class TextEncoder(nn.Module):
     """The encoder.
 
@@ -66,16 +95,10 @@ class TextEncoder(nn.Module):
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__()
-        channels = config["hidden_size"]
         self.config = dict(config)
-        self.embeddings = nn.ModuleDict(
-            {
-                "token_embedding": nn.Embedding(config["vocab_size"], channels),
-                "position_embedding": nn.Embedding(config["max_position_embeddings"], channels),
-            }
-        )
-        self.encoder = nn.ModuleDict({"layers": nn.ModuleList([Layer(config) for _ in range(config["num_hidden_layers"])])})
-        self.final_layer_norm = nn.LayerNorm(channels, eps=config["layer_norm_eps"])
+        self.embeddings = Embeddings(config)
+        self.encoder = Layers(config)
+        self.final_layer_norm = nn.LayerNorm(config["hidden_size"], eps=config["layer_norm_eps"])
 
     @property
     def dtype(self) -> torch.dtype:
@@ -84,8 +107,4 @@ class TextEncoder(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """The last hidden states ``(prompts, tokens, channels)`` of token numbers ``(prompts, tokens)``."""
-        positions = torch.arange(tokens.shape[1], device=tokens.device)[None]
-        hidden_states = self.embeddings["token_embedding"](tokens) + self.embeddings["position_embedding"](positions)
-        for layer in self.encoder["layers"]:
-            hidden_states = layer(hidden_states)
-        return self.final_layer_norm(hidden_states)
+        return self.final_layer_norm(self.encoder(self.embeddings(tokens)))

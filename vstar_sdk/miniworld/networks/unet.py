@@ -99,8 +99,8 @@ class Up(Level):
     def forward(self, hidden_states: Tensor, skipped: list[Tensor], time: Tensor, text: Tensor, frames: int) -> Tensor:
         """Use up one entry of ``skipped`` for each layer, from its end."""
         for layer in range(len(self.resnets)):
-            joined = torch.cat([hidden_states, skipped.pop()], dim=1)
-            hidden_states = self.attend(layer, self.convolve(layer, joined, time, frames), text, frames)
+            hidden_states = torch.cat([hidden_states, skipped.pop()], dim=1)
+            hidden_states = self.attend(layer, self.convolve(layer, hidden_states, time, frames), text, frames)
         for double in self.upsamplers or ():
             hidden_states = double(hidden_states)
         return hidden_states
@@ -143,10 +143,7 @@ class UNet(nn.Module):
         self.mid_block = Middle(widths[-1], config)
         upward = widths[::-1]
         self.up_blocks = nn.ModuleList(
-            [
-                Up(upward[max(i - 1, 0)], after, upward[min(i + 1, last)], config, last=i == last)
-                for i, after in enumerate(upward)
-            ]
+            [Up(upward[max(i - 1, 0)], after, upward[min(i + 1, last)], config, last=i == last) for i, after in enumerate(upward)]
         )
         self.conv_norm_out = nn.GroupNorm(groups, first, eps=config["norm_eps"])
         self.conv_out = nn.Conv2d(first, config["out_channels"], 3, padding=1)
@@ -189,5 +186,6 @@ def _check(config: Mapping[str, Any]) -> None:
     if kinds != {"CrossAttnDownBlock3D", "CrossAttnUpBlock3D"} or odd:
         what = odd[0] if odd else f"blocks of type {', '.join(sorted(kinds))}"
         raise ModelError(
-            f"the embedded model's network cannot be built with {what}", hint="load it as a ModelScope model: model.use: modelscope"
+            f"the embedded model's network cannot be built with {what}",
+            hint="load it with model.use: modelscope",
         )

@@ -15,8 +15,8 @@ from vstar_sdk.resolver import Resolver
 from vstar_sdk.weights.finding import CONFIGURATION, UNET_WEIGHTS, Commit, ModelReference, find_model
 
 if TYPE_CHECKING:
+    from vstar_sdk.models.diffusers.framewise_adapter import FramewiseAdapter
     from vstar_sdk.models.estimates import Estimate, Workload
-    from vstar_sdk.models.unet3d.adapter import UNet3DAdapter
 
 
 class ModelScopeOptions(FramewiseOptions):
@@ -48,7 +48,7 @@ class ModelScopeSource:
         """
         return self._in(self._find(CONFIGURATION)).facts()
 
-    def load(self, device: str, dtype: str) -> UNet3DAdapter:
+    def load(self, device: str, dtype: str) -> FramewiseAdapter:
         """Load the weights, of a hub id after fetching them.
 
         Args:

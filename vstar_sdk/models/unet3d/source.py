@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,8 @@ from vstar_sdk.parts import RegisterFamily, hookimpl
 from vstar_sdk.weights.directory import read_config
 
 if TYPE_CHECKING:
+    from vstar_sdk.models.diffusers.framewise_adapter import FramewiseAdapter
     from vstar_sdk.models.estimates import Estimate, Workload
-    from vstar_sdk.models.unet3d.adapter import UNet3DAdapter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +91,7 @@ class UNet3DSource:
             scheduler_config=read_config(self.directory, "scheduler/scheduler_config.json"),
         )
 
-    def load(self, device: str, dtype: str) -> UNet3DAdapter:
+    def load(self, device: str, dtype: str) -> FramewiseAdapter:
         """Load the weights.
 
         Args:
@@ -110,14 +111,13 @@ class UNet3DSource:
         Raises:
             ModelError: a configuration is missing or damaged.
         """
-
-        def count() -> Estimate:
-            from vstar_sdk.models.unet3d.estimate import estimate
-
-            return estimate(self.directory, workload, self.options)
-
         files = [self.directory / component / "config.json" for component in ("unet", "vae", "text_encoder")]
-        return counted_once(files, workload, self.options, count, weights=self.directory / "unet")
+        return counted_once(files, workload, self.options, partial(self._count, workload), weights=self.directory / "unet")
+
+    def _count(self, workload: Workload) -> Estimate:
+        from vstar_sdk.models.unet3d.estimate import estimate
+
+        return estimate(self.directory, workload, self.options)
 
 
 def _own_size(unet: Mapping[str, Any], factor: int) -> Sequence[int]:

@@ -22,8 +22,8 @@ from vstar_sdk.resolver import Resolver
 from vstar_sdk.weights.finding import CONFIGURATION, WEIGHTS, Commit, ModelReference, find_model
 
 if TYPE_CHECKING:
+    from vstar_sdk.models.diffusers.framewise_adapter import FramewiseAdapter
     from vstar_sdk.models.estimates import Estimate, Workload
-    from vstar_sdk.models.unet3d.adapter import UNet3DAdapter
 
 CHECKPOINT = "model.ckpt"
 """Name of the official checkpoint in its hub repository."""
@@ -68,7 +68,7 @@ class VideoCrafter2:
         """
         return self._in(self._configuration).facts()
 
-    def load(self, device: str, dtype: str) -> UNet3DAdapter:
+    def load(self, device: str, dtype: str) -> FramewiseAdapter:
         """Load the weights; a checkpoint is converted first, once.
 
         Args:
