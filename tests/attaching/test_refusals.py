@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 import torch
+from diffusers.models.attention_processor import AttnProcessor2_0
 from diffusers.models.controlnets.controlnet import ControlNetModel
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.pipelines.animatediff.pipeline_animatediff_controlnet import AnimateDiffControlNetPipeline
+from diffusers.pipelines.pag.pipeline_pag_sd_animatediff import AnimateDiffPAGPipeline
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 
 from tests.attaching.conftest import make
@@ -61,6 +63,37 @@ def test_context_parallelism(pipe):
 def test_a_denoiser_compiled_as_a_whole(pipe):
     pipe.unet.compile(backend="eager")
     assert "unet has a denoiser compiled as a whole" in str(refused(pipe, [TAR]))
+
+
+def test_a_denoiser_in_a_wrapper_of_torch_compile(pipe):
+    unet = pipe.unet
+    pipe.unet = torch.compile(unet, backend="eager")
+    with pytest.raises(ModelError, match=r"unet is wrapped by torch\.compile") as caught, attach(pipe, [TAR]):
+        pass
+    assert "pipe.unet = pipe.unet._orig_mod" in str(caught.value.hint)
+    pipe.unet = unet
+    with attach(pipe, [TAR]):
+        make(pipe)
+
+
+def test_perturbed_attention_guidance_before_and_after_a_call(animatediff):
+    layer = "down_blocks.0.attentions.0"
+    perturbed: Any = AnimateDiffPAGPipeline(**animatediff.components, pag_applied_layers=layer)
+    perturbed.set_progress_bar_config(disable=True)
+    assert "unet has perturbed attention guidance" in str(refused(perturbed, [TAR]))
+    make(perturbed, guidance_scale=1.0, pag_scale=3.0)
+    assert "AnimateDiffPipeline.from_pipe(pipe)" in str(refused(perturbed, [TAR], ["a landscape"]).hint)
+
+
+def test_an_ip_adapter_that_is_loaded_inside_the_block_is_named(animatediff):
+    with attach(animatediff, [TAR]):
+        make(animatediff)
+        animatediff.unet.set_attn_processor(AttnProcessor2_0())  # load_ip_adapter exchanges all of them likewise
+        with pytest.raises(SamplerError, match=r"attention processor was replaced by AttnProcessor2_0 during the run") as caught:
+            make(animatediff)
+    assert "load_ip_adapter and the like do this: call them before" in str(caught.value.hint)
+    with attach(animatediff, [TAR]):
+        make(animatediff)
 
 
 def test_attach_inside_attach(pipe):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from vstar_sdk.cli.main import cli
 from vstar_sdk.models.unet3d.source import UNet3DSource
+from vstar_sdk.runs.experience import Experience, remember, workload_of
+from vstar_sdk.runs.plan import make_plan
+from vstar_sdk.spec.loading import load_spec
 
 SPEC = """\
 prompt: a landscape from winter to autumn
@@ -37,6 +41,19 @@ def test_it_tells_the_run_the_states_the_attention_and_the_costs_in_80_columns(s
     assert "level 1, 8 sites: steps 0-13 row statistics (tar); steps 14-24 sdpa" in told
     for line in ("weights      text encoder", "25 x 1 calls of 2 videos", "peak memory", "by model.offload: none"):
         assert line in told
+    assert max(map(len, told.splitlines())) <= 80
+
+
+def test_what_the_system_will_show_is_told_after_a_run(spec, tmp_path, monkeypatch):
+    monkeypatch.setenv("VSTAR_CACHE_DIR", str(tmp_path / "cache"))
+    assert "The first run of this model on this machine measures them, and the time." in plan(spec)
+    planned = make_plan(load_spec(Path(spec)))
+    workload, calls = workload_of(planned, "float32")
+    took = Experience(workload=workload, calls=calls, step_seconds=0.3, decode_seconds=1.5, peak_bytes=550 << 20)
+    remember(planned, "cpu", "float32", took)
+    told = plan(spec)
+    assert "process      550 MiB, of which" in told
+    assert "time         about 9 s of sampling and decoding, by the last run here" in told
     assert max(map(len, told.splitlines())) <= 80
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
@@ -43,7 +43,8 @@ def _compiled(pipe: Any, denoiser: nn.Module) -> bool:
 
 def _perturbed(pipe: Any, denoiser: nn.Module) -> bool:
     del denoiser
-    return hasattr(pipe, "do_perturbed_attention_guidance")
+    kind = cast(Any, type(pipe))  # the class, because before the first call the value cannot be read
+    return hasattr(kind, "do_perturbed_attention_guidance")
 
 
 _REFUSALS: Mapping[str, tuple[Callable[[Any, nn.Module], bool], str]] = {

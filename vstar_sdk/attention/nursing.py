@@ -85,7 +85,7 @@ class _Nursed:
         if there is not self._processor:
             raise SamplerError(
                 f"{self._plan.site.name}: the attention processor was replaced by {type(there).__name__} during the run",
-                hint="fuse_qkv_projections, set_attention_slice, load_ip_adapter and the like do this: call them earlier",
+                hint="fuse_qkv_projections, set_attention_slice, load_ip_adapter and the like do this: call them before",
             )
         acts = self._plan.active(step, steps)
         key = tuple(self._plan.acts.index(act) for act in acts)

@@ -69,8 +69,28 @@ def table(planned: Plan, foreseen: Forecast) -> str:
     if foreseen.offload is not None:
         ways = ", ".join(f"{way} {_bytes(size)}" for way, size in peaks.items())
         lines.append(f"               by model.offload: {ways}")
-    lines.append("What kernels and the memory allocator take beside tensors is not in it.")
+    lines += _process(foreseen, peaks[foreseen.offload or "none"])
     return "\n".join(lines)
+
+
+def _process(foreseen: Forecast, peak: int) -> list[str]:
+    """What the system will show and the clock, as far as an earlier run on this machine tells."""
+    lines: list[str] = []
+    if foreseen.libraries_bytes is not None:
+        whole, libraries = _bytes(peak + foreseen.libraries_bytes), _bytes(foreseen.libraries_bytes)
+        lines.append(f"  process      {whole}, of which {libraries} are Python and its libraries")
+    if foreseen.seconds is not None:
+        lines.append(f"  time         about {_time(foreseen.seconds)} of sampling and decoding, by the last run here")
+    if not lines:
+        lines = [
+            "Python, its libraries and the memory allocator come on top of the tensors.",
+            "The first run of this model on this machine measures them, and the time.",
+        ]
+    return lines
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def _data(planned: Plan, foreseen: Forecast) -> dict[str, Any]:
@@ -113,6 +133,8 @@ def _data(planned: Plan, foreseen: Forecast) -> dict[str, Any]:
             "step_flops": foreseen.step_flops,
             "run_flops": foreseen.run_flops,
             "peak_bytes": dict(foreseen.peaks()),
+            "libraries_bytes": foreseen.libraries_bytes,
+            "seconds": foreseen.seconds,
         },
     }
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vstar_sdk.attention.chunks import attention_bytes, makes_logits
-from vstar_sdk.models.estimates import Estimate, EstimatedSource, Workload
+from vstar_sdk.models.estimates import Estimate, EstimatedSource
 from vstar_sdk.models.pipeline_options import Offload
+from vstar_sdk.runs.experience import Experience, recall, seconds, workload_of
 from vstar_sdk.runs.plan import Plan
 from vstar_sdk.runs.schedule import evaluations
 from vstar_sdk.weights.devices import cpu_threads, resolve_device, resolve_dtype
@@ -26,6 +27,8 @@ class Forecast:
         branches: videos in one call.
         attention_bytes: the most that the logits of the nursed attention take beside the estimate.
         offload: the spec's; None for a model without the option.
+        seconds: of sampling and decoding; None until a run of the model was made on this machine.
+        libraries_bytes: memory of the process beside tensors, likewise; None on another device than the CPU.
     """
 
     device: str
@@ -36,6 +39,8 @@ class Forecast:
     branches: int
     attention_bytes: int
     offload: Offload | None
+    seconds: float | None
+    libraries_bytes: int | None
 
     @property
     def step_flops(self) -> int | None:
@@ -66,23 +71,33 @@ def forecast(plan: Plan) -> Forecast:
         ModelError: the device does not exist here, or the model's configuration is damaged.
         SpecError: see `evaluations`.
     """
-    numbers, model = plan.settings, plan.spec.model
+    model = plan.spec.model
     device = resolve_device(plan.loaded.catalog.resolver.device(getattr(model, "device", "auto")))
     dtype = resolve_dtype(getattr(model, "dtype", "auto"), device)
-    guided, together = numbers.guidance != 1.0, numbers.guidance_batch == "one"
-    branches = 2 if guided and together else 1
-    # Before anything imports torch, so that the number of threads is remembered.
-    logits = _attention_bytes(plan, device)
-    workload = Workload(frames=numbers.frames, width=numbers.width, height=numbers.height, branches=branches, dtype=dtype)
+    attention = _attention_bytes(plan, device)  # before anything imports torch, so that the number of threads is remembered
+    (workload, calls), steps = workload_of(plan, dtype), evaluations(plan)
+    estimate = plan.source.estimate(workload) if isinstance(plan.source, EstimatedSource) else None
+    before = recall(plan, device, dtype)
     return Forecast(
         device=device,
         dtype=dtype,
-        estimate=plan.source.estimate(workload) if isinstance(plan.source, EstimatedSource) else None,
-        evaluations=evaluations(plan),
-        calls=2 if guided and not together else 1,
-        branches=branches,
-        attention_bytes=logits,
+        estimate=estimate,
+        evaluations=steps,
+        calls=calls,
+        branches=workload.branches,
+        attention_bytes=attention,
         offload=getattr(model, "offload", None),
+        seconds=seconds(plan, before, workload, calls, steps) if before is not None else None,
+        libraries_bytes=_libraries(plan, before, attention) if before is not None and device == "cpu" else None,
+    )
+
+
+def _libraries(plan: Plan, before: Experience, attention: int) -> int | None:
+    """What the process of an earlier run held beside the tensors that its estimate knows: the interpreter and its libraries."""
+    if before.peak_bytes is None or not isinstance(plan.source, EstimatedSource):
+        return None
+    return max(
+        0, before.peak_bytes - plan.source.estimate(before.workload).peak(getattr(plan.spec.model, "offload", "none"), attention)
     )
 
 

@@ -13,11 +13,13 @@ from vstar_sdk.plugin.observers import Observers
 from vstar_sdk.plugin.transforms import Transforms
 from vstar_sdk.runs.attendance import attendance
 from vstar_sdk.runs.directory import MANIFEST, RunDirectory
+from vstar_sdk.runs.experience import Experience, remember, workload_of
 from vstar_sdk.runs.exporters import exporters
 from vstar_sdk.runs.manifest import manifest
 from vstar_sdk.runs.memory import enough_memory
 from vstar_sdk.runs.models import Models
 from vstar_sdk.runs.plan import Plan
+from vstar_sdk.runs.process import peak_bytes
 from vstar_sdk.runs.resolving import resolve
 from vstar_sdk.runs.result import Result
 from vstar_sdk.runs.run import Run
@@ -65,6 +67,7 @@ def perform(run: Run, models: Models, observers: Observers, folder: Path | None,
 
 def _perform(run: Run, models: Models, observers: Observers, directory: RunDirectory | None, state: RunState) -> Result:
     plan = run.plan
+    begun = state.sampler
     state = synopsis(run, state)
     adapter = load(run, models)
     story = made(state.story)
@@ -75,6 +78,8 @@ def _perform(run: Run, models: Models, observers: Observers, directory: RunDirec
     state = encode(run, adapter, state)
     state = sample(run, adapter, state)
     artifacts = decode(run, adapter, state, clip, directory) if directory is not None else ()
+    if directory is not None and begun is None:
+        _learn(run, adapter)
     return Result(
         id=run.id,
         spec=resolved,
@@ -122,6 +127,20 @@ def _end(
         if directory is not None:
             directory.write(MANIFEST, record)
     return record
+
+
+def _learn(run: Run, adapter: Adapter) -> None:
+    """Keep what the run took, for the plans of later ones."""
+    dtype = dtype_of(adapter)
+    workload, calls = workload_of(run.plan, dtype)
+    took = Experience(
+        workload=workload,
+        calls=calls,
+        step_seconds=run.seconds["sample"] / evaluations(run.plan),
+        decode_seconds=run.seconds["decode"],
+        peak_bytes=peak_bytes() if run.alone else None,
+    )
+    remember(run.plan, str(adapter.device), dtype, took)
 
 
 def _clip(run: Run, story: Story, spec: str) -> Clip:

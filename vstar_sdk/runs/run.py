@@ -26,6 +26,7 @@ class Run:
         began: when, by `time.perf_counter`.
         seconds: that each finished stage took.
         warnings: what the user should know, so far.
+        alone: whether its process had no other model in memory when it began.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Run:
     began: float = field(default_factory=time.perf_counter)
     seconds: dict[str, float] = field(default_factory=dict[str, float])
     warnings: list[str] = field(default_factory=list[str])
+    alone: bool = False
 
     @property
     def passed(self) -> float:

@@ -150,7 +150,7 @@ def _work(
         observers.tell(log(event))
 
     try:
-        begun = Run(run, plan, Transforms(plan.loaded.participants), emit, check)
+        begun = Run(run, plan, Transforms(plan.loaded.participants), emit, check, alone=not models.names)
         emit(events.RunStart(run=run, frames=plan.settings.frames, seed=plan.settings.seed, directory=directory))
         from vstar_sdk.runs.perform import perform  # here, because it brings torch, and whoever watches should not wait for that
 

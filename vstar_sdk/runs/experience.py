@@ -1,0 +1,105 @@
+"""What earlier runs took on this machine, so that a plan can foretell time and memory. No torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from vstar_sdk.caches import cache_folder
+from vstar_sdk.models.estimates import EstimatedSource, Workload
+from vstar_sdk.runs.plan import Plan
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experience:
+    """What the last run of a model took.
+
+    Attributes:
+        workload: what the model was asked for.
+        calls: of the denoiser in a step.
+        step_seconds: of one step, on average.
+        decode_seconds: of the whole clip, exporters included.
+        peak_bytes: the most memory of the process, interpreter and libraries included. None where it had done other runs, or the
+            system does not tell.
+    """
+
+    workload: Workload
+    calls: int
+    step_seconds: float
+    decode_seconds: float
+    peak_bytes: int | None
+
+
+_FORM = TypeAdapter(Experience)
+
+
+def workload_of(plan: Plan, dtype: str) -> tuple[Workload, int]:
+    """What a run asks its model for, and how often it calls the denoiser in a step.
+
+    Args:
+        plan: of the run.
+        dtype: of the weights.
+    """
+    numbers = plan.settings
+    guided, together = numbers.guidance != 1.0, numbers.guidance_batch == "one"
+    branches = 2 if guided and together else 1
+    workload = Workload(frames=numbers.frames, width=numbers.width, height=numbers.height, branches=branches, dtype=dtype)
+    return workload, 2 if guided and not together else 1
+
+
+def remember(plan: Plan, device: str, dtype: str, experience: Experience) -> None:
+    """Keep what a run took; the newest of a model counts. A cache that cannot be written costs nothing but the forecast."""
+    path = _path(plan, device, dtype)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".draft")
+        draft.write_text(json.dumps(asdict(experience)), encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        _log.debug("what the run took is not kept: %s", error)
+
+
+def recall(plan: Plan, device: str, dtype: str) -> Experience | None:
+    """What the last run of the plan's model took, on this device and in this precision."""
+    try:
+        return _FORM.validate_json(_path(plan, device, dtype).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def seconds(plan: Plan, experience: Experience, workload: Workload, calls: int, steps: int) -> float | None:
+    """How long sampling and decoding will take, from what they took.
+
+    Time is taken to grow with the operations of the model's estimate.
+
+    Args:
+        plan: of the run to come.
+        experience: of an earlier one.
+        workload: of the run to come.
+        calls: of the denoiser in a step.
+        steps: of the schedule.
+
+    Returns:
+        Seconds; None where the workload is another one and the model has no estimate.
+    """
+    before = experience.workload
+    if (before, experience.calls) == (workload, calls):
+        return experience.step_seconds * steps + experience.decode_seconds
+    if not isinstance(plan.source, EstimatedSource):
+        return None
+    then, now = plan.source.estimate(before), plan.source.estimate(workload)
+    sampling = experience.step_seconds * (now.call_flops * calls) / (then.call_flops * experience.calls)
+    return sampling * steps + experience.decode_seconds * now.decode_flops / then.decode_flops
+
+
+def _path(plan: Plan, device: str, dtype: str) -> Path:
+    model = plan.spec.model
+    about = json.dumps([model.part, model.model_dump(mode="json"), plan.facts.name, device, dtype], sort_keys=True)
+    return cache_folder("experience") / f"{hashlib.sha256(about.encode()).hexdigest()[:32]}.json"
