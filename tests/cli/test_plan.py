@@ -89,11 +89,11 @@ class Unforeseen:
 
 
 def test_a_model_that_cannot_say_is_said_to(spec, monkeypatch):
-    monkeypatch.setattr("vstar_sdk.miniworld.parts.UNet3DSource", lambda **named: Unforeseen(UNet3DSource(**named)))
+    monkeypatch.setattr("vstar_sdk.miniworld.parts.MiniworldSource", lambda **named: Unforeseen(UNet3DSource(**named)))
     assert "On cpu in float32: miniworld comes with no estimate of memory and computation." in plan(spec)
     assert json.loads(plan(spec, "--json"))["estimate"] is None
 
 
 def test_no_weights_are_loaded(spec, monkeypatch):
-    monkeypatch.setattr("vstar_sdk.models.unet3d.source.UNet3DSource.load", lambda *_: pytest.fail("loaded"))
+    monkeypatch.setattr("vstar_sdk.miniworld.source.MiniworldSource.load", lambda *_: pytest.fail("loaded"))
     plan(spec)

@@ -57,7 +57,7 @@ def run(
     from vstar_sdk.runs.session import start
 
     directory = out or default_directory(plan.spec.prompt)
-    job = start(plan, out=directory)
+    job = start(plan, out=directory, began=click.get_current_context().find_object(float))
     if as_json:
         _follow(job, lambda event: click.echo(json.dumps(event.json(), ensure_ascii=False)))
         return

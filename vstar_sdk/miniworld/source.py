@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from vstar_sdk.models.unet3d.source import UNet3DSource
 
@@ -18,6 +18,8 @@ class MiniworldSource(UNet3DSource):
 
     The numbers are the same bit for bit. Tiles, which nothing but diffusers' decoder makes, take diffusers' networks.
     """
+
+    modules: ClassVar[tuple[str, ...]] = ("vstar_sdk.miniworld.adapter",)
 
     def load(self, device: str, dtype: str) -> FramewiseAdapter:
         """See `UNet3DSource.load`."""

@@ -68,7 +68,10 @@ class AnimateDiffSource:
     Attributes:
         options: which ones, and how they run.
         resolver: may know where a hub id is here.
+        modules: what loading imports.
     """
+
+    modules: ClassVar[tuple[str, ...]] = ("vstar_sdk.models.animatediff.adapter",)
 
     options: AnimateDiffOptions
     resolver: Resolver

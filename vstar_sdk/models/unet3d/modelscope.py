@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.contract import Facts
@@ -35,7 +35,10 @@ class ModelScopeSource:
     Attributes:
         options: which model, and how it runs.
         resolver: may know where a hub id is here.
+        modules: what loading imports.
     """
+
+    modules: ClassVar[tuple[str, ...]] = ("vstar_sdk.models.unet3d.adapter",)
 
     options: ModelScopeOptions
     resolver: Resolver

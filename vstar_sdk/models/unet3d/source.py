@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.contract import Facts
@@ -42,7 +42,10 @@ class UNet3DSource:
         negative_prompt: used when nothing else gives one.
         vocabulary: the words that it was trained with; None for a model of ordinary language.
         options: memory and speed.
+        modules: what loading imports.
     """
+
+    modules: ClassVar[tuple[str, ...]] = ("vstar_sdk.models.unet3d.adapter",)
 
     directory: Path
     name: str

@@ -54,7 +54,12 @@ class VideoCrafter2:
     Args:
         options: the validated options.
         resolver: may know where a hub id is here.
+
+    Attributes:
+        modules: what loading imports.
     """
+
+    modules: ClassVar[tuple[str, ...]] = ("vstar_sdk.models.unet3d.adapter",)
 
     def __init__(self, options: VideoCrafter2Options, *, resolver: Resolver | None = None) -> None:
         self._options = options

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from vstar_sdk.clock import Rhythm
 from vstar_sdk.errors import ModelError
@@ -69,7 +69,10 @@ class WanSource:
     Attributes:
         options: which model, and how it runs.
         resolver: finds a hub id.
+        modules: what loading imports.
     """
+
+    modules: ClassVar[tuple[str, ...]] = ("vstar_sdk.models.wan.adapter",)
 
     options: WanOptions
     resolver: Resolver
