@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,3 +99,19 @@ def test_a_model_that_cannot_say_is_said_to(spec, monkeypatch):
 def test_no_weights_are_loaded(spec, monkeypatch):
     monkeypatch.setattr("vstar_sdk.miniworld.source.MiniworldSource.load", lambda *_: pytest.fail("loaded"))
     plan(spec)
+
+
+def test_a_plan_made_before_imports_no_torch_and_is_the_same(spec):
+    told = plan(spec)
+    code = "import sys; from vstar_sdk.cli.main import cli; cli(['plan', sys.argv[1]], standalone_mode=False); "
+    code += "print({'torch', 'diffusers'} & set(sys.modules))"
+    plan(spec, "--json")
+    for _ in range(2):  # the first one may have to ask torch for its threads
+        done = subprocess.run([sys.executable, "-c", code, spec], capture_output=True, text=True, check=True)
+    assert done.stdout == told + "set()\n"
+
+
+def test_another_size_is_counted_anew(spec):
+    estimates = [json.loads(plan(spec, "--json", "-s", f"frames={frames}"))["estimate"] for frames in (8, 16, 8)]
+    assert estimates[0] == estimates[2]
+    assert 1.9 < estimates[1]["call_flops"] / estimates[0]["call_flops"] < 2.1

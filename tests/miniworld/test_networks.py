@@ -97,7 +97,7 @@ def test_damaged_weights_are_named(tmp_path):
 def test_a_run_imports_neither_diffusers_nor_transformers(tmp_path):
     code = (
         "import sys, vstar_sdk\n"
-        "vstar_sdk.run({'prompt': 'a volcano wakes up', 'frames': 2, 'sampling': {'steps': 1}}, out=sys.argv[1])\n"
+        "vstar_sdk.run({'prompt': 'a volcano wakes up', 'frames': 4, 'sampling': {'steps': 1}}, out=sys.argv[1])\n"
         "print({'diffusers', 'transformers', 'torch._dynamo', 'peft', 'accelerate'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "run")], capture_output=True, text=True, check=True)
