@@ -13,6 +13,7 @@ from transformers import CLIPTokenizer
 from vstar_sdk.errors import ModelError
 from vstar_sdk.miniworld.networks.unet import UNet
 from vstar_sdk.miniworld.parts import WEIGHTS, miniworld
+from vstar_sdk.models.estimates import Workload
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.models.unet3d.source import UNet3DSource
 
@@ -102,3 +103,11 @@ def test_a_run_imports_neither_diffusers_nor_transformers(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "run")], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_they_are_estimated_as_those_of_diffusers_are():
+    source, workload = miniworld(FramewiseOptions()), Workload(frames=16, width=64, height=64, branches=2, dtype="float32")
+    mine, stock = source.estimate(workload), UNet3DSource._count(source, workload)  # pyright: ignore[reportPrivateUsage]
+    assert (mine.weights, mine.call_flops, mine.decode_flops) == (stock.weights, stock.call_flops, stock.decode_flops)
+    assert mine.call_bytes <= stock.call_bytes
+    assert mine.decode_bytes == stock.decode_bytes

@@ -130,8 +130,8 @@ class SpatialTransformer(nn.Module):
         tokens = self.proj_in(self.norm(hidden_states).flatten(2).transpose(1, 2).contiguous())
         for block in self.transformer_blocks:
             tokens = block(tokens, text)
-        changed = self.proj_out(tokens).unflatten(1, (height, width)).permute(0, 3, 1, 2).contiguous()
-        return changed + hidden_states
+        tokens = self.proj_out(tokens)
+        return tokens.unflatten(1, (height, width)).permute(0, 3, 1, 2).contiguous() + hidden_states
 
 
 class TemporalTransformer(nn.Module):
@@ -162,7 +162,8 @@ class TemporalTransformer(nn.Module):
         tokens = self.proj_in(tokens)
         for block in self.transformer_blocks:
             tokens = block(tokens)
-        changed = self.proj_out(tokens).unflatten(0, (-1, height, width)).permute(0, 3, 4, 1, 2).contiguous()
+        tokens = self.proj_out(tokens)
+        changed = tokens.unflatten(0, (-1, height, width)).permute(0, 3, 4, 1, 2).contiguous()
         return changed.flatten(0, 1) + hidden_states
 
 

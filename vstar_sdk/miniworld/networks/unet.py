@@ -68,7 +68,8 @@ class Down(Level):
         """Every layer's output; the last one goes on."""
         made: list[Tensor] = []
         for layer in range(len(self.resnets)):
-            hidden_states = self.attend(layer, self.convolve(layer, hidden_states, time, frames), text, frames)
+            hidden_states = self.convolve(layer, hidden_states, time, frames)
+            hidden_states = self.attend(layer, hidden_states, text, frames)
             made.append(hidden_states)
         for halve in self.downsamplers or ():
             made.append(halve(hidden_states))
@@ -100,7 +101,8 @@ class Up(Level):
         """Use up one entry of ``skipped`` for each layer, from its end."""
         for layer in range(len(self.resnets)):
             hidden_states = torch.cat([hidden_states, skipped.pop()], dim=1)
-            hidden_states = self.attend(layer, self.convolve(layer, hidden_states, time, frames), text, frames)
+            hidden_states = self.convolve(layer, hidden_states, time, frames)
+            hidden_states = self.attend(layer, hidden_states, text, frames)
         for double in self.upsamplers or ():
             hidden_states = double(hidden_states)
         return hidden_states
