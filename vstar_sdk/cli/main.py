@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import time
 from typing import Any, NamedTuple
 
 import click
@@ -139,10 +140,12 @@ cli.params.append(verbose_option())
 
 def main() -> None:
     """Entry point of the command ``vstar``."""
+    # The time of a run counts from here, less what the interpreter took to get here: the processor time of the process.
+    began = time.perf_counter() - time.process_time()
     take_process()
     with ended_by_signals():
         try:
-            cli()
+            cli(obj=began)
         except OutputError as error:  # of a help page
             from vstar_sdk.cli.failure import Failure
 

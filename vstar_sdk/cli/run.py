@@ -62,14 +62,19 @@ def run(
     if out is None:
         sweep_all(RUNS)
     directory = out or default_directory(plan.spec.prompt)
+    began = click.get_current_context().find_object(float)
+
+    def begin() -> Job:
+        return start(plan, out=directory, began=began)
+
     try:
         if as_json:
             lines = _Lines(click.get_current_context())
-            _follow(lambda: start(plan, out=directory), lines.show)
+            _follow(begin, lines.show)
             lines.check()
             return
         with Progress(quiet=quiet) as progress:
-            _follow(lambda: start(plan, out=directory), progress.show)
+            _follow(begin, progress.show)
     except BaseException:
         with suppress(OSError):  # a folder of its own, where the run was ended before it began
             if out is None:

@@ -30,7 +30,7 @@ def manifest(
         model: name, device, precision and weight hashes.
         plugins: those that took part, in order; see `vstar_sdk.runs.attendance`.
         regularizers: what they do at which level, line by line.
-        seconds: time spent in each stage.
+        seconds: time spent in each stage, before and between them, and in total.
         warnings: what the user should know.
         written: files and folders; see `vstar_sdk.runs.directory.RunDirectory.entries`.
     """

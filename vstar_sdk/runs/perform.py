@@ -12,6 +12,7 @@ from vstar_sdk import events
 from vstar_sdk.output.contract import Clip
 from vstar_sdk.plugin.observers import Observers
 from vstar_sdk.plugin.transforms import Transforms
+from vstar_sdk.runs.ahead import imports_ahead
 from vstar_sdk.runs.attendance import attendance
 from vstar_sdk.runs.directory import RunDirectory
 from vstar_sdk.runs.experience import Experience, remember, workload_of
@@ -26,9 +27,7 @@ from vstar_sdk.runs.result import Result
 from vstar_sdk.runs.run import Run
 from vstar_sdk.runs.schedule import evaluations
 from vstar_sdk.runs.stages.decode import decode
-from vstar_sdk.runs.stages.encode import encode
 from vstar_sdk.runs.stages.load import dtype_of, load
-from vstar_sdk.runs.stages.sample import sample
 from vstar_sdk.runs.stages.synopsis import synopsis
 from vstar_sdk.runs.state import RunState, made
 from vstar_sdk.runs.story import Story, synopsis_data
@@ -82,8 +81,12 @@ def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[],
 def _perform(run: Run, models: Models, observers: Observers, directory: RunDirectory | None, state: RunState) -> Result:
     plan = run.plan
     begun = state.sampler
-    state = synopsis(run, state)
+    with imports_ahead(plan):
+        state = synopsis(run, state)
     adapter = load(run, models)
+    from vstar_sdk.runs.stages.encode import encode  # here, because these bring torch, which the load stage counts
+    from vstar_sdk.runs.stages.sample import sample
+
     story = made(state.story)
     resolved = resolve(plan, story, dtype_of(adapter))
     clip = _clip(run, story, to_yaml(resolved))
@@ -113,7 +116,7 @@ def _end(
     run: Run, adapter: Adapter, observers: Observers, directory: RunDirectory | None, artifacts: Sequence[Path]
 ) -> dict[str, Any]:
     """Write the manifest, tell the end, and return the manifest with what observers did wrong until then."""
-    plan, seconds = run.plan, run.passed
+    plan = run.plan
     for fault in (faults := observers.faults()):
         run.warn(fault)
     model = {
@@ -130,13 +133,13 @@ def _end(
         model=model,
         plugins=attendance(plan.loaded),
         regularizers=plan.attention.summary(plan.settings.steps).splitlines(),
-        seconds=run.seconds | {"total": seconds},
+        seconds=run.times(),
         warnings=run.warnings,
         written=directory.entries(artifacts) if directory is not None else {"artifacts": [], "files": []},
     )
     if directory is not None:
         directory.record(record)
-    run.emit(events.RunEnd(run=run.id, seconds=seconds, directory=directory.path if directory is not None else None))
+    run.emit(events.RunEnd(run=run.id, seconds=run.passed, directory=directory.path if directory is not None else None))
     if late := observers.faults()[len(faults) :]:
         run.warnings.extend(late)
         record["warnings"] = list(run.warnings)

@@ -20,7 +20,8 @@ from vstar_sdk.errors import SamplerError
 
 if TYPE_CHECKING:
     import torch
-    from diffusers.schedulers.scheduling_utils import SchedulerMixin
+
+    from vstar_sdk.sampling.schedulers import Scheduler
 
 _CONFIGURATION = "_internal_dict"
 """The attribute in which diffusers keeps a configuration."""
@@ -41,7 +42,7 @@ class SchedulerState:
     values: Mapping[str, Any]
 
     @classmethod
-    def of(cls, scheduler: SchedulerMixin) -> SchedulerState:
+    def of(cls, scheduler: Scheduler) -> SchedulerState:
         """Take the memory of a scheduler; the scheduler goes on unchanged.
 
         Raises:
@@ -60,7 +61,7 @@ class SchedulerState:
             values[name] = _moved(value, _copied)
         return cls(kind, _config(scheduler), values)
 
-    def onto(self, scheduler: SchedulerMixin, device: torch.device) -> None:
+    def onto(self, scheduler: Scheduler, device: torch.device) -> None:
         """Give the memory to a scheduler of the same configuration whose timesteps are set.
 
         Args:
@@ -86,7 +87,7 @@ class SchedulerState:
             setattr(scheduler, name, _moved(value, home))
 
 
-def _config(scheduler: SchedulerMixin) -> dict[str, Any]:
+def _config(scheduler: Scheduler) -> dict[str, Any]:
     written: dict[str, Any] = json.loads(cast(Any, scheduler).to_json_string())
     return {name: value for name, value in written.items() if not name.startswith("_")}
 

@@ -6,13 +6,24 @@ import difflib
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from vstar_sdk.errors import MissingDependency, SpecError
 
 if TYPE_CHECKING:
-    from diffusers.schedulers.scheduling_utils import SchedulerMixin
     from torch import Tensor
+
+
+class Scheduler(Protocol):
+    """A scheduler of diffusers, or one that is used in the same way."""
+
+    def to_json_string(self) -> str:
+        """Its configuration."""
+        ...
+
+    def __len__(self) -> int:
+        """Timesteps of the training."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -70,7 +81,7 @@ def takes_eta(name: str) -> bool:
     return _KNOWN[name].eta if name in _KNOWN else "eta" in _step_parameters(_find(name))
 
 
-def build_scheduler(name: str, config: Mapping[str, Any]) -> SchedulerMixin:
+def build_scheduler(name: str, config: Mapping[str, Any]) -> Scheduler:
     """A scheduler for a model.
 
     Args:
@@ -123,7 +134,7 @@ def build_scheduler(name: str, config: Mapping[str, Any]) -> SchedulerMixin:
         ) from None
 
 
-def timesteps_of(scheduler: SchedulerMixin, steps: int, device: Any) -> Tensor:
+def timesteps_of(scheduler: Scheduler, steps: int, device: Any) -> Tensor:
     """Set a scheduler's number of steps.
 
     Returns:
@@ -144,7 +155,7 @@ def timesteps_of(scheduler: SchedulerMixin, steps: int, device: Any) -> Tensor:
     return built.timesteps
 
 
-def step_arguments(scheduler: SchedulerMixin, eta: float, generator: Any) -> dict[str, Any]:
+def step_arguments(scheduler: Scheduler, eta: float, generator: Any) -> dict[str, Any]:
     """What the steps of a scheduler are to be given beside prediction, timestep and latents.
 
     Args:
@@ -167,15 +178,17 @@ def step_arguments(scheduler: SchedulerMixin, eta: float, generator: Any) -> dic
 
 def _find(name: str) -> type[Any]:
     """A scheduler class of diffusers, or ours: in place of one with a known flaw, or one that diffusers does not have."""
+    if name == "DDIMScheduler":  # before the import of diffusers, which takes longer than a short run samples
+        from vstar_sdk.sampling.ddim import ClampedDDIMScheduler
+
+        return ClampedDDIMScheduler
+    if name == "ScaledDDIMScheduler":
+        from vstar_sdk.models.videocrafter2.scaled_ddim import ScaledDDIMScheduler
+
+        return ScaledDDIMScheduler
     from diffusers import schedulers
 
-    from vstar_sdk.models.videocrafter2.scaled_ddim import ScaledDDIMScheduler
-    from vstar_sdk.sampling.ddim import ClampedDDIMScheduler
-
-    ours = {"DDIMScheduler": ClampedDDIMScheduler, "ScaledDDIMScheduler": ScaledDDIMScheduler}
-    if name in ours:
-        return ours[name]
-    names = [known for known in [*dir(schedulers), *ours] if known.endswith("Scheduler")]
+    names = [known for known in [*dir(schedulers), "ScaledDDIMScheduler"] if known.endswith("Scheduler")]
     kind = getattr(schedulers, name, None)
     if kind is None:
         raise _unknown(name, names)

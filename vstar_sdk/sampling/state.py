@@ -14,7 +14,7 @@ from vstar_sdk.sampling.scheduler_state import SchedulerState
 from vstar_sdk.sampling.tensor_file import read_tensors, write_tensors
 
 if TYPE_CHECKING:
-    from diffusers.schedulers.scheduling_utils import SchedulerMixin
+    from vstar_sdk.sampling.schedulers import Scheduler
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class SamplerState:
     generator: Tensor | None
 
     @classmethod
-    def of(cls, step: int, latents: Tensor, scheduler: SchedulerMixin, generator: torch.Generator | None) -> SamplerState:
+    def of(cls, step: int, latents: Tensor, scheduler: Scheduler, generator: torch.Generator | None) -> SamplerState:
         """Take the state after a step; everything is copied, and the sampling may go on.
 
         Args:
@@ -49,7 +49,7 @@ class SamplerState:
         noise = generator.get_state() if generator is not None else None
         return cls(step, latents.detach().to("cpu", copy=True), SchedulerState.of(scheduler), noise)
 
-    def resume(self, scheduler: SchedulerMixin, generator: torch.Generator | None, like: Tensor) -> Tensor:
+    def resume(self, scheduler: Scheduler, generator: torch.Generator | None, like: Tensor) -> Tensor:
         """Put a scheduler and a generator into this state.
 
         Args:

@@ -113,6 +113,7 @@ def test_it_can_be_asked_for_by_its_class_and_takes_eta():
 
 
 def test_its_configuration_survives_saving(tmp_path):
-    build_scheduler("scaled-ddim", {**SCALED, "signal_scale": 0.8}).save_pretrained(tmp_path)
+    built: Any = build_scheduler("scaled-ddim", {**SCALED, "signal_scale": 0.8})
+    built.save_pretrained(tmp_path)
     loaded: Any = ScaledDDIMScheduler.from_pretrained(tmp_path)
     assert loaded.config["signal_scale"] == 0.8
