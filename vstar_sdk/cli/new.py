@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
+from vstar_sdk.cli.arguments import F, OutPath
 from vstar_sdk.cli.commands import Group
+from vstar_sdk.cli.new_plugin import WORDS, Part, write_plugin
 from vstar_sdk.cli.printing import document, say
 from vstar_sdk.errors import OutputError, SpecError
 from vstar_sdk.output.whole import write_whole
@@ -79,3 +81,27 @@ def spec(path: Path, prompt: str) -> None:
     except OSError as error:
         raise OutputError(f"{shown} cannot be written: {error.strerror}") from None
     document(f"wrote {shown}, and {schema.name} for editors; next: vstar run {shown}\n")
+
+
+def _part_options(function: F) -> F:
+    for word in WORDS:
+        option = click.option(f"--{word}", word, metavar="NAME", multiple=True, help=f"Begin a {word}. May be repeated.")
+        function = option(function)
+    return function
+
+
+@new.command("plugin")
+@click.argument("namespace")
+@_part_options
+@click.option("--out", type=OutPath(path_type=Path), help="The folder; vstar-NAMESPACE unless named.")
+def plugin(namespace: str, out: Path | None, **named: tuple[str, ...]) -> None:
+    """Write a plugin to begin with: a distribution that installs and passes its own tests.
+
+    NAMESPACE is what specs write before the names of its parts: `use: NAMESPACE/NAME`. Without any part it begins with a
+    regularizer.
+    """
+    parts = [Part(word, name) for word in WORDS for name in named[word]] or [Part("regularizer", "lean")]
+    folder = out or Path(f"vstar-{namespace}")
+    write_plugin(folder, namespace, parts)
+    shown = printable(str(folder))
+    document(f"wrote {shown}; next: pip install -e '{shown}[test]', vstar plugins --check, pytest {shown}\n")
