@@ -27,6 +27,23 @@ VAE: dict[str, Any] = {
     "scaling_factor": 0.8,
 }
 
+DENOISING_VAE: dict[str, Any] = VAE | {
+    "block_out_channels": (4, 4, 8, 8, 16),
+    "down_block_types": ("LTXVideo095DownBlock3D",) * 4,
+    "downsample_type": ("spatial", "temporal", "spatiotemporal", "spatiotemporal"),
+    "spatio_temporal_scaling": (True,) * 4,
+    "decoder_block_out_channels": (16, 32, 64),
+    "decoder_layers_per_block": (1,) * 4,
+    "decoder_spatio_temporal_scaling": (True,) * 3,
+    "decoder_inject_noise": (True, True, False, False),
+    "upsample_residual": (True,) * 3,
+    "upsample_factor": (2,) * 3,
+    "timestep_conditioning": True,
+    "spatial_compression_ratio": 32,
+    "temporal_compression_ratio": 8,
+}
+"""Of version 0.9.5: it takes away the last noise itself, and adds some of its own."""
+
 SCHEDULER = {
     "_class_name": "FlowMatchEulerDiscreteScheduler",
     "num_train_timesteps": 1000,

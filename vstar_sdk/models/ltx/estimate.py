@@ -47,35 +47,38 @@ def estimate(directory: Path, workload: Workload) -> Estimate:
     rows, columns = height // patch, width // patch
     timestep = 0.05 if vae.config["timestep_conditioning"] else None
 
-    def denoise() -> object:
+    blocks = network.transformer_blocks
+
+    def denoise(layers: int) -> object:
+        network.transformer_blocks = blocks[:layers]
         branches = workload.branches
         latents = torch.empty((branches, frames * rows * columns, network.config["in_channels"]), dtype=dtype, device="meta")
         text = torch.empty((branches, frames * TOKENS, network.config["caption_channels"]), dtype=dtype, device="meta")
         mask = torch.empty((branches * frames, 1, TOKENS), dtype=dtype, device="meta")
         moment = torch.empty(branches, device="meta")
         with folded_frames(readers(network), frames):
-            return network(latents, text, moment, mask, frames, rows, columns, (0.32, ratio, ratio), return_dict=False)
+            made = network(latents, text, moment, mask, frames, rows, columns, (0.32, ratio, ratio), return_dict=False)
+        network.transformer_blocks = blocks
+        return made
 
     def decode(count: int) -> object:
         channels = vae.config["latent_channels"]
         latents = (torch.empty((1, channels, 1, height, width), dtype=dtype, device="meta") for _ in range(count))
         return deque(stream(vae, latents, timestep, None), maxlen=0)
 
-    # The decoder looks ahead: only behind its reach does every further latent frame cost the same, and no more memory.
-    reach = min(frames, _REACH)
-    call, known = cost_of(denoise), cost_of(lambda: decode(reach))
-    more = cost_of(lambda: decode(reach + 1)).flops - known.flops if frames > reach else 0
+    one, two = cost_of(lambda: denoise(1)), cost_of(lambda: denoise(2))  # all blocks are equal
+    # Of each further latent frame it computes as much; from five on the whole decoder is at work at once.
+    few = min(frames, 5)
+    first, known = cost_of(lambda: decode(1)), cost_of(lambda: decode(few))
+    more = (known.flops - first.flops) // max(1, few - 1)
     return Estimate(
         weights={
             "text encoder": weight_bytes(text_encoder),
             "denoiser": weight_bytes(network),
             "decoder": weight_bytes(vae),
         },
-        call_flops=call.flops,
-        call_bytes=call.peak_bytes,
-        decode_flops=known.flops + more * (frames - reach),
+        call_flops=one.flops + (two.flops - one.flops) * (len(blocks) - 1),
+        call_bytes=two.peak_bytes,
+        decode_flops=known.flops + more * (frames - few),
         decode_bytes=known.peak_bytes,
     )
-
-
-_REACH = 4
