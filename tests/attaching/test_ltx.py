@@ -46,7 +46,8 @@ def make(pipe: Any, prompt: Any = SUMMER, **changes: Any) -> torch.Tensor:
     own = {"num_frames": 17, "num_inference_steps": 3, "guidance_scale": 3.0, "height": 64, "width": 32, "output_type": "latent"}
     if isinstance(pipe, LTXImageToVideoPipeline):
         own["image"] = Image.new("RGB", (32, 64), "green")
-    return pipe(prompt=prompt, generator=torch.Generator().manual_seed(5), **{**own, **changes}).frames
+    made: Any = pipe(prompt=prompt, generator=torch.Generator().manual_seed(5), **{**own, **changes})
+    return made.frames
 
 
 def of_frames(latents: torch.Tensor) -> torch.Tensor:

@@ -41,7 +41,16 @@ _KNOWN: dict[str, _Known] = {
 }
 
 # What the model was trained with: a scheduler that has no such option would ignore it, and the pictures would be wrong.
-_MATTERS = ("beta_schedule", "trained_betas", "prediction_type", "rescale_betas_zero_snr", "signal_scale", "use_flow_sigmas", "use_dynamic_shifting", "shift_terminal")
+_MATTERS = (
+    "beta_schedule",
+    "trained_betas",
+    "prediction_type",
+    "rescale_betas_zero_snr",
+    "signal_scale",
+    "use_flow_sigmas",
+    "use_dynamic_shifting",
+    "shift_terminal",
+)
 
 # How far a schedule is moved, by the size of the clip; with the values that are meant where a configuration has none.
 _SHIFT = {"base_image_seq_len": 256, "max_image_seq_len": 4096, "base_shift": 0.5, "max_shift": 1.15}

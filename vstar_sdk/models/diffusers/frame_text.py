@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-_READ = ("hidden_states", "encoder_hidden_states")
+_READ: tuple[str, ...] = ("hidden_states", "encoder_hidden_states")
 
 
 @contextmanager

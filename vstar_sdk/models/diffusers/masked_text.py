@@ -1,4 +1,4 @@
-"""Texts whose padding is masked, so that they can be mixed: an embedding with one more channel, which says how much of it is there.
+"""Texts whose padding is masked, so that they can be mixed: embeddings with one more channel, which says how much is there.
 
 A prompt ends somewhere, and what an encoder gives behind its end must not be read. Where two prompts of different lengths are
 mixed, the longer one's last tokens are there in part: as much as its share. In an attention a share ``s`` of a token counts as

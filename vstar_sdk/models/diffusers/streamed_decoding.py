@@ -100,9 +100,11 @@ class _Layers:
                 x = self._upsampler(upsampler, x)
             for resnet in block.resnets:
                 x = self._resnet(resnet, x, block.time_embedder)
-        x = self._convolution(decoder.conv_out, map(self._finish, x))
-        patch = (decoder.patch_size_t, decoder.patch_size, decoder.patch_size)
-        return map(lambda frames: _depth_to_space(frames, patch, columns_first=True), x)
+        return map(self._pictures, self._convolution(decoder.conv_out, map(self._finish, x)))
+
+    def _pictures(self, x: Tensor) -> Tensor:
+        rows = self._decoder.patch_size
+        return _depth_to_space(x, (self._decoder.patch_size_t, rows, rows), columns_first=True)
 
     def _finish(self, x: Tensor) -> Tensor:
         decoder = self._decoder
@@ -211,15 +213,15 @@ class _Aside:
     """Frames that wait until what is computed from them is there."""
 
     def __init__(self) -> None:
-        self._frames: Tensor | None = None
+        self._frames: list[Tensor] = []
 
     def put(self, frames: Tensor) -> None:
-        self._frames = frames if self._frames is None else torch.cat([self._frames, frames], dim=2)
+        self._frames.append(frames)
 
     def take(self, count: int) -> Tensor:
-        assert self._frames is not None
-        taken, self._frames = self._frames[:, :, :count], self._frames[:, :, count:].clone()
-        return taken
+        frames = torch.cat(self._frames, dim=2)
+        self._frames = [frames[:, :, count:].clone()]
+        return frames[:, :, :count]
 
 
 def _is_there(frames: Tensor | None) -> TypeGuard[Tensor]:

@@ -64,7 +64,7 @@ class LTXAdapter:
 
     @torch.no_grad()
     def encode(self, prompts: Sequence[str]) -> Tensor:
-        """Text embeddings ``(prompts, 128, dim + 1)``: the last hidden states of the text encoder, and a channel that is the mask.
+        """Text embeddings ``(prompts, 128, dim + 1)``: last hidden states of the text encoder, and a channel that is the mask.
 
         Each prompt is encoded by itself, so that its embedding does not depend on its neighbours; what exceeds 128 tokens is cut
         (see `cut_off`).

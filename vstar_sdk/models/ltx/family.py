@@ -24,7 +24,7 @@ from vstar_sdk.models.ltx.text import TOKENS, cut_off
 
 
 class LTXFamily(Family):
-    """All tokens of a clip attend to each other; both branches of guidance are one batch, and the padding of the text is masked."""
+    """All tokens of a clip attend to each other; both branches of guidance are one batch; the padding of the text is masked."""
 
     mask = "encoder_attention_mask"
     """The denoiser's argument that says which tokens of the text are no padding."""
@@ -62,7 +62,7 @@ class LTXFamily(Family):
 
     @torch.no_grad()
     def encode(self, pipe: Any, captions: Sequence[str]) -> Tensor:
-        """See `Family.encode`: 128 tokens, as the pipeline takes them unless it is told otherwise; with one more channel, the mask."""
+        """See `Family.encode`: 128 tokens, as the pipeline takes them by itself; with one more channel, the mask."""
         text_encoder_of(pipe)
         given = [
             pipe.encode_prompt(caption, do_classifier_free_guidance=False, max_sequence_length=TOKENS)[:2] for caption in captions

@@ -1,7 +1,7 @@
 """The joint self-attentions of LTX. No torch.
 
-The denoiser is diffusers' ``LTXVideoTransformer3DModel``, a stack of equal blocks: ``attn1`` attends over all tokens of the clip, the
-positions of every latent frame in their order, and ``attn2`` from these to the text.
+The denoiser is diffusers' ``LTXVideoTransformer3DModel``, a stack of equal blocks: ``attn1`` attends over all tokens of the clip,
+the positions of every latent frame in their order, and ``attn2`` from these to the text.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """``ltx``: LTX-Video text to video. No torch.
 
-The denoiser is diffusers' ``LTXVideoTransformer3DModel``, a stack of equal blocks: ``attn1`` attends over all tokens of the clip, the
-positions of every latent frame in their order, and ``attn2`` from these to the text. Its positions in time are seconds.
+The denoiser is diffusers' ``LTXVideoTransformer3DModel``, a stack of equal blocks: ``attn1`` attends over all tokens of the clip,
+the positions of every latent frame in their order, and ``attn2`` from these to the text. Its positions in time are seconds.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _wan: Any = autoencoder_kl_wan  # typed in part
 
+
 @torch.no_grad()
 def decode_causally(
     vae: AutoencoderKLWan, latents: Tensor, placement: Placement, *, tiling: bool = False
