@@ -18,8 +18,8 @@ from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.operations import Bias, Mix
 from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.errors import ModelError, SamplerError, SpecError
+from vstar_sdk.models.diffusers.ltx_tokens import pack, unpack
 from vstar_sdk.models.estimates import Workload
-from vstar_sdk.models.ltx.network import pack, unpack
 from vstar_sdk.models.ltx.source import LTXOptions, ltx
 from vstar_sdk.options import RegularizerOptions
 from vstar_sdk.regularizers.tar import Tar, TarOptions

@@ -1,11 +1,13 @@
-"""Which videos of a call the prompt conditions, in pipelines that take both branches of guidance in one batch."""
+"""Which videos of a call the prompt conditions, as pipelines say it."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
+
+from torch import nn
 
 from vstar_sdk.errors import SamplerError
 from vstar_sdk.models.family import Branches, DenoiserCall
@@ -33,6 +35,28 @@ def branches_in_one_batch(pipe: Any, latents: str) -> Generator[Branches]:
             return (False,) * (videos // 2) + (True,) * (videos - videos // 2) if guided else (True,) * videos
 
         yield branches
+
+
+@contextmanager
+def calls_named(denoiser: nn.Module) -> Generator[list[str]]:
+    """While it is open, what a pipeline says around each call of its denoiser, for caches: the last name, or nothing yet.
+
+    Args:
+        denoiser: with diffusers' ``cache_context``.
+    """
+    network: Any = denoiser
+    said: list[str] = []
+    cache_context = network.cache_context
+
+    def watched(name: str, **where: Any) -> AbstractContextManager[None]:
+        said[:] = [name]
+        return cache_context(name, **where)
+
+    network.cache_context = watched
+    try:
+        yield said
+    finally:
+        del network.cache_context
 
 
 @contextmanager

@@ -16,12 +16,12 @@ from transformers import AutoTokenizer, T5EncoderModel
 
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.frame_text import folded_frames
+from vstar_sdk.models.diffusers.ltx_tokens import pack, readers, unpack
 from vstar_sdk.models.diffusers.masked_text import with_presence, without_presence
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.site_check import check_sites
 from vstar_sdk.models.diffusers.streamed_decoding import decode_streamed
 from vstar_sdk.models.ltx.family import LTX, LTXFamily
-from vstar_sdk.models.ltx.network import pack, readers, unpack
 from vstar_sdk.models.ltx.text import TOKENS, cut_off
 from vstar_sdk.models.modules import modules_of
 from vstar_sdk.weights.components import load_component
@@ -114,7 +114,7 @@ class LTXAdapter:
         dtype, patch = self.denoiser.dtype, self.denoiser.config["patch_size"]
         frames, height, width = latents.shape[2:]
         embeddings, bias = without_presence(text)
-        with self.sampling(), folded_frames(readers(self.denoiser), frames):
+        with self.sampling(), folded_frames(readers(self.denoiser, "attn2"), frames):
             predicted = self.denoiser(
                 hidden_states=pack(latents.to(dtype), patch),
                 encoder_hidden_states=embeddings.flatten(1, 2).to(dtype),

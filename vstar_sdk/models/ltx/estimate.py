@@ -14,10 +14,10 @@ from transformers import T5Config, T5EncoderModel
 
 from vstar_sdk.models.diffusers.configured import network_from, text_config_from
 from vstar_sdk.models.diffusers.frame_text import folded_frames
+from vstar_sdk.models.diffusers.ltx_tokens import readers
 from vstar_sdk.models.diffusers.measuring import cost_of, weight_bytes
 from vstar_sdk.models.diffusers.streamed_decoding import stream
 from vstar_sdk.models.estimates import Estimate, Workload
-from vstar_sdk.models.ltx.network import readers
 from vstar_sdk.models.ltx.text import TOKENS
 from vstar_sdk.weights.directory import read_config
 
@@ -56,7 +56,7 @@ def estimate(directory: Path, workload: Workload) -> Estimate:
         text = torch.empty((branches, frames * TOKENS, network.config["caption_channels"]), dtype=dtype, device="meta")
         mask = torch.empty((branches * frames, 1, TOKENS), dtype=dtype, device="meta")
         moment = torch.empty(branches, device="meta")
-        with folded_frames(readers(network), frames):
+        with folded_frames(readers(network, "attn2"), frames):
             made = network(latents, text, moment, mask, frames, rows, columns, (0.32, ratio, ratio), return_dict=False)
         network.transformer_blocks = blocks
         return made

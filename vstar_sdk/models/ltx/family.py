@@ -11,13 +11,12 @@ from torch import Tensor, nn
 
 from vstar_sdk.attention.sites import Site, SiteAddress
 from vstar_sdk.clock import Rhythm
-from vstar_sdk.errors import SamplerError
 from vstar_sdk.models.diffusers.frame_text import folded_frames
 from vstar_sdk.models.diffusers.guidance import branches_in_one_batch
+from vstar_sdk.models.diffusers.ltx_tokens import readers, whole_frames
 from vstar_sdk.models.diffusers.masked_text import with_presence, without_presence
 from vstar_sdk.models.diffusers.pipelines import text_encoder_of
 from vstar_sdk.models.family import Branches, DenoiserCall, Family
-from vstar_sdk.models.ltx.network import readers
 from vstar_sdk.models.ltx.processor import LTXProcessor, ltx_processor
 from vstar_sdk.models.ltx.sites import ltx_sites
 from vstar_sdk.models.ltx.text import TOKENS, cut_off
@@ -47,14 +46,7 @@ class LTXFamily(Family):
         Raises:
             SamplerError: it does not say so, or has tokens that belong to no frame.
         """
-        frames, height, width = (call.get(name) for name in ("num_frames", "height", "width"))
-        tokens = call[self.latents].shape[1]
-        if not frames or tokens != frames * height * width:
-            raise SamplerError(
-                f"the denoiser was called with {tokens} tokens, and they are not known to be whole latent frames in their order",
-                hint="use a pipeline whose tokens are the clip's alone, such as LTXPipeline or LTXImageToVideoPipeline",
-            )
-        return int(frames)
+        return whole_frames(call, self.latents, "LTXPipeline or LTXImageToVideoPipeline")
 
     def given(self, call: DenoiserCall) -> Tensor:
         """See `Family.given`: with one more channel, the mask."""
@@ -81,7 +73,7 @@ class LTXFamily(Family):
 
     def tell(self, during: ExitStack, denoiser: nn.Module, call: DenoiserCall, text: Tensor) -> None:
         """See `Family.tell`: hooks around the cross-attentions fold the latent frames into the batch."""
-        during.enter_context(folded_frames(readers(denoiser), text.shape[1]))
+        during.enter_context(folded_frames(readers(denoiser, "attn2"), text.shape[1]))
         embeddings, bias = without_presence(text)
         dtype = call[self.text].dtype
         call.set(**{self.text: embeddings.flatten(1, 2).to(dtype), self.mask: bias.flatten(0, 1)[:, None].to(dtype)})

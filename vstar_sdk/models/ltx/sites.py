@@ -10,26 +10,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from vstar_sdk.attention.sites import SiteAddress
-from vstar_sdk.errors import ModelError
+from vstar_sdk.models.diffusers.stacks import stack_sites
 
 
-def ltx_sites(config: Mapping[str, Any], kind: str = "LTXVideoTransformer3DModel") -> tuple[SiteAddress, ...]:
-    """The joint self-attentions of a network, in the order in which it runs them.
+def ltx_sites(config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
+    """The joint self-attentions of an ``LTXVideoTransformer3DModel``, in the order in which it runs them.
 
     Args:
-        config: its ``config.json``.
-        kind: its class, for messages.
+        config: the network's ``config.json``.
 
     Raises:
         ModelError: it is no configuration of this family, or a token has no frame of its own.
     """
-    try:
-        layers, heads, head_dim = config["num_layers"], config["num_attention_heads"], config["attention_head_dim"]
-    except KeyError as missing:
-        raise ModelError(f"no {kind}: its configuration has no {missing}") from None
-    if (joined := config.get("patch_size_t", 1)) != 1:
-        raise ModelError(f"its network joins {joined} latent frames in one token, and so a token has no frame of its own")
-    return tuple(
-        SiteAddress(f"transformer_blocks.{layer}.attn1", "stack", 0, heads, head_dim, kind="joint", index=layer)
-        for layer in range(layers)
-    )
+    return stack_sites(config, "LTXVideoTransformer3DModel")
