@@ -99,8 +99,8 @@ def test_states_reach_their_frames_and_their_sound(pipe):
     with attach(pipe, [], [SUMMER, SUMMER]):
         one = make(pipe)
     assert both.isfinite().all()
-    frames = [made[:VIDEO].reshape(4, 3, 2)[:, -1] for made in (both, one)]
-    assert not torch.allclose(*frames, atol=1e-3)
+    last, other = (made[:VIDEO].reshape(4, 3, 2)[:, -1] for made in (both, one))
+    assert not torch.allclose(last, other, atol=1e-3)
     assert not torch.allclose(both[VIDEO:], one[VIDEO:], atol=1e-4)
 
 

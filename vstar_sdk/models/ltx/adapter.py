@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from transformers import AutoTokenizer, T5EncoderModel
 
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.frame_text import folded_frames
+from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
 from vstar_sdk.models.diffusers.ltx_tokens import pack, readers, unpack
 from vstar_sdk.models.diffusers.masked_text import with_presence, without_presence
 from vstar_sdk.models.diffusers.placement import Placement
@@ -25,7 +25,6 @@ from vstar_sdk.models.ltx.family import LTX, LTXFamily
 from vstar_sdk.models.ltx.text import TOKENS, cut_off
 from vstar_sdk.models.modules import modules_of
 from vstar_sdk.weights.components import load_component
-from vstar_sdk.weights.directory import weight_hashes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,33 +33,18 @@ if TYPE_CHECKING:
     from vstar_sdk.models.ltx.options import LTXOptions
 
 
-@dataclass(frozen=True)
-class LTXAdapter:
+@dataclass(frozen=True, kw_only=True)
+class LTXAdapter(LatentAdapter):
     """A `vstar_sdk.models.contract.SamplingAdapter`; made by `load`."""
 
-    facts: Facts
-    directory: Path
-    denoiser: LTXVideoTransformer3DModel
-    vae: AutoencoderKLLTXVideo
     text_encoder: T5EncoderModel
     tokenizer: Any
     options: LTXOptions
-    placement: Placement
 
     @property
     def family(self) -> LTXFamily:
         """What nursing needs to know of the denoiser."""
         return LTX
-
-    @property
-    def device(self) -> torch.device:
-        """Where the model computes."""
-        return self.placement.device
-
-    @property
-    def scheduler_config(self) -> Mapping[str, Any]:
-        """The configuration that every scheduler is built from."""
-        return self.facts.scheduler_config
 
     @torch.no_grad()
     def encode(self, prompts: Sequence[str]) -> Tensor:
@@ -82,22 +66,6 @@ class LTXAdapter:
     def cut_off(self, prompt: str) -> str:
         """The end of a prompt that the text encoder does not see; "" when it sees all."""
         return cut_off(self.tokenizer, prompt)
-
-    def weights(self) -> Mapping[str, str]:
-        """SHA-256 of every weight file, by its path in the model's directory."""
-        return weight_hashes(self.directory)
-
-    def latent_shape(self, frames: int, height: int, width: int) -> tuple[int, ...]:
-        """Shape ``(1, channels, latent frames, height, width)`` of the latents of a clip of ``height`` by ``width`` pixels."""
-        factor: int = self.vae.spatial_compression_ratio
-        latents = self.facts.clock(frames, self.facts.fps).latents
-        return (1, self.vae.config["latent_channels"], latents, height // factor, width // factor)
-
-    @contextmanager
-    def sampling(self) -> Generator[None]:
-        """Open around all the calls of `denoise` in a run; see `vstar_sdk.models.contract.SamplingAdapter`."""
-        with self.placement.using(self.denoiser):
-            yield
 
     @torch.no_grad()
     def denoise(self, latents: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
@@ -131,9 +99,8 @@ class LTXAdapter:
     @property
     def _scale(self) -> tuple[float, int, int]:
         """Seconds and pixels from one latent to the next."""
-        vae: Any = self.vae
-        pixels: int = vae.spatial_compression_ratio
-        return (vae.temporal_compression_ratio / self.options.frame_rate, pixels, pixels)
+        pixels: int = self.vae.spatial_compression_ratio
+        return (self.vae.temporal_compression_ratio / self.options.frame_rate, pixels, pixels)
 
     def decode(self, latents: Tensor) -> Iterator[NDArray[np.uint8]]:
         """Frames ``(height, width, 3)``, decoded a latent frame at a time.
@@ -141,7 +108,7 @@ class LTXAdapter:
         Args:
             latents: ``(1, channels, latent frames, height, width)``.
         """
-        vae: Any = self.vae
+        vae = self.vae
         mean, std = (values.to(latents).view(1, -1, 1, 1, 1) for values in (vae.latents_mean, vae.latents_std))
         own = latents * std / vae.config["scaling_factor"] + mean
         timestep = None

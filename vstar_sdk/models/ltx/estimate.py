@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,8 @@ from transformers import T5Config, T5EncoderModel
 from vstar_sdk.models.diffusers.configured import network_from, text_config_from
 from vstar_sdk.models.diffusers.frame_text import folded_frames
 from vstar_sdk.models.diffusers.ltx_tokens import readers
-from vstar_sdk.models.diffusers.measuring import cost_of, weight_bytes
-from vstar_sdk.models.diffusers.streamed_decoding import stream
+from vstar_sdk.models.diffusers.measuring import weight_bytes
+from vstar_sdk.models.diffusers.stack_cost import stack_cost, stream_cost
 from vstar_sdk.models.estimates import Estimate, Workload
 from vstar_sdk.models.ltx.text import TOKENS
 from vstar_sdk.weights.directory import read_config
@@ -45,40 +44,25 @@ def estimate(directory: Path, workload: Workload) -> Estimate:
     frames = (workload.frames - 1) // vae.temporal_compression_ratio + 1
     height, width = workload.height // ratio, workload.width // ratio
     rows, columns = height // patch, width // patch
-    timestep = 0.05 if vae.config["timestep_conditioning"] else None
 
-    blocks = network.transformer_blocks
-
-    def denoise(layers: int) -> object:
-        network.transformer_blocks = blocks[:layers]
+    def denoise() -> object:
         branches = workload.branches
         latents = torch.empty((branches, frames * rows * columns, network.config["in_channels"]), dtype=dtype, device="meta")
         text = torch.empty((branches, frames * TOKENS, network.config["caption_channels"]), dtype=dtype, device="meta")
         mask = torch.empty((branches * frames, 1, TOKENS), dtype=dtype, device="meta")
         moment = torch.empty(branches, device="meta")
         with folded_frames(readers(network, "attn2"), frames):
-            made = network(latents, text, moment, mask, frames, rows, columns, (0.32, ratio, ratio), return_dict=False)
-        network.transformer_blocks = blocks
-        return made
+            return network(latents, text, moment, mask, frames, rows, columns, (0.32, ratio, ratio), return_dict=False)
 
-    def decode(count: int) -> object:
-        channels = vae.config["latent_channels"]
-        latents = (torch.empty((1, channels, 1, height, width), dtype=dtype, device="meta") for _ in range(count))
-        return deque(stream(vae, latents, timestep, None), maxlen=0)
-
-    one, two = cost_of(lambda: denoise(1)), cost_of(lambda: denoise(2))  # all blocks are equal
-    # Of each further latent frame it computes as much; from five on the whole decoder is at work at once.
-    few = min(frames, 5)
-    first, known = cost_of(lambda: decode(1)), cost_of(lambda: decode(few))
-    more = (known.flops - first.flops) // max(1, few - 1)
+    call, decoding = stack_cost(network, denoise), stream_cost(vae, frames, height, width, dtype)
     return Estimate(
         weights={
             "text encoder": weight_bytes(text_encoder),
             "denoiser": weight_bytes(network),
             "decoder": weight_bytes(vae),
         },
-        call_flops=one.flops + (two.flops - one.flops) * (len(blocks) - 1),
-        call_bytes=two.peak_bytes,
-        decode_flops=known.flops + more * (frames - few),
-        decode_bytes=known.peak_bytes,
+        call_flops=call.flops,
+        call_bytes=call.peak_bytes,
+        decode_flops=decoding.flops,
+        decode_bytes=decoding.peak_bytes,
     )

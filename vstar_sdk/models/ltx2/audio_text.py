@@ -28,7 +28,8 @@ def tokens_of_frames(clock: Clock, tokens: int) -> tuple[int, ...]:
 def folded_runs(attentions: Iterable[nn.Module], runs: Sequence[int]) -> Generator[None]:
     """While it is open, runs of tokens are videos of their own to cross-attentions to the text.
 
-    It is `vstar_sdk.models.diffusers.frame_text.folded_frames` for runs of any length. Shorter runs are filled up by their neighbours' tokens, whose output is dropped.
+    It is `vstar_sdk.models.diffusers.frame_text.folded_frames` for runs of any length. Shorter runs are filled up by their
+    neighbours' tokens, whose output is dropped.
 
     Args:
         attentions: modules that take tokens ``(videos, tokens, channels)`` first, and ``encoder_hidden_states``

@@ -63,7 +63,7 @@ class LTX2Processor(NursedProcessor):
         if turns is not None:
             turn = _ltx2.apply_split_rotary_emb if attn.rope_type == "split" else _ltx2.apply_interleaved_rotary_emb
             query, key = turn(query, turns), turn(key, turns if others is None else others)
-        query, key, value = (x.unflatten(2, (attn.heads, -1)).transpose(1, 2) for x in (query, key, value))
+        query, key, value = (torch.unflatten(x, 2, (attn.heads, -1)).transpose(1, 2) for x in (query, key, value))
         return self.attention(query, key, value).transpose(1, 2).flatten(2).to(query.dtype)
 
 
@@ -112,7 +112,7 @@ def _finished(attn: Any, hidden_states: Tensor, out: Tensor) -> Tensor:
     """What follows the attention: a gate for every head, where the network has one, and the last projection."""
     if attn.to_gate_logits is not None:
         gates = 2.0 * torch.sigmoid(attn.to_gate_logits(hidden_states))
-        out = (out.unflatten(2, (attn.heads, -1)) * gates.unsqueeze(-1)).flatten(2, 3)
+        out = (torch.unflatten(out, 2, (attn.heads, -1)) * gates.unsqueeze(-1)).flatten(2, 3)
     return attn.to_out[1](attn.to_out[0](out))
 
 
