@@ -124,9 +124,12 @@ def build_scheduler(name: str, config: Mapping[str, Any]) -> SchedulerMixin:
         )
     try:
         # Flow matching has one configuration for all its schedulers, which each read a part of.
-        written = {*inspect.signature(kind.__init__).parameters, *_SHIFT}
+        written = inspect.signature(kind.__init__).parameters
         read = {key: value for key, value in config.items() if key in written or not config.get("use_flow_sigmas")}
-        return kind.from_config(read, **known.options)
+        built = kind.from_config(read, **known.options)
+        # Not every class has options for these, but `timesteps_of` reads them.
+        built.register_to_config(**{key: config[key] for key in _SHIFT if key in config})
+        return built
     except ValueError as error:
         raise SpecError(
             f"scheduler {name!r} cannot be built from this model's configuration: {error}",

@@ -234,15 +234,18 @@ def test_another_number_of_tokens_than_planned_is_an_error(adapter):
         adapter.denoise(latents(adapter), torch.tensor(900.0), text)
 
 
-def test_an_attention_that_does_more_is_refused(adapter):
+@pytest.mark.parametrize(
+    ("attribute", "name"), [("_attention_backend", "an attention backend"), ("_parallel_config", "context parallelism")]
+)
+def test_an_attention_that_does_more_is_refused(adapter, attribute, name):
     attention = adapter.denoiser.transformer_blocks[1].attn1
     stock = attention.processor
     changed = LTXVideoAttnProcessor()
-    changed._attention_backend = "flash"  # pyright: ignore[reportAttributeAccessIssue]
+    setattr(changed, attribute, "other")
     attention.set_processor(changed)
     try:
         with (
-            pytest.raises(ModelError, match=r"blocks\.1\.attn1 has an attention backend"),
+            pytest.raises(ModelError, match=rf"blocks\.1\.attn1 has {name}"),
             nurse(adapter.denoiser, plan(adapter, Tar(TarOptions(sigma={0: 1}))), adapter.family),
         ):
             pass

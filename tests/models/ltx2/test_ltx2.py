@@ -229,7 +229,7 @@ def test_the_real_size(tiny_ltx2, tmp_path):
     for part in ("transformer", "vae"):
         (tmp_path / "m" / part / "config.json").write_text("{}")
     source = ltx2(LTX2Options(path=str(tmp_path / "m")))
-    with pytest.raises(ModelError, match="has no .num_layers"):
+    with pytest.raises(ModelError, match=r"has no .num_layers"):
         source.facts()
     real = {"num_layers": 48, "num_attention_heads": 32, "attention_head_dim": 128}
     (tmp_path / "m" / "transformer" / "config.json").write_text(json.dumps(real))
