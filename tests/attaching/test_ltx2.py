@@ -34,7 +34,8 @@ def originals(tiny_ltx2: Path, tiny_ltx23: Path) -> dict[str, Any]:
 
 
 def copied(pipe: Any, kind: Any = LTX2Pipeline) -> Any:
-    fresh = kind(**{name: copy.deepcopy(part) for name, part in pipe.components.items()})
+    own = ("transformer", "scheduler")
+    fresh = kind(**{name: copy.deepcopy(part) if name in own else part for name, part in pipe.components.items()})
     fresh.set_progress_bar_config(disable=True)
     return fresh
 
@@ -55,6 +56,7 @@ def make(pipe: Any, prompt: Any = SUMMER, **changes: Any) -> torch.Tensor:
     return torch.cat([made.frames.flatten(), made.audio.flatten()])
 
 
+newest = pytest.mark.parametrize("pipe", ["2.3"], indirect=True)
 UNGUIDED = {"guidance_scale": 1.0, "stg_scale": 0.0, "modality_scale": 1.0}
 UNGUIDED |= {f"audio_{name}": scale for name, scale in UNGUIDED.items()}
 VIDEO = 4 * 3 * 2
@@ -75,7 +77,7 @@ def test_equal_captions_are_the_plain_pipeline(pipe):
         assert torch.allclose(make(pipe, WINTER), plain, atol=1e-5)
 
 
-@pytest.mark.parametrize("guidance", [{}, UNGUIDED, {"stg_scale": 0.0, "audio_stg_scale": 0.0}], ids=["all", "none", "some"])
+@pytest.mark.parametrize("guidance", [{}, UNGUIDED], ids=["all", "none"])
 def test_a_caption_is_the_pipeline_prompted_with_it(pipe, guidance):
     """Of the video and of the sound."""
     wanted = make(pipe, WINTER, **guidance)
@@ -86,6 +88,7 @@ def test_a_caption_is_the_pipeline_prompted_with_it(pipe, guidance):
         assert torch.allclose(make(pipe, **guidance), wanted, atol=1e-5)
 
 
+@newest
 def test_the_negative_prompt_is_the_pipelines_own(pipe):
     wanted = make(pipe, SUMMER, negative_prompt="an orange autumn")
     assert not torch.allclose(make(pipe), wanted, atol=1e-3)
@@ -93,6 +96,7 @@ def test_the_negative_prompt_is_the_pipelines_own(pipe):
         assert torch.allclose(make(pipe, WINTER, negative_prompt="an orange autumn"), wanted, atol=1e-5)
 
 
+@newest
 def test_states_reach_their_frames_and_their_sound(pipe):
     with attach(pipe, [], [SUMMER, WINTER]):
         both = make(pipe)
@@ -137,6 +141,7 @@ def test_a_nursed_network_equals_one_whose_video_attention_is_materialised(pipe,
     assert torch.allclose(make(pipe, **UNGUIDED), got, atol=1e-5)
 
 
+@newest
 def test_the_video_alone_is_a_site(pipe):
     seen = []
 
@@ -156,6 +161,7 @@ def test_the_video_alone_is_a_site(pipe):
     assert changed == {"transformer_blocks.0.attn1", "transformer_blocks.1.attn1"}
 
 
+@newest
 @pytest.mark.parametrize("call", ["works", "fails"])
 def test_afterwards_the_pipeline_is_as_it_was(pipe, call):
     plain, before = make(pipe), state(pipe)
@@ -170,6 +176,7 @@ def test_afterwards_the_pipeline_is_as_it_was(pipe, call):
     assert torch.equal(make(pipe), plain)
 
 
+@newest
 def test_offloaded_it_makes_the_same_and_is_as_it_was(pipe):
     with attach(pipe, [TAR], [SUMMER, WINTER]):
         wanted = make(pipe)

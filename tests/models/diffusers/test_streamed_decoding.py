@@ -51,7 +51,7 @@ def told(vae: Any) -> float | None:
     return 0.05 if vae.config["timestep_conditioning"] else None
 
 
-@pytest.mark.parametrize("frames", [1, 2, 6])
+@pytest.mark.parametrize("frames", [1, 6])
 @pytest.mark.parametrize("name", KINDS)
 @torch.no_grad()
 def test_streamed_frames_are_those_of_the_whole_clip(name, frames):
@@ -78,11 +78,11 @@ def test_tiles_are_blended_as_diffusers_does(name):
     assert np.abs(got.astype(int) - wanted.astype(int)).max() <= 1
 
 
-@pytest.mark.parametrize("name", ["ltx 0.9", "ltx 0.9.5", "ltx 2"])
+@pytest.mark.parametrize("name", ["ltx 0.9", pytest.param("ltx 0.9.5", marks=pytest.mark.slow), "ltx 2"])
 def test_memory_does_not_grow_with_the_clip(name):
     vae = made(name)
     peaks: list[int] = []
-    for frames in (12, 24):
+    for frames in (10, 15):
         latents = torch.randn(1, 4, frames, 2, 2)
         with LiveBytes() as memory:
             decoded = decode_streamed(vae, latents, Placement((vae,), "cpu", "none"), timestep=told(vae))

@@ -279,6 +279,7 @@ REAL = {
 }
 
 
+@pytest.mark.slow
 def test_the_real_configuration(tiny_ltx, tmp_path):
     """LTX-Video 0.9: sites, size of the clip and an estimate of its cost, without weights."""
     for component, config in REAL.items():

@@ -31,7 +31,7 @@ def story(directory, /, **changes) -> dict[str, Any]:
     return {"prompt": "a landscape", "size": [32, 64], "frames": 17, **told, "model": options, **changes}
 
 
-@pytest.mark.parametrize("frames", [17, 65])
+@pytest.mark.parametrize("frames", [17, pytest.param(65, marks=pytest.mark.slow)])
 def test_a_story_with_states_and_tar(session, tiny_ltx, frames):
     result = session.run(story(tiny_ltx, frames=frames))
     assert result.latents.shape == (1, 4, (frames - 1) // 8 + 1, 2, 1)
@@ -53,7 +53,7 @@ def test_strength_0_and_equal_states_are_the_plain_model(session, tiny_ltx):
     assert not torch.equal(run([SUMMER, WINTER]), plain)
 
 
-@pytest.mark.parametrize("offload", ["model", "group"])
+@pytest.mark.parametrize("offload", [pytest.param("model", marks=pytest.mark.slow), "group"])
 def test_offloading_changes_no_bit_and_leaves_the_model_as_it_was(session, tiny_ltx, offload):
     plain, moved = (session.run(story(tiny_ltx, model={"offload": how})) for how in ("none", offload))
     assert torch.equal(moved.latents, plain.latents)
@@ -68,7 +68,6 @@ def test_a_shift_of_ones_own_is_another_schedule_and_the_resolved_spec_says_it(s
     own, chosen = (session.run(story(tiny_ltx, model={"flow_shift": shift})) for shift in (None, 9.0))
     assert [result.spec.model_dump()["model"]["flow_shift"] for result in (own, chosen)] == [None, 9.0]
     assert not torch.equal(own.latents, chosen.latents)
-    assert torch.equal(session.run(own.spec).latents, own.latents)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +92,7 @@ def test_another_scheduler_of_flows(session, tiny_ltx):
     assert latents.isfinite().all()
 
 
+@pytest.mark.slow
 def test_half_precision_is_near_single_precision(session, tiny_ltx):
     single, half = (session.run(story(tiny_ltx, model={"dtype": dtype})) for dtype in ("float32", "bfloat16"))
     difference = (half.latents - single.latents).abs().mean() / single.latents.abs().mean()

@@ -161,7 +161,7 @@ def test_the_kits_own_check(model):
     check_model(ltx2(LTX2Options(path=str(model))), frames=9, width=64, height=64, tolerance=1e-6)
 
 
-@both
+@pytest.mark.parametrize("model", [pytest.param("tiny_ltx2", marks=pytest.mark.slow), "tiny_ltx23"], indirect=True)
 def test_a_story_with_states_and_tar(session, model):
     result = session.run(story(model))
     assert result.latents.shape == (1, 4, 3, 2, 2)
@@ -171,7 +171,7 @@ def test_a_story_with_states_and_tar(session, model):
     assert torch.equal(session.run(story(model, regularizers=[{**TAR, "strength": 0}])).latents, plain.latents)
 
 
-@pytest.mark.parametrize("offload", ["model", "group"])
+@pytest.mark.parametrize("offload", [pytest.param("model", marks=pytest.mark.slow), "group"])
 def test_offloading_changes_no_bit(session, tiny_ltx23, offload):
     plain, moved = (session.run(story(tiny_ltx23, model={"offload": how})) for how in ("none", offload))
     assert torch.equal(moved.latents, plain.latents)
