@@ -11,6 +11,7 @@ import torch
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
 from vstar_sdk.errors import MissingDependency, SpecError
+from vstar_sdk.models.diffusers.flow_matching import flow_config
 from vstar_sdk.sampling.ddim import ClampedDDIMScheduler
 from vstar_sdk.sampling.noise import step_noise
 from vstar_sdk.sampling.schedulers import (
@@ -200,3 +201,42 @@ def test_everywhere_else_it_is_the_stock_ddim_bit_for_bit(config, eta):
     ours, stock = build_scheduler("ddim", config), DDIMScheduler.from_config(config)
     assert isinstance(ours, ClampedDDIMScheduler)
     assert torch.equal(denoise(ours, eta, steps=10), denoise(stock, eta, steps=10))
+
+
+DYNAMIC = {
+    "use_dynamic_shifting": True,
+    "base_shift": 0.95,
+    "max_shift": 2.05,
+    "base_image_seq_len": 1024,
+    "max_image_seq_len": 4096,
+    "shift_terminal": 0.1,
+}
+
+
+@pytest.mark.parametrize("tokens", [12, 1024, 7392])
+def test_a_schedule_that_moves_with_the_size_of_the_clip_is_diffusers_own(tokens):
+    """As LTX's pipeline sets it."""
+    import numpy as np
+    from diffusers.pipelines.ltx.pipeline_ltx import calculate_shift
+    from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
+
+    own: Any = FlowMatchEulerDiscreteScheduler(**DYNAMIC)  # pyright: ignore[reportArgumentType]
+    own.set_timesteps(7, mu=calculate_shift(tokens, 1024, 4096, 0.95, 2.05), sigmas=np.linspace(1.0, 1 / 7, 7))
+    built: Any = build_scheduler("flow-euler", flow_config(DYNAMIC, None))
+    assert torch.equal(timesteps_of(built, 7, "cpu", tokens=tokens), own.timesteps)
+    assert torch.equal(built.sigmas, own.sigmas)
+
+
+def test_more_tokens_move_more_steps_to_the_noisy_part():
+    middle: list[float] = []
+    for name in ("flow-euler", "unipc"):
+        few, many = (timesteps_of(build_scheduler(name, flow_config(DYNAMIC, None)), 9, "cpu", tokens=n)[4] for n in (500, 9000))
+        assert few < many
+        middle.append(float(many))
+    fixed = timesteps_of(build_scheduler("flow-euler", flow_config(DYNAMIC, 2.0)), 9, "cpu", tokens=9000)[4]
+    assert fixed < min(middle)
+
+
+def test_a_stretched_schedule_has_two_steps_at_least():
+    with pytest.raises(SpecError, match="cannot take 1 steps: its schedule is stretched"):
+        timesteps_of(build_scheduler("flow-euler", flow_config(DYNAMIC, None)), 1, "cpu")

@@ -37,6 +37,10 @@ class DenoiserCall:
     def __getitem__(self, name: str) -> Any:
         return self._bound.arguments[name]
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """An argument, or a default where it was not given."""
+        return self._bound.arguments.get(name, default)
+
     def set(self, **changes: Any) -> None:
         """Change arguments by name."""
         self._bound.arguments.update(changes)
@@ -116,6 +120,15 @@ class Family:
     def frames(self, latents: Tensor) -> int:
         """Latent frames of a call: of ``(videos, channels, frames, height, width)`` the third size."""
         return int(latents.shape[2])
+
+    def latent_frames(self, call: DenoiserCall) -> int:
+        """Latent frames of a call: by default `frames` of its latents. Where tokens have no shape, another argument says it."""
+        return self.frames(call[self.latents])
+
+    def given(self, call: DenoiserCall) -> Tensor:
+        """The text that a call is given, in the form of `encode`: ``(videos or videos * frames, tokens, dim)``."""
+        given: Tensor = call[self.text]
+        return given
 
     def most_frames(self, denoiser: nn.Module) -> int | None:
         """The most latent frames that a denoiser has positions for, or None."""

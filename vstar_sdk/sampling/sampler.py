@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import torch
@@ -99,7 +100,7 @@ def sample(
         ValueError: ``until`` is behind the state, or beyond the schedule.
     """
     extra = step_arguments(scheduler, eta, generator)
-    timesteps = timesteps_of(scheduler, steps, noise.device)
+    timesteps = timesteps_of(scheduler, steps, noise.device, tokens=math.prod(noise.shape[2:]))
     branches = torch.stack([text]) if guidance == 1.0 else torch.stack([negative.expand_as(text), text])
 
     def predict(latents: Tensor, timestep: Tensor) -> Tensor:

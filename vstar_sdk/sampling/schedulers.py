@@ -52,7 +52,19 @@ _KNOWN: dict[str, _Known] = {
 }
 
 # What the model was trained with: a scheduler that has no such option would ignore it, and the pictures would be wrong.
-_MATTERS = ("beta_schedule", "trained_betas", "prediction_type", "rescale_betas_zero_snr", "signal_scale", "use_flow_sigmas")
+_MATTERS = (
+    "beta_schedule",
+    "trained_betas",
+    "prediction_type",
+    "rescale_betas_zero_snr",
+    "signal_scale",
+    "use_flow_sigmas",
+    "use_dynamic_shifting",
+    "shift_terminal",
+)
+
+# How far a schedule is moved, by the size of the clip; with the values that are meant where a configuration has none.
+_SHIFT = {"base_image_seq_len": 256, "max_image_seq_len": 4096, "base_shift": 0.5, "max_shift": 1.15}
 
 
 def known_schedulers() -> tuple[str, ...]:
@@ -125,7 +137,11 @@ def build_scheduler(name: str, config: Mapping[str, Any]) -> Scheduler:
         # Flow matching has one configuration for all its schedulers, which each read a part of.
         written = inspect.signature(kind.__init__).parameters
         read = {key: value for key, value in config.items() if key in written or not config.get("use_flow_sigmas")}
-        return kind.from_config(read, **known.options)
+        built = kind.from_config(read, **known.options)
+        # Not every class has options for these, but `timesteps_of` reads them.
+        if moved := {key: config[key] for key in _SHIFT if key in config}:
+            built.register_to_config(**moved)
+        return built
     except ValueError as error:
         raise SpecError(
             f"scheduler {name!r} cannot be built from this model's configuration: {error}",
@@ -134,8 +150,17 @@ def build_scheduler(name: str, config: Mapping[str, Any]) -> Scheduler:
         ) from None
 
 
-def timesteps_of(scheduler: Scheduler, steps: int, device: Any) -> Tensor:
+def timesteps_of(scheduler: Scheduler, steps: int, device: Any, *, tokens: int | None = None) -> Tensor:
     """Set a scheduler's number of steps.
+
+    A schedule with ``use_dynamic_shifting`` gives the more of its steps to the noisy part the more tokens a clip has: ``mu`` goes
+    in a straight line through ``(base_image_seq_len, base_shift)`` and ``(max_image_seq_len, max_shift)`` (Esser et al., 2024).
+
+    Args:
+        scheduler: from `build_scheduler`.
+        steps: how many.
+        device: of the timesteps.
+        tokens: positions of all latent frames of the clip; left out, as many as ``base_image_seq_len``.
 
     Returns:
         Its timesteps in the order in which they are taken; a scheduler of second order takes more than ``steps``.
@@ -144,8 +169,16 @@ def timesteps_of(scheduler: Scheduler, steps: int, device: Any) -> Tensor:
         SpecError: the scheduler cannot take so few or so many steps. The path is ``("steps",)``.
     """
     built: Any = scheduler
+    moved: dict[str, Any] = {}
+    if built.config.get("use_dynamic_shifting"):
+        few, many, low, high = (built.config.get(key, own) for key, own in _SHIFT.items())
+        moved["mu"] = low + (high - low) * ((few if tokens is None else tokens) - few) / (many - few)
+        if _is_flow(type(scheduler)):
+            moved["sigmas"] = [1.0 + (1.0 / steps - 1.0) * step / max(1, steps - 1) for step in range(steps)]
     try:
-        built.set_timesteps(steps, device=device)
+        if steps == 1 and built.config.get("shift_terminal"):
+            raise ValueError("its schedule is stretched between its first step and its last")
+        built.set_timesteps(steps, device=device, **moved)
     except (ValueError, IndexError) as error:
         raise SpecError(
             f"{type(scheduler).__name__} cannot take {steps} steps: {error}",

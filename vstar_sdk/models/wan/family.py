@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from vstar_sdk.attention.sites import Site, SiteAddress
 from vstar_sdk.clock import Rhythm
+from vstar_sdk.models.diffusers.guidance import calls_named
 from vstar_sdk.models.diffusers.pipelines import text_encoder_of
 from vstar_sdk.models.family import Branches, DenoiserCall, Family
 from vstar_sdk.models.wan.experts import latent_frame_text
@@ -57,19 +58,8 @@ class WanFamily(Family):
     def branches(self, pipe: Any, denoiser: nn.Module) -> Generator[Branches]:
         """See `Family.branches`: the pipeline says ``cond`` or ``uncond`` around each call, for caches."""
         del pipe
-        network: Any = denoiser
-        said: list[str] = []
-        cache_context = network.cache_context
-
-        def watched(name: str, **where: Any) -> AbstractContextManager[None]:
-            said[:] = [name]
-            return cache_context(name, **where)
-
-        network.cache_context = watched
-        try:
+        with calls_named(denoiser) as said:
             yield lambda call: (said != ["uncond"],) * len(call[self.latents])
-        finally:
-            del network.cache_context
 
     def tell(self, during: ExitStack, denoiser: nn.Module, call: DenoiserCall, text: Tensor) -> None:
         """See `Family.tell`: hooks around the cross-attentions fold the latent frames into the batch."""
