@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["tests.messages_api", "tests.tiny_models", "tests.tiny_wan"]
+pytest_plugins = ["tests.messages_api", "tests.tiny_models", "tests.tiny_wan", "tests.tiny_cogvideox"]
 
 
 @pytest.fixture(scope="session", autouse=True)

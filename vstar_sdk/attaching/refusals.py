@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from torch import nn
 
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.family import Family
+from vstar_sdk.models.one_text import REASON, REMEDY
 
 
 def _holds(denoiser: nn.Module, word: str) -> bool:
@@ -93,3 +94,19 @@ def check_text(pipe: Any, names: set[str], family: Family) -> None:
             f"{type(pipe).__name__} has a {others[0]} too, which would go on reading the pipeline's one prompt",
             hint="leave the synopsis out, or use a pipeline with one text encoder and no ControlNet",
         )
+
+
+def check_states(pipe: Any, prompts: Collection[str], family: Family) -> None:
+    """Refuse several different states for a denoiser that has one text for all frames.
+
+    Args:
+        pipe: the pipeline.
+        prompts: of the key states.
+        family: of the denoiser.
+
+    Raises:
+        ModelError: they differ.
+    """
+    different = len(set(prompts))
+    if family.one_text and different > 1:
+        raise ModelError(f"{type(pipe).__name__} cannot tell {different} different states: {REASON}", hint=REMEDY)

@@ -77,6 +77,10 @@ class Family:
     companions = frozenset({"text_encoder", "vae", "motion_adapter", "image_encoder", "safety_checker"})
     """Networks of a pipeline that a synopsis may have beside the denoiser: any other one may read the prompt too."""
 
+    one_text = False
+    """Whether all frames of a video read one text, because text and video share one attention. A synopsis of several states is
+    then refused, and `tell` is given the same text for every frame."""
+
     def sites(self, config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
         """The self-attentions over frames of a network, in the order in which it runs them.
 

@@ -25,6 +25,8 @@ class _Known:
 
 
 _KNOWN: dict[str, _Known] = {
+    "cogvideox-ddim": _Known("CogVideoXDDIMScheduler", {}),
+    "cogvideox-dpm": _Known("CogVideoXDPMScheduler", {}),
     "ddim": _Known("DDIMScheduler", {}, eta=True),
     "ddpm": _Known("DDPMScheduler", {}),
     "dpm++": _Known("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}),
@@ -41,7 +43,15 @@ _KNOWN: dict[str, _Known] = {
 }
 
 # What the model was trained with: a scheduler that has no such option would ignore it, and the pictures would be wrong.
-_MATTERS = ("beta_schedule", "trained_betas", "prediction_type", "rescale_betas_zero_snr", "signal_scale", "use_flow_sigmas")
+_MATTERS = (
+    "beta_schedule",
+    "trained_betas",
+    "prediction_type",
+    "rescale_betas_zero_snr",
+    "signal_scale",
+    "snr_shift_scale",
+    "use_flow_sigmas",
+)
 
 
 def known_schedulers() -> tuple[str, ...]:
@@ -85,7 +95,7 @@ def build_scheduler(name: str, config: Mapping[str, Any]) -> SchedulerMixin:
     known = _KNOWN.get(name, _Known(name, {}))
     kind = _find(known.name)
     options = _options(kind)
-    lost = [key for key in _MATTERS if config.get(key) not in (None, False) and key not in options]
+    lost = [key for key in _mattering(config) if key not in options]
     if "use_flow_sigmas" in lost:
         raise SpecError(
             f"scheduler {name!r} is not for models trained by flow matching, as this one was",
@@ -166,13 +176,19 @@ def step_arguments(scheduler: SchedulerMixin, eta: float, generator: Any) -> dic
 
 
 def _find(name: str) -> type[Any]:
-    """A scheduler class of diffusers, or ours: in place of one with a known flaw, or one that diffusers does not have."""
+    """A scheduler class of diffusers, or ours: in place of one with a flaw or steps of its own, or one that diffusers lacks."""
     from diffusers import schedulers
 
+    from vstar_sdk.models.cogvideox.schedulers import CogVideoXDDIM, CogVideoXDPM
     from vstar_sdk.models.videocrafter2.scaled_ddim import ScaledDDIMScheduler
     from vstar_sdk.sampling.ddim import ClampedDDIMScheduler
 
-    ours = {"DDIMScheduler": ClampedDDIMScheduler, "ScaledDDIMScheduler": ScaledDDIMScheduler}
+    ours = {
+        "CogVideoXDDIMScheduler": CogVideoXDDIM,
+        "CogVideoXDPMScheduler": CogVideoXDPM,
+        "DDIMScheduler": ClampedDDIMScheduler,
+        "ScaledDDIMScheduler": ScaledDDIMScheduler,
+    }
     if name in ours:
         return ours[name]
     names = [known for known in [*dir(schedulers), *ours] if known.endswith("Scheduler")]
@@ -203,15 +219,21 @@ def _options(kind: type[Any]) -> set[str]:
 
 def _able(config: Mapping[str, Any]) -> list[str]:
     """The short names of the schedulers that have every option that matters to a model."""
-    needed = {key for key in _MATTERS if config.get(key) not in (None, False)}
+    needed = _mattering(config)
     kinds = {name: _find(known.name) for name, known in _KNOWN.items()}
     return [
         name
         for name, kind in kinds.items()
-        if needed <= _options(kind)
+        if set(needed) <= _options(kind)
         and ("signal_scale" in needed) == ("signal_scale" in _options(kind))
         and ("use_flow_sigmas" in needed or not _is_flow(kind))
     ]
+
+
+def _mattering(config: Mapping[str, Any]) -> list[str]:
+    """What a model was trained with that a scheduler must have an option for."""
+    neutral = {"snr_shift_scale": 1.0}
+    return [key for key in _MATTERS if config.get(key) not in (None, False, neutral.get(key))]
 
 
 def _unknown(name: str, names: Any) -> SpecError:
