@@ -13,7 +13,7 @@ from diffusers.models.attention_processor import Attention
 from diffusers.models.autoencoders.autoencoder_kl_cogvideox import AutoencoderKLCogVideoX
 from diffusers.models.transformers.cogvideox_transformer_3d import CogVideoXBlock, CogVideoXTransformer3DModel
 from torch import Tensor
-from transformers import AutoTokenizer, T5EncoderModel
+from transformers import T5EncoderModel
 
 from vstar_sdk.models.cogvideox.decoding import decode_causally
 from vstar_sdk.models.cogvideox.family import COGVIDEOX, CogVideoXFamily
@@ -23,6 +23,7 @@ from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.one_text import text_of_all_frames
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.site_check import attentions_within, check_sites
+from vstar_sdk.models.diffusers.t5_tokenizer import load_t5_tokenizer
 from vstar_sdk.weights.components import load_component
 from vstar_sdk.weights.directory import weight_hashes
 
@@ -148,9 +149,10 @@ def load(directory: Path, facts: Facts, options: CogVideoXOptions, device: str, 
 
     Raises:
         ModelError: a file is missing or damaged, or does not match its configuration.
+        MissingDependency: the tokenizer is in a format that a package must be installed for.
     """
     precision = getattr(torch, dtype)
-    tokenizer = load_component(AutoTokenizer, directory, "tokenizer")
+    tokenizer = load_t5_tokenizer(directory)
     network = load_component(CogVideoXTransformer3DModel, directory, "transformer", precision)
     check_sites(network, facts, attentions_within(network, CogVideoXBlock, Attention), directory)
     vae = load_component(AutoencoderKLCogVideoX, directory, "vae", precision)

@@ -110,9 +110,7 @@ def _check_text_to_video(network: dict[str, object], vae: dict[str, object]) -> 
         raise ModelError(f"its transformer is a {kind}")
     channels, latent = network.get("in_channels", 16), vae.get("latent_channels", 16)
     if channels != latent:
-        raise ModelError(
-            f"its transformer takes {channels} channels where the latents have {latent}: it wants a picture or video"
-        )
+        raise ModelError(f"its transformer takes {channels} channels and the latents have {latent}: it wants a picture or video")
     if network.get("use_learned_positional_embeddings"):
         raise ModelError("its positions are learned for one size of picture, as those of image-to-video models are")
 
