@@ -28,10 +28,13 @@ TAR = {"use": "tar", "sigma": {0: 1}, "stat": "spread", "strength": 4.0, "window
 TEXT, TOKENS = 226, 226 + 5 * 4
 
 
-@pytest.fixture(params=["2B", "5B"])
+both = pytest.mark.parametrize("pipe", ["2B", "5B"], indirect=True)
+
+
+@pytest.fixture
 def pipe(request: pytest.FixtureRequest, cogvideox_2b: Path, cogvideox_5b: Path) -> Any:
-    """A pipeline to be attached to."""
-    pipe: Any = CogVideoXPipeline.from_pretrained(cogvideox_2b if request.param == "2B" else cogvideox_5b)
+    """A pipeline to be attached to: the 5B's kind, unless a test says otherwise."""
+    pipe: Any = CogVideoXPipeline.from_pretrained(cogvideox_2b if getattr(request, "param", "") == "2B" else cogvideox_5b)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
@@ -50,6 +53,7 @@ def state(pipe: Any) -> list[Any]:
     ]
 
 
+@both
 @pytest.mark.parametrize("guidance", [{"guidance_scale": 1.0}, {"guidance_scale": 4.0}, {"use_dynamic_cfg": True}])
 def test_equal_captions_are_the_plain_pipeline_bit_for_bit(pipe, guidance):
     plain, other = make(pipe, **guidance), make(pipe, WINTER, **guidance)
@@ -78,6 +82,7 @@ def test_several_states_are_refused_by_name_with_the_remedy(pipe):
     assert state(pipe) == before
 
 
+@both
 def test_tar_changes_the_clip_and_strength_0_changes_no_bit(pipe):
     plain = make(pipe)
     with attach(pipe, [TAR]):
@@ -86,6 +91,7 @@ def test_tar_changes_the_clip_and_strength_0_changes_no_bit(pipe):
         assert torch.equal(make(pipe), plain)
 
 
+@both
 def test_tar_equals_the_materialised_formula(pipe):
     clock = Clock(17, 8.0, Rhythm.causal(4))
     with attach(pipe, [TAR]):
