@@ -38,7 +38,7 @@ ZERO_SNR = {
     "steps_offset": 0,
 }
 
-PLAIN = [name for name in known_schedulers() if name not in ("scaled-ddim", "flow-euler")]
+PLAIN = [name for name in known_schedulers() if name not in ("scaled-ddim", "flow-euler", "cogvideox-dpm")]
 """Those for a diffusion model without a signal scale."""
 
 
