@@ -38,7 +38,7 @@ ZERO_SNR = {
     "steps_offset": 0,
 }
 
-PLAIN = [name for name in known_schedulers() if name not in ("scaled-ddim", "flow-euler", "cogvideox-dpm")]
+PLAIN = [name for name in known_schedulers() if name not in ("scaled-ddim", "flow-euler", "cogvideox-ddim", "cogvideox-dpm")]
 """Those for a diffusion model without a signal scale."""
 
 
@@ -171,3 +171,15 @@ def test_everywhere_else_it_is_the_stock_ddim_bit_for_bit(config, eta):
     ours, stock = build_scheduler("ddim", config), DDIMScheduler.from_config(config)
     assert isinstance(ours, ClampedDDIMScheduler)
     assert torch.equal(denoise(ours, eta, steps=10), denoise(stock, eta, steps=10))
+
+
+@pytest.mark.parametrize("name", ["cogvideox-ddim", "cogvideox-dpm"])
+def test_a_scheduler_of_a_shifted_ratio_is_for_models_that_have_one(name):
+    with pytest.raises(SpecError, match="is for models trained with a shifted signal-to-noise ratio") as refused:
+        build_scheduler(name, ZERO_SNR)
+    assert "cogvideox" not in str(refused.value.hint)
+    shifted = ZERO_SNR | {"snr_shift_scale": 3.0}
+    assert denoise(build_scheduler(name, shifted)).isfinite().all()
+    with pytest.raises(SpecError, match="has no eta"):
+        denoise(build_scheduler(name, shifted), eta=0.5)
+    assert not takes_eta(name)

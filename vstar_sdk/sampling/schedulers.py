@@ -114,9 +114,9 @@ def build_scheduler(name: str, config: Mapping[str, Any]) -> SchedulerMixin:
             hint=f"use one of {', '.join(_able(config))}",
             path=("scheduler",),
         )
-    if "signal_scale" in options and config.get("signal_scale") is None:
+    if odd := _wants(options, config):
         raise SpecError(
-            f"scheduler {name!r} is for models trained with a signal scale, and this one was not",
+            f"scheduler {name!r} is for models trained with {odd}, and this one was not",
             hint=f"use one of {', '.join(_able(config))}",
             path=("scheduler",),
         )
@@ -225,9 +225,15 @@ def _able(config: Mapping[str, Any]) -> list[str]:
         name
         for name, kind in kinds.items()
         if set(needed) <= _options(kind)
-        and ("signal_scale" in needed) == ("signal_scale" in _options(kind))
+        and not _wants(_options(kind), config)
         and ("use_flow_sigmas" in needed or not _is_flow(kind))
     ]
+
+
+def _wants(options: set[str], config: Mapping[str, Any]) -> str:
+    """What a model must have been trained with for a scheduler of such options, if this one was not; else nothing."""
+    wanted = {"signal_scale": "a signal scale", "snr_shift_scale": "a shifted signal-to-noise ratio"}
+    return next((what for option, what in wanted.items() if option in options and config.get(option) is None), "")
 
 
 def _mattering(config: Mapping[str, Any]) -> list[str]:
