@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl_cogvideox import AutoencoderKLCogVideoX
 from torch import Tensor
 
+from vstar_sdk.models.diffusers.tiles import Decode, Grid, TiledDecoder
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from vstar_sdk.models.diffusers.placement import Placement
-
-Decode = Callable[[Tensor], Tensor]
-"""The next latent frames, ``(1, channels, latent frames, height, width)``, to their pictures."""
 
 
 def at_once(count: int, vae: AutoencoderKLCogVideoX) -> list[int]:
@@ -48,7 +47,9 @@ def decode_causally(
     Returns:
         Frames ``(height, width, 3)``, RGB, one by one.
     """
-    decode: Decode = _Tiles(vae) if tiling and _exceeds_a_tile(vae, latents) else CausalDecoder(vae)
+    grid = _grid(vae)
+    tiled = tiling and grid.exceeded_by(latents)
+    decode: Decode = TiledDecoder(vae, grid, lambda: CausalDecoder(vae)) if tiled else CausalDecoder(vae)
     with placement.using(vae):
         for some in torch.split(latents, at_once(latents.shape[2], vae), dim=2):
             scaled = some / vae.config["scaling_factor"]
@@ -73,38 +74,9 @@ class CausalDecoder:
         return frames
 
 
-class _Tiles:
-    """The decoder on overlapping tiles, blended as ``AutoencoderKLCogVideoX.tiled_decode`` does."""
-
-    def __init__(self, vae: AutoencoderKLCogVideoX) -> None:
-        self._vae: Any = vae
-        overlaps = (vae.tile_overlap_factor_height, vae.tile_overlap_factor_width)
-        self._latent = (vae.tile_latent_min_height, vae.tile_latent_min_width)
-        self._stride = tuple(int(side * (1 - overlap)) for side, overlap in zip(self._latent, overlaps, strict=True))
-        sample = (vae.tile_sample_min_height, vae.tile_sample_min_width)
-        self._blend = tuple(int(side * overlap) for side, overlap in zip(sample, overlaps, strict=True))
-        self._kept = tuple(side - blend for side, blend in zip(sample, self._blend, strict=True))
-        self._decoders: dict[tuple[int, int], CausalDecoder] = {}
-
-    def __call__(self, latents: Tensor) -> Tensor:
-        height, width = latents.shape[-2:]
-        rows = [
-            [self._decode(latents, top, left) for left in range(0, width, self._stride[1])]
-            for top in range(0, height, self._stride[0])
-        ]
-        for i, row in enumerate(rows):
-            for j, tile in enumerate(row):
-                if i > 0:
-                    self._vae.blend_v(rows[i - 1][j], tile, self._blend[0])
-                if j > 0:
-                    self._vae.blend_h(row[j - 1], tile, self._blend[1])
-        kept = [torch.cat([tile[..., : self._kept[0], : self._kept[1]] for tile in row], dim=-1) for row in rows]
-        return torch.cat(kept, dim=-2)
-
-    def _decode(self, latents: Tensor, top: int, left: int) -> Tensor:
-        decoder = self._decoders.setdefault((top, left), CausalDecoder(self._vae))
-        return decoder(latents[..., top : top + self._latent[0], left : left + self._latent[1]])
-
-
-def _exceeds_a_tile(vae: AutoencoderKLCogVideoX, latents: Tensor) -> bool:
-    return latents.shape[-2] > vae.tile_latent_min_height or latents.shape[-1] > vae.tile_latent_min_width
+def _grid(vae: AutoencoderKLCogVideoX) -> Grid:
+    return Grid.of(
+        latent=(vae.tile_latent_min_height, vae.tile_latent_min_width),
+        sample=(vae.tile_sample_min_height, vae.tile_sample_min_width),
+        overlaps=(vae.tile_overlap_factor_height, vae.tile_overlap_factor_width),
+    )
