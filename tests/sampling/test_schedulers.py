@@ -38,8 +38,9 @@ ZERO_SNR = {
     "steps_offset": 0,
 }
 
-PLAIN = [name for name in known_schedulers() if name not in ("scaled-ddim", "flow-euler", "cogvideox-ddim", "cogvideox-dpm")]
-"""Those for a diffusion model without a signal scale."""
+OTHERS = ("scaled-ddim", "flow-euler", "flow-euler-even", "cogvideox-ddim", "cogvideox-dpm")
+PLAIN = [name for name in known_schedulers() if name not in OTHERS]
+"""Those for a diffusion model without a signal scale or a shifted ratio."""
 
 
 def denoise(scheduler, eta=0.0, steps=3):
@@ -78,7 +79,7 @@ def test_a_scheduler_that_would_ignore_how_the_model_was_trained_is_refused(name
 FLOW = {"prediction_type": "flow_prediction", "use_flow_sigmas": True, "flow_shift": 3.0, "shift": 3.0}
 
 
-@pytest.mark.parametrize("name", ["unipc", "flow-euler", "dpm++"])
+@pytest.mark.parametrize("name", ["unipc", "flow-euler", "flow-euler-even", "dpm++"])
 def test_schedulers_for_flow_matching_share_a_configuration_and_its_shift(name):
     scheduler: Any = build_scheduler(name, FLOW)
     timesteps_of(scheduler, 4, "cpu")
@@ -93,7 +94,7 @@ def test_schedulers_for_flow_matching_share_a_configuration_and_its_shift(name):
 def test_a_scheduler_that_knows_no_flow_is_refused_for_a_model_of_flow_matching(name):
     with pytest.raises(SpecError, match="is not for models trained by flow matching, as this one was") as refused:
         build_scheduler(name, FLOW)
-    assert "flow-euler, unipc" in str(refused.value.hint)
+    assert "flow-euler, flow-euler-even, unipc" in str(refused.value.hint)
 
 
 @pytest.mark.parametrize("name", ["flow-euler", "FlowMatchHeunDiscreteScheduler"])
@@ -183,3 +184,13 @@ def test_a_scheduler_of_a_shifted_ratio_is_for_models_that_have_one(name):
     with pytest.raises(SpecError, match="has no eta"):
         denoise(build_scheduler(name, shifted), eta=0.5)
     assert not takes_eta(name)
+
+
+def test_even_levels_are_shifted_once():
+    config = {"num_train_timesteps": 1000, "use_flow_sigmas": True, "shift": 5.0, "flow_shift": 5.0}
+    built: Any = build_scheduler("flow-euler-even", config)
+    timesteps = timesteps_of(built, 4, "cpu")
+    levels = torch.tensor([1.0, 0.75, 0.5, 0.25])
+    torch.testing.assert_close(timesteps, 1000 * 5 * levels / (1 + 4 * levels))
+    built.set_timesteps(sigmas=[1.0, 0.5])
+    torch.testing.assert_close(built.sigmas, torch.tensor([1.0, 5 / 6, 0.0]))

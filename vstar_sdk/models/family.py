@@ -150,6 +150,11 @@ class Family:
         del pipe, denoiser
         return nullcontext(lambda call: (True,) * len(call[self.latents]))
 
+    def text_of(self, call: DenoiserCall) -> Tensor:
+        """The text that a call brings, in the form that `encode` gives: ``(videos, tokens, dim)``, or one for each frame."""
+        given: Tensor = call[self.text]
+        return given
+
     def tell(self, during: ExitStack, denoiser: nn.Module, call: DenoiserCall, text: Tensor) -> None:
         """Give every frame its own text, for one call.
 

@@ -35,6 +35,7 @@ _KNOWN: dict[str, _Known] = {
     "euler": _Known("EulerDiscreteScheduler", {}),
     "euler-ancestral": _Known("EulerAncestralDiscreteScheduler", {}),
     "flow-euler": _Known("FlowMatchEulerDiscreteScheduler", {}),
+    "flow-euler-even": _Known("FlowMatchEvenEulerScheduler", {}),
     "heun": _Known("HeunDiscreteScheduler", {}),
     "lcm": _Known("LCMScheduler", {}),
     "scaled-ddim": _Known("ScaledDDIMScheduler", {}, eta=True),
@@ -182,11 +183,13 @@ def _find(name: str) -> type[Any]:
     from vstar_sdk.models.cogvideox.schedulers import CogVideoXDDIM, CogVideoXDPM
     from vstar_sdk.models.videocrafter2.scaled_ddim import ScaledDDIMScheduler
     from vstar_sdk.sampling.ddim import ClampedDDIMScheduler
+    from vstar_sdk.sampling.even_flow import FlowMatchEvenEulerScheduler
 
     ours = {
         "CogVideoXDDIMScheduler": CogVideoXDDIM,
         "CogVideoXDPMScheduler": CogVideoXDPM,
         "DDIMScheduler": ClampedDDIMScheduler,
+        "FlowMatchEvenEulerScheduler": FlowMatchEvenEulerScheduler,
         "ScaledDDIMScheduler": ScaledDDIMScheduler,
     }
     if name in ours:
