@@ -31,15 +31,19 @@ VAE: dict[str, Any] = {
 }
 
 CHAT = (
-    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n"
+    "{{ 's' * 92 if message.role == 'system' else message.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 
 
 def write_tiny_hunyuan15(directory: Path, **changes: Any) -> None:
-    """Write a random pipeline; its weights are the same each time. Text is read letter by letter."""
+    """Write a random pipeline; its weights are the same each time.
+
+    Text is read letter by letter; what stands before the prompt has 108 tokens, as in the real model.
+    """
     import torch
-    from diffusers.guiders import ClassifierFreeGuidance
+    from diffusers.guiders.classifier_free_guidance import ClassifierFreeGuidance
     from diffusers.models.autoencoders.autoencoder_kl_hunyuanvideo15 import AutoencoderKLHunyuanVideo15
     from diffusers.models.transformers.transformer_hunyuan_video15 import HunyuanVideo15Transformer3DModel
     from tokenizers.pre_tokenizers import ByteLevel

@@ -47,6 +47,13 @@ def _perturbed(pipe: Any, denoiser: nn.Module) -> bool:
     return hasattr(pipe, "do_perturbed_attention_guidance")
 
 
+def _skipping_guider(pipe: Any, denoiser: nn.Module) -> bool:
+    """Whether a guider changes the network around some of its calls, rather than the text alone."""
+    del denoiser
+    kinds = type(getattr(pipe, "guider", None)).__mro__
+    return any("prepare_models" in vars(kind) for kind in kinds if kind.__name__ != "BaseGuidance")
+
+
 _REFUSALS: Mapping[str, tuple[Callable[[Any, nn.Module], bool], str]] = {
     "fused projections": (_fused, "call unfuse_qkv_projections() of the pipeline's denoiser first"),
     "sliced attention": (_sliced, "call pipe.disable_attention_slicing() first"),
@@ -54,6 +61,10 @@ _REFUSALS: Mapping[str, tuple[Callable[[Any, nn.Module], bool], str]] = {
     "perturbed attention guidance": (
         _perturbed,
         "use the pipeline without it, such as AnimateDiffPipeline.from_pipe(pipe): it exchanges attention processors itself",
+    ),
+    "a guider that changes its layers": (
+        _skipping_guider,
+        "use one that compares texts alone, such as ClassifierFreeGuidance: this one skips layers or attention where we act",
     ),
     "context parallelism": (_parallel, "run the denoiser on one device: a part of a sequence does not show its frames"),
     "a denoiser compiled as a whole": (_compiled, "leave compile() out: the text and the moment are set in hooks around it"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from vstar_sdk.models.diffusers.site_check import attentions_within, check_sites
 from vstar_sdk.models.hunyuan15.decoding import decode_causally
 from vstar_sdk.models.hunyuan15.family import HUNYUAN15, Hunyuan15Family
 from vstar_sdk.models.hunyuan15.inputs import call
-from vstar_sdk.models.hunyuan15.text import GLYPHS, TOKENS, Text, cut_off, unpacked
+from vstar_sdk.models.hunyuan15.text import Lengths, Text, cut_off, unpacked
 from vstar_sdk.weights.components import load_component
 from vstar_sdk.weights.directory import weight_hashes
 
@@ -53,6 +53,7 @@ class Hunyuan15Adapter:
     tokenizer_2: Any
     options: Hunyuan15Options
     placement: Placement
+    lengths: Lengths = field(default_factory=Lengths)
 
     @property
     def family(self) -> Hunyuan15Family:
@@ -80,14 +81,16 @@ class Hunyuan15Adapter:
 
     def _encode(self, prompt: str) -> Tensor:
         with self.placement.using(self.text_encoder):
-            read = _pipeline._get_mllm_prompt_embeds(self.text_encoder, self.tokenizer, prompt, self.device)
+            read = _pipeline._get_mllm_prompt_embeds(self.text_encoder, self.tokenizer, prompt, self.device, self.lengths.prompt)
         with self.placement.using(self.text_encoder_2):
-            glyphs = _pipeline._get_byt5_prompt_embeds(self.tokenizer_2, self.text_encoder_2, prompt, self.device)
+            glyphs = _pipeline._get_byt5_prompt_embeds(
+                self.tokenizer_2, self.text_encoder_2, prompt, self.device, self.lengths.glyphs
+            )
         return Text(*read, *glyphs).packed()
 
     def cut_off(self, prompt: str) -> str:
         """The end of a prompt that the denoiser does not read; "" when it reads all."""
-        return cut_off(self.tokenizer, prompt, TOKENS)
+        return cut_off(self.tokenizer, prompt, self.lengths.prompt)
 
     def weights(self) -> Mapping[str, str]:
         """SHA-256 of every weight file, by its path in the model's directory."""
@@ -122,9 +125,10 @@ class Hunyuan15Adapter:
         """
         dtype, config = self.denoiser.dtype, self.denoiser.config
         one = text_of_all_frames(text, self.facts.name).to(dtype)
-        told = unpacked(one, GLYPHS, (config.text_embed_dim, config.text_embed_2_dim))
+        told = unpacked(one, self.lengths.glyphs, (config.text_embed_dim, config.text_embed_2_dim))
+        given = (latents.to(dtype), timestep.expand(len(latents)).to(dtype), told)
         with self.sampling():
-            predicted = call(self.denoiser, latents.to(dtype), timestep.expand(len(latents)).to(dtype), told)
+            predicted = call(self.denoiser, *given, self.lengths.picture)
         return predicted.to(latents.dtype)
 
     def decode(self, latents: Tensor) -> Iterator[NDArray[np.uint8]]:

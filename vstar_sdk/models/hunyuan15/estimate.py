@@ -15,8 +15,7 @@ from vstar_sdk.models.diffusers.configured import network_from, text_config_from
 from vstar_sdk.models.diffusers.measuring import cost_of, weight_bytes
 from vstar_sdk.models.estimates import Estimate, Workload
 from vstar_sdk.models.hunyuan15.decoding import CausalDecoder
-from vstar_sdk.models.hunyuan15.inputs import PICTURE_TOKENS
-from vstar_sdk.models.hunyuan15.text import GLYPHS, TOKENS
+from vstar_sdk.models.hunyuan15.text import Lengths
 from vstar_sdk.weights.directory import read_config
 
 
@@ -53,7 +52,8 @@ def estimate(directory: Path, workload: Workload) -> Estimate:
         return torch.empty(shape, dtype=dtype, device=meta)
 
     def block() -> object:
-        text = TOKENS + GLYPHS + PICTURE_TOKENS
+        beside = Lengths()
+        text = beside.prompt + beside.glyphs + beside.picture
         angles = torch.empty(tokens, head_dim, device=meta)
         return network.transformer_blocks[0](
             empty(workload.branches, tokens, channels),

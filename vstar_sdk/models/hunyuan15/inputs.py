@@ -8,18 +8,16 @@ from torch import Tensor
 
 from vstar_sdk.models.hunyuan15.text import Text
 
-PICTURE_TOKENS = 729
-"""Tokens of a first picture; zeros without one, which the network then hides."""
 
-
-def call(network: Any, latents: Tensor, timestep: Tensor, text: Text) -> Tensor:
-    """One call, without a picture: the channels and the tokens for it are 0.
+def call(network: Any, latents: Tensor, timestep: Tensor, text: Text, picture: int) -> Tensor:
+    """One call, without a picture: the channels and the tokens for it are 0, and the network hides those tokens.
 
     Args:
         network: a ``HunyuanVideo15Transformer3DModel``.
         latents: ``(videos, channels, latent frames, height, width)``, in its precision.
         timestep: ``(videos,)``, likewise.
         text: likewise.
+        picture: tokens for a picture.
 
     Returns:
         The prediction, of the latents' shape.
@@ -34,7 +32,7 @@ def call(network: Any, latents: Tensor, timestep: Tensor, text: Text) -> Tensor:
         encoder_attention_mask=text.prompt_mask,
         encoder_hidden_states_2=text.glyphs,
         encoder_attention_mask_2=text.glyphs_mask,
-        image_embeds=latents.new_zeros(videos, PICTURE_TOKENS, network.config.image_embed_dim),
+        image_embeds=latents.new_zeros(videos, picture, network.config.image_embed_dim),
         return_dict=False,
     )[0]
     return predicted

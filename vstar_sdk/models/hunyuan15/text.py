@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-GLYPHS = 256
-"""Tokens of the glyphs, always so many."""
 
-TOKENS = 1000
-"""Tokens of the prompt that the denoiser reads, at most."""
+@dataclass(frozen=True)
+class Lengths:
+    """How many tokens there are beside the video's, padding included.
+
+    Attributes:
+        prompt: of the prompt.
+        glyphs: of the letters that are to be written in the picture.
+        picture: of a first picture.
+    """
+
+    prompt: int = 1000
+    glyphs: int = 256
+    picture: int = 729
 
 
 class Text(NamedTuple):
@@ -50,7 +60,7 @@ def unpacked(text: Tensor, glyphs: int, dims: tuple[int, int]) -> Text:
     return Text(prompt[..., : dims[0]], prompt[..., -1], letters[..., : dims[1]], letters[..., -1])
 
 
-def cut_off(tokenizer: Any, prompt: str, tokens: int = TOKENS) -> str:
+def cut_off(tokenizer: Any, prompt: str, tokens: int) -> str:
     """The end of a prompt that the denoiser does not read; "" when it reads all.
 
     Args:
