@@ -270,7 +270,8 @@ def test_an_attention_that_does_more_is_refused(adapter, change, reason):
 @pytest.mark.parametrize("count", [1, 4])
 def test_frames_are_decoded_one_latent_frame_at_a_time_as_the_whole_clip_is(tiling, count):
     torch.manual_seed(1)
-    vae: Any = AutoencoderKLHunyuanVideo15(**VAE | {"block_out_channels": (8, 8, 8, 8, 16)}).eval()
+    options: dict[str, Any] = {**VAE, "block_out_channels": (8, 8, 8, 8, 16)}
+    vae: Any = AutoencoderKLHunyuanVideo15(**options).eval()
     if tiling:
         vae.enable_tiling(64, 64, 4, 4, 0.25)
     x = torch.randn(1, 4, count, 5, 6)
