@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from accelerate import cpu_offload
@@ -12,6 +13,9 @@ from diffusers.guiders.adaptive_projected_guidance import AdaptiveProjectedGuida
 from diffusers.guiders.skip_layer_guidance import SkipLayerGuidance
 from diffusers.models.transformers.transformer_hunyuan_video15 import HunyuanVideo15AttnProcessor2_0
 from diffusers.pipelines.hunyuan_video1_5.pipeline_hunyuan_video1_5 import HunyuanVideo15Pipeline
+from diffusers.pipelines.hunyuan_video1_5.pipeline_hunyuan_video1_5_image2video import HunyuanVideo15ImageToVideoPipeline
+from PIL import Image
+from transformers import SiglipImageProcessor, SiglipVisionConfig, SiglipVisionModel
 
 from tests.joint_oracle import materialised
 from vstar_sdk import Bias, attach
@@ -159,3 +163,24 @@ def test_text_of_another_length_is_refused(pipe):
         pipe.tokenizer_max_length = 40
         with pytest.raises(SamplerError, match="has embeddings of"):
             make(pipe)
+
+
+def test_image_to_video(pipe):
+    """The picture's tokens stand among those of the text, and its latents beside the noise; frames are where they are."""
+    eyes = SiglipVisionConfig(hidden_size=4, intermediate_size=4, num_hidden_layers=1, num_attention_heads=1, image_size=16)
+    eyes.patch_size = 8
+    parts = {"image_encoder": SiglipVisionModel(eyes), "feature_extractor": SiglipImageProcessor(size=(16, 16))}
+    whole: Any = HunyuanVideo15ImageToVideoPipeline(**pipe.components, **parts)
+    whole.set_progress_bar_config(disable=True)
+    whole.tokenizer_max_length, whole.tokenizer_2_max_length, whole.vision_num_semantic_tokens = TEXT
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (32, 32, 3), dtype=np.uint8))
+
+    def clip(prompt: str) -> torch.Tensor:
+        asked = {"num_frames": 9, "num_inference_steps": 2, "output_type": "latent", "image": picture}
+        return whole(prompt=prompt, generator=torch.Generator().manual_seed(5), **asked).frames
+
+    plain = clip(SUMMER)
+    with attach(whole, [TAR], [SUMMER]):
+        assert not torch.allclose(clip(WINTER), plain, atol=1e-4)
+    with attach(whole, [], [SUMMER]):
+        assert torch.equal(clip(WINTER), plain)

@@ -25,13 +25,15 @@ from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.operations import Bias
 from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.attention.recording import Recording
-from vstar_sdk.attention.sites import Site
+from vstar_sdk.attention.sites import Site, SiteAddress
+from vstar_sdk.clock import Clock, Rhythm
 from vstar_sdk.errors import ModelError, SamplerError, SpecError
 from vstar_sdk.models.diffusers.measuring import LiveBytes
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.site_check import attentions_within, check_sites
 from vstar_sdk.models.estimates import Workload
 from vstar_sdk.models.hunyuan15.decoding import decode_causally
+from vstar_sdk.models.hunyuan15.family import HUNYUAN15
 from vstar_sdk.models.hunyuan15.source import Hunyuan15Options, hunyuan15, widescreen
 from vstar_sdk.models.hunyuan15.text import Lengths, Text, unpacked
 from vstar_sdk.options import RegularizerOptions
@@ -332,3 +334,38 @@ def test_the_real_configuration(tmp_path):
     assert 8e9 < estimate.weights["denoiser"] / 2 < 9e9
     attention = 4 * (5 * 30 * 53 + 1985) ** 2 * 2048 * 54
     assert attention < estimate.call_flops < 9 * attention
+
+
+@pytest.mark.slow
+def test_a_block_takes_at_most_1_3_of_plain_with_tar_and_less_than_diffusers_own():
+    """One block at 480p, with fewer heads and latent frames than the real one: diffusers' own, nursed, and with TAR."""
+    heads, head_dim, frames, text = 2, 128, 2, 1985
+    tokens = frames * 30 * 53
+    network = torch.nn.ModuleList([HunyuanVideo15TransformerBlock(heads, head_dim, 4.0)])
+    mask = torch.arange(text)[None] < 120
+    angles = torch.randn(tokens, head_dim)
+
+    def run() -> None:
+        given = (
+            torch.randn(1, tokens, heads * head_dim),
+            torch.randn(1, text, heads * head_dim),
+            torch.randn(1, heads * head_dim),
+        )
+        network[0](*given, mask, (angles, angles))
+
+    def peak() -> int:
+        with LiveBytes() as memory:
+            run()
+        return memory.peak
+
+    site = SiteAddress("0.attn", "stack", 0, heads, head_dim, kind="joint", index=0)
+    clock = Clock.of_latents(frames, 6.0, Rhythm.causal(4))
+    planned = plan_attention([site], [Tar(TarOptions(sigma={0: 1}, stat="spread"))], clock)
+    with torch.no_grad():
+        own = peak()
+        with nurse(network, planned, HUNYUAN15) as nursing:
+            plain = peak()
+            nursing.at(0, 4)
+            regularized = peak()
+    assert regularized <= 1.3 * plain
+    assert regularized < own
