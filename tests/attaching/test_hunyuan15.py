@@ -30,13 +30,26 @@ TEXT = (48, 24, 4)
 VIDEO, TOKENS = 5 * 4, 5 * 4 + sum(TEXT)
 
 
-@pytest.fixture
-def pipe(hunyuan15_dir: Path) -> Any:
-    """A pipeline to be attached to."""
-    pipe: Any = HunyuanVideo15Pipeline.from_pretrained(hunyuan15_dir)
+def loaded(directory: Path) -> Any:
+    pipe: Any = HunyuanVideo15Pipeline.from_pretrained(directory)
     pipe.set_progress_bar_config(disable=True)
-    pipe.tokenizer_max_length, pipe.tokenizer_2_max_length, pipe.vision_num_semantic_tokens = TEXT
     return pipe
+
+
+@pytest.fixture(scope="module")
+def shared(hunyuan15_dir: Path) -> Any:
+    """One pipeline for all tests that leave its network as it was."""
+    return loaded(hunyuan15_dir)
+
+
+@pytest.fixture
+def pipe(shared: Any) -> Any:
+    """A pipeline to be attached to; its guider is a test's own."""
+    guider = shared.guider
+    shared.guider = guider.new()
+    shared.tokenizer_max_length, shared.tokenizer_2_max_length, shared.vision_num_semantic_tokens = TEXT
+    yield shared
+    shared.guider = guider
 
 
 def make(pipe: Any, prompt: Any = SUMMER, **changes: Any) -> torch.Tensor:
@@ -65,7 +78,9 @@ def guided(pipe: Any, guider: str) -> None:
             pass
 
 
-@pytest.mark.parametrize("guider", ["cfg", "apg", "off", "late"])
+@pytest.mark.parametrize(
+    "guider", ["cfg", pytest.param("apg", marks=pytest.mark.slow), "off", pytest.param("late", marks=pytest.mark.slow)]
+)
 def test_a_caption_is_the_pipeline_prompted_with_it_bit_for_bit(pipe, guider):
     guided(pipe, guider)
     plain, other = make(pipe), make(pipe, WINTER)
@@ -139,7 +154,9 @@ def test_afterwards_the_pipeline_is_as_it_was(pipe, call):
     assert torch.equal(make(pipe), plain)
 
 
-def test_offloaded_it_makes_the_same_and_is_as_it_was(pipe):
+def test_offloaded_it_makes_the_same_and_is_as_it_was(hunyuan15_dir):
+    pipe = loaded(hunyuan15_dir)
+    pipe.tokenizer_max_length, pipe.tokenizer_2_max_length, pipe.vision_num_semantic_tokens = TEXT
     with attach(pipe, [TAR], [SUMMER]):
         wanted = make(pipe, WINTER)
     plain = make(pipe)

@@ -38,7 +38,15 @@ def layout(name: str) -> Layout:
     return Layout(before, TEXT - before, visible if name.endswith("masked") else None)
 
 
-layouts = pytest.mark.parametrize("name", ["first", "last", "both", "first masked", "last masked", "both masked"])
+layouts = pytest.mark.parametrize(
+    "name",
+    [
+        "first",
+        "last masked",
+        "both masked",
+        *(pytest.param(one, marks=pytest.mark.slow) for one in ("last", "both", "first masked")),
+    ],
+)
 
 
 def sequence(size: float = 1.0, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor, Tensor]:

@@ -289,8 +289,7 @@ def test_an_attention_that_does_more_is_refused(cogvideox_2b):
     assert type(adapter.denoiser.transformer_blocks[0].attn1.processor) is CogVideoXAttnProcessor2_0
 
 
-@pytest.mark.parametrize("tiling", [False, True])
-@pytest.mark.parametrize("count", [1, 4, 5])
+@pytest.mark.parametrize(("count", "tiling"), [(1, False), (5, True), pytest.param(4, True, marks=pytest.mark.slow), (4, False)])
 def test_frames_are_decoded_a_few_at_a_time_as_the_whole_clip_is(tiling, count):
     torch.manual_seed(1)
     vae: Any = AutoencoderKLCogVideoX(**VAE).eval()
@@ -348,20 +347,28 @@ REAL = {
 }
 
 
-def test_the_real_configuration_of_the_2b(cogvideox_2b, tmp_path):
-    """Sites, size of the clip and an estimate of its cost, without weights."""
+def written(like, directory):
+    """The 2B's configuration in a folder, without weights."""
     for component, config in REAL.items():
-        (tmp_path / component).mkdir()
-        (tmp_path / component / "config.json").write_text(json.dumps(config))
-    shutil.copytree(cogvideox_2b / "scheduler", tmp_path / "scheduler")
-    source = cogvideox(CogVideoXOptions(path=str(tmp_path)))
-    facts = source.facts()
+        (directory / component).mkdir()
+        (directory / component / "config.json").write_text(json.dumps(config))
+    shutil.copytree(like / "scheduler", directory / "scheduler")
+    return cogvideox(CogVideoXOptions(path=str(directory)))
+
+
+def test_the_real_configuration_of_the_2b(cogvideox_2b, tmp_path):
+    facts = written(cogvideox_2b, tmp_path).facts()
     facts.check(49, 720, 480)
     assert (facts.name, len(facts.sites), facts.clock(49, 8.0).latents) == ("CogVideoX 2B", 30, 13)
     assert (facts.frames, facts.width, facts.height) == (49, 720, 480)
     with torch.device("meta"):
         network: Any = CogVideoXTransformer3DModel.from_config(REAL["transformer"])
     check_sites(network, facts, attentions_within(network, CogVideoXBlock, Attention), tmp_path)
+
+
+@pytest.mark.slow
+def test_an_estimate_of_the_2b(cogvideox_2b, tmp_path):
+    source = written(cogvideox_2b, tmp_path)
     estimate = source.estimate(Workload(frames=17, width=720, height=480, branches=1, dtype="bfloat16"))
     assert 1.6e9 < estimate.weights["denoiser"] / 2 < 1.8e9
     attention = 4 * (5 * 30 * 45 + 226) ** 2 * 1920 * 30

@@ -103,7 +103,7 @@ def test_every_built_in_regularizer_runs_unchanged(session, cogvideox_5b, plain,
     assert (nursed.latents - plain.latents).abs().max() > 1e-4
 
 
-@pytest.mark.parametrize("offload", ["model", "group"])
+@pytest.mark.parametrize("offload", [pytest.param("model", marks=pytest.mark.slow), "group"])
 def test_offloading_changes_no_bit(session, cogvideox_5b, plain, offload):
     moved = session.run(story(cogvideox_5b, model={"offload": offload}, regularizers=[]))
     assert torch.equal(moved.latents, plain.latents)
