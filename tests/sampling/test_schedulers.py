@@ -40,8 +40,9 @@ ZERO_SNR = {
     "steps_offset": 0,
 }
 
-PLAIN = [name for name in known_schedulers() if name not in ("scaled-ddim", "flow-euler")]
-"""Those for a diffusion model without a signal scale."""
+OTHERS = ("scaled-ddim", "flow-euler", "flow-euler-even", "cogvideox-ddim", "cogvideox-dpm")
+PLAIN = [name for name in known_schedulers() if name not in OTHERS]
+"""Those for a diffusion model without a signal scale or a shifted ratio."""
 
 
 def denoise(scheduler, eta=0.0, steps=3):
@@ -80,7 +81,7 @@ def test_a_scheduler_that_would_ignore_how_the_model_was_trained_is_refused(name
 FLOW = {"prediction_type": "flow_prediction", "use_flow_sigmas": True, "flow_shift": 3.0, "shift": 3.0}
 
 
-@pytest.mark.parametrize("name", ["unipc", "flow-euler", "dpm++"])
+@pytest.mark.parametrize("name", ["unipc", "flow-euler", "flow-euler-even", "dpm++"])
 def test_schedulers_for_flow_matching_share_a_configuration_and_its_shift(name):
     scheduler: Any = build_scheduler(name, FLOW)
     timesteps_of(scheduler, 4, "cpu")
@@ -95,7 +96,7 @@ def test_schedulers_for_flow_matching_share_a_configuration_and_its_shift(name):
 def test_a_scheduler_that_knows_no_flow_is_refused_for_a_model_of_flow_matching(name):
     with pytest.raises(SpecError, match="is not for models trained by flow matching, as this one was") as refused:
         build_scheduler(name, FLOW)
-    assert "flow-euler, unipc" in str(refused.value.hint)
+    assert "flow-euler, flow-euler-even, unipc" in str(refused.value.hint)
 
 
 @pytest.mark.parametrize("name", ["flow-euler", "FlowMatchHeunDiscreteScheduler"])
@@ -240,3 +241,25 @@ def test_more_tokens_move_more_steps_to_the_noisy_part():
 def test_a_stretched_schedule_has_two_steps_at_least():
     with pytest.raises(SpecError, match="cannot take 1 steps: its schedule is stretched"):
         timesteps_of(build_scheduler("flow-euler", flow_config(DYNAMIC, None)), 1, "cpu")
+
+
+@pytest.mark.parametrize("name", ["cogvideox-ddim", "cogvideox-dpm"])
+def test_a_scheduler_of_a_shifted_ratio_is_for_models_that_have_one(name):
+    with pytest.raises(SpecError, match="is for models trained with a shifted signal-to-noise ratio") as refused:
+        build_scheduler(name, ZERO_SNR)
+    assert "cogvideox" not in str(refused.value.hint)
+    shifted = ZERO_SNR | {"snr_shift_scale": 3.0}
+    assert denoise(build_scheduler(name, shifted)).isfinite().all()
+    with pytest.raises(SpecError, match="has no eta"):
+        denoise(build_scheduler(name, shifted), eta=0.5)
+    assert not takes_eta(name)
+
+
+def test_even_levels_are_shifted_once():
+    config = {"num_train_timesteps": 1000, "use_flow_sigmas": True, "shift": 5.0, "flow_shift": 5.0}
+    built: Any = build_scheduler("flow-euler-even", config)
+    timesteps = timesteps_of(built, 4, "cpu")
+    levels = torch.tensor([1.0, 0.75, 0.5, 0.25])
+    torch.testing.assert_close(timesteps, 1000 * 5 * levels / (1 + 4 * levels))
+    built.set_timesteps(sigmas=[1.0, 0.5])
+    torch.testing.assert_close(built.sigmas, torch.tensor([1.0, 5 / 6, 0.0]))

@@ -78,7 +78,7 @@ class Attached:
             step, steps = moment(call[family.timestep], self._pipe.scheduler)
             self._nurse(clock, steps).at(step, steps)
         if self._captions is not None and any(branches := self._branches(call)):
-            given = family.given(call)
+            given = family.text_of(call)
             text = self._captions.text(clock, given.device, given.dtype)
             family.tell(self._during, denoiser, call, of_each_video(text, given, branches, type(self._pipe).__name__))
         return call.arguments()

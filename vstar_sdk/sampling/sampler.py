@@ -101,7 +101,7 @@ def sample(
     """
     extra = step_arguments(scheduler, eta, generator)
     timesteps = timesteps_of(scheduler, steps, noise.device, tokens=math.prod(noise.shape[2:]))
-    branches = torch.stack([text]) if guidance == 1.0 else torch.stack([negative.expand_as(text), text])
+    branches = _branches(text, negative, guidance)
 
     def predict(latents: Tensor, timestep: Tensor) -> Tensor:
         if hasattr(scheduler, "scale_model_input"):  # flow matching has no such scales
@@ -134,3 +134,13 @@ def sample(
         if on_step is not None:
             on_step(step + 1, len(timesteps), float(timestep), latents)
     return latents
+
+
+def _branches(text: Tensor, negative: Tensor, guidance: float) -> Tensor:
+    """The text of every branch and frame, ``(branches, frames, tokens, dim)``: the guided branch last.
+
+    A text that is one in memory for all frames stays one.
+    """
+    once = text if text.stride(0) else text[:1]
+    stacked = torch.stack([once] if guidance == 1.0 else [negative.expand_as(once), once])
+    return stacked.expand(-1, len(text), -1, -1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ class _Known:
 
 
 _KNOWN: dict[str, _Known] = {
+    "cogvideox-ddim": _Known("CogVideoXDDIMScheduler", {}),
+    "cogvideox-dpm": _Known("CogVideoXDPMScheduler", {}),
     "ddim": _Known("DDIMScheduler", {}, eta=True),
     "ddpm": _Known("DDPMScheduler", {}),
     "dpm++": _Known("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}),
@@ -44,6 +47,7 @@ _KNOWN: dict[str, _Known] = {
     "euler": _Known("EulerDiscreteScheduler", {}),
     "euler-ancestral": _Known("EulerAncestralDiscreteScheduler", {}),
     "flow-euler": _Known("FlowMatchEulerDiscreteScheduler", {}),
+    "flow-euler-even": _Known("FlowMatchEvenEulerScheduler", {}),
     "heun": _Known("HeunDiscreteScheduler", {}),
     "lcm": _Known("LCMScheduler", {}),
     "scaled-ddim": _Known("ScaledDDIMScheduler", {}, eta=True),
@@ -58,6 +62,7 @@ _MATTERS = (
     "prediction_type",
     "rescale_betas_zero_snr",
     "signal_scale",
+    "snr_shift_scale",
     "use_flow_sigmas",
     "use_dynamic_shifting",
     "shift_terminal",
@@ -65,6 +70,15 @@ _MATTERS = (
 
 # How far a schedule is moved, by the size of the clip; with the values that are meant where a configuration has none.
 _SHIFT = {"base_image_seq_len": 256, "max_image_seq_len": 4096, "base_shift": 0.5, "max_shift": 1.15}
+
+# In place of a class of diffusers with a flaw, or with steps of its own, and classes that diffusers lacks.
+_OURS = {
+    "CogVideoXDDIMScheduler": "vstar_sdk.models.cogvideox.schedulers:CogVideoXDDIM",
+    "CogVideoXDPMScheduler": "vstar_sdk.models.cogvideox.schedulers:CogVideoXDPM",
+    "DDIMScheduler": "vstar_sdk.sampling.ddim:ClampedDDIMScheduler",
+    "FlowMatchEvenEulerScheduler": "vstar_sdk.sampling.even_flow:FlowMatchEvenEulerScheduler",
+    "ScaledDDIMScheduler": "vstar_sdk.models.videocrafter2.scaled_ddim:ScaledDDIMScheduler",
+}
 
 
 def known_schedulers() -> tuple[str, ...]:
@@ -108,7 +122,7 @@ def build_scheduler(name: str, config: Mapping[str, Any]) -> Scheduler:
     known = _KNOWN.get(name, _Known(name, {}))
     kind = _find(known.name)
     options = _options(kind)
-    lost = [key for key in _MATTERS if config.get(key) not in (None, False) and key not in options]
+    lost = [key for key in _mattering(config) if key not in options]
     if "use_flow_sigmas" in lost:
         raise SpecError(
             f"scheduler {name!r} is not for models trained by flow matching, as this one was",
@@ -127,9 +141,9 @@ def build_scheduler(name: str, config: Mapping[str, Any]) -> Scheduler:
             hint=f"use one of {', '.join(_able(config))}",
             path=("scheduler",),
         )
-    if "signal_scale" in options and config.get("signal_scale") is None:
+    if odd := _wants(options, config):
         raise SpecError(
-            f"scheduler {name!r} is for models trained with a signal scale, and this one was not",
+            f"scheduler {name!r} is for models trained with {odd}, and this one was not",
             hint=f"use one of {', '.join(_able(config))}",
             path=("scheduler",),
         )
@@ -210,18 +224,13 @@ def step_arguments(scheduler: Scheduler, eta: float, generator: Any) -> dict[str
 
 
 def _find(name: str) -> type[Any]:
-    """A scheduler class of diffusers, or ours: in place of one with a known flaw, or one that diffusers does not have."""
-    if name == "DDIMScheduler":  # before the import of diffusers, which takes longer than a short run samples
-        from vstar_sdk.sampling.ddim import ClampedDDIMScheduler
-
-        return ClampedDDIMScheduler
-    if name == "ScaledDDIMScheduler":
-        from vstar_sdk.models.videocrafter2.scaled_ddim import ScaledDDIMScheduler
-
-        return ScaledDDIMScheduler
+    """A scheduler class of diffusers, or ours."""
+    if name in _OURS:  # before the import of diffusers, which takes longer than a short run samples
+        module, _, attribute = _OURS[name].partition(":")
+        return getattr(importlib.import_module(module), attribute)
     from diffusers import schedulers
 
-    names = [known for known in [*dir(schedulers), "ScaledDDIMScheduler"] if known.endswith("Scheduler")]
+    names = [known for known in [*dir(schedulers), *_OURS] if known.endswith("Scheduler")]
     kind = getattr(schedulers, name, None)
     if kind is None:
         raise _unknown(name, names)
@@ -249,15 +258,27 @@ def _options(kind: type[Any]) -> set[str]:
 
 def _able(config: Mapping[str, Any]) -> list[str]:
     """The short names of the schedulers that have every option that matters to a model."""
-    needed = {key for key in _MATTERS if config.get(key) not in (None, False)}
+    needed = _mattering(config)
     kinds = {name: _find(known.name) for name, known in _KNOWN.items()}
     return [
         name
         for name, kind in kinds.items()
-        if needed <= _options(kind)
-        and ("signal_scale" in needed) == ("signal_scale" in _options(kind))
+        if set(needed) <= _options(kind)
+        and not _wants(_options(kind), config)
         and ("use_flow_sigmas" in needed or not _is_flow(kind))
     ]
+
+
+def _wants(options: set[str], config: Mapping[str, Any]) -> str:
+    """What a model must have been trained with for a scheduler of such options, if this one was not; else nothing."""
+    wanted = {"signal_scale": "a signal scale", "snr_shift_scale": "a shifted signal-to-noise ratio"}
+    return next((what for option, what in wanted.items() if option in options and config.get(option) is None), "")
+
+
+def _mattering(config: Mapping[str, Any]) -> list[str]:
+    """What a model was trained with that a scheduler must have an option for."""
+    neutral = {"snr_shift_scale": 1.0}
+    return [key for key in _MATTERS if config.get(key) not in (None, False, neutral.get(key))]
 
 
 def _unknown(name: str, names: Any) -> SpecError:

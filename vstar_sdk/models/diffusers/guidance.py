@@ -38,6 +38,19 @@ def branches_in_one_batch(pipe: Any, latents: str) -> Generator[Branches]:
 
 
 @contextmanager
+def branches_as_said(denoiser: nn.Module, latents: str, negative: str) -> Generator[Branches]:
+    """While it is open, tells the branches of a pipeline that calls its network for each branch by itself, and says which it is.
+
+    Args:
+        denoiser: with diffusers' ``cache_context``.
+        latents: its argument that holds the latents.
+        negative: what the pipeline calls the branch of the negative prompt.
+    """
+    with calls_named(denoiser) as said:
+        yield lambda call: (said != [negative],) * len(call[latents])
+
+
+@contextmanager
 def calls_named(denoiser: nn.Module) -> Generator[list[str]]:
     """While it is open, what a pipeline says around each call of its denoiser, for caches: the last name, or nothing yet.
 
