@@ -66,6 +66,8 @@ from .runs.session import Session as Session
 from .runs.session import run as run
 from .runs.session import start as start
 from .sampling.conditioning import Conditioning as Conditioning
+from .sampling.contract import Scheduler as Scheduler
+from .sampling.contract import SchedulerSource as SchedulerSource
 from .spec.loading import LoadedSpec as LoadedSpec
 from .spec.loading import load_spec as load_spec
 from .spec.run_spec import RunSpec as RunSpec

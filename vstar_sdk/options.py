@@ -47,6 +47,9 @@ Duration = Annotated[int | float | str, AfterValidator(_duration), _span_schema(
 EnvName = Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]{0,63}$")]
 """The *name* of an environment variable that holds a secret: ``ANTHROPIC_API_KEY``."""
 
+ClassName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*Scheduler$", max_length=100)]
+"""The name of a scheduler class of diffusers: ``DEISMultistepScheduler``."""
+
 Number = BeforeValidator(_no_truth)
 """In a field's annotation: true and false are no numbers there (pydantic would read them as 1 and 0)."""
 

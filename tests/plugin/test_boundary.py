@@ -14,16 +14,25 @@ from vstar_sdk import ModelError, PluginError, RunCancelled, SpecError, StopRun
 from vstar_sdk.plugin.boundary.calls import Origin
 from vstar_sdk.plugin.boundary.contract import ignored
 from vstar_sdk.plugin.boundary.models import ADAPTER
+from vstar_sdk.plugin.boundary.schedulers import SCHEDULER
 from vstar_sdk.plugin.kinds import KINDS
 
 ORIGIN = Origin("acme/part (vstar-acme 1.2)", ("regularizers", 0))
 
-CONTRACTS = {**{name: kind.promises for name, kind in KINDS.items()}, "a model's adapter": ADAPTER}
+CONTRACTS = {**{name: kind.promises for name, kind in KINDS.items()}, "a model's adapter": ADAPTER, "a scheduler": SCHEDULER}
 MEMBERS = [(contract, member) for contract in CONTRACTS.values() for member in contract.members]
 NAMES = [f"{contract.protocol}.{member.name}" for contract, member in MEMBERS]
 
 LATENTS = torch.zeros(1, 4, 2, 3, 5)
-ARGUMENTS = {"prompts": ["a volcano"], "latents": LATENTS, "frames": 2, "height": 24, "width": 40, "prompt": "a volcano"}
+ARGUMENTS = {
+    "prompts": ["a volcano"],
+    "latents": LATENTS,
+    "sample": LATENTS,
+    "frames": 2,
+    "height": 24,
+    "width": 40,
+    "prompt": "a volcano",
+}
 """What checks look at, by parameter; the others may be anything."""
 
 NONSENSE = {"None": None, "a text": "text", "a number": 3, "an object": object(), "a list of texts": ["text"], "NaN": math.nan}
@@ -196,6 +205,7 @@ class Lines(ArtifactOptions):
     path: str = "lines.txt"
 class Part:
     offline = True
+    takes_eta = False
     path = "lines.txt"
     def __init__(self, options): self.options = options
     def close(self): pass
@@ -203,6 +213,7 @@ class Part:
     def open(self, target, clip): pass
     def load(self, device, dtype): pass
     def facts(self): return 3
+    def make(self, config): return 3
     def operations(self, site): return [object()]
     def write(self, given):
         if not isinstance(given, Brief): raise ValueError("no ink")
@@ -216,6 +227,7 @@ WHERE = {
     "synopses": {"synopsis": {"use": "acme/part"}},
     "llm_backends": {"synopsis": {"use": "llm", "states": 2, "backend": {"use": "acme/part"}}},
     "exporters": {"output": [{"use": "acme/part"}]},
+    "schedulers": {"sampling": {"steps": 1, "scheduler": {"use": "acme/part"}}},
 }
 PLACES = {"llm_backends": "synopsis.backend", "regularizers": "regularizers[0]", "exporters": "output[0]"}
 

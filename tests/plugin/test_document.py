@@ -108,7 +108,7 @@ def test_the_plugin_of_the_page_makes_the_video_of_the_page(acme, server, tmp_pa
         "name": "acme",
         "distribution": "vstar-acme 1.0",
         "hooks": ["resolve_secret", "transform_frames", "on_step"],
-        "parts": ["acme/brightness", "acme/chat", "acme/folder", "acme/haiku", "acme/lean"],
+        "parts": ["acme/brightness", "acme/chat", "acme/folder", "acme/haiku", "acme/karras", "acme/lean"],
     }
     for path in (tmp_path / "run").iterdir():
         assert b"a-key-from-the-vault" not in path.read_bytes()
@@ -126,6 +126,7 @@ def test_the_plugin_of_the_page_is_listed_and_well(acme):
         "LLM backend acme/chat",
         "model acme/folder",
         "exporter acme/brightness",
+        "scheduler acme/karras",
     }
     assert "acme/folder" in acme.vstar("models").stdout
     assert acme.vstar("acme-hello").stdout == "hello from acme\n"

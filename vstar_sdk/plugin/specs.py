@@ -116,6 +116,19 @@ def register_exporters(register: Register) -> None:
 
 
 @_hookspec
+def register_schedulers(register: Register) -> None:
+    """Offer schedulers: what turns the denoiser's predictions into the next latents.
+
+    Args:
+        register: called once for each scheduler; its factory returns a `vstar_sdk.SchedulerSource`.
+
+    When: once, when a spec or a listing first needs the plugin.
+    Exceptions: quarantine the plugin whole.
+    Stability: new in HOOK_API 1.
+    """
+
+
+@_hookspec
 def register_families(register: RegisterFamily) -> None:
     """Offer families of denoisers: what ``attach`` needs to nurse a pipeline that holds one.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vstar_sdk.errors import SpecError
 from vstar_sdk.runs.plan import Plan
-from vstar_sdk.sampling.schedulers import build_scheduler, timesteps_of
+from vstar_sdk.sampling.schedulers import timesteps_of
 
 
 def evaluations(plan: Plan) -> int:
@@ -21,6 +21,6 @@ def evaluations(plan: Plan) -> int:
     if not config:
         return numbers.steps
     try:
-        return len(timesteps_of(build_scheduler(numbers.scheduler, config), numbers.steps, "cpu"))
+        return len(timesteps_of(plan.engine.scheduler.make(config), numbers.steps, "cpu"))
     except SpecError as error:
         raise plan.loaded.error(error.under("sampling")) from None

@@ -17,10 +17,10 @@ import numpy as np
 from torch import Tensor
 
 from vstar_sdk.errors import SamplerError
+from vstar_sdk.sampling.schedulers import itself
 
 if TYPE_CHECKING:
     import torch
-    from diffusers.schedulers.scheduling_utils import SchedulerMixin
 
 _CONFIGURATION = "_internal_dict"
 """The attribute in which diffusers keeps a configuration."""
@@ -41,15 +41,17 @@ class SchedulerState:
     values: Mapping[str, Any]
 
     @classmethod
-    def of(cls, scheduler: SchedulerMixin) -> SchedulerState:
+    def of(cls, scheduler: Any) -> SchedulerState:
         """Take the memory of a scheduler; the scheduler goes on unchanged.
 
         Raises:
             SamplerError: it keeps something that cannot be written down, such as a noise source of its own.
         """
-        kind = type(scheduler).__name__
+        own = itself(scheduler)
+        kind = type(own).__name__
         values: dict[str, Any] = {}
-        for name, value in vars(scheduler).items():
+        carried = cast(dict[str, Any], vars(own))
+        for name, value in carried.items():
             if name == _CONFIGURATION or inspect.isfunction(value):  # functions are made anew from the configuration
                 continue
             if not _plain(value):
@@ -58,36 +60,39 @@ class SchedulerState:
                     hint="use another scheduler for a run that is to be interrupted",
                 )
             values[name] = _moved(value, _copied)
-        return cls(kind, _config(scheduler), values)
+        return cls(kind, _config(own), values)
 
-    def onto(self, scheduler: SchedulerMixin, device: torch.device) -> None:
+    def onto(self, scheduler: Any, device: torch.device) -> None:
         """Give the memory to a scheduler of the same configuration whose timesteps are set.
 
         Args:
-            scheduler: from `vstar_sdk.sampling.schedulers.build_scheduler`.
+            scheduler: made by a `vstar_sdk.SchedulerSource`.
             device: of the latents. What a scheduler keeps on the CPU stays there.
 
         Raises:
             SamplerError: it is another scheduler, or one of another configuration.
         """
-        kind, config = type(scheduler).__name__, _config(scheduler)
+        target = itself(scheduler)
+        kind, config = type(target).__name__, _config(target)
         if kind != self.kind:
             raise SamplerError(f"the state is one of {self.kind}, and the run uses {kind}", hint="begin the run anew")
         if changed := [name for name in {**config, **self.config} if config.get(name) != self.config.get(name)]:
             raise SamplerError(f"the state was made with another {changed[0]} of {kind}", hint="begin the run anew")
         for name, value in self.values.items():
-            own = getattr(scheduler, name, None)
+            own = getattr(target, name, None)
             where = own.device if isinstance(own, Tensor) else device
 
             def home(tensor: Tensor, where: torch.device = where) -> Tensor:
                 # Numbers mix with tensors of any device as long as they are on the CPU.
                 return tensor.to(where if tensor.ndim else "cpu", copy=True)
 
-            setattr(scheduler, name, _moved(value, home))
+            setattr(target, name, _moved(value, home))
 
 
-def _config(scheduler: SchedulerMixin) -> dict[str, Any]:
-    written: dict[str, Any] = json.loads(cast(Any, scheduler).to_json_string())
+def _config(scheduler: Any) -> dict[str, Any]:
+    """The configuration of a scheduler of diffusers; nothing of one that has none."""
+    to_json = getattr(scheduler, "to_json_string", None)
+    written: dict[str, Any] = json.loads(to_json()) if to_json is not None else {}
     return {name: value for name, value in written.items() if not name.startswith("_")}
 
 

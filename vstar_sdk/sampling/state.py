@@ -14,7 +14,7 @@ from vstar_sdk.sampling.scheduler_state import SchedulerState
 from vstar_sdk.sampling.tensor_file import read_tensors, write_tensors
 
 if TYPE_CHECKING:
-    from diffusers.schedulers.scheduling_utils import SchedulerMixin
+    from vstar_sdk.sampling.contract import Scheduler
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class SamplerState:
     generator: Tensor | None
 
     @classmethod
-    def of(cls, step: int, latents: Tensor, scheduler: SchedulerMixin, generator: torch.Generator | None) -> SamplerState:
+    def of(cls, step: int, latents: Tensor, scheduler: Scheduler, generator: torch.Generator | None) -> SamplerState:
         """Take the state after a step; everything is copied, and the sampling may go on.
 
         Args:
@@ -49,7 +49,7 @@ class SamplerState:
         noise = generator.get_state() if generator is not None else None
         return cls(step, latents.detach().to("cpu", copy=True), SchedulerState.of(scheduler), noise)
 
-    def resume(self, scheduler: SchedulerMixin, generator: torch.Generator | None, like: Tensor) -> Tensor:
+    def resume(self, scheduler: Scheduler, generator: torch.Generator | None, like: Tensor) -> Tensor:
         """Put a scheduler and a generator into this state.
 
         Args:
@@ -68,7 +68,7 @@ class SamplerState:
                 f"the state is of latents {tuple(self.latents.shape)}, and the run has {tuple(like.shape)}",
                 hint="frames, size and model must be those that the run was begun with",
             )
-        scheduled, there = len(self.scheduler.values["timesteps"]), len(getattr(scheduler, "timesteps"))  # noqa: B009
+        scheduled, there = len(self.scheduler.values["timesteps"]), len(scheduler.timesteps)
         if scheduled != there:
             raise SamplerError(
                 f"the state is of a schedule of {scheduled} steps, and the run has {there}",

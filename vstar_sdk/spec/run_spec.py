@@ -50,8 +50,8 @@ class SamplingSpec(Options):
 
     steps: Annotated[int | None, Number] = Field(default=None, ge=1, le=1000, examples=[25, 50])
     """Denoising steps."""
-    scheduler: str | None = Field(default=None, examples=["ddim", "unipc", "dpm++"])
-    """``ddim``, ``euler``, ``dpm++``, ... or the class name of any diffusers scheduler."""
+    scheduler: Annotated[Options | str, PartOf("schedulers")] | None = Field(default=None, examples=["ddim", "unipc", "dpm++"])
+    """``ddim``, ``euler``, ``dpm++``, ... or the class name of any diffusers scheduler; or a mapping with options."""
     guidance: float | None = Field(default=None, ge=1, le=100, examples=[7.5])
     """Classifier-free guidance scale; 1 turns guidance off."""
     eta: float | None = Field(default=None, ge=0, le=1, examples=[0.0, 1.0])

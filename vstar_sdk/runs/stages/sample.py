@@ -18,7 +18,6 @@ from vstar_sdk.runs.state import RunState, made
 from vstar_sdk.sampling.noise import initial_noise, step_noise
 from vstar_sdk.sampling.sampler import OnStep
 from vstar_sdk.sampling.sampler import sample as denoise
-from vstar_sdk.sampling.schedulers import build_scheduler
 from vstar_sdk.sampling.state import SamplerState
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def sample(run: Run, adapter: Adapter, state: RunState, *, until: int | None = N
     with run.stage("sample"), enough_memory(run.plan, "sample"), torch.no_grad():
         prepared = adapter.sampling() if isinstance(adapter, SamplingAdapter) else nullcontext()
         with run.under("sampling"), prepared, nurse(adapter.denoiser, run.plan.attention, adapter.family) as nursing:
-            scheduler = build_scheduler(numbers.scheduler, adapter.scheduler_config)
+            scheduler = run.plan.engine.scheduler.make(adapter.scheduler_config)
             generator = step_noise(numbers.seed)
             latents = denoise(
                 adapter,
