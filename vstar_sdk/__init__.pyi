@@ -1,6 +1,7 @@
 """The public names, each once: whatever is listed here is imported when it is first used, and is all of `__all__`."""
 
 from .attaching.attach import attach as attach
+from .attention.moment import Moment as Moment
 from .attention.operations import Bias as Bias
 from .attention.operations import CallNext as CallNext
 from .attention.operations import Logits as Logits
@@ -45,6 +46,7 @@ from .models.pipeline_options import FramewiseOptions as FramewiseOptions
 from .models.pipeline_options import PipelineOptions as PipelineOptions
 from .models.unet3d.source import UNet3DSource as UNet3DSource
 from .options import ExporterOptions as ExporterOptions
+from .options import GuidanceOptions as GuidanceOptions
 from .options import ModelOptions as ModelOptions
 from .options import Options as Options
 from .options import PartOf as PartOf
@@ -66,8 +68,13 @@ from .runs.session import Session as Session
 from .runs.session import run as run
 from .runs.session import start as start
 from .sampling.conditioning import Conditioning as Conditioning
+from .sampling.contract import Branch as Branch
+from .sampling.contract import Guidance as Guidance
+from .sampling.contract import Noise as Noise
 from .sampling.contract import Scheduler as Scheduler
 from .sampling.contract import SchedulerSource as SchedulerSource
+from .sampling.denoising import Denoising as Denoising
+from .sampling.sampler import Sampler as Sampler
 from .spec.loading import LoadedSpec as LoadedSpec
 from .spec.loading import load_spec as load_spec
 from .spec.run_spec import RunSpec as RunSpec

@@ -18,6 +18,7 @@ from vstar_sdk.runs.exporters import exporters
 from vstar_sdk.runs.job import Job
 from vstar_sdk.runs.plan import Plan, make_plan
 from vstar_sdk.runs.result import Result
+from vstar_sdk.runs.settings import Settings
 
 
 @click.command()
@@ -71,7 +72,7 @@ def describe(plan: Plan, *, sites: bool = False) -> str:
     numbers = plan.settings
     lines = [
         plan.summary(),
-        f"scheduler {numbers.scheduler}, guidance {numbers.guidance:g}, eta {numbers.eta:g}, seed {numbers.seed}",
+        f"scheduler {numbers.scheduler}, guidance {_guidance(numbers)}, eta {numbers.eta:g}, seed {numbers.seed}",
         "",
     ]
     if plan.story is None:
@@ -81,6 +82,11 @@ def describe(plan: Plan, *, sites: bool = False) -> str:
             lines.append(f"{number}. frames {span[0]}-{span[1]}: {state.caption}")
     attention = plan.attention.describe if sites else plan.attention.summary
     return "\n".join([*lines, "", attention(numbers.steps)])
+
+
+def _guidance(numbers: Settings) -> str:
+    by = "" if numbers.guided_by == "cfg" else f" by {numbers.guided_by}"
+    return f"{numbers.guidance:g}{by}"
 
 
 def _follow(job: Job, show: Callable[[events.Event], None]) -> Result:

@@ -6,12 +6,12 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from vstar_sdk.errors import SpecPath
-from vstar_sdk.options import ClassName, ExporterOptions, ModelOptions, Options, RegularizerOptions
+from vstar_sdk.options import ClassName, ExporterOptions, GuidanceOptions, ModelOptions, Options, RegularizerOptions
 from vstar_sdk.plugin.boundary.contract import Contract, Derived
 
 
@@ -153,6 +153,36 @@ KINDS: Mapping[str, Kind] = {
             "sampling.scheduler",
             contract=_checked("schedulers"),
             plain=Plain(ClassName, "diffusers", "name"),
+        ),
+        Kind(
+            "noises",
+            "noise",
+            Options,
+            "vstar_sdk.sampling.contract:Noise",
+            "sampling.noise",
+            default=("gaussian",),
+            contract=_checked("noises"),
+            plain=Plain(),
+        ),
+        Kind(
+            "guidances",
+            "guidance",
+            GuidanceOptions,
+            "vstar_sdk.sampling.contract:Guidance",
+            "sampling.guidance",
+            default=("cfg",),
+            contract=_checked("guidances"),
+            plain=Plain(Annotated[float, Field(ge=1, le=100)], "cfg", "scale"),
+        ),
+        Kind(
+            "samplers",
+            "sampler",
+            Options,
+            "vstar_sdk.sampling.sampler:Sampler",
+            "sampling.sampler",
+            default=("single",),
+            contract=_checked("samplers"),
+            plain=Plain(),
         ),
     )
 }

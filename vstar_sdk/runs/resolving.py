@@ -32,7 +32,7 @@ def resolve(plan: Plan, story: Story, dtype: str | None = None) -> RunSpec:
         "sampling": {
             "steps": settings.steps,
             "scheduler": plan.facts.scheduler,
-            "guidance": settings.guidance,
+            "guidance": plan.facts.guidance,
             "eta": settings.eta,
             **sampling,
         },

@@ -19,8 +19,9 @@ def evaluations(plan: Plan) -> int:
     """
     numbers, config = plan.settings, plan.facts.scheduler_config
     if not config:
-        return numbers.steps
+        return plan.engine.sampler.steps(numbers.steps)
     try:
-        return len(timesteps_of(plan.engine.scheduler.make(config), numbers.steps, "cpu"))
+        schedule = len(timesteps_of(plan.engine.scheduler.make(config), numbers.steps, "cpu"))
     except SpecError as error:
         raise plan.loaded.error(error.under("sampling")) from None
+    return plan.engine.sampler.steps(schedule)

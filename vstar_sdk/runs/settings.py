@@ -30,6 +30,11 @@ class Settings:
     steps: int
     scheduler: str
     guidance: float
+    """The scale of the guidance."""
+    guided_by: str
+    """The guidance."""
+    branches: int
+    """Predictions that a step needs."""
     eta: float
     guidance_batch: Literal["one", "two"]
 
@@ -72,7 +77,9 @@ def settings_of(spec: RunSpec, facts: Facts, engine: Engine) -> Settings:
         seed=spec.seed,
         steps=sampling.steps or facts.steps,
         scheduler=scheduler,
-        guidance=facts.guidance if sampling.guidance is None else sampling.guidance,
+        guidance=engine.scale,
+        guided_by=engine.guidance_name,
+        branches=engine.branches,
         eta=eta,
         guidance_batch=sampling.guidance_batch,
     )

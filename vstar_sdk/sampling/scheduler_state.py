@@ -6,17 +6,16 @@ attributes are taken, whatever they are called, so that nothing need be known of
 
 from __future__ import annotations
 
-import copy
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
 from torch import Tensor
 
 from vstar_sdk.errors import SamplerError
+from vstar_sdk.sampling.plain_values import copied, moved, plain
 from vstar_sdk.sampling.schedulers import itself
 
 if TYPE_CHECKING:
@@ -54,12 +53,12 @@ class SchedulerState:
         for name, value in carried.items():
             if name == _CONFIGURATION or inspect.isfunction(value):  # functions are made anew from the configuration
                 continue
-            if not _plain(value):
+            if not plain(value):
                 raise SamplerError(
                     f"the state of {kind} cannot be kept: its {name} is a {type(value).__name__}",
                     hint="use another scheduler for a run that is to be interrupted",
                 )
-            values[name] = _moved(value, _copied)
+            values[name] = moved(value, copied)
         return cls(kind, _config(own), values)
 
     def onto(self, scheduler: Any, device: torch.device) -> None:
@@ -86,7 +85,7 @@ class SchedulerState:
                 # Numbers mix with tensors of any device as long as they are on the CPU.
                 return tensor.to(where if tensor.ndim else "cpu", copy=True)
 
-            setattr(target, name, _moved(value, home))
+            setattr(target, name, moved(value, home))
 
 
 def _config(scheduler: Any) -> dict[str, Any]:
@@ -94,27 +93,3 @@ def _config(scheduler: Any) -> dict[str, Any]:
     to_json = getattr(scheduler, "to_json_string", None)
     written: dict[str, Any] = json.loads(to_json()) if to_json is not None else {}
     return {name: value for name, value in written.items() if not name.startswith("_")}
-
-
-def _plain(value: Any) -> bool:
-    if isinstance(value, dict):
-        return all(_plain(key) and _plain(item) for key, item in cast(dict[Any, Any], value).items())
-    if isinstance(value, list | tuple):
-        return all(map(_plain, cast(list[Any], value)))
-    return value is None or isinstance(value, bool | int | float | str | Tensor | np.ndarray | np.generic)
-
-
-def _copied(tensor: Tensor) -> Tensor:
-    return tensor.detach().to("cpu", copy=True)
-
-
-def _moved(value: Any, move: Callable[[Tensor], Tensor]) -> Any:
-    """The value, copied, with every tensor in it passed through ``move``."""
-    if isinstance(value, Tensor):
-        return move(value)
-    if isinstance(value, dict):
-        return {key: _moved(item, move) for key, item in cast(dict[Any, Any], value).items()}
-    if isinstance(value, list | tuple):
-        items = [_moved(item, move) for item in cast(list[Any], value)]
-        return items if isinstance(value, list) else tuple(items)
-    return copy.copy(value)
