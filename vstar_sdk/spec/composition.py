@@ -6,6 +6,7 @@ Errors inside a part carry a ``use=NAME`` item in their location, which no key o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Annotated, Any, Literal, Union, cast
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, create_model
@@ -204,7 +205,8 @@ class Composer:
 
     def _named(self, part: Part, depth: int) -> type[Options]:
         """The author's option model with ``use`` added, and the unions of its own part fields."""
-        depth = depth if nested(part.options) else 0
+        if not nested(part.options):
+            return (_core_model if part.core else _model)(part.kind, part.name, part.options, part.summary)
         if (part, depth) not in self._models:
             self._models[part, depth] = self._compose(part, depth)
         return self._models[part, depth]
@@ -214,14 +216,23 @@ class Composer:
             name: (self._replace(annotation, depth + 1), part.options.model_fields[name])
             for name, annotation in nested(part.options).items()
         }
-        name = f"{part.name.replace('/', '.')}.{KINDS[part.kind].word.replace(' ', '-')}"
-        return create_model(
-            f"{name}.{depth}" if depth else name,
-            __base__=part.options,
-            __doc__=part.summary,
-            use=(Literal[part.name], Field(default=part.name, description=part.summary)),  # type: ignore[valid-type]
-            **inside,
-        )
+        return _model(part.kind, part.name, part.options, part.summary, depth, **inside)
+
+
+def _model(kind: str, name: str, options: type[Options], summary: str, depth: int = 0, **inside: Any) -> type[Options]:
+    """The option model of a part, with ``use`` and the fields that hold parts."""
+    title = f"{name.replace('/', '.')}.{KINDS[kind].word.replace(' ', '-')}"
+    return create_model(
+        f"{title}.{depth}" if depth else title,
+        __base__=options,
+        __doc__=summary,
+        use=(Literal[name], Field(default=name, description=summary)),  # type: ignore[valid-type]
+        **inside,
+    )
+
+
+_core_model = cache(_model)
+"""The same for the package's own parts, made once for all catalogs."""
 
 
 def _field(model: type[Options], field: str, default: Callable[..., object]) -> FieldInfo:
