@@ -55,7 +55,7 @@ miniworld: $(VENV)/installed  ## Train the embedded model from nothing (hours on
 
 pictures: $(VENV)/installed  ## Make the pictures of README and docs anew
 	$(PIP) -e '.[docs]'
-	$(BIN)/python -m docs.pictures
+	$(BIN)/python -m docs.moving
 	$(BIN)/python -m docs.plots
 
 clean:  ## Remove the environment and what runs have left

@@ -1,4 +1,6 @@
-"""How long commands take that load no model, beside an interpreter that does nothing. ``python -m benchmarks.startup``
+"""How long commands take, beside an interpreter that does nothing and one that imports torch. ``python -m benchmarks.startup``
+
+A plan is timed twice: with an empty cache, and as it is again and again. A run goes from a prompt to the files of 16 frames.
 
 Ten plugins are installed for the last rows. One sleeps for two seconds when it is imported; the spec uses another.
 """
@@ -15,8 +17,13 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from vstar_sdk.caches import FOLDER
+
 RUNS = 9
 PLUGINS = 10
+PROMPT = "a landscape from winter to autumn"
+EMPTY = "a new one each time"
+"""In the place of a cache folder."""
 
 _MODULE = """
 from vstar_sdk import Bias, RegularizerOptions, hookimpl
@@ -52,9 +59,12 @@ def install(folder: Path) -> None:
 
 def seconds(command: list[str], environment: Mapping[str, str]) -> float:
     """Wall time of one process."""
-    began = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True, env=environment)
-    return time.perf_counter() - began
+    with tempfile.TemporaryDirectory() as empty:
+        if environment.get(FOLDER) == EMPTY:
+            environment = {**environment, FOLDER: empty}
+        began = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True, env=environment)
+        return time.perf_counter() - began
 
 
 def main() -> None:
@@ -67,13 +77,18 @@ def main() -> None:
         light.write_text("prompt: a volcano wakes up\nregularizers: [{use: bench1/part}]\n")
         site.mkdir()
         install(site)
-        bare = dict(os.environ)
+        out = str(Path(folder) / "run")
+        bare = dict(os.environ) | {FOLDER: str(Path(folder) / "cache")}
         crowded = bare | {"PYTHONPATH": os.pathsep.join([str(site), *filter(None, [bare.get("PYTHONPATH")])])}
         commands = {
             "python -c pass": ([sys.executable, "-c", "pass"], bare),
+            "python -c 'import torch'": ([sys.executable, "-c", "import torch"], bare),
             "vstar --help": ([vstar, "--help"], bare),
             "vstar validate story.yaml": ([vstar, "validate", str(spec)], bare),
             "vstar synopsis story.yaml": ([vstar, "synopsis", str(spec)], bare),
+            "vstar plan story.yaml": ([vstar, "plan", str(spec)], bare),
+            "vstar plan story.yaml, the first time": ([vstar, "plan", str(spec)], bare | {FOLDER: EMPTY}),
+            "vstar run, 16 frames on miniworld": ([vstar, "run", "--prompt", PROMPT, "-s", "frames=16", "-q", "-o", out], bare),
             "vstar --help, ten plugins": ([vstar, "--help"], crowded),
             "vstar validate, ten plugins, one in use": ([vstar, "validate", str(light)], crowded),
         }

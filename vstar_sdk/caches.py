@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import logging
 import os
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 FOLDER = "VSTAR_CACHE_DIR"
 """The environment variable that names another folder than the platform's."""
+
+_log = logging.getLogger(__name__)
 
 
 def cache_folder(room: str) -> Path:
@@ -21,3 +29,41 @@ def cache_folder(room: str) -> Path:
     import platformdirs
 
     return platformdirs.user_cache_path("vstar-sdk") / room
+
+
+def remembered(room: str, subject: object, find: Callable[[], Any]) -> Any:
+    """What a function found, now or in an earlier process that asked the same question.
+
+    Args:
+        room: of the cache.
+        subject: the question as JSON data. It names everything that the answer depends on, versions included: with another
+            subject the answer is found anew.
+        find: finds the answer, which is JSON data. What it raises is not kept.
+    """
+    question = json.dumps(subject, sort_keys=True)
+    file = cache_folder(room) / f"{hashlib.sha256(question.encode()).hexdigest()[:40]}.json"
+    try:
+        kept = json.loads(file.read_bytes())
+        if kept["subject"] == json.loads(question):
+            return kept["answer"]
+    except (OSError, ValueError, KeyError, TypeError):  # not there, not ours to read, or damaged: then it is found again
+        pass
+    answer = find()
+    try:
+        _write(file, json.dumps({"subject": subject, "answer": answer}, indent=1))
+    except OSError as error:
+        _log.info("the next command works this out again, because %s cannot be written: %s", file, error.strerror)
+    return answer
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, draft = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        os.replace(draft, file)
+    except BaseException:
+        os.unlink(draft)
+        raise

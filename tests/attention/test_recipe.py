@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vstar_sdk.attention.compiler import attention_bytes, compile_recipe
+from vstar_sdk.attention.chunks import attention_bytes, chunk_numbers, joint_chunk_numbers
+from vstar_sdk.attention.compiler import compile_recipe
 from vstar_sdk.attention.executors import plain_attention
-from vstar_sdk.attention.joint import joint_chunk_numbers
-from vstar_sdk.attention.logits import chunk_numbers
 from vstar_sdk.attention.operations import Bias, Logits, Mix, Operation, Scale, Wrap
 from vstar_sdk.attention.recipe import Act, lower
 from vstar_sdk.attention.sites import Site, SiteKind
@@ -51,7 +50,7 @@ def test_what_does_nothing_is_planned_as_nothing_costs_nothing_and_is_the_plain_
     made = recipe(nothing, kind=site.kind)
     assert made == recipe(kind=site.kind)
     assert made.words == "sdpa"
-    assert attention_bytes(made, "cpu") == 0
+    assert attention_bytes(made, "cpu", 3) == 0
     out, plain = attend(site, made)
     assert torch.equal(out, plain)
 
@@ -59,7 +58,7 @@ def test_what_does_nothing_is_planned_as_nothing_costs_nothing_and_is_the_plain_
 def test_a_bias_whose_function_gives_zeros_is_executed_as_it_is_told():
     made = recipe(Bias(torch.zeros_like, stat="max"))
     assert made.words == "row statistics"
-    assert attention_bytes(made, "cpu") > 0
+    assert attention_bytes(made, "cpu", 3) > 0
     out, plain = attend(SITE, made)
     assert torch.allclose(out, plain, atol=1e-6)
 
@@ -74,7 +73,7 @@ def test_strength_multiplies_the_bias():
 def test_a_map_of_weight_1_undoes_all_before_it():
     made = recipe(Bias(band, stat="max"), Mix(flat, 0.5), Mix(flat), Mix(flat, 0.25))
     assert made.words == "a map"
-    assert attention_bytes(made, "cpu") == 0
+    assert attention_bytes(made, "cpu", 3) == 0
     assert [mix.operation.weight for mix in made.mixes] == [1.0, 0.25]
     assert not made.biases
 
@@ -94,14 +93,14 @@ def test_a_map_of_weight_1_undoes_all_before_it():
 def test_memory_is_that_of_the_executor_that_is_told(operations, chunked):
     """Two chunks in float32 where logits are made, and nothing where PyTorch makes them."""
     made = recipe(*operations)
-    assert attention_bytes(made, "cpu") == (8 * chunk_numbers("cpu") if chunked else 0)
+    assert attention_bytes(made, "cpu", 3) == (8 * chunk_numbers("cpu", 3) if chunked else 0)
     assert ("row statistics" in made.words or "changed logits" in made.words) == chunked
 
 
 def test_memory_of_joint_sites():
-    assert attention_bytes(recipe(Bias(band), kind="joint"), "cpu") == 8 * joint_chunk_numbers("cpu")
-    assert attention_bytes(recipe(Bias(band), kind="joint"), "cuda") == 0
-    assert attention_bytes(recipe(Bias(band, stat="max"), kind="joint"), "cuda") == 8 * joint_chunk_numbers("cuda")
+    assert attention_bytes(recipe(Bias(band), kind="joint"), "cpu", 3) == 8 * joint_chunk_numbers("cpu")
+    assert attention_bytes(recipe(Bias(band), kind="joint"), "cuda", 3) == 0
+    assert attention_bytes(recipe(Bias(band, stat="max"), kind="joint"), "cuda", 3) == 8 * joint_chunk_numbers("cuda")
 
 
 def test_whose_an_operation_is_stays_known():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,11 +91,28 @@ class Unforeseen:
 
 
 def test_a_model_that_cannot_say_is_said_to(spec, monkeypatch):
-    monkeypatch.setattr("vstar_sdk.miniworld.parts.UNet3DSource", lambda **named: Unforeseen(UNet3DSource(**named)))
+    monkeypatch.setattr("vstar_sdk.miniworld.parts.MiniworldSource", lambda **named: Unforeseen(UNet3DSource(**named)))
     assert "On cpu in float32: miniworld comes with no estimate of memory and computation." in plan(spec)
     assert json.loads(plan(spec, "--json"))["estimate"] is None
 
 
 def test_no_weights_are_loaded(spec, monkeypatch):
-    monkeypatch.setattr("vstar_sdk.models.unet3d.source.UNet3DSource.load", lambda *_: pytest.fail("loaded"))
+    monkeypatch.setattr("vstar_sdk.miniworld.source.MiniworldSource.load", lambda *_: pytest.fail("loaded"))
     plan(spec)
+
+
+def test_a_plan_made_before_imports_no_torch_and_is_the_same(spec):
+    told = plan(spec)
+    code = "import sys; from vstar_sdk.cli.main import cli; cli(['plan', sys.argv[1]], standalone_mode=False); "
+    code += "print({'torch', 'diffusers'} & set(sys.modules))"
+    plan(spec, "--json")
+    command = [sys.executable, "-c", code, spec]
+    subprocess.run(command, capture_output=True, check=True)  # this one may have to ask torch for its threads
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == told + "set()\n"
+
+
+def test_another_size_is_counted_anew(spec):
+    estimates = [json.loads(plan(spec, "--json", "-s", f"frames={frames}"))["estimate"] for frames in (8, 16, 8)]
+    assert estimates[0] == estimates[2]
+    assert 1.9 < estimates[1]["call_flops"] / estimates[0]["call_flops"] < 2.1

@@ -36,7 +36,7 @@ def renders(name, layouts=LAYOUTS):
 @torch.inference_mode()
 def through(vae, pictures):
     x = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
-    shown = vae.decode(vae.encode(x).latent_dist.mean).sample.clamp(-1, 1)
+    shown = vae.decode(vae.encode(x))[0].clamp(-1, 1)
     return ((shown + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
 
 

@@ -35,21 +35,21 @@ def captions(prompt: str, states: int | None = None) -> list[str]:
         ("a blue balloon lands", Reading("balloon", 1.0, 0.0, "blue", "still", ())),
         ("a yellow submarine dives", Reading("submarine", 0.0, 1.0, "yellow", "still", ())),
         ("a train ride from the town to the sea", Reading("train", 0.0, 1.0, "", "still", ())),
-        ("from a winter morning to a golden autumn", Reading("landscape", 0.0, 0.75, "", "still", ("morning", "golden"))),
+        ("from a winter morning to a golden autumn", Reading("landscape", 0.0, 0.75, "", "still", (), ("morning", "golden"))),
         ("the camera pans right over a city at dusk", Reading("city", 0.5, 0.5, "", "right", ())),
         ("a flower wilts", Reading("flower", 1.0, 0.0, "", "still", ())),
-        ("white clouds around a red balloon", Reading("balloon", 2 / 3, 2 / 3, "red", "still", ("white", "around"))),
-        ("a pink sky over a red balloon in the clouds", Reading("balloon", 2 / 3, 2 / 3, "red", "still", ("pink",))),
+        ("white clouds around a red balloon", Reading("balloon", 2 / 3, 2 / 3, "red", "still", (), ("white",))),
+        ("a pink sky over a red balloon in the clouds", Reading("balloon", 2 / 3, 2 / 3, "red", "still", (), ("pink",))),
         ("night comes to the city", Reading("city", 0.0, 1.0, "", "still", ())),
         ("spring comes to the valley", Reading("landscape", 0.0, 0.25, "", "still", ())),
         ("the sun comes up over the city", Reading("city", 1.0, 0.0, "", "still", ())),
-        ("a volcano wakes up, erupts and falls asleep again", Reading("volcano", 0.0, 1.0, "", "still", ("again",))),
+        ("a volcano wakes up, erupts and falls asleep again", Reading("volcano", 0.0, 1.0, "", "still", ())),
         ("a submarine dives to the reef", Reading("submarine", 0.0, 0.5, "", "still", ())),
-        ("a beach from noon to night, the moon rises", Reading("beach", 0.25, 0.75, "", "still", ("rises",))),
-        ("a balloon drifts over green hills", Reading("balloon", 1 / 3, 1 / 3, "", "still", ("drifts", "green"))),
-        ("a submarine with a red light dives", Reading("submarine", 0.0, 1.0, "", "still", ("red", "light"))),
+        ("a beach from noon to night, the moon rises", Reading("beach", 0.25, 0.75, "", "still", ())),
+        ("a balloon drifts over green hills", Reading("balloon", 1 / 3, 1 / 3, "", "still", (), ("drifts", "green"))),
+        ("a submarine with a red light dives", Reading("submarine", 0.0, 1.0, "", "still", (), ("red", "light"))),
         ("a red hot air balloon takes off", Reading("balloon", 0.0, 1.0, "red", "still", ())),
-        ("a flower of deep red opens", Reading("flower", 0.0, 1.0, "red", "still", ("deep",))),
+        ("a flower of deep red opens", Reading("flower", 0.0, 1.0, "red", "still", (), ("deep",))),
         ("a landscape that does not change, in summer", Reading("landscape", 0.5, 0.5, "", "still", ())),
         ("winter turns into summer", Reading("landscape", 0.0, 0.5, "", "still", ())),
         ("a beach at night", Reading("beach", 0.75, 0.75, "", "still", ())),
@@ -109,7 +109,10 @@ def test_reads_every_caption_back(family: Family) -> None:
         for camera in cameras:
             for key in family.keys:
                 for caption in key_captions(family, key, colour, camera):
-                    assert read(caption) == Reading(family.name, key.at, key.at, colour, camera, read(caption).unknown)
+                    reading = read(caption)
+                    said = (reading.family, reading.start, reading.end, reading.colour, reading.camera)
+                    assert said == (family.name, key.at, key.at, colour, camera), caption
+                    assert not reading.unknown, caption
 
 
 @pytest.mark.parametrize("family", families().values(), ids=lambda family: family.name)

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from vstar_sdk import OutputError, RunCancelled, Session, events
 from vstar_sdk.cli.main import cli
-from vstar_sdk.runs.directory import default_directory
+from vstar_sdk.runs.naming import default_directory
 
 STORY = {"prompt": "a volcano wakes up", "frames": 4, "sampling": {"steps": 2}, "output": [{"use": "gif"}]}
 
@@ -30,6 +30,10 @@ def test_runs_of_one_second_have_folders_of_their_own(tmp_path):
         folders = list(pool.map(lambda _: default_directory("a volcano", tmp_path / "runs"), range(24)))
     assert len(set(folders)) == 24
     assert all(folder.is_dir() for folder in folders)
+
+
+def test_a_long_word_makes_no_long_folder(tmp_path):
+    assert len(default_directory("x" * 300, tmp_path).name) == 80
 
 
 def test_a_folder_that_was_claimed_for_a_run_that_failed_early_goes_away(tmp_path, monkeypatch):

@@ -2,7 +2,7 @@
 
 import torch
 
-from vstar_sdk.sampling.noise import initial_noise, step_noise
+from vstar_sdk.sampling.noise import SEEDS, folded, initial_noise, step_noise
 
 
 def test_a_seed_means_what_it_means_to_pytorch():
@@ -22,3 +22,13 @@ def test_seeds_differ():
         float(torch.randn(1, generator=step_noise(s))) for s in range(50)
     }
     assert len(drawn) == 100
+
+
+def test_seeds_of_32_bits_stand_for_themselves_and_longer_ones_are_folded_whole():
+    assert [folded(seed) for seed in (0, 7, 2**32 - 1)] == [0, 7, 2**32 - 1]
+    assert folded(2**32) == 3_964_924_996
+    long = [2**32, 2**32 + 1, 2**33, 2**63, SEEDS - 1]
+    assert len({folded(seed) for seed in long}) == len(long)
+    assert all(0 <= folded(seed) < 2**32 for seed in long)
+    assert not torch.equal(initial_noise((9,), 2**32 + 7), initial_noise((9,), 7))
+    assert not torch.equal(torch.randn(9, generator=step_noise(2**32 + 7)), torch.randn(9, generator=step_noise(7)))

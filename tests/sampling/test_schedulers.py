@@ -1,6 +1,7 @@
 """Schedulers by name, and DDIM at zero terminal SNR."""
 
 import importlib.util
+import json
 import subprocess
 import sys
 from typing import Any
@@ -206,6 +207,34 @@ def test_its_first_step_is_the_exact_one():
     found = scheduler.step(predicted, scheduler.timesteps[0], latents, eta=1.0, variance_noise=noise, return_dict=False)[0]
     kept = scheduler.alphas_cumprod[959].double()
     torch.testing.assert_close(found, kept.sqrt() * -predicted + (1 - kept).sqrt() * noise, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("schedule", ["linear", "scaled_linear", "squaredcos_cap_v2"])
+@pytest.mark.parametrize("predicts", ["epsilon", "sample", "v_prediction"])
+@pytest.mark.parametrize("spacing", ["leading", "trailing", "linspace"])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"clip_sample": False}, {"thresholding": True, "sample_max_value": 2.0}, {"set_alpha_to_one": False, "steps_offset": 1}],
+)
+def test_every_option_of_the_stock_ddim_means_the_same(schedule, predicts, spacing, options):
+    config = {"beta_schedule": schedule, "prediction_type": predicts, "timestep_spacing": spacing, **options}
+    ours: Any = build_scheduler("ddim", config)
+    stock: Any = DDIMScheduler.from_config(config)
+    assert torch.equal(denoise(ours, 0.5, steps=7), denoise(stock, 0.5, steps=7))
+    written, there = json.loads(ours.to_json_string()), json.loads(stock.to_json_string())
+    assert {key: written[key] for key in there if not key.startswith("_")} == {
+        key: value for key, value in there.items() if not key.startswith("_")
+    }
+    clean, noise = torch.randn(2, 3, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    timesteps = torch.tensor([5, 500, 990])
+    assert torch.equal(ours.add_noise(clean, noise, timesteps), stock.add_noise(clean, noise, timesteps))
+
+
+def test_what_ddim_cannot_be_is_refused():
+    with pytest.raises(SpecError, match="timestep_spacing 'even': it is one of leading, trailing, linspace"):
+        build_scheduler("ddim", {"timestep_spacing": "even"})
+    with pytest.raises(SpecError, match="cannot take 1001 steps: the model was trained with 1000 timesteps"):
+        timesteps_of(build_scheduler("ddim", {}), 1001, "cpu")
 
 
 @pytest.mark.parametrize(("config", "eta"), [(EPSILON, 0.0), (EPSILON, 1.0), (ZERO_SNR, 0.0), (ZERO_SNR, 0.5)])

@@ -23,7 +23,8 @@ BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
         ("prompt: x\nframes: " + "9" * 401, r"story\.yaml:2:9: the number is too long"),
         ("a: b\n---\na: c\n", r"story\.yaml:2:1"),
         ("a: " + "[" * 5000, r"story\.yaml:1:44: nested too deeply: a spec has at most 40 levels"),
-        ('prompt: "\\U00110000"\n', r"story\.yaml:1:1: "),
+        ('prompt: "\\U00110000"\n', r"story\.yaml:1:12: an escape .* names no character"),
+        ('prompt: x\n"\\U80010000": 1\n', r"story\.yaml:2:\d+: an escape .* names no character"),
     ],
 )
 def test_what_is_malformed_is_refused_with_its_place(text, words):

@@ -78,7 +78,7 @@ def test_the_default_backend_of_the_llm_part():
             "4:28",
             "unknown key 'att'. Did you mean 'at'?",
         ),
-        ("prompt: x\nseed: 4294967296\n", "2:1", "seed: must be less than 4294967296"),
+        ("prompt: x\nseed: 18446744073709551616\n", "2:1", "seed: must be less than 18446744073709551616"),
         ("frames: 3\n", "", "the spec has no prompt"),
     ],
 )

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from vstar_sdk.errors import TemplateError
+from vstar_sdk.reading.escapes import escaped
 from vstar_sdk.templating import templates
 from vstar_sdk.templating.linting import lint
 from vstar_sdk.templating.rendering import render
@@ -69,7 +70,7 @@ def check(file: Path, content: bytes) -> None:
     except TemplateError as error:
         message = str(error)
         assert str(file) in message or "mine" in message, f"no name: {message}"
-        assert message.replace("\n", "").isprintable(), f"control characters: {message!r}"
+        assert escaped(message) == message, f"control characters: {message!r}"
     else:
         assert filled.system.strip()
         assert filled.user.strip()

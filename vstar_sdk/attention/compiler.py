@@ -16,37 +16,19 @@ from vstar_sdk.attention.executors import (
     WrappedAttention,
     plain_attention,
 )
-from vstar_sdk.attention.joint import joint_attention, joint_chunk_numbers
-from vstar_sdk.attention.logits import Change, LogitsAttention, chunk_numbers
+from vstar_sdk.attention.joint import joint_attention
+from vstar_sdk.attention.logits import Change, LogitsAttention
 from vstar_sdk.attention.operations import Bias, Logits, Mix, Statistic
 from vstar_sdk.attention.recipe import Act, Ingredient, Recipe, lower
 from vstar_sdk.attention.sites import Site
 from vstar_sdk.clock import Clock
 from vstar_sdk.errors import PluginError, VstarError, out_of_memory
 
-_PLAIN: frozenset[Statistic] = frozenset({"none"})
-"""The statistics of biases that are added as they are."""
-
 
 def frame_distance(clock: Clock) -> Tensor:
     """``i - j`` for all pairs of frames, in units of the regular spacing (see `Clock`): ``(frames, frames)``, float64."""
     position = torch.tensor(clock.positions, dtype=torch.float64)
     return position[:, None] - position[None, :]
-
-
-def attention_bytes(recipe: Recipe, device: str) -> int:
-    """The bytes that an execution holds at once beside queries, keys and values: two chunks in float32, the logits and their
-    softmax, where it makes logits itself.
-
-    Args:
-        recipe: what is executed.
-        device: type of the device, such as ``cpu``.
-    """
-    masked = recipe.kind == "joint" and device != "cpu" and recipe.statistics == _PLAIN  # fused attention takes those biases
-    if not recipe.in_chunks or masked:
-        return 0
-    chunk = joint_chunk_numbers(device) if recipe.kind == "joint" else chunk_numbers(device)
-    return 2 * torch.float32.itemsize * chunk
 
 
 def compile_acts(site: Site, acts: Sequence[Act]) -> Executor:

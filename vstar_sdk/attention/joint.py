@@ -15,24 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad, scaled_dot_product_attention
 
+from vstar_sdk.attention.chunks import DEVICE_CHUNK, JOINT_CHUNK
 from vstar_sdk.attention.executors import Executor, Frames, Placed, placed, plain_attention
 from vstar_sdk.attention.operations import Statistic
-
-ROWS_CHUNK = 2**19
-"""Logits of a chunk on a CPU: 2 MiB in float32. More leaves the cache, less makes the matrix products too thin."""
-
-DEVICE_CHUNK = 2**25
-"""The same on any other device, where it only bounds memory: 128 MiB in float32."""
-
-
-def joint_chunk_numbers(device: str) -> int:
-    """Logits of a chunk.
-
-    Args:
-        device: type of the device, such as ``cpu``.
-    """
-    return ROWS_CHUNK if device == "cpu" else DEVICE_CHUNK
-
 
 HIDDEN = -(2.0**14)
 """What stands for ``-inf`` where a product with 0 must stay finite: ``exp(-2**14)`` is 0 in float32."""
@@ -144,7 +129,9 @@ class MixedJointAttention:
         return out.to(query.dtype)
 
 
-def attend_by_rows(query: Tensor, key: Tensor, value: Tensor, biases: dict[Statistic, Tensor], chunk: int = ROWS_CHUNK) -> Tensor:
+def attend_by_rows(
+    query: Tensor, key: Tensor, value: Tensor, biases: dict[Statistic, Tensor], chunk: int = JOINT_CHUNK
+) -> Tensor:
     """Biased attention by whole rows of the logits, a few at a time, changed in place: one product ``Q K^T``, exact in float32.
 
     Args:

@@ -15,30 +15,12 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from vstar_sdk.attention.chunks import DEVICE_CHUNK, chunk_numbers
 from vstar_sdk.attention.executors import Frames, Placed, placed
 from vstar_sdk.attention.operations import Statistic
 
 Change = Callable[[Tensor, Tensor], None]
 """Changes logits ``(n, heads, frames, frames)`` in place, given the distances ``(frames, frames)``; float32."""
-
-CPU_CHUNK = 2**17
-"""Numbers in the largest tensor of a chunk on one thread of a CPU, so that all stay in its cache: 512 KiB in float32."""
-THREAD_CHUNK = 2**18
-"""The same for each of several threads: they meet after every operation, and larger chunks have fewer of these."""
-DEVICE_CHUNK = 2**25
-"""The same on any other device, where it only bounds memory: 128 MiB in float32."""
-
-
-def chunk_numbers(device: str) -> int:
-    """Numbers in the largest tensor of a chunk.
-
-    Args:
-        device: type of the device, such as ``cpu``.
-    """
-    if device != "cpu":
-        return DEVICE_CHUNK
-    threads = torch.get_num_threads()
-    return CPU_CHUNK if threads == 1 else THREAD_CHUNK * threads
 
 
 class LogitsAttention:
@@ -100,7 +82,9 @@ def _attend(
     keys = key.shape[2]
     scale = head_dim**-0.5
     # A compiler unrolls the loop: few chunks for it.
-    chunk = chunk or (DEVICE_CHUNK if torch.compiler.is_compiling() else chunk_numbers(query.device.type))
+    chunk = chunk or (
+        DEVICE_CHUNK if torch.compiler.is_compiling() else chunk_numbers(query.device.type, torch.get_num_threads())
+    )
     size = min(batch, max(1, chunk // (heads * frames * max(keys, head_dim))))
     logits = torch.empty((size * heads, frames, keys), dtype=torch.float32, device=query.device)
     weights = torch.empty_like(logits)

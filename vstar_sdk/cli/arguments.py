@@ -3,51 +3,134 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import click
 
+from vstar_sdk.cli.completion import complete_plugins, complete_specs
 from vstar_sdk.errors import SpecError
+from vstar_sdk.reading.escapes import printable
+from vstar_sdk.runs.naming import check_named
 from vstar_sdk.spec.loading import LoadedSpec, load_spec
+from vstar_sdk.spec.sources import is_prompt
+
+
+class OutPath(click.Path):
+    """The path of a folder to write to, which an empty text is not."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Check and convert it.
+
+        Raises:
+            OutputError: it is empty.
+        """
+        check_named(value)
+        return super().convert(value, param, ctx)
+
+
+@dataclass(frozen=True)
+class SpecArguments:
+    """What was written on the command line about a spec.
+
+    Attributes:
+        source: a file, ``-`` for standard input, a video that carries its spec, or a prompt of several words; None without one.
+        overrides: assignments, in the order in which they count.
+        prompt: takes the place of the spec's.
+        plugins: names of installed plugins that take part.
+    """
+
+    source: str | None
+    overrides: tuple[str, ...] = ()
+    prompt: str | None = None
+    plugins: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages."""
+        return "the prompt" if self.source is None or is_prompt(self.source) else printable(self.source)
+
+    def load(self) -> LoadedSpec:
+        """The spec that they describe.
+
+        Raises:
+            SpecError: it is wrong, or there is neither a spec nor a prompt.
+        """
+        if self.source is None and self.prompt is None:
+            raise SpecError(
+                "nothing to do: name a spec file, or write a prompt", hint='vstar run "a landscape from winter to autumn"'
+            )
+        source: str | dict[str, Any] = self.source if self.source is not None else {}
+        return load_spec(source, prompt=self.prompt, overrides=self.overrides, plugins=self.plugins)
+
+
+PLAIN = ("synopsis={use: none}", "regularizers=[]")
+"""What ``--plain`` sets: the model alone."""
+
+_OPTIONS = (
+    click.option("--prompt", metavar="TEXT", help="The story in your words; takes the place of the spec's prompt."),
+    click.option("--seed", type=int, help="Another seed: another video of the same story."),
+    click.option("--frames", metavar="N", help="Length of the clip: frames (64) or seconds (8s)."),
+    click.option("--plain", is_flag=True, help="The model alone: no key states, no regularizers. The baseline to compare with."),
+    click.option(
+        "-s",
+        "--set",
+        "overrides",
+        metavar="PATH=VALUE",
+        multiple=True,
+        help="Change one value of the spec, such as sampling.steps=50. May be repeated.",
+    ),
+    click.option(
+        "-p",
+        "--plugin",
+        "plugins",
+        metavar="NAME",
+        multiple=True,
+        shell_complete=complete_plugins,
+        help="Let an installed plugin take part, after those of the spec. May be repeated.",
+    ),
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def spec_arguments(function: F) -> F:
-    """``[SPEC] --prompt TEXT --set PATH=VALUE -p NAME``, handed on as ``spec``, ``prompt``, ``overrides`` and ``plugins``."""
-    for decorate in (
-        click.option(
-            "-p",
-            "--plugin",
-            "plugins",
-            metavar="NAME",
-            multiple=True,
-            help="Let an installed plugin take part, after those of the spec. May be repeated.",
-        ),
-        click.option(
-            "-s",
-            "--set",
-            "overrides",
-            metavar="PATH=VALUE",
-            multiple=True,
-            help="Change one value of the spec, such as sampling.steps=50. May be repeated.",
-        ),
-        click.option("--prompt", metavar="TEXT", help="The story in your words; takes the place of the spec's prompt."),
-        click.argument("spec", required=False, type=click.Path(path_type=Path)),
-    ):
-        function = decorate(function)
-    return function
+    """``[SPEC]`` and the options that change it, handed on as one `SpecArguments` named ``given``."""
+    return _changed_spec(
+        click.argument("source", metavar="[SPEC]", required=False, shell_complete=complete_specs)(function), "source"
+    )
 
 
-def load(spec: Path | None, prompt: str | None, overrides: tuple[str, ...], plugins: tuple[str, ...] = ()) -> LoadedSpec:
-    """The spec that the arguments describe.
+def several_specs(function: F) -> F:
+    """Any number of ``SPEC`` and the options that change them, handed on as a list of `SpecArguments` named ``given``."""
+    argument = click.argument("sources", metavar="[SPEC]...", nargs=-1, shell_complete=complete_specs)
+    return _changed_spec(argument(function), "sources")
 
-    Raises:
-        SpecError: it is wrong, or there is neither a spec nor a prompt.
-    """
-    if spec is None and prompt is None:
-        raise SpecError(
-            "nothing to do: name a spec file, or give --prompt", hint='vstar run --prompt "a landscape from winter to autumn"'
-        )
-    return load_spec(spec if spec is not None else {}, prompt=prompt, overrides=overrides, plugins=plugins)
+
+def _changed_spec(function: F, where: str) -> F:
+    @wraps(function)
+    def called(
+        *args: Any,
+        prompt: str | None,
+        seed: int | None,
+        frames: str | None,
+        plain: bool,
+        overrides: tuple[str, ...],
+        plugins: tuple[str, ...],
+        **named: Any,
+    ) -> Any:
+        written = [f"{name}={value}" for name, value in (("seed", seed), ("frames", frames)) if value is not None]
+        changes = (*(PLAIN if plain else ()), *written, *overrides)
+
+        def arguments(source: str | None) -> SpecArguments:
+            return SpecArguments(source, changes, prompt, plugins)
+
+        given: tuple[str, ...] | str | None = named.pop(where)
+        if isinstance(given, tuple):
+            return function(*args, given=[arguments(source) for source in given or (None,)], **named)
+        return function(*args, given=arguments(given), **named)
+
+    for option in reversed(_OPTIONS):
+        called = option(called)
+    return cast(F, called)

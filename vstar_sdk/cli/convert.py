@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import signal
-import sys
-import threading
 from pathlib import Path
 
 import click
 
+from vstar_sdk.cli.commands import Group
+from vstar_sdk.cli.printing import say
 
-@click.group()
+
+@click.group(cls=Group)
 def convert() -> None:
     """Convert a checkpoint into a directory in diffusers format."""
 
@@ -36,9 +36,4 @@ def videocrafter2(checkpoint: Path, out: Path, tokenizer: str | None, without_sc
     """
     from vstar_sdk.models.videocrafter2.lvdm.conversion import convert as write
 
-    if threading.current_thread() is threading.main_thread():
-        for name in ("SIGTERM", "SIGHUP"):  # by a closed terminal, say: what is half-made is removed then too
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), lambda number, _: sys.exit(128 + number))
-
-    write(checkpoint, out, tokenizer, without_scale=without_scale, report=lambda line: click.echo(line, err=True))
+    write(checkpoint, out, tokenizer, without_scale=without_scale, report=say)

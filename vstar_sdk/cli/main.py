@@ -5,13 +5,19 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import time
 from typing import Any, NamedTuple
 
 import click
 from click.shell_completion import CompletionItem
 
+from vstar_sdk.cli.commands import VERBOSE, verbose_option
+from vstar_sdk.cli.interrupts import ended_by_signals, exit_code
 from vstar_sdk.cli.plugin_commands import load, off_because, plugin_commands, summary
+from vstar_sdk.cli.streams import take_process
+from vstar_sdk.errors import OutputError
 from vstar_sdk.plugin.switches import DENY
+from vstar_sdk.reading.escapes import escaped, printable
 
 
 class Lazy(NamedTuple):
@@ -26,6 +32,10 @@ COMMANDS = {
     "synopsis": Lazy("vstar_sdk.cli.synopsis:synopsis", "Show the key states and the frames that they rule."),
     "plan": Lazy("vstar_sdk.cli.plan:plan", "Show what a run will do, and what it takes."),
     "validate": Lazy("vstar_sdk.cli.validate:validate", "Check a spec without running it."),
+    "show": Lazy("vstar_sdk.cli.show:show", "Print the spec that a video carries."),
+    "open": Lazy("vstar_sdk.cli.show:open_result", "Show a result in the system's viewer."),
+    "parts": Lazy("vstar_sdk.cli.parts:parts", "List everything that a spec can name."),
+    "doctor": Lazy("vstar_sdk.cli.doctor:doctor", "Show versions, devices, caches, and what is missing."),
     "plugins": Lazy("vstar_sdk.cli.plugins:plugins", "List the installed plugins and their health."),
     "models": Lazy("vstar_sdk.cli.models:models", "List the video models."),
     "convert": Lazy("vstar_sdk.cli.convert:convert", "Convert a checkpoint into a directory that runs."),
@@ -70,25 +80,44 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, command.summary) for name, command in COMMANDS.items()])
         if others := plugin_commands(COMMANDS):
             with formatter.section("Commands of plugins"):
-                formatter.write_dl([(name, summary(claims)) for name, claims in others.items()])
+                formatter.write_dl([(printable(name), printable(summary(claims))) for name, claims in others.items()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete the names of commands without importing one."""
         names = [CompletionItem(name) for name in self.list_commands(ctx) if name.startswith(incomplete)]
         return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read the arguments."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.ClickException as error:
+            raise _shown(error) from None
+        except KeyboardInterrupt as interrupt:
+            raise click.exceptions.Exit(exit_code(interrupt)) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         """Call the command; errors become messages for people."""
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+        except click.ClickException as error:
+            raise _shown(error) from None
+        except (click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
-        except KeyboardInterrupt:
-            ctx.exit(130)
+        except KeyboardInterrupt as interrupt:
+            ctx.exit(exit_code(interrupt))
         except Exception as error:
             from vstar_sdk.cli.failure import Failure
 
-            raise Failure(error, traceback=bool(ctx.params.get("verbose"))) from error
+            raise Failure(error, traceback=VERBOSE in ctx.meta) from error
+
+
+def _shown(error: click.ClickException) -> click.ClickException:
+    """The error, what was typed in it escaped."""
+    vars(error)["message"] = escaped(error.message)
+    return error
 
 
 def _no_plugins(ctx: click.Context, _: click.Parameter, chosen: bool) -> None:
@@ -100,20 +129,29 @@ def _no_plugins(ctx: click.Context, _: click.Parameter, chosen: bool) -> None:
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-v", "--verbose", is_flag=True, help="Show tracebacks and log messages.")
 @click.option("--no-plugins", is_flag=True, is_eager=True, expose_value=False, callback=_no_plugins, help="Keep all plugins out.")
 @click.version_option(None, "--version", package_name="vstar-sdk", message="%(package)s %(version)s")
-def cli(verbose: bool) -> None:
+def cli() -> None:
     """Longer, changing stories from open text-to-video models."""
-    if verbose:
-        import logging
 
-        logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+
+cli.params.append(verbose_option())
 
 
 def main() -> None:
     """Entry point of the command ``vstar``."""
-    cli()
+    # The time of a run counts from here, less what the interpreter took to get here: the processor time of the process.
+    began = time.perf_counter() - time.process_time()
+    take_process()
+    with ended_by_signals():
+        try:
+            cli(obj=began)
+        except OutputError as error:  # of a help page
+            from vstar_sdk.cli.failure import Failure
+
+            failure = Failure(error)
+            failure.show()
+            sys.exit(failure.exit_code)
 
 
 if __name__ == "__main__":

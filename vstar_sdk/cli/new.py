@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import cast
 
 import click
 
+from vstar_sdk.cli.arguments import F, OutPath
+from vstar_sdk.cli.commands import Group
+from vstar_sdk.cli.new_plugin import WORDS, Part, write_plugin
+from vstar_sdk.cli.printing import document, say
 from vstar_sdk.errors import OutputError, SpecError
-from vstar_sdk.reading.files import read_bounded
+from vstar_sdk.output.whole import write_whole
+from vstar_sdk.reading.escapes import printable
 
 SCHEMA = "vstar.schema.json"
 """Name of the file beside a spec that tells editors what specs may say."""
@@ -36,7 +40,7 @@ output:
 """
 
 
-@click.group()
+@click.group(cls=Group)
 def new() -> None:
     """Write a file to begin with."""
 
@@ -50,11 +54,17 @@ def spec(path: Path, prompt: str) -> None:
     A spec that exists is left alone. The schema, vstar.schema.json, holds what is installed now; `vstar schema -o` writes it
     anew.
     """
+    from vstar_sdk.cli.schema_file import check_schema, write_schema
     from vstar_sdk.plugin.health import installed_catalog
-    from vstar_sdk.spec.schema import TITLE, schema_of, to_text
+    from vstar_sdk.spec.schema import schema_of, to_text
 
+    shown = printable(str(path))
+    if shown != str(path):
+        raise OutputError(f"'{shown}' has characters in its name that cannot be seen", hint="name another file")
     if not path.name or path.suffix == ".json":
-        raise OutputError(f"'{path}' is no name for a spec in YAML", hint="name a file: vstar new spec story.yaml")
+        raise OutputError(
+            f"'{printable(str(path))}' is no name for a spec in YAML", hint="name a file: vstar new spec story.yaml"
+        )
     try:
         content = SPEC.format(name=path.name, schema=SCHEMA, prompt=json.dumps(prompt, ensure_ascii=False)).encode()
     except UnicodeEncodeError:
@@ -62,23 +72,36 @@ def spec(path: Path, prompt: str) -> None:
     schema = path.with_name(SCHEMA)
     if path == schema:
         raise OutputError(f"{SCHEMA} is the name of the schema beside the spec", hint="name another file")
-    if schema.exists() and not _is_ours(schema, TITLE):
-        raise OutputError(f"{schema} exists and is not what `vstar schema` writes", hint="write the spec into another folder")
-    text = to_text(schema_of(installed_catalog(lambda message: click.echo(message, err=True))))
     try:
-        with path.open("xb") as file:
-            file.write(content)
-        schema.write_text(text, encoding="utf-8")
+        check_schema(schema)
+        write_whole(path, content, new=True)
+        write_schema(schema, to_text(schema_of(installed_catalog(say))))
     except FileExistsError:
-        raise OutputError(f"{path} exists already", hint="name another file: vstar new spec other.yaml") from None
+        raise OutputError(f"{shown} exists already", hint="name another file: vstar new spec other.yaml") from None
     except OSError as error:
-        raise OutputError(f"{error.filename or path} cannot be written: {error.strerror}") from None
-    click.echo(f"wrote {path}, and {schema.name} for editors; next: vstar run {path}")
+        raise OutputError(f"{shown} cannot be written: {error.strerror}") from None
+    document(f"wrote {shown}, and {schema.name} for editors; next: vstar run {shown}\n")
 
 
-def _is_ours(file: Path, title: str) -> bool:
-    try:
-        content = json.loads(read_bounded(file, 16 << 20).decode("utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(content, dict) and cast(dict[str, object], content).get("title") == title
+def _part_options(function: F) -> F:
+    for word in WORDS:
+        option = click.option(f"--{word}", word, metavar="NAME", multiple=True, help=f"Begin a {word}. May be repeated.")
+        function = option(function)
+    return function
+
+
+@new.command("plugin")
+@click.argument("namespace")
+@_part_options
+@click.option("--out", type=OutPath(path_type=Path), help="The folder; vstar-NAMESPACE unless named.")
+def plugin(namespace: str, out: Path | None, **named: tuple[str, ...]) -> None:
+    """Write a plugin to begin with: a distribution that installs and passes its own tests.
+
+    NAMESPACE is what specs write before the names of its parts: `use: NAMESPACE/NAME`. Without any part it begins with a
+    regularizer.
+    """
+    parts = [Part(word, name) for word in WORDS for name in named[word]] or [Part("regularizer", "lean")]
+    folder = out or Path(f"vstar-{namespace}")
+    write_plugin(folder, namespace, parts)
+    shown = printable(str(folder))
+    document(f"wrote {shown}; next: pip install -e '{shown}[test]', vstar plugins --check, pytest {shown}\n")

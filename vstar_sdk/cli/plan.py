@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from vstar_sdk.cli.arguments import load, spec_arguments
-from vstar_sdk.cli.failure import warn
+from vstar_sdk.cli.arguments import SpecArguments, spec_arguments
+from vstar_sdk.cli.commands import Command
+from vstar_sdk.cli.printing import document, document_json, warn
 from vstar_sdk.cli.run import describe
 from vstar_sdk.runs.plan import Plan, make_plan
 
@@ -18,28 +17,25 @@ if TYPE_CHECKING:
     from vstar_sdk.runs.forecast import Forecast
 
 
-@click.command()
+@click.command(cls=Command)
 @spec_arguments
 @click.option("--sites", is_flag=True, help="One line for every temporal attention that a regularizer touches.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; bytes and operations as whole numbers.")
-def plan(
-    spec: Path | None, prompt: str | None, overrides: tuple[str, ...], plugins: tuple[str, ...], sites: bool, as_json: bool
-) -> None:
+def plan(given: SpecArguments, sites: bool, as_json: bool) -> None:
     """Show what a run will do, and what it takes.
 
     The run in numbers; the key states, unless a language model is to write them; how each temporal attention will run; and an
     estimate of memory and computation, counted on the model's real networks without their weights. No model is loaded, no
     language model is asked.
     """
-    planned = make_plan(load(spec, prompt, overrides, plugins))
+    planned = make_plan(given.load())
     from vstar_sdk.runs.forecast import forecast  # here, because it brings torch
 
     foreseen = forecast(planned)
     if as_json:
-        click.echo(json.dumps(_data(planned, foreseen), indent=2, ensure_ascii=False))
+        document_json(_data(planned, foreseen))
     else:
-        click.echo(describe(planned, sites=sites))
-        click.echo("\n" + table(planned, foreseen))
+        document(f"{describe(planned, sites=sites)}\n\n{table(planned, foreseen)}\n")
     for warning in planned.warnings():
         warn(warning)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Mapping
+from contextlib import redirect_stdout
 from importlib.metadata import EntryPoint
 
 import click
@@ -57,7 +59,7 @@ def load(name: str, claims: list[EntryPoint]) -> click.Command:
 
     what = f"the command '{name}' ({who}) cannot be imported"
     gate.refuse(what, Target.of(claims[0]))
-    with contained(what):
+    with contained(what), redirect_stdout(sys.stderr):
         command: object = claims[0].load()
     if not isinstance(command, click.Command):
         raise PluginError(f"the command '{name}' ({who}): {claims[0].value} is a {type(command).__name__}, not a click command")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import textwrap
 from collections.abc import Iterator, Sequence
 
 import click
 
-from vstar_sdk.cli.failure import warn
+from vstar_sdk.cli.commands import Command
+from vstar_sdk.cli.printing import document, document_json, warn
 from vstar_sdk.plugin import switches
 from vstar_sdk.plugin.health import Health, survey
 
@@ -17,7 +17,7 @@ _COLORS = {"healthy": "green", "faulty": "yellow", "quarantined": "red", "off": 
 _WIDTH = 80
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--check", is_flag=True, help="Import all parts and commands too; exit with 1 when anything is unhealthy.")
 @click.pass_context
@@ -33,25 +33,25 @@ def plugins(ctx: click.Context, as_json: bool, check: bool) -> None:
     for name, variable in switches.unknown(record.name for record in records).items():
         warn(f"{variable} names '{name}', and no plugin is called so")
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(record) for record in records], indent=2, ensure_ascii=False))
+        document_json([dataclasses.asdict(record) for record in records])
     elif records:
-        click.echo("\n".join(_table(records)))
+        for line, state, color in _table(records):
+            document(line, last=state, color=color, end="\n")
     else:
-        click.echo("no plugins are installed")
+        document("no plugins are installed\n")
     if (check or switches.strict()) and any(record.unhealthy for record in records):
         ctx.exit(1)
 
 
-def _table(records: Sequence[Health]) -> Iterator[str]:
-    """One line a plugin, and what it brings below it."""
+def _table(records: Sequence[Health]) -> Iterator[tuple[str, str, str | None]]:
+    """One line a plugin, and what it brings below it: its beginning, its end, and the colour of that."""
     rows = [("plugin", "package", "version", "import", "health"), *map(_row, records)]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for row, record in zip(rows, (None, *records), strict=True):
         name, package, version, took = (cell.ljust(width) for cell, width in zip(row, widths, strict=False))
-        state = click.style(row[4], fg=_COLORS[record.state]) if record else row[4]
-        yield f"{name}  {package}  {version}  {took}  {state}"
+        yield f"{name}  {package}  {version}  {took}  ", row[4], _COLORS[record.state] if record else None
         if record is not None:
-            yield from _below(record)
+            yield from ((line, "", None) for line in _below(record))
 
 
 def _row(record: Health) -> tuple[str, str, str, str, str]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from typing import Self
 
-import click
-
 from vstar_sdk import events
+from vstar_sdk.cli.printing import on_terminal, renew, say
+from vstar_sdk.reading.escapes import printable
 
 _STAGES = {
     "synopsis": "writing the synopsis",
@@ -28,7 +27,7 @@ class Progress:
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
-        self._live = sys.stderr.isatty()
+        self._live = on_terminal()
         self._open = False
         self._tenths = 0
 
@@ -36,7 +35,7 @@ class Progress:
         """Show one event, if it is one that people wait for."""
         match event:
             case events.Warned():
-                self._line(click.style("warning: ", fg="yellow") + event.message)
+                self._line(event.message, label="warning: ", color="yellow")
             case _ if self._quiet:
                 return
             case events.StageStart():
@@ -52,7 +51,7 @@ class Progress:
             case events.FramesDecoded():
                 self._share("decoding", event.done, event.total, f"frame {event.done}/{event.total}")
             case events.Artifact():
-                self._line(f"wrote {event.path}")
+                self._line(f"wrote {printable(str(event.path))}")
             case events.RunEnd():
                 self._line(f"done in {event.seconds:.1f} s")
             case _:
@@ -64,7 +63,7 @@ class Progress:
     def __exit__(self, *error: object) -> None:
         """Leave the cursor on a fresh line."""
         if self._open:
-            click.echo("", err=True)
+            say("")
             self._open = False
 
     def _share(self, stage: str, done: int, total: int, text: str) -> None:
@@ -76,13 +75,13 @@ class Progress:
     def _update(self, text: str, *, always: bool) -> None:
         if self._live:
             width = shutil.get_terminal_size().columns - 1
-            click.echo(f"\r\x1b[2K{text[:width]}", err=True, nl=False)
+            renew(text[:width])
             self._open = True
         elif always:
-            click.echo(text, err=True)
+            say(text)
 
-    def _line(self, text: str) -> None:
+    def _line(self, text: str, *, label: str = "", color: str | None = None) -> None:
         if self._open:
-            click.echo("\r\x1b[2K", err=True, nl=False)
+            renew("")
             self._open = False
-        click.echo(text, err=True)
+        say(text, label=label, color=color)

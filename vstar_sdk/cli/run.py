@@ -2,54 +2,57 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from vstar_sdk import events
-from vstar_sdk.cli.arguments import load, spec_arguments
-from vstar_sdk.cli.failure import warn
+from vstar_sdk.cli.arguments import OutPath, SpecArguments, spec_arguments
+from vstar_sdk.cli.commands import TOLD, Command
+from vstar_sdk.cli.failure import Failure
+from vstar_sdk.cli.interrupts import exit_code
+from vstar_sdk.cli.printing import document, document_json, warn
 from vstar_sdk.cli.progress import Progress
-from vstar_sdk.runs.directory import RunDirectory, default_directory
+from vstar_sdk.errors import OutputError, RunCancelled
+from vstar_sdk.runs.directory import RunDirectory
 from vstar_sdk.runs.exporters import exporters
 from vstar_sdk.runs.job import Job
+from vstar_sdk.runs.leftovers import sweep_all
+from vstar_sdk.runs.naming import RUNS, default_directory
 from vstar_sdk.runs.plan import Plan, make_plan
 from vstar_sdk.runs.result import Result
 from vstar_sdk.runs.settings import Settings
 
 
-@click.command()
+@click.command(cls=Command)
 @spec_arguments
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="The run directory; a new one below runs/ unless named.")
+@click.option("-o", "--out", type=OutPath(path_type=Path), help="The run directory; a new one below runs/ unless named.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done; load and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line; the last names the run directory.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress; the run directory is still printed.")
 def run(
-    spec: Path | None,
-    prompt: str | None,
-    overrides: tuple[str, ...],
-    plugins: tuple[str, ...],
+    given: SpecArguments,
     out: Path | None,
     dry_run: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Make a video from a SPEC file, or from --prompt alone.
+    """Make a video from SPEC: a file, a prompt in quotes, "-" for standard input, or a video that carries its spec.
 
     The last line of stdout is the run directory: video.mp4, contact-sheet.png, spec.yaml (with every default filled in; running
     it again gives the same video), synopsis.json and manifest.json.
     """
-    plan = make_plan(load(spec, prompt, overrides, plugins))
+    plan = make_plan(given.load())
     if dry_run:
         if out is not None:
             RunDirectory(out).check(exporters(plan.loaded))
         from vstar_sdk.runs.schedule import evaluations  # here, because it brings torch
 
         evaluations(plan)
-        click.echo(describe(plan))
+        document(f"{describe(plan)}\n")
         for warning in plan.warnings():
             warn(warning)
         return
@@ -57,14 +60,31 @@ def run(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from vstar_sdk.runs.session import start
 
+    if out is None:
+        sweep_all(RUNS)
     directory = out or default_directory(plan.spec.prompt)
-    job = start(plan, out=directory)
-    if as_json:
-        _follow(job, lambda event: click.echo(json.dumps(event.json(), ensure_ascii=False)))
-        return
-    with Progress(quiet=quiet) as progress:
-        result = _follow(job, progress.show)
-    click.echo(result.directory)
+    began = click.get_current_context().find_object(float)
+
+    def begin() -> Job:
+        return start(plan, out=directory, began=began)
+
+    try:
+        if as_json:
+            lines = _Lines(click.get_current_context())
+            _follow(begin, lines.show)
+            lines.check()
+            return
+        with Progress(quiet=quiet) as progress:
+            _follow(begin, progress.show)
+    except BaseException:
+        with suppress(OSError):  # a folder of its own, where the run was ended before it began
+            if out is None:
+                directory.rmdir()
+        raise
+    try:
+        document(f"{directory}\n")
+    except OutputError as error:  # the video is made, and that is what counts
+        warn(f"the run directory is {directory}: {error.message}")
 
 
 def describe(plan: Plan, *, sites: bool = False) -> str:
@@ -89,26 +109,64 @@ def _guidance(numbers: Settings) -> str:
     return f"{numbers.guidance:g}{by}"
 
 
-def _follow(job: Job, show: Callable[[events.Event], None]) -> Result:
-    """Show the job's events until it ends. Ctrl-C ends it at its next step; a second one, at once."""
+class _Lines:
+    """Events as lines of JSON. A full disk behind stdout does not end the run; it is told at the end."""
+
+    def __init__(self, ctx: click.Context) -> None:
+        self._ctx = ctx
+        self._failed: OutputError | None = None
+
+    def show(self, event: events.Event) -> None:
+        """Print an event."""
+        if isinstance(event, events.RunFailed):
+            self._ctx.meta[TOLD] = True
+        if self._failed is None:
+            try:
+                document_json(event.json(), indent=None)
+            except OutputError as error:
+                self._failed = error
+
+    def check(self) -> None:
+        """Tell what kept lines from being printed.
+
+        Raises:
+            OutputError: something did.
+        """
+        if self._failed is not None:
+            raise self._failed
+
+
+def _follow(start: Callable[[], Job], show: Callable[[events.Event], None]) -> Result:
+    """Begin a job, and show its events until it ends. A signal ends it at its next step; Ctrl-C after that, at once."""
+    job, ended, seen = None, None, 0
     try:
+        job = start()
         for event in job.events():
+            seen = event.number + 1
             show(event)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
+        if job is None:
+            raise
+        ended = exit_code(interrupt)
         job.cancel()
-        _wait(job)
+        _wait(job, seen, show)
     except BaseException:
         # Nobody reads on (a closed pipe, say): the run must not go on behind a program that leaves.
-        job.cancel()
-        _wait(job)
+        if job is not None:
+            job.cancel()
+            _wait(job)
         raise
-    return job.result()
-
-
-def _wait(job: Job) -> None:
-    """Wait for a cancelled run; Ctrl-C once more leaves at once, whatever the run is doing."""
     try:
-        for _ in job.events():  # not job.result(), which cannot be interrupted everywhere
-            pass
-    except KeyboardInterrupt:
-        os._exit(130)
+        return job.result()
+    except RunCancelled as cancelled:
+        raise Failure(cancelled, ended=ended) from None
+
+
+def _wait(job: Job, since: int = 0, show: Callable[[events.Event], object] = lambda event: None) -> None:
+    """Wait for a cancelled run; Ctrl-C now leaves at once, whatever the run is doing."""
+    try:
+        for event in job.events(since):  # not job.result(), which cannot be interrupted everywhere
+            with suppress(OSError):  # nobody reads on
+                show(event)
+    except KeyboardInterrupt as interrupt:
+        os._exit(exit_code(interrupt))

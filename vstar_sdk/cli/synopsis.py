@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from vstar_sdk.cli.arguments import load, spec_arguments
-from vstar_sdk.cli.failure import warn
+from vstar_sdk.cli.arguments import SpecArguments, spec_arguments
+from vstar_sdk.cli.commands import Command
+from vstar_sdk.cli.printing import document, document_json, warn
 from vstar_sdk.runs.plan import make_plan
 from vstar_sdk.runs.resolving import resolve
-from vstar_sdk.runs.story import Story
+from vstar_sdk.runs.story import Story, synopsis_data
 from vstar_sdk.spec.writing import to_yaml
 
 
-@click.command()
+@click.command(cls=Command)
 @spec_arguments
 @click.option("--yaml", "as_yaml", is_flag=True, help="Print a spec in which the states stand written out, to edit and run.")
-def synopsis(spec: Path | None, prompt: str | None, overrides: tuple[str, ...], plugins: tuple[str, ...], as_yaml: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def synopsis(given: SpecArguments, as_yaml: bool, as_json: bool) -> None:
     """Show the key states and the frames that they rule.
 
     The spec's synopsis part writes them; a language model is asked if that is what the spec says. No video model is loaded.
     """
-    plan = make_plan(load(spec, prompt, overrides, plugins))
+    plan = make_plan(given.load())
     story = plan.tell_story()
-    click.echo(to_yaml(resolve(plan, story)) if as_yaml else table(story, plan.settings.fps), nl=not as_yaml)
+    if as_json:
+        document_json({**synopsis_data(story), "warnings": list(plan.warnings(story))})
+        return
+    document(to_yaml(resolve(plan, story)) if as_yaml else f"{table(story, plan.settings.fps)}\n")
     for warning in plan.warnings(story):
         warn(warning)
 

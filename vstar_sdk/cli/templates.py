@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from vstar_sdk.cli.failure import warn
+from vstar_sdk.cli.commands import Group
+from vstar_sdk.cli.printing import document, document_json, warn
+from vstar_sdk.cli.streams import apart
 from vstar_sdk.errors import SpecError, TemplateError
 from vstar_sdk.plugin import discovery
 from vstar_sdk.plugin.catalog import Catalog
 from vstar_sdk.plugin.health import installed_catalog
+from vstar_sdk.reading.escapes import printable
 from vstar_sdk.reading.yaml_reader import read_yaml
 from vstar_sdk.spec.mentions import absent
 from vstar_sdk.templating.inputs import GIVEN, InputSchema, fault
@@ -32,7 +34,7 @@ def _beside(function: F) -> F:
     )(function)
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Group, invoke_without_command=True)
 @_beside
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
@@ -44,7 +46,8 @@ def templates(ctx: click.Context, spec: Path | None, as_json: bool) -> None:
     """
     ctx.obj = _folder(spec)
     if ctx.invoked_subcommand is None:
-        _list(ctx.obj, as_json)
+        with apart():
+            _list(ctx.obj, as_json)
 
 
 @templates.command("list")
@@ -58,11 +61,11 @@ def list_(folder: Path, as_json: bool) -> None:
 def _list(folder: Path, as_json: bool) -> None:
     rows = list(_rows(available(folder=folder, registered=installed_catalog(warn).templates)))
     if as_json:
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        document_json(rows)
         return
     width = max(len(row["name"]) for row in rows)
     for row in rows:
-        click.echo(f"{row['name']:{width}}  {row['origin']:15}  {row['problem'] or row['summary']}")
+        document(f"{row['name']:{width}}  {row['origin']:15}  {row['problem'] or row['summary']}\n")
 
 
 @templates.command()
@@ -73,7 +76,7 @@ def show(folder: Path, name: str) -> None:
 
     NAME is what a spec says: a name, namespace/name, or the path of a file.
     """
-    click.echo(read(_found(name, folder)).path.read_text(encoding="utf-8-sig"), nl=False)
+    document(read(_found(name, folder)).path.read_text(encoding="utf-8-sig"))
 
 
 @templates.command()
@@ -97,9 +100,9 @@ def render(folder: Path, name: str, prompt: str, assignments: tuple[str, ...], a
     given["seconds"] = given["frames"] / given["fps"]
     said = fill_in(read(_found(name, folder)), given, inputs)
     if as_json:
-        click.echo(json.dumps({"system": said.system, "user": said.user}, indent=2, ensure_ascii=False))
+        document_json({"system": said.system, "user": said.user})
     else:
-        click.echo(f"--- system ---\n{said.system}\n\n--- user ---\n{said.user}")
+        document(f"--- system ---\n{said.system}\n\n--- user ---\n{said.user}\n")
 
 
 @templates.command()
@@ -113,15 +116,17 @@ def lint(ctx: click.Context, names: tuple[str, ...]) -> None:
     """
     lines = [line for name in names for line in _findings(_found(name, ctx.obj))]
     for line in lines:
-        click.echo(line)
+        document(f"{line}\n")
     if lines:
         ctx.exit(1)
-    click.echo(f"{', '.join(names)}: nothing to complain of")
+    document(f"{', '.join(names)}: nothing to complain of\n")
 
 
 def _folder(spec: Path | None) -> Path:
     if spec is not None and not spec.is_file():
-        raise SpecError(f"there is no file {spec}", hint="--spec names the spec file that the templates stand beside")
+        raise SpecError(
+            f"there is no file {printable(str(spec))}", hint="--spec names the spec file that the templates stand beside"
+        )
     return spec.parent if spec is not None else Path()
 
 

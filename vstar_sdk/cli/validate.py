@@ -2,24 +2,52 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import click
 
-from vstar_sdk.cli.arguments import load, spec_arguments
-from vstar_sdk.cli.failure import warn
-from vstar_sdk.runs.plan import make_plan
+from vstar_sdk.cli.arguments import SpecArguments, several_specs
+from vstar_sdk.cli.commands import Command
+from vstar_sdk.cli.failure import Failure
+from vstar_sdk.cli.printing import document, document_json, warn
+from vstar_sdk.errors import VstarError, error_json
+from vstar_sdk.runs.plan import Plan, make_plan
 
 
-@click.command()
-@spec_arguments
-def validate(spec: Path | None, prompt: str | None, overrides: tuple[str, ...], plugins: tuple[str, ...]) -> None:
-    """Check a spec without running it: keys, values, parts, levels, anchors.
+@click.command(cls=Command)
+@several_specs
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: one object for each spec.")
+@click.pass_context
+def validate(ctx: click.Context, given: list[SpecArguments], as_json: bool) -> None:
+    """Check specs without running them: keys, values, parts, levels, anchors.
 
-    Exits with 2 and says file, line and remedy when something is wrong. No model is loaded and no language model is asked.
-    Whether a scheduler fits the model is told by vstar plan and vstar run --dry-run.
+    Says file, line and remedy when something is wrong, and exits with the code of the first error. No model is loaded and no
+    language model is asked. Whether a scheduler fits the model is told by vstar plan and vstar run --dry-run.
     """
-    plan = make_plan(load(spec, prompt, overrides, plugins))
-    click.echo(f"{spec or 'the prompt'} is valid: {plan.summary()}")
-    for warning in plan.warnings():
-        warn(warning)
+    failed: Failure | None = None
+    found: list[dict[str, Any]] = []
+    for one in given:
+        try:
+            plan = make_plan(one.load())
+        except VstarError as error:
+            if len(given) == 1 and not as_json:
+                raise
+            failure = Failure(error)
+            failed = failed or failure
+            found.append({"spec": one.name, "valid": False, "error": error_json(error)})
+            if not as_json:
+                failure.show()
+        else:
+            found.append(_valid(one, plan))
+            if not as_json:
+                document(f"{one.name} is valid: {plan.summary()}\n")
+                for warning in plan.warnings():
+                    warn(warning)
+    if as_json:
+        document_json(found)
+    if failed is not None:
+        ctx.exit(failed.exit_code)
+
+
+def _valid(one: SpecArguments, plan: Plan) -> dict[str, Any]:
+    return {"spec": one.name, "valid": True, "summary": plan.summary(), "warnings": list(plan.warnings())}

@@ -29,6 +29,9 @@ class Key:
     told: tuple[str, ...]
     """Its captions; the same place in every key of a family has the same build. ``{subject}`` is filled in."""
 
+    then: str = ""
+    """Name of the key that is there when this one ends; "" for the next one in a cyclic family, else the usual start."""
+
 
 @dataclass(frozen=True)
 class Arc:
@@ -46,6 +49,10 @@ class Arc:
     told: tuple[str, ...] = ()
     """Captions of a whole clip that shows the change."""
 
+    verbs: tuple[str, ...] = ()
+    """Verbs that stand for the change in every form that is no stage's word; of "go up" the first word is bent, of "sun set*"
+    the one with the star."""
+
 
 @dataclass(frozen=True)
 class Family:
@@ -56,7 +63,7 @@ class Family:
     """How captions name it, with its article; ``{colour}`` stands where a colour goes."""
 
     nouns: tuple[str, ...]
-    """Words of a prompt that mean this family."""
+    """Words of a prompt that mean this family; a plural in -s goes without saying."""
 
     keys: tuple[Key, ...]
     """Key stages, rising."""
@@ -67,6 +74,9 @@ class Family:
     colours: tuple[str, ...] = ()
     """Colour words that it takes; the first stands in when a prompt names none."""
 
+    verbs: tuple[str, ...] = ()
+    """Verbs that mean this family alone, whatever their subject is called: "erupt"."""
+
     cyclic: bool = False
     """After the last key comes the first again: stages count modulo 1."""
 
@@ -76,6 +86,15 @@ class Family:
     def key(self, name: str) -> Key:
         """The key of that name; KeyError if there is none."""
         return {key.name: key for key in self.keys}[name]
+
+    def after(self, key: Key) -> Key:
+        """The key that is there when that one has ended."""
+        if key.then:
+            return self.key(key.then)
+        if self.cyclic:
+            return self.keys[(self.keys.index(key) + 1) % len(self.keys)]
+        usual = self.arcs[0]
+        return self.key(usual.end if key.name == usual.start else usual.start)
 
     def ladder(self, turns: int = 1) -> list[tuple[float, Key]]:
         """The keys with their stages in rising order; a cyclic family's repeat, each turn a stage of 1 higher."""

@@ -9,9 +9,9 @@ from pydantic import Field
 
 from vstar_sdk.errors import SpecError
 from vstar_sdk.miniworld.grammar import vocabulary
+from vstar_sdk.miniworld.source import MiniworldSource
 from vstar_sdk.miniworld.writer import write
 from vstar_sdk.models.pipeline_options import FramewiseOptions
-from vstar_sdk.models.unet3d.source import UNet3DSource
 from vstar_sdk.options import Options
 from vstar_sdk.parts import Register, hookimpl
 
@@ -30,9 +30,9 @@ class MiniworldWriterOptions(Options):
     """How many key states; left out: one for each stage that the prompt passes."""
 
 
-def miniworld(options: FramewiseOptions) -> UNet3DSource:
+def miniworld(options: FramewiseOptions) -> MiniworldSource:
     """The embedded model."""
-    return UNet3DSource(
+    return MiniworldSource(
         directory=WEIGHTS,
         name="miniworld",
         frames=64,

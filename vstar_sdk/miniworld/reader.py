@@ -1,33 +1,18 @@
 """Reads a free prompt about the embedded world: which scene, from where to where, its colour and camera. Pure Python."""
 
-import difflib
-import re
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, field, replace
 
 from vstar_sdk.errors import SpecError
-from vstar_sdk.miniworld.grammar import Arc, Family, Key, families
+from vstar_sdk.miniworld.colours import own_colours
+from vstar_sdk.miniworld.grammar import Family, families
+from vstar_sdk.miniworld.lexicon import COUNTS, NEGATION, PANNING_CAMERA, ROSE_BEHIND, SMALL, STILL_CAMERA, UNCHANGING
+from vstar_sdk.miniworld.scenes import Candidate, choose
+from vstar_sdk.miniworld.story import tell
+from vstar_sdk.miniworld.vocabulary import is_known, language, slips, whole
+from vstar_sdk.miniworld.words import Text, split
 
-_SMALL_WORDS = """
-    a an the of in on over at by with and then its it is are to into from through until till while as under above across
-    during becomes become becoming turns turn turning fades fade fading goes go going changes changing change comes
-    slowly gradually late early first whole bright big small beautiful passes passing time lapse timelapse video
-    travels travel drives drive rides ride rolls trip journey flies fly floats sky
-    scene view shot there this that one some full half side quiet after before very between toward towards down up out
-"""
-_FILLERS = frozenset(_SMALL_WORDS.split())
-_CHANGE = re.compile(r"\b(to|into|until|till|becomes?|becoming|turns?|turning|fades?|fading)\b")
-_ARRIVES = re.compile(r" (?:comes?|falls|arrives)\b(?! to an end)")
-"""Behind a stage: it is where the story goes to. "Night comes to the city"."""
-
-_CAMERA = re.compile(
-    r"\b(?:(?:the )?camera (?:slowly )?(?:pans?|moves?|panning|moving|travels?|slides?)|pans|panning|pan)"
-    r"(?: slowly)?(?: to)?(?: the)? (left|right)\b"
-)
-_UNCHANGING = re.compile(r"\b(?:that |which |and )?(?:(?:does not|doesn't|never|without) chang\w+|stays the same)\b")
-_NEGATION = re.compile(r"\b(not|no|never|without|nothing but|cannot|\w+n't)\b")
-_STILL = re.compile(r"\b(?:(?:static|still|fixed) camera|the camera (?:is still|stands still))\b")
-_COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "white", "black", "brown", "grey", "gold")
+MOST_WORDS = 1000
+"""A prompt with more words is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +25,11 @@ class Reading:
         end: stage at the end; in [0, 1], but in a cyclic family it is never less than ``start`` and may pass 1, up to 2.
         colour: a colour word of the family, or "".
         camera: "still", "left" or "right".
-        unknown: words that played no part, in the order of the prompt.
+        unknown: words that the world does not know, as written, in the order of the prompt.
+        not_used: words that it knows, but that played no part.
+        left_out: what the prompt asks for and the world cannot show: a second colour, a number of subjects.
+        words: how many words the prompt has; small ones ("the", "slowly") do not count.
+        read: how many of them played a part.
     """
 
     family: str
@@ -49,6 +38,15 @@ class Reading:
     colour: str
     camera: str
     unknown: tuple[str, ...]
+    not_used: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = field(default=(), compare=False)
+    words: int = field(default=0, compare=False)
+    read: int = field(default=0, compare=False)
+
+    @property
+    def half_read(self) -> bool:
+        """Whether at most half of the words played a part."""
+        return 2 * self.read <= self.words and self.words > 0
 
 
 def known() -> str:
@@ -63,206 +61,129 @@ def known() -> str:
 def read(prompt: str) -> Reading:
     """Read a prompt.
 
-    Stages come from the words of the prompt ("from winter to autumn", "sunset ... turning into night"), else from a
-    phrase for a change ("wakes up"), else the family does its usual change. A prompt that names one stage and no change
-    ("a beach at night") stands still at it. Where a prompt fits two families, the one whose stages it names wins,
-    then the one named first.
+    The scene is chosen by the prompt's subject and verbs (`scenes.choose`), its story by the stages and changes that it names
+    (`story.tell`), its colour by what stands at the subject (`colours.own_colours`). The reading says which words played
+    no part.
 
     Raises:
-        SpecError: no family, a stage or a colour that the family does not have, a negation, a story there and back, an empty
-            prompt.
+        SpecError: no scene of this world, a negation, a slip of the keyboard, a stage or a colour that the family does not have,
+            a story there and back, an empty prompt or one of more than 1,000 words.
     """
-    text = " ".join(re.findall(r"[a-z'-]+", prompt.lower()))
-    if not text:
+    if len(prompt) > 20 * MOST_WORDS:
+        raise SpecError(
+            f"the prompt has {len(prompt):,} characters", hint=f"The embedded writer reads up to {MOST_WORDS:,} words."
+        )
+    text = split(prompt, whole)
+    if not any(word.text[0].isalpha() for word in text.words):
         raise SpecError("the prompt has no words", hint=known())
-    camera = "still"
-    if found := _CAMERA.search(text):
-        camera = found.group(1)
-        text = _CAMERA.sub(" ", text)
-    text = _UNCHANGING.sub(" ", _STILL.sub(" ", text))
-    if found := _NEGATION.search(text):
-        raise SpecError(f"in {prompt.strip()!r}, {found.group()!r} cannot be read", hint="say what is to be seen instead")
-    family = _family(text, prompt)
-    colour, text = _colour(family, text)
-    start, end, used = _stages(family, text, prompt)
+    if len(text) > MOST_WORDS:
+        raise SpecError(f"the prompt has {len(text):,} words", hint=f"The embedded writer reads up to {MOST_WORDS:,}.")
+    text = Text(
+        replace(w, text="rises") if w.text == "rose" and text[i - 1] in ROSE_BEHIND else w for i, w in enumerate(text.words)
+    )
+    camera, moves = _camera(text)
+    stands, still = _stillness(text, prompt, moves)
+    aside = sum(text[i] not in SMALL for i in moves | stands)
+    text = Text(word for i, word in enumerate(text.words) if i not in moves | stands)
+    if found := slips(text):
+        asked = "; ".join(f"{word!r} is unknown. Did you mean {right!r}?" for word, right in found.items())
+        raise SpecError(f"cannot tell what {prompt.strip()!r} should show: {asked}", hint=known())
+    found = choose(text)
+    if not found:
+        raise SpecError(f"cannot tell what {prompt.strip()!r} should show{_shared(text)}", hint=known())
+    reading = _read(found, text, prompt, camera, still)
+    reading = replace(reading, words=reading.words + aside, read=reading.read + aside)
+    vague = reading.half_read or (reading.unknown and not found[0].family.pans)
+    if not found[0].named and vague:  # stages alone do not make a scene of what is about something else
+        raise SpecError(f"cannot tell what {prompt.strip()!r} should show", hint=known())
+    return reading
+
+
+def _read(found: list[Candidate], text: Text, prompt: str, camera: str, still: bool) -> Reading:
+    one, *others = found
+    family = one.family
     if camera != "still" and not family.pans:
         raise SpecError(
             f"the camera cannot pan over a {family.name}",
             hint="Families that pan: " + ", ".join(f.name for f in families().values() if f.pans) + ".",
         )
-    spoken = used | {word for noun in family.nouns if _has(text, noun) >= 0 for word in noun.split()} | _FILLERS
-    unknown = tuple(word for word in text.split() if word not in spoken)
-    return Reading(family.name, start, end, colour, camera, unknown)
+    colours = own_colours(family, text)
+    story = tell(family, text, prompt, still)
+    nouns = {i for at, _ in language(family.name).nouns.find(text) for i in at}
+    used = story.used | nouns | {i for at in one.verbs for i in at}
+    colour, left_out = _colour(family, list(colours))
+    used |= {i for i, said in colours.values() if said == colour} if colour else set[int]()
+    scenes = [
+        i
+        for other in others
+        for at, role in other.nouns
+        if role == "subject"
+        for i in at
+        if i not in used or text[i] == other.family.name
+    ]
+    if scenes:
+        left_out.append(f"a clip shows one scene, and {_quoted(text, scenes)} is left out")
+    counted = [i for i, word in enumerate(text.words) if i not in used and (word.text in COUNTS or word.text.isdigit())]
+    if counted:
+        said = _quoted(text, counted)
+        left_out.append(f"{said} cannot be counted out: there is one {family.name}, and what it does happens once")
+    big = [i for i in range(len(text)) if i in used or text[i] not in SMALL]
+    idle = [i for i in big if i not in used and i not in counted]
+    return Reading(
+        family.name,
+        story.start,
+        story.end,
+        colour,
+        camera,
+        unknown=_written(text, [i for i in idle if not is_known(text[i])]),
+        not_used=_written(text, [i for i in idle if is_known(text[i])]),
+        left_out=tuple(left_out),
+        words=len(big),
+        read=sum(i in used for i in big),
+    )
 
 
-def _has(text: str, phrase: str) -> int:
-    """Where a phrase stands in the text as whole words, or -1."""
-    found = re.search(rf"(?<![\w-]){re.escape(phrase)}(?![\w-])", text)
-    return found.start() if found else -1
+def _written(text: Text, at: list[int]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text.words[i].written for i in at))
 
 
-def _names(key: Key) -> tuple[str, ...]:
-    return (key.name, *key.words)
+def _quoted(text: Text, at: list[int]) -> str:
+    return ", ".join(repr(word) for word in _written(text, at))
 
 
-def _family(text: str, prompt: str) -> Family:
-    scores: list[tuple[bool, int, int, Family]] = []
-    for family in families().values():
-        places = [at for noun in family.nouns if (at := _has(text, noun)) >= 0]
-        stages = sum(any(_has(text, word) >= 0 for word in _names(key)) for key in family.keys)
-        if places or stages >= 2 or (stages and _unique(family, text)):
-            scores.append((not places, -stages, min(places, default=0), family))
-    if not scores:
-        why = _shared(text) or _near(text, _all_words())
-        raise SpecError(f"cannot tell what {prompt.strip()!r} should show{why}", hint=known())
-    scores.sort(key=lambda score: score[:3])
-    return scores[0][3]
+def _camera(text: Text) -> tuple[str, set[int]]:
+    for at, match in text.search(PANNING_CAMERA):
+        return match.group(1), set(at)
+    return "still", set()
 
 
-def _unique(family: Family, text: str) -> bool:
-    others = {word for f in families().values() if f is not family for key in f.keys for word in _names(key)}
-    return any(_has(text, word) >= 0 for key in family.keys for word in _names(key) if word not in others)
+def _stillness(text: Text, prompt: str, moves: set[int]) -> tuple[set[int], bool]:
+    """Words that say that camera or picture stand still, and whether the picture does; any other negation is refused."""
+    camera = {i for at, _ in text.search(STILL_CAMERA) for i in at}
+    picture = {i for at, _ in text.search(UNCHANGING) for i in at} - camera
+    named = {i for family in families() for at, _ in language(family).events.find(text) if len(at) > 1 for i in at}
+    for at, match in text.search(NEGATION):
+        ended = text[at.start] == "no" and text[at.stop] == "longer"
+        if not set(at) <= camera | picture | named | moves and not ended:
+            raise SpecError(f"in {prompt.strip()!r}, {match.group()!r} cannot be read", hint="say what is to be seen instead")
+    return camera | picture, bool(picture)
 
 
-def _all_words() -> list[str]:
-    words = [word for family in families().values() for word in family.nouns]
-    words += [word for family in families().values() for key in family.keys for word in _names(key)]
-    return words
+def _colour(family: Family, said: list[str]) -> tuple[str, list[str]]:
+    """The colour that is shown, and what is told of those that are not."""
+    shown = next((colour for colour in said if colour in family.colours), "")
+    if said and not shown:
+        raise SpecError(f"the {family.name} cannot be {said[0]}", hint=f"Its colours: {', '.join(family.colours)}.")
+    others = [colour for colour in said if colour != shown]
+    return shown, [f"the {family.name} has one colour, {shown}, and is not {' or '.join(map(repr, others))}"] if others else []
 
 
-def _shared(text: str) -> str:
+def _shared(text: Text) -> str:
     """Why a text names no family, when its words are stages of several."""
-    for word in text.split():
-        having = [f.name for f in families().values() if any(word in _names(key) for key in f.keys)]
-        if having:
-            return f": {word!r} is a stage of {', '.join(having[:-1])} and {having[-1]}. Name one of them" if having[1:] else ""
+    for at in range(len(text)):
+        having = [family for name, family in families().items() if language(name).events.at(text, at)]
+        if len(having) > 1:
+            *first, last = [family.name for family in having]
+            what = "stage" if any(text[at] in (key.name, *key.words) for key in having[-1].keys) else "change"
+            return f": {text[at]!r} is a {what} of {', '.join(first)} and {last}. Name one of them"
     return ""
-
-
-def _near(text: str, words: list[str]) -> str:
-    for word in text.split():
-        if word not in _FILLERS and (close := difflib.get_close_matches(word, words, 1, 0.75)):
-            return f": {word!r} is unknown. Did you mean {close[0]!r}?"
-    return ""
-
-
-def _colour(family: Family, text: str) -> tuple[str, str]:
-    """The subject's colour, and the text without it: before its noun, else the first before no other thing."""
-    if not family.colours:
-        return "", text
-    words = text.split()
-    nouns = {noun.split()[0] for noun in family.nouns}
-    said = [i for i, word in enumerate(words) if word in _COLOURS or word in family.colours]
-    own = [i for i in said if not nouns.isdisjoint(words[i + 1 : i + 3])]
-    verbs = {phrase.split()[0] for arc in family.arcs for phrase in arc.words} | _FILLERS
-    own = own or [i for i in said if words[i] in family.colours and not set(words[i + 1 : i + 2]) - verbs]
-    if not own:
-        return "", text
-    word = words[own[0]]
-    if word not in family.colours:
-        raise SpecError(f"the {family.name} cannot be {word}", hint=f"Its colours: {', '.join(family.colours)}.")
-    return word, " ".join(words[: own[0]] + words[own[0] + 1 :])
-
-
-def _mentions(family: Family, text: str) -> list[tuple[int, Key, str]]:
-    """The keys that a text names, in its order, longer phrases first."""
-    found: list[tuple[int, Key, str]] = []
-    phrases = [(word, key) for key in family.keys for word in _names(key)]
-    for word, key in sorted(phrases, key=lambda pair: -len(pair[0])):
-        while (at := _has(text, word)) >= 0:
-            found.append((at, key, word))
-            text = text[:at] + "_" * len(word) + text[at + len(word) :]
-    return sorted(found, key=lambda mention: mention[0])
-
-
-def _stages(family: Family, text: str, prompt: str) -> tuple[float, float, set[str]]:
-    mentions = _mentions(family, text)
-    used = {part for _, _, word in mentions for part in word.split()}
-    ranged = re.search(r"\bfrom (.+?) (?:to|into|until|till|through|over) (.+)", text)
-    path = _each_once([key for _, key, _ in mentions])
-    if ranged:
-        first, last = _mentions(family, ranged.group(1)), _mentions(family, ranged.group(2))
-        for side, there in ((ranged.group(1), first), (ranged.group(2), last)):
-            if not there:
-                names = [word for key in family.keys for word in _names(key)]
-                raise SpecError(
-                    f"in {prompt.strip()!r}, {side!r} is no stage of a {family.name}{_near(side, names)}",
-                    hint=f"A {family.name} has the stages {', '.join(key.name for key in family.keys)}.",
-                )
-        path = [first[0][1], *_each_once([key for _, key, _ in last])]
-        used |= {part for _, phrase in _arcs(family, text, mentions) for part in phrase.split()}
-    elif len(path) < 2 and (arcs := _arcs(family, text, mentions)):
-        used |= {part for _, phrase in arcs for part in phrase.split()}
-        path = _told_by(family, arcs)
-    elif len(path) == 1 and (change := _CHANGE.search(text)):
-        usual, (at, _, word) = family.arcs[0], mentions[0]
-        if change.start() > at and not _ARRIVES.match(text[at + len(word) :]):
-            other = usual.end if path[0].name != usual.end else usual.start
-            path = [path[0], family.key(other)]
-        else:
-            other = usual.start if path[0].name != usual.start else usual.end
-            path = [family.key(other), path[0]]
-    elif not path:
-        path = [family.key(family.arcs[0].start), family.key(family.arcs[0].end)]
-    if not family.cyclic and _turns([key.at for key in path]):
-        raise SpecError(
-            f"{prompt.strip()!r} goes there and back, and the writer tells one way only",
-            hint="write the states out: synopsis: {use: states, states: [...]}",
-        )
-    return (*_unwrap(family, path, bool(ranged)), used)
-
-
-def _each_once(keys: list[Key]) -> list[Key]:
-    """Keys without those that only repeat the one before."""
-    return [key for i, key in enumerate(keys) if i == 0 or key is not keys[i - 1]]
-
-
-def _turns(stages: list[float]) -> bool:
-    steps = [later - earlier for earlier, later in pairwise(stages)]
-    return any(step > 0 for step in steps) and any(step < 0 for step in steps)
-
-
-def _arcs(family: Family, text: str, mentions: list[tuple[int, Key, str]]) -> list[tuple[Arc, str]]:
-    """The changes that a text names, in its order, with their phrases; of phrases that overlap, the longest."""
-    if any(text[:at].endswith("it is ") for at, _, _ in mentions):  # "the sun comes up over the beach, it is dawn"
-        return []
-    for at, _, word in mentions:
-        if " " in word:  # "erupts" within "erupts red lava" tells a stage, no change
-            text = text[:at] + "_" * len(word) + text[at + len(word) :]
-    found: list[tuple[int, Arc, str]] = []
-    phrases = [(phrase, arc) for arc in family.arcs for phrase in arc.words]
-    for phrase, arc in sorted(phrases, key=lambda pair: -len(pair[0])):
-        while (at := _has(text, phrase)) >= 0:
-            found.append((at, arc, phrase))
-            text = text[:at] + "_" * len(phrase) + text[at + len(phrase) :]
-    return [(arc, phrase) for _, arc, phrase in sorted(found, key=lambda hit: hit[0])]
-
-
-def _told_by(family: Family, told: list[tuple[Arc, str]]) -> list[Key]:
-    """The way that changes tell one after the other; of those that begin alike, the longest phrase says how far."""
-    longest = {arc.start: max((len(phrase) for other, phrase in told if other.start == arc.start)) for arc, _ in told}
-    arcs = [arc for arc, phrase in told if len(phrase) == longest[arc.start]]
-    path = [family.key(arcs[0].start), family.key(arcs[0].end)]
-    for arc in arcs[1:]:
-        start, end = family.key(arc.start), family.key(arc.end)
-        ahead = (end.at - start.at) * (path[-1].at - path[0].at) > 0
-        if family.cyclic:
-            if start is path[-1]:
-                path.append(end)
-        elif not ahead or abs(end.at - path[0].at) > abs(path[-1].at - path[0].at):
-            path.append(end)
-    return path
-
-
-def _unwrap(family: Family, path: list[Key], ranged: bool) -> tuple[float, float]:
-    """Start and end of a path of keys; time runs forward in a cyclic family."""
-    start = end = path[0].at
-    for key in path[1:]:
-        if not family.cyclic:
-            end = key.at
-            continue
-        ahead = (key.at - end) % 1.0
-        if ahead == 0 and ranged:
-            ahead = 1.0
-        end = min(end + ahead, start + 1.0)
-    return start, end

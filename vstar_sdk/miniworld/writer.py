@@ -17,8 +17,9 @@ def write(prompt: str, states: int | None = None) -> Synopsis:
     Without ``states`` there is one state for each key stage that the prompt passes, its start and end included (one state
     when nothing changes). With ``states``, that many stages are spaced evenly from start to end; one that lies within a
     quarter of the way of a key stage is told by that key's caption, any other by the caption of the stage between two
-    keys ("a landscape between winter and spring"). Where the prompt names no colour, the family's first colour is told. Words
-    that played no part are named in the synopsis's warnings.
+    keys ("a landscape between winter and spring"). Where the prompt names no colour, the family's first colour is told. A warning
+    names what of the prompt was not read: the share of its words, if that is half or less, a second colour, a number, and every
+    word that played no part.
 
     Args:
         prompt: what to show, in free words.
@@ -38,9 +39,21 @@ def write(prompt: str, states: int | None = None) -> Synopsis:
         gap = (reading.end - reading.start) / max(states - 1, 1)
         stages = [reading.start + i * gap for i in range(states)]
     states_told = tuple(State(caption(family, stage, colour, reading.camera)) for stage in stages)
-    unread = ", ".join(f"'{word}'" for word in reading.unknown)
-    warnings = (f"the prompt's words {unread} played no part: the embedded world does not know them",) if unread else ()
-    return Synopsis(states_told, warnings=warnings)
+    return Synopsis(states_told, warnings=_warnings(reading))
+
+
+def _warnings(reading: Reading) -> tuple[str, ...]:
+    """One line that says what of a prompt was not read, the gravest first; none if all was."""
+    told: list[str] = []
+    if reading.half_read:
+        share = round(100 * reading.read / reading.words)
+        told.append(f"the prompt is half read: {reading.read} of {reading.words} words ({share} %) played a part")
+    told += reading.left_out
+    for words, why in ((reading.not_used, "known, but not used"), (reading.unknown, "unknown to the embedded world")):
+        said = [repr(word) for word in words if not any(repr(word) in line for line in reading.left_out)]
+        if said:
+            told.append(f"{why}: {', '.join(said)}")
+    return ("; ".join(told),) if told else ()
 
 
 def caption(family: Family, stage: float, colour: str = "", camera: str = "still") -> str:

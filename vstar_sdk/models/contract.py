@@ -125,7 +125,10 @@ class Facts:
 
 
 class ModelSource(Protocol):
-    """What a model part's factory returns: cheap to make, nothing loaded yet."""
+    """What a model part's factory returns: cheap to make, nothing loaded yet.
+
+    It may have ``modules``: the names of modules that its ``load`` imports. A run imports them while a language model writes.
+    """
 
     def facts(self) -> Facts:
         """Read the model's configuration; no torch where its files are local.

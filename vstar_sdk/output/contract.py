@@ -45,7 +45,7 @@ class Exporter(Protocol):
     The caller (`vstar_sdk.output.writing.Artifacts`) opens it on a temporary path beside the final one, gives it exactly
     ``clip.frames`` frames, and renames after `close`, so that an artifact that is there is whole. After an exception, be it in
     `open` or in another exporter, it calls `abort` and removes what was written. A folder should hold numbered files only
-    (``0000.png``): then a later run can tell it from a person's own folder, and replace it.
+    (``0000.png``): one that holds anything else is not replaced by a later run.
     """
 
     @property

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import secrets
 import shutil
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from vstar_sdk.errors import OutputError
 from vstar_sdk.output.path import artifact_path
+from vstar_sdk.output.whole import draft_of
 
 if TYPE_CHECKING:
     from vstar_sdk.output.contract import Exporter
@@ -27,6 +27,8 @@ _HINTS = {
     errno.EPERM: "choose a run directory that you may write to",
     errno.EROFS: "choose a run directory on a disk that can be written to",
     errno.ENAMETOOLONG: "give this exporter a shorter path",
+    errno.ELOOP: "a link leads back to itself: choose another run directory",
+    errno.ENOENT: "the run directory is gone: leave it alone while a run is at work",
 }
 
 
@@ -58,26 +60,35 @@ class Draft:
                 hint=_HINTS.get(error.errno or 0, "check the disk, or choose another run directory"),
             ) from error
 
+    def check_made(self) -> None:
+        """Find out whether the exporter has made anything.
+
+        Raises:
+            OutputError: it has not, or somebody has removed it.
+        """
+        if self.partial.exists():
+            return
+        if not self.partial.parent.exists():
+            raise OutputError(f"the folder {self.partial.parent} is gone", hint="leave it alone while a run is at work")
+        raise OutputError(f"exporter {self.name} closed without writing {self.final.name}", hint="tell the exporter's author")
+
     def put_in_place(self) -> None:
         """Rename it to its final path, over an older one. A folder cannot replace a folder, so an older folder steps aside first.
 
         Raises:
-            OutputError: the exporter made nothing.
             OSError: it cannot be renamed; the older one is where it was.
         """
-        if not self.partial.exists():
-            raise OutputError(f"exporter {self.name} closed without writing {self.final.name}", hint="tell the exporter's author")
         if not self.final.is_dir():
             self.partial.replace(self.final)
             return
-        older = self.partial.with_name(f"{self.partial.name}-older")
+        older = older_of(self.partial)
         self.final.rename(older)
         try:
             self.partial.rename(self.final)
         except OSError:
             older.rename(self.final)
             raise
-        _remove(older)
+        remove(older)
 
     def discard(self) -> None:
         """Abort the exporter and remove what it wrote; never raises."""
@@ -85,7 +96,7 @@ class Draft:
             self.exporter.abort()
         except Exception:
             _log.warning("exporter %s failed in abort, which must not raise", self.name, exc_info=True)
-        _remove(self.partial)
+        remove(self.partial)
 
 
 def drafts_for(folder: Path, exporters: Sequence[tuple[str, Exporter]]) -> tuple[Draft, ...]:
@@ -119,17 +130,31 @@ def _draft(folder: Path, name: str, exporter: Exporter) -> tuple[PurePosixPath, 
     except ValueError as error:
         raise OutputError(f"exporter {name}: {error}") from None
     final = folder / relative
-    if not final.parent.resolve().is_relative_to(folder.resolve()):
+    draft = Draft(name, exporter, final, draft_of(final))
+    with draft.disk_errors():
+        _check_place(name, folder, final)
+    return relative, draft
+
+
+def _check_place(name: str, folder: Path, final: Path) -> None:
+    if not Path(os.path.realpath(final.parent)).is_relative_to(os.path.realpath(folder)):
         raise OutputError(f"exporter {name}: {final} leaves {folder} through a link", hint="give this exporter another path")
+    for parent in final.parents[: len(final.relative_to(folder).parts) - 1]:
+        if os.path.lexists(parent) and not parent.is_dir():
+            raise OutputError(f"exporter {name}: {parent} is no folder", hint="give this exporter another path")
     if final.is_dir() and not all(entry.is_file() and entry.stem.isdecimal() for entry in final.iterdir()):
         raise OutputError(
             f"exporter {name}: {final} is a folder that holds more than numbered frames, so it is not replaced",
             hint="give this exporter another path, or move the folder away",
         )
-    return relative, Draft(name, exporter, final, final.with_name(f".{final.stem}.partial-{secrets.token_hex(4)}{final.suffix}"))
 
 
-def _remove(path: Path) -> None:
+def older_of(partial: Path) -> Path:
+    """Where an older folder steps aside to, while a draft takes its place."""
+    return partial.with_name(f"{partial.name}-older")
+
+
+def remove(path: Path) -> None:
     """Remove a file or a folder, if it is there; what cannot be removed is logged."""
     try:
         if path.is_dir() and not path.is_symlink():

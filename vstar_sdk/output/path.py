@@ -9,6 +9,10 @@ from typing import ClassVar
 from pydantic import field_validator
 
 from vstar_sdk.options import ExporterOptions
+from vstar_sdk.reading.escapes import obeyed
+
+LONGEST = 255
+"""Bytes of the longest name that file systems take."""
 
 _NOT_PORTABLE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\]')
 
@@ -26,14 +30,16 @@ def artifact_path(written: str) -> PurePosixPath:
         ValueError: it is absolute, leaves the run directory, names nothing or something hidden, or holds characters that not
             every file system takes.
     """
-    odd = _NOT_PORTABLE.search(written)
+    odd = next((sign for sign in written if _NOT_PORTABLE.match(sign) or obeyed(sign)), None)
     if odd is not None:
-        raise ValueError(f"path {written!r} holds {odd[0]!r}, which not every system takes: leave it out; folders end in '/'")
+        raise ValueError(f"path {written!r} holds {odd!r}, which not every system takes: leave it out; folders end in '/'")
     path = PurePosixPath(written)
     if path.is_absolute() or ".." in path.parts:
         raise ValueError(f"path {written!r} leaves the run directory: write a path relative to it, without '..'")
     if not path.parts:
         raise ValueError(f"path {written!r} names no file: write a name inside the run directory")
+    if any(len(part.encode()) > LONGEST for part in path.parts):
+        raise ValueError(f"path '{written[:40]}...' has a part of more than {LONGEST} bytes: choose a shorter name")
     if any(part.startswith(".") or part != part.strip() for part in path.parts):
         raise ValueError(f"path {written!r} has a part that begins with '.' or a space, or ends in a space: choose a plain name")
     return path

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from vstar_sdk.errors import OutputError
-from vstar_sdk.output.drafts import drafts_for
+from vstar_sdk.output.descriptors import fill_standard_descriptors
+from vstar_sdk.output.drafts import Draft, drafts_for
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,17 +36,31 @@ class Artifacts:
         folder: the run directory; made when the block is entered.
         exporters: names, as in ``use``, and exporters.
         clip: what is known of the clip.
+        before_placing: told the finished drafts when all are closed and none is in its place yet; what it raises keeps them out.
 
     Raises:
         OutputError: a path leaves the folder, two paths collide, or a folder that is no older artifact is in the way; all that
             before anything is written.
     """
 
-    def __init__(self, folder: Path, exporters: Sequence[tuple[str, Exporter]], clip: Clip) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        exporters: Sequence[tuple[str, Exporter]],
+        clip: Clip,
+        *,
+        before_placing: Callable[[Sequence[Draft]], None] = lambda drafts: None,
+    ) -> None:
         self._clip = clip
+        self._before_placing = before_placing
         self._drafts = drafts_for(folder.absolute(), exporters)
         self._made: list[Path] = []
         self._written = 0
+
+    @property
+    def drafts(self) -> tuple[Draft, ...]:
+        """The artifacts in the making, in the order given."""
+        return self._drafts
 
     @property
     def paths(self) -> tuple[tuple[str, Path], ...]:
@@ -58,6 +73,7 @@ class Artifacts:
         Raises:
             OutputError: an exporter cannot write this clip, or the disk refuses.
         """
+        fill_standard_descriptors()
         try:
             for draft in self._drafts:
                 with draft.disk_errors():
@@ -108,6 +124,8 @@ class Artifacts:
             for draft in self._drafts:
                 with draft.disk_errors():
                     draft.exporter.close()
+                draft.check_made()
+            self._before_placing(self._drafts)
             for draft in self._drafts:
                 with draft.disk_errors():
                     draft.put_in_place()

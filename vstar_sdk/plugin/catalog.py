@@ -168,7 +168,17 @@ class Catalog:
         try:
             return self._parts[kind][name]
         except KeyError:
-            raise SpecError(unknown_part(kind, name, self._parts[kind])) from None
+            raise SpecError(self.unknown(kind, name)) from None
+
+    def unknown(self, kind: str, name: str) -> str:
+        """The message for a name that is not on offer: what it is elsewhere, the nearest name, or all names."""
+        for other, parts in self._parts.items():
+            if name in parts:
+                there = f" and goes under {KINDS[other].place}" if KINDS[other].place else ""
+                return f"'{name}' is no {KINDS[kind].word}: it is {_article(KINDS[other].word)}{there}."
+        if name in self.templates:
+            return f"'{name}' is no {KINDS[kind].word}: it is a synopsis template and goes under synopsis.template."
+        return unknown_part(kind, name, self._parts[kind])
 
     def make(self, kind: str, options: Options | str | float, *, path: SpecPath | None = None) -> Any:
         """Call a part's factory with its validated options.
@@ -256,6 +266,10 @@ def _takes_resolver(factory: Callable[..., Any]) -> bool:
         return "resolver" in inspect.signature(factory).parameters
     except (TypeError, ValueError):  # of a builtin, which has no signature
         return False
+
+
+def _article(word: str) -> str:
+    return f"{'an' if word[0].lower() in 'aeiou' or word.startswith('LLM') else 'a'} {word}"
 
 
 def unknown_part(kind: str, name: str, known: Iterable[str]) -> str:

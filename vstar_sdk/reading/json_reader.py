@@ -12,7 +12,8 @@ from typing import Any, NoReturn
 import yaml
 
 from vstar_sdk.errors import SpecError
-from vstar_sdk.reading.places import DEEPEST, MOST, TOO_DEEP, TOO_MANY, place_of, printable
+from vstar_sdk.reading.escapes import printable
+from vstar_sdk.reading.places import DEEPEST, MOST, TOO_DEEP, TOO_MANY, place_of
 
 _MOST_DIGITS = 400
 """Digits of the longest number: more than any float has."""
@@ -79,7 +80,7 @@ def _places(text: str) -> yaml.Node | None:
     printable = yaml.reader.Reader.NON_PRINTABLE.sub("?", text.replace("\t", " "))
     try:
         return yaml.compose(printable, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, ValueError):  # ValueError: an escape of a character that there is not
+    except (yaml.YAMLError, ValueError, OverflowError):  # the last two: an escape of a character that there is not
         return None
 
 

@@ -24,11 +24,6 @@ def place_of(before: str) -> tuple[int, int]:
     return before.count("\n") + 1, len(before) - before.rfind("\n")
 
 
-def printable(text: str) -> str:
-    """A text on one line, control characters (which a terminal would obey) written as escapes."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-
-
 def whole(text: str) -> str:
     """A text in which the two halves of a character beyond U+FFFF, written as two escapes (JSON's way), are one character."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass") if _HALF.search(text) else text

@@ -14,7 +14,8 @@ from typing import Any
 import yaml
 
 from vstar_sdk.errors import SpecError
-from vstar_sdk.reading.places import DEEPEST, MOST, TOO_DEEP, TOO_MANY, place_of, printable, whole
+from vstar_sdk.reading.escapes import printable
+from vstar_sdk.reading.places import DEEPEST, MOST, TOO_DEEP, TOO_MANY, place_of, whole
 
 
 class Loader(yaml.SafeLoader):
@@ -100,13 +101,16 @@ def read_yaml(text: str, name: str) -> tuple[Any, yaml.Node | None]:
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         what = printable(error.problem or error.context or "this is no YAML")
         raise SpecError(f"{name}:{line}:{column}: {what}", hint="mend the YAML at that place") from None
+    except (OverflowError, ValueError):  # PyYAML asks for a character beyond the last one, which Python has not
+        mark = loader.get_mark() if loader is not None else None
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        what = "an escape such as \\U0001F388 in double quotes names no character: there are none beyond 10FFFF"
+        raise SpecError(f"{name}:{line}:{column}: {what}", hint="mend the escape at that place") from None
     except yaml.reader.ReaderError as error:
         line, column = place_of(text[: error.position])
         raise SpecError(
             f"{name}:{line}:{column}: the character U+{error.character:04X} has no place in a text", hint="take it out"
         ) from None
-    except ValueError as error:  # an escape of a character that there is not
-        raise SpecError(f"{name}:1:1: {error}") from None
     finally:
         if loader is not None:
             loader.dispose()

@@ -1,45 +1,54 @@
-"""The run directory: where a run's files stand, each one whole or absent."""
+"""The run directory: where a run's files stand, each one whole or absent, and nothing else is touched."""
 
 from __future__ import annotations
 
-import itertools
-import json
+import hashlib
 import os
-import re
-import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from datetime import datetime
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vstar_sdk.errors import OutputError
-from vstar_sdk.output.drafts import drafts_for
+from vstar_sdk.output.digests import digest
+from vstar_sdk.output.drafts import Draft, drafts_for
+from vstar_sdk.output.drafts import remove as remove_draft
+from vstar_sdk.output.whole import write_whole
+from vstar_sdk.reading.escapes import printable
+from vstar_sdk.runs.belongings import MANIFEST, SPEC, SYNOPSIS, Belongings, sealed
+from vstar_sdk.runs.journal import Journal
+from vstar_sdk.runs.leftovers import release, remove_empty, sweep
+from vstar_sdk.runs.naming import ANOTHER, check_text, check_written
 
 if TYPE_CHECKING:
     from vstar_sdk.output.contract import Exporter
 
-MANIFEST = "manifest.json"
-"""Written last and removed first: a directory that has it holds a run that is whole."""
-
-SPEC = "spec.yaml"
-SYNOPSIS = "synopsis.json"
-
 
 class RunDirectory:
-    """A folder for the files of one run, made when the first of them is written.
+    """A folder for the files of one run.
+
+    What an earlier run wrote there, and nobody changed since, makes room: an earlier run that is whole stays so until this
+    one's artifacts are finished, and then all that its manifest lists is removed. Anything else in the folder stays as it
+    is, and a file of this run never takes its place.
 
     Spec and synopsis are there early, so that a run which is interrupted can be repeated without asking a language model
-    again. Only where an earlier run is whole do they wait until this run's artifacts are, and the earlier one stays whole till
-    then.
+    again. Only where an earlier run is whole do they wait until this run's artifacts are.
 
     Args:
-        path: the folder; what an earlier run left there is replaced file by file.
+        path: the folder.
+
+    Raises:
+        OutputError: it is no path of a folder.
     """
 
     def __init__(self, path: Path) -> None:
+        check_written(path)
         self.path = path
-        self._waiting: dict[str, str | Mapping[str, Any]] = {}
+        self._waiting: dict[str, bytes] = {}
+        self._journal: Journal | None = None
+        self._made: list[Path] = []
+        self._is: os.stat_result | None = None
+        self._names: list[str] = []
 
     def check(self, exporters: Sequence[tuple[str, Exporter]]) -> None:
         """Find what would keep the run's files out, before anything is made or paid for.
@@ -48,63 +57,172 @@ class RunDirectory:
             exporters: names, as in ``use``, and exporters.
 
         Raises:
-            OutputError: the folder cannot be made or written to, holds a spec that no run wrote, or something is in the way.
+            OutputError: the folder cannot be made or written to, another run is at work in it, or something that no run wrote is
+                in the way.
         """
-        there = next(folder for folder in (self.path.absolute(), *self.path.absolute().parents) if folder.exists())
-        if not there.is_dir():
-            raise OutputError(f"the folder {self.path} cannot be made: {there} is a file", hint="name another with --out")
-        if not os.access(there, os.W_OK | os.X_OK):
-            raise OutputError(f"the folder {self.path} cannot be written to", hint="name another with --out")
-        for name in (SPEC, SYNOPSIS, MANIFEST):
-            if (self.path / name).is_dir():
-                raise OutputError(f"{self.path / name} is a folder", hint="name another run directory with --out")
-        if (self.path / SPEC).exists() and not any((self.path / name).exists() for name in (MANIFEST, SYNOPSIS)):
-            raise OutputError(
-                f"{self.path / SPEC} was not written by a run, and would be replaced",
-                hint="name another run directory with --out",
-            )
-        drafts_for(self.path.absolute(), exporters)
+        with self._errors():
+            folder = self.path.absolute()
+            check_text(folder)
+            there = next(parent for parent in (folder, *folder.parents) if os.path.lexists(parent))
+            if not there.exists():
+                raise OutputError(f"the folder {self.path} cannot be made: {there} is a link to nothing", hint=ANOTHER)
+            if not there.is_dir():
+                raise OutputError(f"the folder {self.path} cannot be made: {there} is a file", hint=ANOTHER)
+            if not os.access(there, os.W_OK | os.X_OK):
+                raise OutputError(f"the folder {self.path} cannot be written to", hint=ANOTHER)
+            for name in (SPEC, SYNOPSIS, MANIFEST):
+                if (self.path / name).is_dir():
+                    raise OutputError(f"{self.path / name} is a folder", hint="name another run directory with --out")
+            drafts = drafts_for(folder, exporters)
+            self._names = [SPEC, SYNOPSIS, MANIFEST, *(self._name(draft.final) for draft in drafts)]
+            journal = Journal.open(self.path, create=False) if folder.is_dir() else None
+            try:
+                Belongings(self.path, journal.files if journal else {}).check(self._names)
+            finally:
+                if journal is not None:
+                    journal.close(remove=False)
 
-    def begin(self, spec: str, synopsis: Mapping[str, Any]) -> None:
-        """Make the folder, and write spec and synopsis, unless an earlier run is whole there.
+    def claim(self) -> None:
+        """Make the folder, take it for this run, and sweep what a run that died left half-made.
 
         Raises:
-            OutputError: it cannot be made or written to.
+            OutputError: it cannot be made or written to, or another run is at work in it.
         """
-        try:
+        with self._errors():
+            self._made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
             self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(
-                f"the folder {self.path} cannot be made: {error.strerror}", hint="name another with --out"
-            ) from error
-        self._waiting = {SPEC: spec, SYNOPSIS: synopsis}
+            self._journal = Journal.open(self.path)
+            self._is = self.path.stat()
+            sweep(self.path, self._held.drafts)
+
+    def still_there(self) -> None:
+        """Find out whether the folder is the one that was claimed.
+
+        Raises:
+            OutputError: it was removed, or replaced by another.
+        """
+        if self._is is None:
+            return
+        with suppress(OSError):
+            if os.path.samestat(self.path.stat(), self._is):
+                return
+        raise OutputError(f"the folder {self.path} is gone", hint="leave a run directory alone while its run is at work")
+
+    def begin(self, spec: str, synopsis: Mapping[str, Any]) -> None:
+        """Write spec and synopsis, unless an earlier run is whole there.
+
+        Raises:
+            OutputError: they cannot be written, or something that no run wrote has come to be in the way.
+        """
+        self.still_there()
+        with self._errors():
+            Belongings(self.path, self._held.files).check(self._names)
+        content = spec.encode()
+        self._waiting = {SPEC: content, SYNOPSIS: sealed(synopsis, content)}
         if not (self.path / MANIFEST).exists():
             self._write_waiting()
 
-    def turn(self) -> None:
-        """The artifacts are about to appear: an earlier run is whole no longer.
+    def announce(self, drafts: Sequence[Draft]) -> None:
+        """Artifacts are about to be made.
 
         Raises:
-            OutputError: its manifest cannot be removed.
+            OutputError: the journal cannot be written.
         """
-        try:
+        with self._errors():
+            for draft in drafts:
+                self._held.draft(self._name(draft.partial))
+
+    def turn(self, drafts: Sequence[Draft]) -> None:
+        """The artifacts are about to appear: an earlier run is whole no longer, and all of it that is not replaced goes.
+
+        Raises:
+            OutputError: something that no run wrote is in the way, or an earlier run's file cannot be removed.
+        """
+        self.still_there()
+        with self._errors():
+            earlier = Belongings(self.path, self._held.files)
+            earlier.check(self._names)
+            for name, digests in list(earlier.listed.items()):
+                for one in digests:
+                    self._held.file(name, one)
+            for draft in drafts:
+                self._held.file(self._name(draft.final), digest(draft.partial))
             (self.path / MANIFEST).unlink(missing_ok=True)
-        except OSError as error:
-            raise OutputError(f"{self.path / MANIFEST} cannot be removed: {error.strerror}") from error
+            for name in earlier.listed:
+                if name not in self._names:
+                    remove_draft(self.path / name)
+                    remove_empty(self.path, (self.path / name).parent)
 
-    def finish(self, manifest: Mapping[str, Any]) -> None:
-        """The artifacts are there: write what has waited, then the manifest.
+    def finish(self) -> None:
+        """The artifacts are there: write what has waited for them.
 
         Raises:
-            OutputError: something cannot be written.
+            OutputError: it cannot be written.
         """
+        self.still_there()
         self._write_waiting()
-        self.write(MANIFEST, manifest)
 
-    def leave(self) -> None:
-        """The run has failed: a folder that was claimed for it and holds nothing goes away."""
-        with suppress(OSError):
-            self.path.rmdir()
+    def record(self, manifest: Mapping[str, Any]) -> None:
+        """Write the manifest: the run is whole.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        self.still_there()
+        self.write(MANIFEST, sealed(manifest))
+
+    def entry(self, path: Path) -> dict[str, Any]:
+        """What the manifest says of a file or a folder: its path in the run directory, its size and its digest.
+
+        Args:
+            path: absolute.
+
+        Raises:
+            OutputError: it is not there any more.
+        """
+        with self._errors():
+            size = {"files": sum(1 for _ in path.iterdir())} if path.is_dir() else {"bytes": path.stat().st_size}
+            return {"path": self._name(path), **size, "sha256": digest(path)}
+
+    def entries(self, artifacts: Sequence[Path]) -> dict[str, Any]:
+        """What the manifest lists: artifacts, and the other files."""
+        folder = self.path.absolute()
+        return {
+            "artifacts": [self.entry(path) for path in artifacts],
+            "files": [self.entry(folder / name) for name in (SPEC, SYNOPSIS)],
+        }
+
+    def leave(self, *, failed: bool) -> None:
+        """The run has ended: give the folder back; where nothing was written, one that was made for it goes away.
+
+        Args:
+            failed: by an error or a cancel.
+        """
+        with suppress(OSError, OutputError):
+            if self._journal is not None:
+                release(self._journal, self.path)
+        self._journal = None
+        if failed:
+            for folder in self._made or [self.path]:
+                with suppress(OSError):
+                    folder.rmdir()
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file, whole or not at all.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        target = self.path / name
+        with self._errors(f"{target} cannot be written", "is the disk full, or the folder read-only?"):
+            self._held.file(name, hashlib.sha256(content).hexdigest())
+            write_whole(target, content, announce=lambda draft: self._held.draft(draft.name))
+
+    @property
+    def _held(self) -> Journal:
+        if self._journal is None:
+            raise RuntimeError(f"the folder {self.path} was not claimed")
+        return self._journal
 
     def _write_waiting(self) -> None:
         while self._waiting:
@@ -112,50 +230,17 @@ class RunDirectory:
             self.write(name, self._waiting[name])
             del self._waiting[name]
 
-    def write(self, name: str, content: str | Mapping[str, Any]) -> Path:
-        """Write a text file, or a mapping as JSON, whole or not at all.
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self.path.absolute()).as_posix()
 
-        Raises:
-            OutputError: it cannot be written.
-        """
-        text = content if isinstance(content, str) else json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n"
-        target = self.path / name
+    @contextmanager
+    def _errors(self, what: str | None = None, hint: str | None = None) -> Generator[None]:
+        """Turn the errors of the disk into `OutputError`."""
         try:
-            descriptor, partial = tempfile.mkstemp(prefix=f".{name}.", dir=self.path)
-            try:
-                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                    file.write(text)
-                os.chmod(partial, 0o644)
-                os.replace(partial, target)
-            except BaseException:
-                Path(partial).unlink(missing_ok=True)
-                raise
+            yield
         except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            named = f" ({printable(str(error.filename))})" if error.filename and what is None else ""
             raise OutputError(
-                f"{target} cannot be written: {error.strerror}", hint="is the disk full, or the folder read-only?"
+                f"{what or f'the folder {self.path} cannot be used'}: {reason}{named}", hint=hint or ANOTHER
             ) from error
-        return target
-
-
-def default_directory(prompt: str, root: Path = Path("runs")) -> Path:
-    """A folder of its own, made at once so that no other run takes it: ``runs/20260131-142530-a-landscape-from-winter``.
-
-    Raises:
-        OutputError: it cannot be made.
-    """
-    words = re.findall(r"[a-z0-9]+", prompt.lower())[:5]
-    name = "-".join([datetime.now().strftime("%Y%m%d-%H%M%S"), *words])
-    for number in itertools.count(1):
-        path = root / (name if number == 1 else f"{name}-{number}")
-        try:
-            path.mkdir(parents=True)
-        except FileExistsError:
-            if not root.is_dir():
-                raise OutputError(
-                    f"the folder {root} cannot be made: a file has its name", hint="name another with --out"
-                ) from None
-        except OSError as error:
-            raise OutputError(f"the folder {path} cannot be made: {error.strerror}", hint="name another with --out") from error
-        else:
-            return path
-    raise AssertionError

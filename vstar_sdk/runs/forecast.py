@@ -1,19 +1,17 @@
-"""What a run will take in memory and computation, before anything is loaded."""
+"""What a run will take in memory and computation, before anything is loaded. Torch is imported only for what is not known yet."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
-
-from vstar_sdk.attention.compiler import attention_bytes
+from vstar_sdk.attention.chunks import attention_bytes, makes_logits
 from vstar_sdk.models.estimates import Estimate, EstimatedSource
 from vstar_sdk.models.pipeline_options import Offload
 from vstar_sdk.runs.experience import Experience, recall, seconds, workload_of
 from vstar_sdk.runs.plan import Plan
 from vstar_sdk.runs.schedule import evaluations
-from vstar_sdk.weights.devices import resolve_device, resolve_dtype
+from vstar_sdk.weights.devices import cpu_threads, resolve_device, resolve_dtype
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +74,9 @@ def forecast(plan: Plan) -> Forecast:
     model = plan.spec.model
     device = resolve_device(plan.loaded.catalog.resolver.device(getattr(model, "device", "auto")))
     dtype = resolve_dtype(getattr(model, "dtype", "auto"), device)
+    attention = _attention_bytes(plan, device)  # before anything imports torch, so that the number of threads is remembered
     (workload, calls), steps = workload_of(plan, dtype), evaluations(plan)
     estimate = plan.source.estimate(workload) if isinstance(plan.source, EstimatedSource) else None
-    attention = _attention_bytes(plan, device)
     before = recall(plan, device, dtype)
     return Forecast(
         device=device,
@@ -105,6 +103,8 @@ def _libraries(plan: Plan, before: Experience, attention: int) -> int | None:
 
 def _attention_bytes(plan: Plan, device: str) -> int:
     """The most that the attention of a site holds at once, in any step."""
-    stretches = (stretch for site in plan.attention.sites for stretch in site.stretches(plan.settings.steps))
-    kind = torch.device(device).type
-    return max((attention_bytes(stretch.recipe, kind) for stretch in stretches), default=0)
+    kind = device.partition(":")[0]
+    recipes = [stretch.recipe for site in plan.attention.sites for stretch in site.stretches(plan.settings.steps)]
+    chunked = [recipe for recipe in recipes if makes_logits(recipe, kind)]
+    threads = cpu_threads() if chunked and kind == "cpu" else 1
+    return max((attention_bytes(recipe, kind, threads) for recipe in chunked), default=0)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 _PACKAGES = ("vstar-sdk", "torch", "diffusers", "transformers", "numpy", "av", "pillow")
@@ -22,7 +20,7 @@ def manifest(
     regularizers: Sequence[str],
     seconds: Mapping[str, float],
     warnings: Sequence[str],
-    artifacts: Sequence[Path],
+    written: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The manifest of a run.
 
@@ -32,9 +30,9 @@ def manifest(
         model: name, device, precision and weight hashes.
         plugins: those that took part, in order; see `vstar_sdk.runs.attendance`.
         regularizers: what they do at which level, line by line.
-        seconds: time spent in each stage.
+        seconds: time spent in each stage, before and between them, and in total.
         warnings: what the user should know.
-        artifacts: files and folders that were written.
+        written: files and folders; see `vstar_sdk.runs.directory.RunDirectory.entries`.
     """
     return {
         "run": run,
@@ -45,16 +43,8 @@ def manifest(
         "attention": list(regularizers),
         "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
         "warnings": list(warnings),
-        "artifacts": [_artifact(path) for path in artifacts],
+        **written,
         "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
         "python": platform.python_version(),
         "platform": platform.platform(),
     }
-
-
-def _artifact(path: Path) -> dict[str, Any]:
-    if path.is_dir():
-        return {"path": path.name, "files": sum(1 for _ in path.iterdir())}
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"path": path.name, "bytes": path.stat().st_size, "sha256": digest}

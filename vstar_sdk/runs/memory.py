@@ -6,8 +6,6 @@ import traceback
 from collections.abc import Generator
 from contextlib import contextmanager
 
-import torch
-
 from vstar_sdk.errors import SamplerError, out_of_memory
 from vstar_sdk.events import Stage
 from vstar_sdk.runs.advice import less_memory
@@ -30,6 +28,8 @@ def enough_memory(plan: Plan, stage: Stage) -> Generator[None]:
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
             raise
+        import torch
+
         traceback.clear_frames(error.__traceback__)  # they hold the tensors that there was no room for
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,9 @@ from vstar_sdk import events
 from vstar_sdk.output.contract import Clip
 from vstar_sdk.plugin.observers import Observers
 from vstar_sdk.plugin.transforms import Transforms
+from vstar_sdk.runs.ahead import imports_ahead
 from vstar_sdk.runs.attendance import attendance
-from vstar_sdk.runs.directory import MANIFEST, RunDirectory
+from vstar_sdk.runs.directory import RunDirectory
 from vstar_sdk.runs.experience import Experience, remember, workload_of
 from vstar_sdk.runs.exporters import exporters
 from vstar_sdk.runs.manifest import manifest
@@ -25,12 +27,10 @@ from vstar_sdk.runs.result import Result
 from vstar_sdk.runs.run import Run
 from vstar_sdk.runs.schedule import evaluations
 from vstar_sdk.runs.stages.decode import decode
-from vstar_sdk.runs.stages.encode import encode
 from vstar_sdk.runs.stages.load import dtype_of, load
-from vstar_sdk.runs.stages.sample import sample
 from vstar_sdk.runs.stages.synopsis import synopsis
 from vstar_sdk.runs.state import RunState, made
-from vstar_sdk.runs.story import Story
+from vstar_sdk.runs.story import Story, synopsis_data
 from vstar_sdk.spec.writing import to_yaml
 
 if TYPE_CHECKING:
@@ -54,27 +54,44 @@ def perform(run: Run, models: Models, observers: Observers, folder: Path | None,
         VstarError: whatever ended it; files that were being written are gone.
     """
     directory = RunDirectory(folder) if folder is not None else None
+    done = False
     try:
         if directory is not None:
             directory.check(exporters(run.plan.loaded))
         evaluations(run.plan)  # an unfit scheduler ends the run before a language model is paid and a model is loaded
-        return _perform(run, models, observers, directory, state or RunState())
-    except BaseException:
         if directory is not None:
-            directory.leave()
-        raise
+            directory.claim()
+            run = replace(run, check=_both(run.check, directory.still_there))
+        result = _perform(run, models, observers, directory, state or RunState())
+        done = True
+    finally:
+        if directory is not None:
+            directory.leave(failed=not done)
+    return result
+
+
+def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:
+    def both() -> None:
+        first()
+        second()
+
+    return both
 
 
 def _perform(run: Run, models: Models, observers: Observers, directory: RunDirectory | None, state: RunState) -> Result:
     plan = run.plan
     begun = state.sampler
-    state = synopsis(run, state)
+    with imports_ahead(plan):
+        state = synopsis(run, state)
     adapter = load(run, models)
+    from vstar_sdk.runs.stages.encode import encode  # here, because these bring torch, which the load stage counts
+    from vstar_sdk.runs.stages.sample import sample
+
     story = made(state.story)
     resolved = resolve(plan, story, dtype_of(adapter))
     clip = _clip(run, story, to_yaml(resolved))
     if directory is not None:
-        directory.begin(clip.spec, _synopsis_file(story))
+        directory.begin(clip.spec, synopsis_data(story))
     state = encode(run, adapter, state)
     state = sample(run, adapter, state)
     artifacts = decode(run, adapter, state, clip, directory) if directory is not None else ()
@@ -99,7 +116,7 @@ def _end(
     run: Run, adapter: Adapter, observers: Observers, directory: RunDirectory | None, artifacts: Sequence[Path]
 ) -> dict[str, Any]:
     """Write the manifest, tell the end, and return the manifest with what observers did wrong until then."""
-    plan, seconds = run.plan, run.passed
+    plan = run.plan
     for fault in (faults := observers.faults()):
         run.warn(fault)
     model = {
@@ -108,24 +125,26 @@ def _end(
         "dtype": dtype_of(adapter),
         "weights": dict(adapter.weights()),
     }
+    if directory is not None:
+        directory.finish()
     record = manifest(
         run=run.id,
         seed=plan.settings.seed,
         model=model,
         plugins=attendance(plan.loaded),
         regularizers=plan.attention.summary(plan.settings.steps).splitlines(),
-        seconds=run.seconds | {"total": seconds},
+        seconds=run.times(),
         warnings=run.warnings,
-        artifacts=artifacts,
+        written=directory.entries(artifacts) if directory is not None else {"artifacts": [], "files": []},
     )
     if directory is not None:
-        directory.finish(record)
-    run.emit(events.RunEnd(run=run.id, seconds=seconds, directory=directory.path if directory is not None else None))
+        directory.record(record)
+    run.emit(events.RunEnd(run=run.id, seconds=run.passed, directory=directory.path if directory is not None else None))
     if late := observers.faults()[len(faults) :]:
         run.warnings.extend(late)
         record["warnings"] = list(run.warnings)
         if directory is not None:
-            directory.write(MANIFEST, record)
+            directory.record(record)
     return record
 
 
@@ -161,18 +180,3 @@ def _finish(plan: Plan, transforms: Transforms, clip: Clip, frames: Iterator[NDA
     """Frames that are decoded once more, for `Result.frames`."""
     with enough_memory(plan, "decode"):
         yield from transforms.frames(frames, clip)
-
-
-def _synopsis_file(story: Story) -> Mapping[str, object]:
-    """What ``synopsis.json`` holds: the states, the frames that they rule, and what was said to a language model."""
-    states = [
-        {"caption": state.caption, "anchor": anchor, "rules": list(span)}
-        for state, anchor, span in zip(story.synopsis.states, story.timeline.anchors, story.timeline.spans(), strict=True)
-    ]
-    return {
-        "states": states,
-        "style": story.synopsis.style,
-        "negative_prompt": story.negative_prompt,
-        "interpolation": story.timeline.interpolation,
-        "transcript": [dict(exchange) for exchange in story.written.transcript],
-    }

@@ -73,7 +73,7 @@ class Plan:
     def summary(self) -> str:
         """The run in one line."""
         numbers = self.settings
-        states = f"{len(self.story.synopsis.states)} states" if self.story else "states to be written"
+        states = _states(len(self.story.synopsis.states)) if self.story else "states to be written"
         return (
             f"{numbers.frames} frames of {numbers.width}x{numbers.height} at {numbers.fps:g} fps, {states}, "
             f"{numbers.steps} steps on {self.facts.name}"
@@ -82,6 +82,10 @@ class Plan:
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by value; see the class."""
         return _made, (self.loaded, self.facts, self.settings, self.story)
+
+
+def _states(number: int) -> str:
+    return f"{number} state{'' if number == 1 else 's'}"
 
 
 def make_plan(loaded: LoadedSpec) -> Plan:

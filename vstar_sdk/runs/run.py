@@ -23,8 +23,8 @@ class Run:
         transforms: the plugins that may change the run's values.
         emit: told every event.
         check: raises `RunCancelled` once the run is to end; called at every stage, step and frame.
-        began: when, by `time.perf_counter`.
-        seconds: that each finished stage took.
+        began: when, by `time.perf_counter`; for `vstar run`, when the program was started.
+        seconds: that each finished stage took; ``start``: what came before the first.
         warnings: what the user should know, so far.
         alone: whether its process had no other model in memory when it began.
     """
@@ -44,6 +44,11 @@ class Run:
         """Seconds since it began."""
         return time.perf_counter() - self.began
 
+    def times(self) -> dict[str, float]:
+        """Seconds of each stage, of the ``rest`` between and after them, and in ``total``: the others add up to it."""
+        total = self.passed
+        return self.seconds | {"rest": total - sum(self.seconds.values()), "total": total}
+
     @contextmanager
     def stage(self, stage: events.Stage) -> Generator[None]:
         """Open around the work of a stage.
@@ -52,6 +57,7 @@ class Run:
             RunCancelled: the run is to end.
         """
         self.check()
+        self.seconds.setdefault("start", self.passed)
         self.emit(events.StageStart(run=self.id, stage=stage))
         began = time.perf_counter()
         yield

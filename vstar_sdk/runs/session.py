@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from vstar_sdk.plugin.observers import Observers
 from vstar_sdk.plugin.transforms import Transforms
 from vstar_sdk.runs.job import Job
 from vstar_sdk.runs.models import Models
+from vstar_sdk.runs.naming import check_named
 from vstar_sdk.runs.plan import Plan, make_plan
 from vstar_sdk.runs.queue import Queue, closed_error
 from vstar_sdk.runs.result import Result
@@ -114,24 +116,31 @@ class Session:
         finally:
             del job  # it holds the error, whose traceback holds this frame
 
-    def start(self, source: Source, *, out: str | Path | None = None, plugins: Iterable[object] = ()) -> Job:
+    def start(
+        self, source: Source, *, out: str | Path | None = None, plugins: Iterable[object] = (), began: float | None = None
+    ) -> Job:
         """Put a run at the end of the session's queue. The spec is validated here, before it is queued.
 
         Args:
             source: see `run`.
             out: see `run`.
             plugins: see `run`.
+            began: since when its time counts, by `time.perf_counter`, for a program that does nothing but this run; None: since
+                its turn came.
 
         Raises:
             SpecError: the spec is wrong.
             PluginError: a plugin is absent or breaks the contract.
+            OutputError: ``out`` is empty.
             VstarError: the session is closed.
         """
+        if out is not None:
+            check_named(out)
         plan, run = self.plan(source, plugins=plugins), uuid.uuid4().hex[:12]
         directory, models = Path(out) if out is not None else None, self._models
 
         def work(log: Callable[[events.Event], events.Event], check: Callable[[], None]) -> Result:
-            return _work(plan, run, directory, models, log, check)
+            return _work(plan, run, directory, models, log, check, began)
 
         return Job(run, work, self._queue)
 
@@ -143,6 +152,7 @@ def _work(
     models: Models,
     log: Callable[[events.Event], events.Event],
     check: Callable[[], None],
+    began: float | None,
 ) -> Result:
     observers = Observers(plan.loaded.participants)
 
@@ -150,9 +160,17 @@ def _work(
         observers.tell(log(event))
 
     try:
-        begun = Run(run, plan, Transforms(plan.loaded.participants), emit, check, alone=not models.names)
+        begun = Run(
+            run,
+            plan,
+            Transforms(plan.loaded.participants),
+            emit,
+            check,
+            began=time.perf_counter() if began is None else began,
+            alone=not models.names,
+        )
         emit(events.RunStart(run=run, frames=plan.settings.frames, seed=plan.settings.seed, directory=directory))
-        from vstar_sdk.runs.perform import perform  # here, because it brings torch, and whoever watches should not wait for that
+        from vstar_sdk.runs.perform import perform  # here, because it brings numpy and exporters
 
         return perform(begun, models, observers, directory)
     except StopRun as stop:
@@ -181,6 +199,6 @@ def run(source: Source, *, out: str | Path | None = None, plugins: Iterable[obje
         raise
 
 
-def start(source: Source, *, out: str | Path | None = None, plugins: Iterable[object] = ()) -> Job:
+def start(source: Source, *, out: str | Path | None = None, plugins: Iterable[object] = (), began: float | None = None) -> Job:
     """Begin one run in a thread of its own; see `Session.start`."""
-    return Session().start(source, out=out, plugins=plugins)
+    return Session().start(source, out=out, plugins=plugins, began=began)

@@ -1,4 +1,4 @@
-"""The state of a run between its stages: what it has made so far, as a value that can be written to a folder and read back."""
+"""The state of a run between its stages: what it has made so far, as a value that a folder can hold. No torch."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from vstar_sdk.errors import OutputError, SamplerError
 from vstar_sdk.runs.story import Story
-from vstar_sdk.sampling.conditioning import Conditioning
-from vstar_sdk.sampling.state import SamplerState
-from vstar_sdk.sampling.tensor_file import read_tensors, write_tensors
 from vstar_sdk.synopses import State, Synopsis
 from vstar_sdk.timeline import Timeline
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from vstar_sdk.sampling.conditioning import Conditioning
+    from vstar_sdk.sampling.state import SamplerState
 
 _T = TypeVar("_T")
 
@@ -56,6 +56,8 @@ class RunState:
                 partial.replace(folder / _STORY)
         except OSError as error:
             raise OutputError(f"{folder} cannot be written: {error.strerror}", hint="is the disk full?") from error
+        from vstar_sdk.sampling.tensor_file import write_tensors
+
         if self.conditioning is not None:
             text = {"text": self.conditioning.text, "negative": self.conditioning.negative}
             write_tensors(folder / _CONDITIONING, text)
@@ -71,6 +73,9 @@ class RunState:
         Raises:
             SamplerError: a file is damaged, or something else.
         """
+        from vstar_sdk.sampling.conditioning import Conditioning
+        from vstar_sdk.sampling.state import SamplerState
+        from vstar_sdk.sampling.tensor_file import read_tensors
 
         def there(name: str) -> Path | None:
             return folder / name if (folder / name).exists() else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vstar_sdk.errors import SpecError
@@ -70,6 +71,21 @@ def write_story(loaded: LoadedSpec, writer: SynopsisWriter, settings: Settings, 
         writer.close()
     chosen = (spec.negative_prompt, synopsis.negative_prompt, facts.negative_prompt)
     return Story(synopsis, written, timeline, next(text for text in chosen if text is not None))
+
+
+def synopsis_data(story: Story) -> Mapping[str, object]:
+    """What ``synopsis.json`` holds: the states, the frames that they rule, and what was said to a language model."""
+    states = [
+        {"caption": state.caption, "anchor": anchor, "rules": list(span)}
+        for state, anchor, span in zip(story.synopsis.states, story.timeline.anchors, story.timeline.spans(), strict=True)
+    ]
+    return {
+        "states": states,
+        "style": story.synopsis.style,
+        "negative_prompt": story.negative_prompt,
+        "interpolation": story.timeline.interpolation,
+        "transcript": [dict(exchange) for exchange in story.written.transcript],
+    }
 
 
 def check_story(loaded: LoadedSpec, writer: CheckedWriter, settings: Settings) -> None:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from diffusers import schedulers
-
 from vstar_sdk.errors import MissingDependency, SpecError
-from vstar_sdk.sampling.ddim import ClampedDDIMScheduler
 from vstar_sdk.sampling.scheduler_classes import KNOWN, Known, step_parameters
 
 _MATTERS = ("beta_schedule", "trained_betas", "prediction_type", "rescale_betas_zero_snr", "signal_scale", "use_flow_sigmas")
@@ -65,11 +62,15 @@ def find(name: str) -> type[Any]:
         SpecError: there is none of that name.
         MissingDependency: diffusers needs another package for it.
     """
-    if name == "DDIMScheduler":
+    if name == "DDIMScheduler":  # before the import of diffusers, which takes longer than a short run samples
+        from vstar_sdk.sampling.ddim import ClampedDDIMScheduler
+
         return ClampedDDIMScheduler
+    from diffusers import schedulers
+
     kind = getattr(schedulers, name, None)
     if kind is None:
-        raise _unknown(name)
+        raise _unknown(name, [known for known in dir(schedulers) if known.endswith("Scheduler")])
     try:
         step_parameters(kind)
     except ImportError as error:  # diffusers puts a stand-in in the place of a class whose packages are missing
@@ -103,8 +104,7 @@ def _able(config: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _unknown(name: str) -> SpecError:
-    names = [known for known in dir(schedulers) if known.endswith("Scheduler")]
+def _unknown(name: str, names: Iterable[str]) -> SpecError:
     near = difflib.get_close_matches(name, [*names, *KNOWN], n=1, cutoff=0.5)
     return SpecError(
         f"unknown scheduler {name!r}" + (f". Did you mean {near[0]!r}?" if near else ""),

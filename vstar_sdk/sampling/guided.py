@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor
 
-from vstar_sdk.attention.check import steps_inside
+from vstar_sdk.attention.moment import steps_inside
 from vstar_sdk.sampling.contract import RememberingGuidance
 
 if TYPE_CHECKING:

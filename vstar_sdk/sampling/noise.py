@@ -8,19 +8,31 @@ import numpy as np
 import torch
 from torch import Tensor
 
-SEEDS = 2**32
-"""Seeds are 0 to ``SEEDS - 1``: PyTorch's CPU generator reads no more than the lower 32 bits of a seed."""
+SEEDS = 2**64
+"""Seeds are 0 to ``SEEDS - 1``; tools around the SDK send such."""
+
+_READ = 2**32
+"""PyTorch's CPU generator reads no more than the lower 32 bits of a seed."""
+
+
+def folded(seed: int) -> int:
+    """The 32 bits that stand for a seed: those below 2**32 for themselves, others by numpy's ``SeedSequence`` of the whole seed.
+
+    Args:
+        seed: 0 to ``SEEDS - 1``.
+    """
+    return seed if seed < _READ else int(np.random.SeedSequence(seed).generate_state(1)[0])
 
 
 def initial_noise(shape: Sequence[int], seed: int, device: torch.device | str = "cpu") -> Tensor:
-    """Standard normal noise, float32: what ``torch.Generator().manual_seed(seed)`` gives.
+    """Standard normal noise, float32: what ``torch.Generator().manual_seed(folded(seed))`` gives.
 
     Args:
         shape: of the latents.
         seed: 0 to ``SEEDS - 1``.
         device: where it is wanted.
     """
-    return torch.randn(tuple(shape), generator=torch.Generator().manual_seed(seed)).to(device)
+    return torch.randn(tuple(shape), generator=torch.Generator().manual_seed(folded(seed))).to(device)
 
 
 def step_noise(seed: int) -> torch.Generator:

@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 from vstar_sdk.errors import SpecPath
 from vstar_sdk.options import Options, PartOf
 from vstar_sdk.plugin import discovery
-from vstar_sdk.plugin.catalog import Catalog, Part, unknown_part
+from vstar_sdk.plugin.catalog import Catalog, Part
 from vstar_sdk.plugin.kinds import KINDS, Kind
 from vstar_sdk.plugin.nested import DEEPEST, marks, nested, replaced
 from vstar_sdk.spec.choice import Choice
@@ -171,7 +171,7 @@ class Composer:
                 return value
             if plain is not None and isinstance(value, str | int | float):
                 if isinstance(value, str) and value not in alone and not plain.takes(value):
-                    message = self._unknown(mark.kind, value[:80], names)
+                    message = self._unknown(mark.kind, value[:80])
                     if value in names:
                         message = f"'{value}' has options that must be written: {{use: {value}, ...}}"
                     raise PydanticCustomError("part_plain", "{message}", {"message": message})
@@ -191,17 +191,17 @@ class Composer:
                     )
                 return {"use": mark.default, **value}
             if value["use"] not in names:
-                message = self._unknown(mark.kind, str(value["use"])[:80], names)
+                message = self._unknown(mark.kind, str(value["use"])[:80])
                 raise PydanticCustomError("part_unknown", "{message}", {"message": message})
             return value
 
         return choose
 
-    def _unknown(self, kind: str, name: str, names: list[str]) -> str:
+    def _unknown(self, kind: str, name: str) -> str:
         namespace, slash, _ = name.partition("/")
         if slash and namespace not in self._catalog.namespaces:
             return f"unknown {KINDS[kind].word} '{name}': {absent(namespace, discovery.installed())}"
-        return unknown_part(kind, name, names)
+        return self._catalog.unknown(kind, name)
 
     def _named(self, part: Part, depth: int) -> type[Options]:
         """The author's option model with ``use`` added, and the unions of its own part fields."""

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from vstar_sdk.errors import SpecError, SpecPath
+from vstar_sdk.reading.escapes import printable
 from vstar_sdk.reading.files import TooLarge, read_bounded
 from vstar_sdk.reading.json_reader import read_json
 from vstar_sdk.reading.places import place_of
@@ -17,6 +18,9 @@ from vstar_sdk.reading.yaml_reader import read_yaml
 
 LARGEST = 1 << 19
 """Bytes of the largest spec that is read."""
+
+
+_NO_FILE = "`vstar new spec` writes one to begin with; a prompt of one word is given with --prompt"
 
 
 @dataclass(frozen=True)
@@ -65,20 +69,21 @@ def read(path: Path) -> Document:
     Raises:
         SpecError: the file is missing, too large, not text, or not well-formed.
     """
+    shown = printable(str(path))
     try:
         text = read_bounded(path, LARGEST).decode("utf-8-sig")
     except TooLarge:
-        raise SpecError(f"{path}: more than {LARGEST >> 10} KB is no spec", hint="a spec is a page or two of text") from None
+        raise SpecError(f"{shown}: more than {LARGEST >> 10} KB is no spec", hint="a spec is a page or two of text") from None
     except FileNotFoundError:
-        raise SpecError(f"there is no file {path}", hint="`vstar new spec` writes one to begin with") from None
+        raise SpecError(f"there is no file {shown}", hint=_NO_FILE) from None
     except IsADirectoryError:
-        raise SpecError(f"{path} is a folder, not a spec", hint="name the spec file in it") from None
+        raise SpecError(f"{shown} is a folder, not a spec", hint="name the spec file in it") from None
     except UnicodeDecodeError as error:
         line, column = place_of(error.object[: error.start].decode("utf-8", "replace"))
-        raise SpecError(f"{path}:{line}:{column}: this is not text (UTF-8)", hint="save the spec as a UTF-8 text file") from None
+        raise SpecError(f"{shown}:{line}:{column}: this is not text (UTF-8)", hint="save the spec as a UTF-8 text file") from None
     except OSError as error:
-        raise SpecError(f"{path} cannot be read: {error.strerror}") from None
-    return parse(text, name=str(path), folder=path.parent, as_json=path.suffix == ".json")
+        raise SpecError(f"{shown} cannot be read: {error.strerror}") from None
+    return parse(text, name=shown, folder=path.parent, as_json=path.suffix == ".json")
 
 
 def parse(text: str, *, name: str | None = None, folder: Path | None = None, as_json: bool = False) -> Document:

@@ -19,6 +19,7 @@ from vstar_sdk.plugin.probe import gate
 from vstar_sdk.plugin.resolution import PluginResolver
 from vstar_sdk.reading.places import check_size
 from vstar_sdk.spec import document as documents
+from vstar_sdk.spec import sources
 from vstar_sdk.spec.composition import Composer
 from vstar_sdk.spec.document import Document
 from vstar_sdk.spec.mentions import absent, listed, mentions
@@ -89,7 +90,8 @@ def load_spec(
     """Read and validate a spec.
 
     Args:
-        source: a file's path, a mapping, or a spec that is validated already.
+        source: a file's path (of an MP4 that carries its spec, too; ``-`` is standard input), a prompt of several words, a
+            mapping, or a spec that is validated already.
         prompt: takes the place of the spec's own.
         overrides: assignments such as ``"sampling.steps=50"`` or ``"regularizers[0].sigma.0=2"``, applied in order.
         plugins: take part besides the spec's, after them: names of installed ones, which join its ``plugins``, and objects with
@@ -107,7 +109,7 @@ def load_spec(
         check_size(source)
         document = Document(copy.deepcopy(dict(source)))
     else:
-        document = documents.read(Path(source))
+        document = sources.read(source)
     if prompt is not None:
         document = _set(document, ("prompt",), prompt, "--prompt")
     for assignment in overrides:

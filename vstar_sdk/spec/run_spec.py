@@ -83,7 +83,7 @@ class RunSpec(Options):
     """Width and height in pixels: ``[512, 320]`` or ``512x320``. Left out: the model's own."""
     fps: float | None = Field(default=None, gt=0, le=240, examples=[8, 16, 24])
     """Frames a second of the written files. Left out: the model's own."""
-    seed: Annotated[int, Number] = Field(default=0, ge=0, lt=2**32)
+    seed: Annotated[int, Number] = Field(default=0, ge=0, lt=2**64)
     """The same seed gives the same video."""
     model: Annotated[Options, PartOf("models", default="miniworld")]
     """The video model."""

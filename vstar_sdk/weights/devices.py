@@ -1,9 +1,16 @@
-"""What ``device: auto`` and ``dtype: auto`` come to on this machine."""
+"""What ``device: auto`` and ``dtype: auto`` come to on this machine. Torch is imported only where it has to be asked."""
 
 from __future__ import annotations
 
-import torch
+import ctypes
+import importlib.util
+import os
+import runpy
+import sys
+from pathlib import Path
+from typing import Any
 
+from vstar_sdk.caches import remembered
 from vstar_sdk.errors import ModelError
 
 
@@ -13,6 +20,10 @@ def resolve_device(device: str) -> str:
     Raises:
         ModelError: the device does not exist here.
     """
+    if device == "cpu" or (device == "auto" and _surely_no_gpu()):
+        return "cpu"
+    import torch
+
     if device == "auto":
         if torch.cuda.is_available():
             return "cuda"
@@ -29,6 +40,10 @@ def resolve_dtype(dtype: str, device: str) -> str:
     """What ``auto`` comes to: float32 on a CPU; on a GPU bfloat16 where it computes in it, else float16."""
     if dtype != "auto":
         return dtype
+    if device == "cpu":
+        return "float32"
+    import torch
+
     kind = torch.device(device).type
     if kind == "cpu":
         return "float32"
@@ -39,3 +54,47 @@ def resolve_dtype(dtype: str, device: str) -> str:
     if kind == "mps":
         return "bfloat16" if torch.backends.mps.is_macos_or_newer(14, 0) else "float16"
     return "bfloat16"
+
+
+def cpu_threads() -> int:
+    """Threads that torch computes with on the CPU; asked once for each setting of the environment, then remembered."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        return torch.get_num_threads()
+
+    def ask() -> int:
+        import torch
+
+        return torch.get_num_threads()
+
+    settings = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OMP_THREAD_LIMIT")}
+    cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return remembered("plans", {"threads": settings, "cpus": cpus, "torch": torch_version()["__version__"]}, ask)
+
+
+def torch_version() -> dict[str, Any]:
+    """What the installed torch says of its build: ``__version__``, ``cuda``, ``hip``. It is read, not imported.
+
+    Raises:
+        ModuleNotFoundError: torch is not installed.
+    """
+    found = importlib.util.find_spec("torch")
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError("torch is not installed", name="torch")
+    return runpy.run_path(str(Path(found.origin).with_name("version.py")))
+
+
+def _surely_no_gpu() -> bool:
+    """Whether the build of torch, or the want of a driver, rules a GPU out before torch is imported."""
+    if sys.platform != "linux":
+        return False
+    build = torch_version()
+    return not build.get("hip") and (not build.get("cuda") or not _has_cuda_driver())
+
+
+def _has_cuda_driver() -> bool:
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    return True

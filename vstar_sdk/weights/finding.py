@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from vstar_sdk.errors import ModelError, VstarError
+from vstar_sdk.reading.escapes import printable
 from vstar_sdk.resolver import Resolver
 
 CONFIGURATION = ("*.json",)
@@ -40,10 +41,9 @@ def _commit(revision: str) -> str:
 
 def _visible(reference: str) -> str:
     if not reference.isprintable():
-        written = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in reference)
         raise ValueError(
-            f"{written} holds characters that no path has; in double quotes YAML reads \\t as a tab and \\n as a line break: "
-            "use single quotes, or / between folders"
+            f"{printable(reference)} holds characters that no path has; in double quotes YAML reads \\t as a tab and \\n as a "
+            "line break: use single quotes, or / between folders"
         )
     return reference
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -211,7 +212,8 @@ def test_the_checkpoint_itself_is_converted_once_into_the_cache(checkpoint, clip
     (made,) = (cache / "videocrafter2").iterdir()
     assert adapter.weights() == source(converted).load("cpu", "float32").weights()
     monkeypatch.setattr("vstar_sdk.models.videocrafter2.lvdm.cache.convert", None)  # to be called no more
-    assert source(checkpoint, tokenizer=str(clip_tokenizer)).load("cpu", "float32").directory == made
+    again: Any = source(checkpoint, tokenizer=str(clip_tokenizer)).load("cpu", "float32")
+    assert again.directory == made
 
 
 def test_a_run_of_the_checkpoint_is_that_of_the_converted_directory(session, checkpoint, clip_tokenizer, converted, cache):

@@ -10,20 +10,14 @@ FAMILY = Family(
     nouns=(
         "balloon",
         "balloons",
-        "hot-air",
-        "hot air balloon",
-        "airship",
-        "airships",
-        "zeppelin",
-        "zeppelins",
-        "blimp",
-        "ballooning",
+        *("hot-air", "hot air balloon", "airship", "airships", "zeppelin", "zeppelins", "blimp", "ballooning"),
+        *("dirigible", "aerostat", "montgolfier"),
     ),
     keys=(
         Key(
             "ground",
             0.0,
-            ("meadow", "grass", "on the field", "on the earth", "fence"),
+            ("meadow", "grass", "on the field", "on the earth", "fence", "lawn", "pasture"),
             (
                 "{subject} stands on a green meadow",
                 "{subject} on the ground",
@@ -62,7 +56,7 @@ FAMILY = Family(
         Key(
             "stars",
             1.0,
-            ("star", "starry", "outer space", "balloon in space", "planet", "cosmos"),
+            ("star", "starry", "outer space", "space", "planet", "planets", "cosmos", "galaxy", "stratosphere"),
             (
                 "{subject} is high among the stars",
                 "{subject} under the stars",
@@ -78,8 +72,7 @@ FAMILY = Family(
             (
                 *("rises", "rise", "rising", "takes off", "take off", "taking off", "lifts off", "lift off", "lifting off"),
                 *("flies up", "flying up", "floats up", "floating up", "goes up", "going up", "ascends", "ascending", "climbs"),
-                *("soars", "starts", "launches", "takes flight", "flies away", "to the stars", "into the stars"),
-                *("into space", "into outer space", "to space"),
+                *("soars", "starts", "launches", "takes flight", "flies away"),
             ),
             "ground",
             "stars",
@@ -88,6 +81,10 @@ FAMILY = Family(
                 "{subject} rises from the ground to the stars",
                 "{subject} flies up to the stars",
                 "{subject} lifts off and goes up",
+            ),
+            verbs=(
+                *("rise", "take off", "lift off", "ascend", "climb", "soar", "launch", "go up", "fly up"),
+                *("float up", "drift up"),
             ),
         ),
         Arc(
@@ -103,12 +100,10 @@ FAMILY = Family(
                 "{subject} comes down to the ground",
                 "{subject} descends and lands",
             ),
+            verbs=("sink", "land", "descend", "come down", "go down", "drift down", "float down", "drop", "touch down", "fall"),
         ),
         Arc(
-            (
-                *("takes off into the clouds", "into the clouds", "to the clouds", "rises above the clouds"),
-                *("rises over the clouds", "rises through the clouds"),
-            ),
+            ("takes off into the clouds", "rises above the clouds", "rises over the clouds", "rises through the clouds"),
             "ground",
             "clouds",
             ("{subject} takes off into the clouds", "{subject} rises to the clouds"),

@@ -5,11 +5,11 @@ from vstar_sdk.miniworld.grammar import Arc, Family, Key
 COLOURS = ("red", "orange", "yellow", "pink", "purple", "blue", "white")
 _ONE = (
     *("flower", "rose", "tulip", "daisy", "poppy", "lily", "lotus", "peony", "orchid", "dahlia", "sunflower"),
-    *("petal", "bud"),
+    *("petal", "bud", "carnation", "magnolia", "iris", "hibiscus", "daffodil", "crocus", "marigold", "chrysanthemum"),
 )
 _MANY = (
     *("flowers", "roses", "tulips", "daisies", "poppies", "lilies", "peonies", "orchids", "dahlias", "sunflowers"),
-    *("petals", "buds"),
+    *("petals", "buds", "carnations", "magnolias", "irises", "daffodils", "crocuses", "marigolds", "chrysanthemums"),
 )
 NOUNS = (*_ONE, *_MANY)
 
@@ -27,7 +27,7 @@ FAMILY = Family(
         Key(
             "bud",
             0.0,
-            ("closed", "budding", "buds", "shut", "unopened", "not yet open", "tight bud"),
+            ("closed", "budding", "buds", "shut", "unopened", "not yet open", "tight bud", "folded"),
             (
                 "{subject} is a closed bud",
                 "the petals of {subject} are closed",
@@ -79,16 +79,25 @@ FAMILY = Family(
             "bud",
             "bloom",
             ("{subject} opens", "{subject} blooms", "the petals of {subject} unfold", "a bud opens into {subject}"),
+            verbs=(
+                *("open", "bloom", "blossom", "unfold", "unfurl", "grow", "burst into bloom", "burst open"),
+                *("buds burst*", "come into bloom", "start to bloom"),
+            ),
         ),
         Arc(
             (
-                *("closes", "closes up", "closing", "closing up", "folds", "folds up", "fold", "shuts", "wilts", "wilt"),
+                *("closes", "closes up", "to close", "loses its petals", "lose their petals", "will close"),
+                *("closing", "closing up", "folds", "folds up", "fold", "shuts", "wilts", "wilt"),
                 *("wilting", "withers", "wither", "withering", "dies", "dying", "falls asleep", "goes to sleep"),
-                *_said(_MANY, "close", "close up", "shut"),
+                *_said(_MANY, "close", "close up", "shut", "fall", "drop"),
             ),
             "bloom",
             "bud",
             ("{subject} closes", "{subject} closes up", "the petals of {subject} fold", "{subject} shuts its petals"),
+            verbs=(
+                *("close", "fold", "shut", "wilt", "wither", "die", "fade away", "droop", "fall asleep"),
+                *("go to sleep", "shrivel"),
+            ),
         ),
         Arc(
             ("begins to open", "starts to open", "begins opening", "starts opening", "half opens"),
@@ -104,4 +113,5 @@ FAMILY = Family(
         ),
     ),
     colours=COLOURS,
+    verbs=("bloom", "unfurl", "wilt", "wither"),
 )

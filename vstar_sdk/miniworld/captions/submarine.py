@@ -7,6 +7,7 @@ FAMILY = Family(
     subject="a {colour} submarine",
     nouns=(
         *("submarine", "submarines", "sub", "subs", "u-boat", "u-boats", "diving boat", "submersible", "bathyscaphe"),
+        *("submersibles", "nautilus", "underwater vessel", "underwater boat", "bathysphere"),
         *("underwater", "undersea", "fish", "fishes", "jellyfish", "diver"),
     ),
     keys=(
@@ -15,7 +16,7 @@ FAMILY = Family(
             0.0,
             (
                 *("floating", "floats", "afloat", "surfaced", "above water", "above the water", "on the water"),
-                *("out of the water", "top of the water", "on the waves"),
+                *("out of the water", "top of the water", "on the waves", "daylight"),
             ),
             (
                 "{subject} floats at the surface under a bright sky",
@@ -43,18 +44,9 @@ FAMILY = Family(
             "deep",
             1.0,
             (
-                "depth",
-                "depths",
-                "abyss",
-                "bottom",
-                "deep sea",
-                "deep water",
-                "deep ocean",
-                "dark",
-                "far down",
-                "sea floor",
-                "seabed",
-                "trench",
+                *("depth", "depths", "abyss", "bottom", "deep sea", "deep water", "deep ocean", "dark", "far down", "sea floor"),
+                *("seabed", "trench", "ocean floor", "seafloor", "darkness", "blackness", "bottom of the sea", "deep below"),
+                *("bottom of the ocean", "abyssal"),
             ),
             (
                 "{subject} is deep in the dark sea with its light",
@@ -75,6 +67,7 @@ FAMILY = Family(
             "surface",
             "deep",
             ("{subject} dives", "{subject} sinks into the deep", "{subject} goes down into the dark sea", "{subject} descends"),
+            verbs=("dive", "sink", "go down", "submerge", "descend", "plunge", "go under", "go below", "go beneath the waves"),
         ),
         Arc(
             (
@@ -84,17 +77,13 @@ FAMILY = Family(
             "deep",
             "surface",
             ("{subject} surfaces", "{subject} rises out of the deep", "{subject} comes up into the light", "{subject} emerges"),
+            verbs=("surface", "rise", "come up", "emerge", "ascend", "go up", "resurface", "climb"),
         ),
         Arc(
             (
                 *("dives to the reef", "dives to a reef", "dives to the coral reef", "dives to a coral reef"),
-                *(
-                    "dives to the corals",
-                    "goes down to the corals",
-                    "goes down to the reef",
-                    "sinks to the reef",
-                    "descends to the reef",
-                ),
+                *("dives to the corals", "goes down to the corals", "goes down to the reef"),
+                *("sinks to the reef", "descends to the reef"),
             ),
             "surface",
             "reef",
@@ -108,4 +97,5 @@ FAMILY = Family(
         ),
     ),
     colours=("yellow", "red", "orange", "green", "purple", "white"),
+    verbs=("dive", "submerge", "resurface"),
 )

@@ -1,6 +1,7 @@
 """A train that travels from the town through fields and mountains to the sea."""
 
 from vstar_sdk.miniworld.grammar import Arc, Family, Key
+from vstar_sdk.miniworld.lexicon import CITY_NAMES
 
 COLOURS = ("red", "green", "blue", "yellow", "orange", "purple")
 
@@ -9,13 +10,14 @@ FAMILY = Family(
     subject="a {colour} train",
     nouns=(
         *("train", "trains", "railway", "railways", "railroad", "locomotive", "locomotives", "engine", "express"),
+        *("railcar", "carriage", "tram", "freight train"),
         *("steam train", "steam engine", "rails", "waggon", "waggons", "wagon", "wagons", "carriages"),
     ),
     keys=(
         Key(
             "town",
             0.0,
-            ("towns", "city", "village", "houses", "house", "buildings", "street", "streets"),
+            ("towns", "city", "village", "houses", "house", "buildings", "street", "streets", "station", *CITY_NAMES),
             (
                 "{subject} passes the houses of a town",
                 "{subject} in the town",
@@ -28,7 +30,7 @@ FAMILY = Family(
         Key(
             "fields",
             1 / 3,
-            ("field", "meadow", "meadows", "countryside", "farmland", "trees", "hills"),
+            ("field", "meadow", "meadows", "countryside", "farmland", "trees", "hills", "plains", "farms", "pastures", "forest"),
             (
                 "{subject} passes the trees and fields",
                 "{subject} in the fields",
@@ -41,7 +43,7 @@ FAMILY = Family(
         Key(
             "mountains",
             2 / 3,
-            ("mountain", "peaks", "peak", "alps", "pines"),
+            ("mountain", "peaks", "peak", "alps", "pines", "andes", "rockies", "himalayas", "highlands", "summit"),
             (
                 "{subject} passes the snowy mountains",
                 "{subject} in the mountains",
@@ -54,7 +56,11 @@ FAMILY = Family(
         Key(
             "sea",
             1.0,
-            ("ocean", "coast", "seaside", "shore", "seashore", "beach", "waves", "sunset"),
+            (
+                *("ocean", "coast", "seaside", "shore", "seashore", "beach", "waves", "sunset", "harbour"),
+                *("harbor", "bay", "coastline"),
+                *("mediterranean", "atlantic", "pacific", "baltic"),
+            ),
             (
                 "{subject} passes the sea at sunset",
                 "{subject} by the sea",
@@ -68,15 +74,7 @@ FAMILY = Family(
     arcs=(
         Arc(
             (
-                *(
-                    "goes on a journey",
-                    "goes on a trip",
-                    "sets off",
-                    "sets out",
-                    "on its way",
-                    "journey begins",
-                    "starts its journey",
-                ),
+                *("goes on a journey", "goes on a trip", "on its way", "journey begins", "starts its journey"),
                 *("crosses the country", "across the country", "whole journey", "long journey"),
                 *("leaves", "leaves town", "leaves the town", "leaves the station", "leaving", "departs"),
             ),
@@ -88,31 +86,21 @@ FAMILY = Family(
                 "{subject} goes on a journey",
                 "{subject} crosses the country",
             ),
+            verbs=("leave", "depart", "set off", "set out", "cross the country", "pull out"),
         ),
         Arc(
             (
-                "returns",
-                "returns home",
-                "returning",
-                "goes home",
-                "comes home",
-                "drives home",
-                "rides home",
-                "comes back",
-                "goes back",
-                "way back",
+                *("returns", "returns home", "returning", "goes home", "comes home", "drives home", "rides home", "comes back"),
+                *("goes back", "way back"),
             ),
             "sea",
             "town",
             ("{subject} returns from the sea to the town", "{subject} goes home", "{subject} comes back"),
+            verbs=("return", "go home", "come home", "come back", "go back", "travel back", "head home", "head back"),
         ),
         Arc(
             (
-                "climbs",
-                "climbs into the mountains",
-                "climbing",
-                "goes uphill",
-                "goes up the mountain",
+                *("climbs", "climbs into the mountains", "climbing", "goes uphill", "goes up the mountain"),
                 "goes up into the mountains",
             ),
             "fields",

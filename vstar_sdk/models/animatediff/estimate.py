@@ -11,6 +11,7 @@ from diffusers.models.unets.unet_motion_model import MotionAdapter, UNetMotionMo
 
 from vstar_sdk.models.diffusers.configured import network_from
 from vstar_sdk.models.diffusers.framewise_estimate import framewise_estimate
+from vstar_sdk.models.diffusers.framewise_networks import framewise_networks
 from vstar_sdk.models.estimates import Estimate, Workload
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.weights.directory import read_config
@@ -38,4 +39,6 @@ def estimate(base: Path, adapter: Path, workload: Workload, options: FramewiseOp
     def denoise(latents: torch.Tensor, timestep: torch.Tensor, text: torch.Tensor) -> object:
         return unet(latents, timestep, text.flatten(0, 1), return_dict=False)
 
-    return framewise_estimate(unet, denoise, base, workload, options)
+    vae, text_encoder = framewise_networks(base)
+    tokens = text_encoder.config.max_position_embeddings
+    return framewise_estimate(unet, vae, text_encoder, denoise, tokens, workload, options)

@@ -13,6 +13,7 @@ from pydantic import Field
 from vstar_sdk.errors import MissingDependency, ModelError
 from vstar_sdk.models.animatediff.sites import motion_config, unet_motion_sites
 from vstar_sdk.models.contract import Facts
+from vstar_sdk.models.counting import counted_once
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.options import Options
 from vstar_sdk.parts import Register, RegisterFamily, hookimpl
@@ -67,7 +68,10 @@ class AnimateDiffSource:
     Attributes:
         options: which ones, and how they run.
         resolver: may know where a hub id is here.
+        modules: what loading imports.
     """
+
+    modules: ClassVar[tuple[str, ...]] = ("vstar_sdk.models.animatediff.adapter",)
 
     options: AnimateDiffOptions
     resolver: Resolver
@@ -128,9 +132,15 @@ class AnimateDiffSource:
         Raises:
             ModelError: a configuration is missing or of another family.
         """
-        from vstar_sdk.models.animatediff.estimate import estimate
+        base, adapter = self._base(CONFIGURATION), self._adapter(("config.json",))
 
-        return estimate(self._base(CONFIGURATION), self._adapter(("config.json",)), workload, self.options)
+        def count() -> Estimate:
+            from vstar_sdk.models.animatediff.estimate import estimate
+
+            return estimate(base, adapter, workload, self.options)
+
+        files = [base / component / "config.json" for component in ("unet", "vae", "text_encoder")]
+        return counted_once([*files, adapter / "config.json"], workload, self.options, count)
 
     def _base(self, patterns: tuple[str, ...]) -> Path:
         return find_model(self.options.path, self.options.revision, self.resolver, patterns)

@@ -8,7 +8,6 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager, nullcontext
 
 import torch
-from diffusers.hooks.group_offloading import apply_group_offloading
 from torch import nn
 
 from vstar_sdk.models.pipeline_options import Offload
@@ -34,6 +33,9 @@ class Placement:
         for component in components:
             component.eval().requires_grad_(False)
             if offload == "group":
+                # Imported here, because all of diffusers' transformers come with it.
+                from diffusers.hooks.group_offloading import apply_group_offloading
+
                 # By layers, because a VAE decodes without a call of its whole module, which hooks of blocks would wait for.
                 # Without streams: their prefetching needs every layer to run, and layers that do nothing are left out.
                 apply_group_offloading(component, self.device, _CPU, offload_type="leaf_level")

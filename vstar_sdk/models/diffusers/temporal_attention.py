@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0, XFormersAttnProcessor
 from torch import Tensor
 
 from vstar_sdk.attention.processor import NursedProcessor
 from vstar_sdk.attention.sites import Site
 from vstar_sdk.errors import ModelError, SamplerError
 
-# These three compute plain softmax attention; what another one adds would be lost in replacing it.
-_REPLACEABLE = (AttnProcessor, AttnProcessor2_0, XFormersAttnProcessor)
+_DIFFUSERS = "diffusers.models.attention_processor"
+
+# These compute plain softmax attention; what another one adds would be lost in replacing it. By their names, so that a network
+# of no diffusers class is nursed without an import of diffusers.
+_REPLACEABLE = frozenset(
+    {
+        (_DIFFUSERS, "AttnProcessor"),
+        (_DIFFUSERS, "AttnProcessor2_0"),
+        (_DIFFUSERS, "XFormersAttnProcessor"),
+        ("vstar_sdk.miniworld.networks.attention", "PlainAttention"),
+    }
+)
 
 
 class TemporalProcessor(NursedProcessor):
@@ -80,7 +89,7 @@ def temporal_processor(attn: Any, site: Site) -> TemporalProcessor:
         ModelError: it is another attention, or does more than plain attention.
     """
     processor = getattr(attn, "processor", None)
-    if type(processor) not in _REPLACEABLE:
+    if (type(processor).__module__, type(processor).__qualname__) not in _REPLACEABLE:
         raise ModelError(
             f"{site.name} holds {type(processor).__name__}, which nursing cannot stand in for",
             hint="undo what changed its attention (fuse_qkv_projections, an adapter, another nursing) before the run",

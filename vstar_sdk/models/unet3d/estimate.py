@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers.models.unets.unet_3d_condition import UNet3DConditionModel
-from safetensors import safe_open
-from torch import nn
 
 from vstar_sdk.models.diffusers.configured import network_from
 from vstar_sdk.models.diffusers.framewise_estimate import framewise_estimate
+from vstar_sdk.models.diffusers.framewise_networks import framewise_networks
 from vstar_sdk.models.estimates import Estimate, Workload
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.models.unet3d.identities import skip_identities
 from vstar_sdk.weights.directory import read_config
+from vstar_sdk.weights.zeros import stored_zeros
 
 
 def estimate(directory: Path, workload: Workload, options: FramewiseOptions) -> Estimate:
@@ -32,22 +31,12 @@ def estimate(directory: Path, workload: Workload, options: FramewiseOptions) -> 
     """
     with torch.device("meta"):
         unet: Any = network_from(UNet3DConditionModel, read_config(directory, "unet/config.json"))
-    skip_identities(unet, _stored_zeros(directory / "unet"))
+    skip_identities(unet, stored_zeros(directory / "unet"))
 
     def denoise(latents: torch.Tensor, timestep: torch.Tensor, text: torch.Tensor) -> object:
         # Beside the text of every frame there is the one that the network asks for, and repeats.
         return unet(latents, timestep, text[:, 0], return_dict=False)
 
-    return framewise_estimate(unet, denoise, directory, workload, options)
-
-
-def _stored_zeros(folder: Path) -> Callable[[str, nn.Module], bool]:
-    """Whether all the weights that a folder stores for a layer are zero; without files, none are."""
-    opened: list[Any] = [safe_open(path, "pt") for path in sorted(folder.glob("*.safetensors"))]
-    home: dict[str, Any] = {key: file for file in opened for key in file.keys()}  # noqa: SIM118  (safe_open is no mapping)
-
-    def zero(name: str, layer: nn.Module) -> bool:
-        stored = [f"{name}.{own}" for own, _ in layer.named_parameters()]
-        return all(key in home and not home[key].get_tensor(key).any() for key in stored)
-
-    return zero
+    vae, text_encoder = framewise_networks(directory)
+    tokens = text_encoder.config.max_position_embeddings
+    return framewise_estimate(unet, vae, text_encoder, denoise, tokens, workload, options)

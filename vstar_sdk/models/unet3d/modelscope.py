@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.contract import Facts
@@ -15,8 +15,8 @@ from vstar_sdk.resolver import Resolver
 from vstar_sdk.weights.finding import CONFIGURATION, UNET_WEIGHTS, Commit, ModelReference, find_model
 
 if TYPE_CHECKING:
+    from vstar_sdk.models.diffusers.framewise_adapter import FramewiseAdapter
     from vstar_sdk.models.estimates import Estimate, Workload
-    from vstar_sdk.models.unet3d.adapter import UNet3DAdapter
 
 
 class ModelScopeOptions(FramewiseOptions):
@@ -35,7 +35,10 @@ class ModelScopeSource:
     Attributes:
         options: which model, and how it runs.
         resolver: may know where a hub id is here.
+        modules: what loading imports.
     """
+
+    modules: ClassVar[tuple[str, ...]] = ("vstar_sdk.models.unet3d.adapter",)
 
     options: ModelScopeOptions
     resolver: Resolver
@@ -48,7 +51,7 @@ class ModelScopeSource:
         """
         return self._in(self._find(CONFIGURATION)).facts()
 
-    def load(self, device: str, dtype: str) -> UNet3DAdapter:
+    def load(self, device: str, dtype: str) -> FramewiseAdapter:
         """Load the weights, of a hub id after fetching them.
 
         Args:

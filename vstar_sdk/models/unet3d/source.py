@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.contract import Facts
+from vstar_sdk.models.counting import counted_once
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.models.unet3d.sites import unet3d_sites
 from vstar_sdk.parts import RegisterFamily, hookimpl
 from vstar_sdk.weights.directory import read_config
 
 if TYPE_CHECKING:
+    from vstar_sdk.models.diffusers.framewise_adapter import FramewiseAdapter
     from vstar_sdk.models.estimates import Estimate, Workload
-    from vstar_sdk.models.unet3d.adapter import UNet3DAdapter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +42,10 @@ class UNet3DSource:
         negative_prompt: used when nothing else gives one.
         vocabulary: the words that it was trained with; None for a model of ordinary language.
         options: memory and speed.
+        modules: what loading imports.
     """
+
+    modules: ClassVar[tuple[str, ...]] = ("vstar_sdk.models.unet3d.adapter",)
 
     directory: Path
     name: str
@@ -89,7 +94,7 @@ class UNet3DSource:
             scheduler_config=read_config(self.directory, "scheduler/scheduler_config.json"),
         )
 
-    def load(self, device: str, dtype: str) -> UNet3DAdapter:
+    def load(self, device: str, dtype: str) -> FramewiseAdapter:
         """Load the weights.
 
         Args:
@@ -109,6 +114,10 @@ class UNet3DSource:
         Raises:
             ModelError: a configuration is missing or damaged.
         """
+        files = [self.directory / component / "config.json" for component in ("unet", "vae", "text_encoder")]
+        return counted_once(files, workload, self.options, partial(self._count, workload), weights=self.directory / "unet")
+
+    def _count(self, workload: Workload) -> Estimate:
         from vstar_sdk.models.unet3d.estimate import estimate
 
         return estimate(self.directory, workload, self.options)

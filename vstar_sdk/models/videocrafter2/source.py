@@ -23,8 +23,8 @@ from vstar_sdk.resolver import Resolver
 from vstar_sdk.weights.finding import CONFIGURATION, WEIGHTS, Commit, ModelReference, find_model
 
 if TYPE_CHECKING:
+    from vstar_sdk.models.diffusers.framewise_adapter import FramewiseAdapter
     from vstar_sdk.models.estimates import Estimate, Workload
-    from vstar_sdk.models.unet3d.adapter import UNet3DAdapter
 
 CHECKPOINT = "model.ckpt"
 """Name of the official checkpoint in its hub repository."""
@@ -55,7 +55,12 @@ class VideoCrafter2:
     Args:
         options: the validated options.
         resolver: may know where a hub id is here.
+
+    Attributes:
+        modules: what loading imports.
     """
+
+    modules: ClassVar[tuple[str, ...]] = ("vstar_sdk.models.unet3d.adapter",)
 
     def __init__(self, options: VideoCrafter2Options, *, resolver: Resolver | None = None) -> None:
         self._options = options
@@ -69,7 +74,7 @@ class VideoCrafter2:
         """
         return self._in(self._configuration).facts()
 
-    def load(self, device: str, dtype: str) -> UNet3DAdapter:
+    def load(self, device: str, dtype: str) -> FramewiseAdapter:
         """Load the weights; a checkpoint is converted first, once.
 
         Args:

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from vstar_sdk.clock import Rhythm
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.contract import Facts
+from vstar_sdk.models.counting import counted_once
 from vstar_sdk.models.wan.options import WanOptions
 from vstar_sdk.models.wan.sites import wan_sites
 from vstar_sdk.parts import Register, RegisterFamily, hookimpl
@@ -68,7 +69,10 @@ class WanSource:
     Attributes:
         options: which model, and how it runs.
         resolver: finds a hub id.
+        modules: what loading imports.
     """
+
+    modules: ClassVar[tuple[str, ...]] = ("vstar_sdk.models.wan.adapter",)
 
     options: WanOptions
     resolver: Resolver
@@ -130,10 +134,17 @@ class WanSource:
         Raises:
             ModelError: a configuration is missing or of another family.
         """
-        from vstar_sdk.models.wan.estimate import estimate
-
         directory = self._find(CONFIGURATION)
-        return estimate(directory, _networks(read_config(directory, "model_index.json")), workload)
+        networks = _networks(read_config(directory, "model_index.json"))
+
+        def count() -> Estimate:
+            from vstar_sdk.models.wan.estimate import estimate
+
+            return estimate(directory, networks, workload)
+
+        files = [directory / file for file in ("model_index.json", f"{networks[0]}/config.json")]
+        files += [directory / component / "config.json" for component in ("vae", "text_encoder")]
+        return counted_once(files, workload, self.options, count)
 
     def _find(self, patterns: tuple[str, ...]) -> Path:
         return find_model(self.options.path, self.options.revision, self.resolver, patterns)

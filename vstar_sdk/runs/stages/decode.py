@@ -30,12 +30,13 @@ def decode(run: Run, adapter: Adapter, state: RunState, clip: Clip, directory: R
         SamplerError: there is not enough memory.
     """
     with run.stage("decode"), enough_memory(run.plan, "decode"):
-        with Artifacts(directory.path, exporters(run.plan.loaded), clip) as artifacts:
+        artifacts = Artifacts(directory.path, exporters(run.plan.loaded), clip, before_placing=directory.turn)
+        directory.announce(artifacts.drafts)
+        with artifacts:
             for done, frame in enumerate(run.transforms.frames(adapter.decode(made(state.latents)), clip), 1):
                 run.check()
                 artifacts.write(frame)
                 run.emit(events.FramesDecoded(run=run.id, done=done, total=clip.frames))
-            directory.turn()
         for name, path in artifacts.paths:
             run.emit(events.Artifact(run=run.id, exporter=name, path=path))
     return tuple(path for _, path in artifacts.paths)

@@ -19,7 +19,7 @@ from vstar_sdk.runs.run import Run
 from vstar_sdk.runs.state import RunState, made
 from vstar_sdk.sampling.denoising import Denoising, OnStep
 from vstar_sdk.sampling.guided import Guided
-from vstar_sdk.sampling.noise import step_noise
+from vstar_sdk.sampling.noise import folded, step_noise
 from vstar_sdk.sampling.sampler import denoise
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def sample(run: Run, adapter: Adapter, state: RunState, *, until: int | None = N
             engine = engine_of(run.plan.loaded, run.plan.facts)
             text, negative = conditioning.text.to(device), conditioning.negative.to(device)
             guided = Guided(adapter, text, negative, engine.guidance, engine.scale, numbers.guidance_batch)
-            draws = torch.Generator().manual_seed(numbers.seed)
+            draws = torch.Generator().manual_seed(folded(numbers.seed))
             draw = partial(_drawn, run, engine, adapter.latent_shape(numbers.frames, numbers.height, numbers.width), draws)
             denoising = Denoising(
                 guided,

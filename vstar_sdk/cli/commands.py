@@ -1,0 +1,76 @@
+"""Commands whose stdout holds what they print, and nothing that a plugin prints; ``-v`` works before and after their names."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from vstar_sdk.cli.printing import document_json
+from vstar_sdk.cli.streams import apart
+from vstar_sdk.errors import error_json, exit_code_of
+from vstar_sdk.reading.escapes import escaped
+
+VERBOSE = "vstar.verbose"
+"""In a context's ``meta``: tracebacks are wanted."""
+
+TOLD = "vstar.error-told"
+"""In a context's ``meta``: the error is in what was printed already."""
+
+
+class Command(click.Command):
+    """A command that keeps its stdout apart while it works.
+
+    With ``--json`` an error is a document too: ``{"error": {"type": ..., "message": ..., "hint": ..., "exit_code": ...}}``.
+    """
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.params.append(verbose_option())
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call it."""
+        with apart():
+            try:
+                return super().invoke(ctx)
+            except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+                raise
+            except Exception as error:
+                if not ctx.params.get("as_json") or TOLD in ctx.meta:
+                    raise
+                document_json({"error": error_json(error)}, indent=None)
+                ctx.exit(exit_code_of(error))
+
+
+class Group(click.Group):
+    """A group of such commands; what it does itself should be done in `apart`."""
+
+    command_class = Command
+
+
+def verbose_option() -> click.Option:
+    """``-v``: tracebacks and log messages."""
+    return click.Option(
+        ["-v", "--verbose"],
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=_speak,
+        help="Show tracebacks and log messages.",
+    )
+
+
+def _speak(ctx: click.Context, _: click.Parameter, chosen: bool) -> None:
+    if not chosen:
+        return
+    ctx.meta[VERBOSE] = True
+    import logging
+
+    class Escaped(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return escaped(super().format(record))
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Escaped("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])

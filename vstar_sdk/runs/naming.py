@@ -1,0 +1,78 @@
+"""The names of run directories: what can be none, and what a run is given that nobody named."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from datetime import datetime
+from pathlib import Path
+
+from vstar_sdk.errors import OutputError
+from vstar_sdk.reading.escapes import printable
+
+ANOTHER = "name another with --out"
+
+RUNS = Path("runs")
+"""Where run directories are made that nobody names."""
+
+
+def check_named(out: str | os.PathLike[str]) -> None:
+    """Refuse an empty name, which would be the folder that the program runs in.
+
+    Raises:
+        OutputError: it is empty.
+    """
+    if os.fspath(out) == "":
+        raise OutputError("the run directory has an empty name", hint="name a folder with --out, or leave it out")
+
+
+def check_written(path: Path) -> None:
+    """Refuse a path that holds what cannot be seen: it is a slip, and where it is printed it could be taken for another.
+
+    Raises:
+        OutputError: it does.
+    """
+    written = str(path)
+    if written.isprintable():
+        return
+    odd = next(sign for sign in written if not sign.isprintable())
+    kind = "bytes that are no text (UTF-8)" if "\ud800" <= odd <= "\udfff" else f"the character {printable(odd)}"
+    raise OutputError(f"the folder '{printable(written)}' has {kind} in its name", hint=ANOTHER)
+
+
+def check_text(folder: Path) -> None:
+    """Refuse a folder whose name is no text: libraries that write videos take none.
+
+    Raises:
+        OutputError: it is one.
+    """
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        raise OutputError(
+            f"the folder '{printable(str(folder))}' has bytes that are no text (UTF-8) in its name",
+            hint="work in another folder, or rename it",
+        ) from None
+
+
+def default_directory(prompt: str, root: Path = RUNS) -> Path:
+    """A folder of its own, made at once so that no other run takes it: ``runs/20260131-142530-a-landscape-from-winter``.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    words = re.findall(r"[a-z0-9]+", prompt.lower())[:5]
+    name = "-".join([datetime.now().strftime("%Y%m%d-%H%M%S"), *words])[:80].rstrip("-")
+    for number in itertools.count(1):
+        path = root / (name if number == 1 else f"{name}-{number}")
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            if not root.is_dir():
+                raise OutputError(f"the folder {root} cannot be made: a file has its name", hint=ANOTHER) from None
+        except OSError as error:
+            raise OutputError(f"the folder {path} cannot be made: {error.strerror}", hint=ANOTHER) from error
+        else:
+            return path
+    raise AssertionError

@@ -1,0 +1,74 @@
+"""What a spec can be read from: a file, standard input, a video that carries its spec, or a prompt."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from vstar_sdk.errors import SpecError
+from vstar_sdk.reading.escapes import printable
+from vstar_sdk.spec import document
+from vstar_sdk.spec.document import Document
+
+STDIN = "-"
+"""The name of standard input."""
+
+_FILES = (".yaml", ".yml", ".json", ".mp4")
+
+
+def is_prompt(source: str) -> bool:
+    """Whether a text is a prompt and not the name of a file: it has several words, and there is no such file."""
+    words = source.split()
+    if len(words) < 2 or source.strip().lower().endswith(_FILES):
+        return False
+    try:
+        return not Path(source).exists()
+    except (OSError, ValueError):
+        return True
+
+
+def read(source: str | Path) -> Document:
+    """Read a spec.
+
+    Args:
+        source: a path; ``-`` for standard input; an MP4 that ``vstar`` wrote gives the spec that it carries; a text of several
+            words that names no file is a prompt.
+
+    Raises:
+        SpecError: it cannot be read, or the video carries no spec.
+    """
+    if isinstance(source, str) and is_prompt(source):
+        return Document({"prompt": source})
+    if str(source) == STDIN:
+        return _standard_input()
+    path = Path(source)
+    if path.suffix.lower() == ".mp4":
+        return _carried(path)
+    return document.read(path)
+
+
+def _standard_input() -> Document:
+    if sys.stdin is None or sys.stdin.closed:
+        raise SpecError("standard input is closed, so that no spec can be read from it", hint="name a spec file")
+    try:
+        content = sys.stdin.buffer.read(document.LARGEST + 1)
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise SpecError("standard input is not text (UTF-8)", hint="send a spec in YAML or JSON") from None
+    except OSError as error:
+        raise SpecError(f"standard input cannot be read: {error.strerror}", hint="name a spec file") from None
+    if len(content) > document.LARGEST:
+        raise SpecError(
+            f"standard input: more than {document.LARGEST >> 10} KB is no spec", hint="a spec is a page or two of text"
+        )
+    return document.parse(text, name="stdin", folder=Path.cwd())
+
+
+def _carried(video: Path) -> Document:
+    from vstar_sdk.output.metadata import read_spec
+
+    text = read_spec(video)
+    shown = printable(str(video))
+    if text is None:
+        raise SpecError(f"{shown} carries no spec", hint="only videos that vstar wrote, with metadata, carry one")
+    return document.parse(text, name=shown, folder=video.parent)
