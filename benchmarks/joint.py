@@ -19,7 +19,8 @@ from torch import Tensor
 
 from benchmarks.timing import medians
 from vstar_sdk.attention.executors import plain_attention
-from vstar_sdk.attention.joint import JointAttention, attend_without_mask
+from vstar_sdk.attention.joint import JointAttention
+from vstar_sdk.attention.joint_biases import attend_without_mask
 from vstar_sdk.regularizers.tar import gaussian_band
 
 Attention = Callable[[Tensor, Tensor, Tensor], Tensor]

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["tests.messages_api", "tests.tiny_models", "tests.tiny_wan"]
+pytest_plugins = [
+    "tests.messages_api",
+    "tests.tiny_models",
+    "tests.tiny_wan",
+    "tests.tiny_ltx",
+    "tests.tiny_ltx2",
+    "tests.tiny_cogvideox",
+    "tests.tiny_hunyuan15",
+]
 
 
 @pytest.fixture(scope="session", autouse=True)

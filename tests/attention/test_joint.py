@@ -10,9 +10,8 @@ from vstar_sdk.attention.joint import (
     JointAttention,
     MixedJointAttention,
     ScaledJointAttention,
-    attend_by_rows,
-    attend_without_mask,
 )
+from vstar_sdk.attention.joint_biases import attend_by_rows, attend_without_mask
 from vstar_sdk.attention.logits import LogitsAttention
 from vstar_sdk.attention.operations import Statistic
 

@@ -11,6 +11,7 @@ import torch
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
 from vstar_sdk.errors import MissingDependency, SpecError
+from vstar_sdk.models.diffusers.flow_matching import flow_config
 from vstar_sdk.plugin.discovery import built_in_catalog
 from vstar_sdk.sampling.ddim import ClampedDDIMScheduler
 from vstar_sdk.sampling.noise import step_noise
@@ -34,8 +35,9 @@ ZERO_SNR = {
     "steps_offset": 0,
 }
 
-PLAIN = [name for name in known_schedulers() if name != "flow-euler"]
-"""Those for a diffusion model."""
+OTHERS = ("flow-euler", "flow-euler-even", "cogvideox-ddim", "cogvideox-dpm")
+PLAIN = [name for name in known_schedulers() if name not in OTHERS]
+"""Those for a diffusion model without a shifted ratio."""
 
 
 def denoise(scheduler, eta=0.0, steps=3):
@@ -74,7 +76,7 @@ def test_a_scheduler_that_would_ignore_how_the_model_was_trained_is_refused(name
 FLOW = {"prediction_type": "flow_prediction", "use_flow_sigmas": True, "flow_shift": 3.0, "shift": 3.0}
 
 
-@pytest.mark.parametrize("name", ["unipc", "flow-euler", "dpm++"])
+@pytest.mark.parametrize("name", ["unipc", "flow-euler", "flow-euler-even", "dpm++"])
 def test_schedulers_for_flow_matching_share_a_configuration_and_its_shift(name):
     scheduler: Any = build_scheduler(name, FLOW)
     timesteps_of(scheduler, 4, "cpu")
@@ -89,7 +91,7 @@ def test_schedulers_for_flow_matching_share_a_configuration_and_its_shift(name):
 def test_a_scheduler_that_knows_no_flow_is_refused_for_a_model_of_flow_matching(name):
     with pytest.raises(SpecError, match="is not for models trained by flow matching, as this one was") as refused:
         build_scheduler(name, FLOW)
-    assert "flow-euler, unipc" in str(refused.value.hint)
+    assert "flow-euler, flow-euler-even, unipc" in str(refused.value.hint)
 
 
 @pytest.mark.parametrize("name", ["flow-euler", "FlowMatchHeunDiscreteScheduler"])
@@ -107,12 +109,12 @@ PROMPT = {"prompt": "a landscape from winter to autumn"}
     ("written", "words"),
     [
         ("dimm", "sampling.scheduler: unknown scheduler 'dimm'. Did you mean 'ddim'?"),
-        ("DDIM", "sampling.scheduler: unknown scheduler 'DDIM'. Known: ddim, "),
-        ("", "sampling.scheduler: unknown scheduler ''. Known: ddim, "),
+        ("DDIM", "sampling.scheduler: unknown scheduler 'DDIM'. Known: cogvideox-ddim, "),
+        ("", "sampling.scheduler: unknown scheduler ''. Known: cogvideox-ddim, "),
         (3, "sampling.scheduler: must be text"),
         ("diffusers", "sampling.scheduler: 'diffusers' has options that must be written: {use: diffusers, ...}"),
         ({"use": "eular"}, "sampling.scheduler.use: unknown scheduler 'eular'. Did you mean 'euler'?"),
-        ({"config": {}}, "sampling.scheduler: 'use' is missing: name a scheduler: ddim, "),
+        ({"config": {}}, "sampling.scheduler: 'use' is missing: name a scheduler: cogvideox-ddim, "),
         ({"use": "euler", "confg": {}}, "sampling.scheduler.confg: unknown key 'confg'. Did you mean 'config'?"),
         ({"use": "diffusers", "name": "DEIS"}, "sampling.scheduler.name: must match pattern"),
         ("acme/fast", "sampling.scheduler: unknown scheduler 'acme/fast': no installed package brings the namespace 'acme'"),
@@ -242,3 +244,64 @@ def test_everywhere_else_it_is_the_stock_ddim_bit_for_bit(config, eta):
     ours, stock = build_scheduler("ddim", config), DDIMScheduler.from_config(config)
     assert isinstance(ours, ClampedDDIMScheduler)
     assert torch.equal(denoise(ours, eta, steps=10), denoise(stock, eta, steps=10))
+
+
+DYNAMIC = {
+    "use_dynamic_shifting": True,
+    "base_shift": 0.95,
+    "max_shift": 2.05,
+    "base_image_seq_len": 1024,
+    "max_image_seq_len": 4096,
+    "shift_terminal": 0.1,
+}
+
+
+@pytest.mark.parametrize("tokens", [12, 1024, 7392])
+def test_a_schedule_that_moves_with_the_size_of_the_clip_is_diffusers_own(tokens):
+    """As LTX's pipeline sets it."""
+    import numpy as np
+    from diffusers.pipelines.ltx.pipeline_ltx import calculate_shift
+    from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
+
+    own: Any = FlowMatchEulerDiscreteScheduler(**DYNAMIC)  # pyright: ignore[reportArgumentType]
+    own.set_timesteps(7, mu=calculate_shift(tokens, 1024, 4096, 0.95, 2.05), sigmas=np.linspace(1.0, 1 / 7, 7))
+    built: Any = build_scheduler("flow-euler", flow_config(DYNAMIC, None))
+    assert torch.equal(timesteps_of(built, 7, "cpu", tokens=tokens), own.timesteps)
+    assert torch.equal(built.sigmas, own.sigmas)
+
+
+def test_more_tokens_move_more_steps_to_the_noisy_part():
+    middle: list[float] = []
+    for name in ("flow-euler", "unipc"):
+        few, many = (timesteps_of(build_scheduler(name, flow_config(DYNAMIC, None)), 9, "cpu", tokens=n)[4] for n in (500, 9000))
+        assert few < many
+        middle.append(float(many))
+    fixed = timesteps_of(build_scheduler("flow-euler", flow_config(DYNAMIC, 2.0)), 9, "cpu", tokens=9000)[4]
+    assert fixed < min(middle)
+
+
+def test_a_stretched_schedule_has_two_steps_at_least():
+    with pytest.raises(SpecError, match="cannot take 1 steps: its schedule is stretched"):
+        timesteps_of(build_scheduler("flow-euler", flow_config(DYNAMIC, None)), 1, "cpu")
+
+
+@pytest.mark.parametrize("name", ["cogvideox-ddim", "cogvideox-dpm"])
+def test_a_scheduler_of_a_shifted_ratio_is_for_models_that_have_one(name):
+    with pytest.raises(SpecError, match="is for models trained with a shifted signal-to-noise ratio") as refused:
+        build_scheduler(name, ZERO_SNR)
+    assert "cogvideox" not in str(refused.value.hint)
+    shifted = ZERO_SNR | {"snr_shift_scale": 3.0}
+    assert denoise(build_scheduler(name, shifted)).isfinite().all()
+    with pytest.raises(SpecError, match="has no eta"):
+        denoise(build_scheduler(name, shifted), eta=0.5)
+    assert not named(name).takes_eta
+
+
+def test_even_levels_are_shifted_once():
+    config = {"num_train_timesteps": 1000, "use_flow_sigmas": True, "shift": 5.0, "flow_shift": 5.0}
+    built: Any = build_scheduler("flow-euler-even", config)
+    timesteps = timesteps_of(built, 4, "cpu")
+    levels = torch.tensor([1.0, 0.75, 0.5, 0.25])
+    torch.testing.assert_close(timesteps, 1000 * 5 * levels / (1 + 4 * levels))
+    built.set_timesteps(sigmas=[1.0, 0.5])
+    torch.testing.assert_close(built.sigmas, torch.tensor([1.0, 5 / 6, 0.0]))

@@ -36,13 +36,14 @@ FLOW = {
     "num_train_timesteps": 1000,
 }
 SCALED = PLAIN | {"signal_scale": 0.7, "signal_scale_steps": 400}
+SHIFTED = PLAIN | {"snr_shift_scale": 3.0}
 STEPS = 5
 CATALOG = built_in_catalog()
 
 
 def build(name: str) -> Any:
     """A scheduler, from the configuration of whatever kind of model it is for."""
-    for config in (PLAIN, FLOW, SCALED):
+    for config in (PLAIN, FLOW, SCALED, SHIFTED):
         try:
             return CATALOG.make("schedulers", name).make(config)
         except SpecError:

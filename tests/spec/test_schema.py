@@ -103,7 +103,10 @@ def test_what_is_valid_fits(schema, text):
         ("prompt: x\nsampling: {guidance: 0.5}", r"\$\.sampling\.guidance: 0\.5 is not valid under any"),
         ("prompt: x\nsampling: {guidance: {scale: 0.5}}", r"\$\.sampling\.guidance\.scale: 0\.5 is not valid under any"),
         ("prompt: x\nsampling: {noise: gausian}", r"\$\.sampling\.noise: 'gausian' is not valid under any"),
-        ("prompt: x\nsampling: {scheduler: {use: eular}}", r"\$\.sampling\.scheduler\.use: 'eular' is not one of \['ddim'"),
+        (
+            "prompt: x\nsampling: {scheduler: {use: eular}}",
+            r"\$\.sampling\.scheduler\.use: 'eular' is not one of \['cogvideox-ddim'",
+        ),
         ("prompt: x\nsampling: {scheduler: {use: euler, confg: {}}}", "'confg' was unexpected"),
         ("prompt: x\nsynopsis: {stats: 3}", r"\$\.synopsis: .*is not valid under any"),
     ],

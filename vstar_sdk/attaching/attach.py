@@ -13,7 +13,7 @@ from torch import nn
 from vstar_sdk.attaching.arguments import Written, read
 from vstar_sdk.attaching.attached import Attached, check_unattached
 from vstar_sdk.attaching.captions import Captions
-from vstar_sdk.attaching.refusals import check_text, refuse
+from vstar_sdk.attaching.refusals import check_states, check_text, refuse
 from vstar_sdk.errors import ModelError
 from vstar_sdk.options import Options
 from vstar_sdk.plugin.families import Families
@@ -40,8 +40,9 @@ def attach(
 
     The pipeline is called as always, any number of times and with any number of frames. Its denoiser is of a class that a
     `Family` knows: ``UNet3DConditionModel`` (ModelScope, ZeroScope), ``UNetMotionModel`` (AnimateDiff),
-    ``WanTransformer3DModel`` (Wan 2.1 and 2.2), or one that a plugin has registered a family for. The moment of the schedule
-    comes from the timestep that the denoiser is given, looked up in ``pipe.scheduler``.
+    ``WanTransformer3DModel`` (Wan 2.1 and 2.2), ``LTXVideoTransformer3DModel``, ``LTX2VideoTransformer3DModel``,
+    ``CogVideoXTransformer3DModel``, ``HunyuanVideo15Transformer3DModel``, or one that a plugin has registered a family for. The
+    moment of the schedule comes from the timestep that the denoiser is given, looked up in ``pipe.scheduler``.
 
     Args:
         pipe: the pipeline.
@@ -57,7 +58,8 @@ def attach(
     Raises:
         SpecError: an argument is wrong, or (when the pipeline is called) does not fit its frames or steps.
         ModelError: the denoiser is none that attach knows, is attached already, or has fused projections, sliced attention,
-            FreeNoise, context parallelism or the like; a synopsis, and another network that reads the prompt.
+            FreeNoise, context parallelism or the like; a synopsis, and another network that reads the prompt; one of several
+            states, and a denoiser whose frames all read one text.
         SamplerError: raised by the call: several videos at once with a synopsis, a timestep that the scheduler does not have,
             more frames than the denoiser has positions for, an attention processor that was replaced meanwhile.
     """
@@ -71,6 +73,7 @@ def attach(
     if story is not None:
         family = next(iter(families.values()))
         check_text(pipe, set(denoisers), family)
+        check_states(pipe, story.prompts(), family)
         if story.negative_prompt is not None:
             warnings.warn(
                 "the synopsis's negative prompt is not used: pass it to the pipeline as negative_prompt",

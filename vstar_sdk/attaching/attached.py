@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Any, cast
 
-from torch import Tensor, nn
+from torch import nn
 
 from vstar_sdk.attaching.captions import Captions, of_each_video
 from vstar_sdk.attaching.moment import moment
@@ -71,14 +71,14 @@ class Attached:
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         self.calls += 1
         family, call = self._family, DenoiserCall(denoiser, args, kwargs)
-        frames = family.frames(call[family.latents])
+        frames = family.latent_frames(call)
         self._check_frames(frames)
         clock = Clock.of_latents(frames, self._fps, self._rhythm)
         if self._regularizers:
             step, steps = moment(call[family.timestep], self._pipe.scheduler)
             self._nurse(clock, steps).at(step, steps)
         if self._captions is not None and any(branches := self._branches(call)):
-            given: Tensor = call[family.text]
+            given = family.text_of(call)
             text = self._captions.text(clock, given.device, given.dtype)
             family.tell(self._during, denoiser, call, of_each_video(text, given, branches, type(self._pipe).__name__))
         return call.arguments()

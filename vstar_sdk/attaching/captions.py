@@ -28,7 +28,7 @@ class Captions:
     """
 
     def __init__(self, pipe: Any, family: Family, synopsis: Synopsis, interpolation: Interpolation) -> None:
-        self._synopsis = synopsis
+        self._synopsis, self._one_text = synopsis, family.one_text
         self._interpolation: Interpolation = interpolation
         for prompt in synopsis.prompts():
             if lost := family.cut_off(pipe, prompt):
@@ -45,12 +45,14 @@ class Captions:
         """
         key = (clock, device, dtype)
         if key not in self._texts:
-            self._texts[key] = self._blend(clock).to(device, dtype)
+            self._texts[key] = self._blend(clock).to(device, dtype).expand(clock.latents, -1, -1)
         return self._texts[key]
 
     def _blend(self, clock: Clock) -> Tensor:
+        """The texts of all latent frames, or the one that they have."""
         placed = timeline.build(self._synopsis.states, clock.frames, clock.fps, self._interpolation)
-        return blend(placed.pooled(clock), self._synopsis.prompts(), self._embeddings)
+        weights = placed.pooled(clock)
+        return blend(weights[:1] if self._one_text else weights, self._synopsis.prompts(), self._embeddings)
 
 
 def of_each_video(text: Tensor, given: Tensor, branches: tuple[bool, ...], pipe: str) -> Tensor:
@@ -77,4 +79,6 @@ def of_each_video(text: Tensor, given: Tensor, branches: tuple[bool, ...], pipe:
             hint="give the pipeline a prompt as text, not as prompt_embeds of another length, and leave max_sequence_length out",
         )
     own = torch.unflatten(given, 0, (len(branches), -1))
-    return torch.stack([text if story else own[video].expand_as(text) for video, story in enumerate(branches)])
+    once = text if text.stride(0) else text[:1]  # the same in all frames: once in memory
+    told = torch.stack([once if story else own[video].expand_as(once) for video, story in enumerate(branches)])
+    return told.expand(-1, len(text), -1, -1)

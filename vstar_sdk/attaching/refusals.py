@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, cast
 
 from torch import nn
 
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.family import Family
+from vstar_sdk.models.one_text import REASON, REMEDY
 
 
 def _holds(denoiser: nn.Module, word: str) -> bool:
@@ -47,6 +48,13 @@ def _perturbed(pipe: Any, denoiser: nn.Module) -> bool:
     return hasattr(kind, "do_perturbed_attention_guidance")
 
 
+def _skipping_guider(pipe: Any, denoiser: nn.Module) -> bool:
+    """Whether a guider changes the network around some of its calls, rather than the text alone."""
+    del denoiser
+    kinds = type(getattr(pipe, "guider", None)).__mro__
+    return any("prepare_models" in vars(kind) for kind in kinds if kind.__name__ != "BaseGuidance")
+
+
 _REFUSALS: Mapping[str, tuple[Callable[[Any, nn.Module], bool], str]] = {
     "fused projections": (_fused, "call unfuse_qkv_projections() of the pipeline's denoiser first"),
     "sliced attention": (_sliced, "call pipe.disable_attention_slicing() first"),
@@ -54,6 +62,10 @@ _REFUSALS: Mapping[str, tuple[Callable[[Any, nn.Module], bool], str]] = {
     "perturbed attention guidance": (
         _perturbed,
         "use the pipeline without it, such as AnimateDiffPipeline.from_pipe(pipe): it exchanges attention processors itself",
+    ),
+    "a guider that changes its layers": (
+        _skipping_guider,
+        "use one that compares texts alone, such as ClassifierFreeGuidance: this one skips layers or attention where we act",
     ),
     "context parallelism": (_parallel, "run the denoiser on one device: a part of a sequence does not show its frames"),
     "a denoiser compiled as a whole": (_compiled, "leave compile() out: the text and the moment are set in hooks around it"),
@@ -94,3 +106,19 @@ def check_text(pipe: Any, names: set[str], family: Family) -> None:
             f"{type(pipe).__name__} has a {others[0]} too, which would go on reading the pipeline's one prompt",
             hint="leave the synopsis out, or use a pipeline with one text encoder and no ControlNet",
         )
+
+
+def check_states(pipe: Any, prompts: Collection[str], family: Family) -> None:
+    """Refuse several different states for a denoiser that has one text for all frames.
+
+    Args:
+        pipe: the pipeline.
+        prompts: of the key states.
+        family: of the denoiser.
+
+    Raises:
+        ModelError: they differ.
+    """
+    different = len(set(prompts))
+    if family.one_text and different > 1:
+        raise ModelError(f"{type(pipe).__name__} cannot tell {different} different states: {REASON}", hint=REMEDY)

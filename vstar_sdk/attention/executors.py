@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from vstar_sdk.attention.layout import ALL_VIDEO, Layout
 from vstar_sdk.attention.operations import Wrap
 from vstar_sdk.errors import PluginError, VstarError, out_of_memory
 
@@ -52,6 +53,31 @@ class Executor(Protocol):
 
         Returns:
             ``(batch, heads, frames, channels)``.
+        """
+        ...
+
+
+class JointExecutor(Protocol):
+    """An `Executor` of joint sites, which is told where the video stands in the sequence."""
+
+    def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
+        """See `Executor.prepare`."""
+        ...
+
+    def __call__(
+        self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None, layout: Layout = ALL_VIDEO
+    ) -> Tensor:
+        """Attend.
+
+        Args:
+            query: ``(batch, heads, tokens, head_dim)``.
+            key: likewise.
+            value: ``(batch, heads, tokens, channels)``.
+            part: None.
+            layout: of the tokens.
+
+        Returns:
+            ``(batch, heads, tokens, channels)``. What a token of padding gets is finite, and means nothing.
         """
         ...
 
@@ -99,10 +125,12 @@ class PlainAttention:
     def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
         """See `Executor.prepare`."""
 
-    def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
+    def __call__(
+        self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None, layout: Layout = ALL_VIDEO
+    ) -> Tensor:
         """The attention output."""
         del part
-        return scaled_dot_product_attention(query, key, value)
+        return scaled_dot_product_attention(query, key, value, attn_mask=layout.mask)
 
 
 plain_attention = PlainAttention()

@@ -1,32 +1,27 @@
 """Executors of joint sites, whose tokens are the positions of all frames: ``token = frame * positions + position``.
 
-Every executor takes queries, keys and values of shape ``(batch, heads, frames * positions, head_dim)`` and returns the same
-shape; it is never asked for a part of the frames. What an operation says of frames ``i`` and ``j`` holds for all their tokens. A
-matrix of tokens by tokens is never made.
+Every executor takes queries, keys and values of shape ``(batch, heads, tokens, head_dim)`` and returns the same shape; it is
+never asked for a part of the frames. What an operation says of frames ``i`` and ``j`` holds for all their tokens, and for no
+token that the `Layout` says is none of the video. A matrix of tokens by tokens is never made.
 """
 
 from __future__ import annotations
 
-import math
-from functools import reduce
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad, scaled_dot_product_attention
 
-from vstar_sdk.attention.chunks import DEVICE_CHUNK, JOINT_CHUNK
-from vstar_sdk.attention.executors import Executor, Frames, Placed, placed, plain_attention
+from vstar_sdk.attention.executors import Frames, JointExecutor, Placed, placed, plain_attention
+from vstar_sdk.attention.joint_biases import attend_by_rows, attend_without_mask, with_texts_done
+from vstar_sdk.attention.layout import ALL_VIDEO, Layout
 from vstar_sdk.attention.operations import Statistic
 
-HIDDEN = -(2.0**14)
-"""What stands for ``-inf`` where a product with 0 must stay finite: ``exp(-2**14)`` is 0 in float32."""
 
-WIDEST = 256
-"""Channels of a head up to which fused attention has its fast kernels."""
-
-
-def joint_attention(biases: dict[Statistic, Tensor], q: Tensor | None, k: Tensor | None, keep: float, fixed: Tensor) -> Executor:
+def joint_attention(
+    biases: dict[Statistic, Tensor], q: Tensor | None, k: Tensor | None, keep: float, fixed: Tensor
+) -> JointExecutor:
     """The executor for all operations of a joint site together: mixes inside scales, for they attend inside frames themselves.
 
     Args:
@@ -36,7 +31,7 @@ def joint_attention(biases: dict[Statistic, Tensor], q: Tensor | None, k: Tensor
         keep: see `MixedJointAttention`; 1 where nothing is mixed.
         fixed: see `MixedJointAttention`.
     """
-    attend: Executor = JointAttention(biases) if biases else plain_attention
+    attend: JointExecutor = JointAttention(biases) if biases else plain_attention
     if keep != 1.0:
         attend = MixedJointAttention(attend, keep, fixed)
     return attend if q is None and k is None else ScaledJointAttention(attend, q, k)
@@ -45,7 +40,7 @@ def joint_attention(biases: dict[Statistic, Tensor], q: Tensor | None, k: Tensor
 class JointAttention:
     """``softmax(A + sum_s s(A) B_s[f_i, f_j]) V``, where ``s(A)`` is a statistic of each row of ``A = Q K^T / sqrt(d)``.
 
-    Rows range over all keys of all frames. On a CPU `attend_by_rows`, elsewhere `attend_without_mask`.
+    The statistic of a row ranges over the keys of all frames. On a CPU `attend_by_rows`, elsewhere `attend_without_mask`.
 
     Args:
         biases: ``B_s`` of shape ``(frames, frames)`` for each statistic; none may be left out by ``-inf`` but in ``none``.
@@ -60,16 +55,18 @@ class JointAttention:
         for bias in self._biases.values():
             bias.on(device, torch.float32)
 
-    def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
+    def __call__(
+        self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None, layout: Layout = ALL_VIDEO
+    ) -> Tensor:
         """The attention output."""
         del part
         biases: dict[Statistic, Tensor] = {stat: bias.on(query.device, torch.float32) for stat, bias in self._biases.items()}
         attend = attend_by_rows if query.device.type == "cpu" else attend_without_mask
-        return attend(query, key, value, biases)
+        return attend(query, key, value, biases, layout)
 
 
 class ScaledJointAttention:
-    """Another executor, its queries and keys scaled frame by frame.
+    """Another executor, its queries and keys scaled frame by frame; those of text are not.
 
     Args:
         attend: the other.
@@ -77,7 +74,7 @@ class ScaledJointAttention:
         k: ``(frames,)``, or None for 1.
     """
 
-    def __init__(self, attend: Executor, q: Tensor | None, k: Tensor | None) -> None:
+    def __init__(self, attend: JointExecutor, q: Tensor | None, k: Tensor | None) -> None:
         self._attend = attend
         self._q, self._k = (None if factors is None else placed(factors[:, None, None]) for factors in (q, k))
 
@@ -87,10 +84,12 @@ class ScaledJointAttention:
             factors.on(device, torch.float32)
         self._attend.prepare(device, dtype)
 
-    def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
+    def __call__(
+        self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None, layout: Layout = ALL_VIDEO
+    ) -> Tensor:
         """The attention output."""
         del part
-        return self._attend(_scaled(query, self._q), _scaled(key, self._k), value)
+        return self._attend(_scaled(query, self._q, layout), _scaled(key, self._k, layout), value, None, layout)
 
 
 class MixedJointAttention:
@@ -99,22 +98,44 @@ class MixedJointAttention:
     ``A_ij`` are the logits of a query with the keys of frame ``j`` alone. So the map fixes how much of a query's attention goes
     to every frame, and the query itself where it goes inside the frame. With one position a frame this is ``M V``.
 
+    Where there is text, a query's attention to it stays what it is without any bias, and the map divides the rest.
+
     Args:
         attend: the other, which gives ``P V``.
         keep: its weight; at 0 it is not called.
         fixed: ``M``, ``(frames, frames)``, whose rows sum to ``1 - keep``.
     """
 
-    def __init__(self, attend: Executor, keep: float, fixed: Tensor) -> None:
+    def __init__(self, attend: JointExecutor, keep: float, fixed: Tensor) -> None:
         self._attend, self._keep, self._fixed = attend, keep, fixed.to("cpu", torch.float64)
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
         """See `Executor.prepare`."""
         self._attend.prepare(device, dtype)
 
-    def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
+    def __call__(
+        self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None, layout: Layout = ALL_VIDEO
+    ) -> Tensor:
         """The attention output."""
         del part
+        video = layout.video(query.shape[2])
+        mapped = self._mapped(query[:, :, video], key[:, :, video], value[:, :, video])
+        if not layout.texts:
+            if self._keep:
+                mapped.add_(self._attend(query, key, value), alpha=self._keep)
+            return mapped.to(query.dtype)
+        to_text, left = _attention_to_text(query[:, :, video], key, value, layout)
+        mapped.mul_(left).add_(to_text, alpha=1.0 - self._keep)
+        if self._keep:
+            out = self._attend(query, key, value, None, layout)
+            mapped.add_(out[:, :, video], alpha=self._keep)
+        else:
+            out = with_texts_done(query, key, value, layout)
+        out[:, :, video] = mapped.to(out.dtype)
+        return out
+
+    def _mapped(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """``sum_j M[f_i, j] softmax(A_ij) V_j`` of the video tokens, float32."""
         frames = len(self._fixed)
         q, k, v = (torch.unflatten(x, -2, (frames, -1)) for x in (query, key, value))
         out = torch.zeros((*q.shape[:-1], v.shape[-1]), dtype=torch.float32, device=q.device)
@@ -123,142 +144,35 @@ class MixedJointAttention:
             for j in others.tolist():
                 inside = scaled_dot_product_attention(q[..., i, :, :], k[..., j, :, :], v[..., j, :, :])
                 out[..., i, :, :].add_(inside, alpha=float(self._fixed[i, j]))
-        out = out.flatten(-3, -2)
-        if self._keep:
-            out.add_(self._attend(query, key, value), alpha=self._keep)
-        return out.to(query.dtype)
+        return out.flatten(-3, -2)
 
 
-def attend_by_rows(
-    query: Tensor, key: Tensor, value: Tensor, biases: dict[Statistic, Tensor], chunk: int = JOINT_CHUNK
-) -> Tensor:
-    """Biased attention by whole rows of the logits, a few at a time, changed in place: one product ``Q K^T``, exact in float32.
+def _attention_to_text(query: Tensor, key: Tensor, value: Tensor, layout: Layout) -> tuple[Tensor, Tensor]:
+    """What queries get from the text, and how much of their attention is left for the video.
 
-    Args:
-        query: ``(batch, heads, tokens, head_dim)``; so are ``key`` and ``value``.
-        key: see ``query``.
-        value: see ``query``.
-        biases: ``(frames, frames)``, float32, for each statistic.
-        chunk: logits in memory at once (never less than one row).
+    Both come from one attention: over the values of text alone, and a further channel that is 1 at the video's tokens.
+
+    Returns:
+        ``(batch, heads, queries, channels)`` and ``(batch, heads, queries, 1)``, float32.
     """
-    batch, heads, tokens, head_dim = query.shape
-    frames = len(next(iter(biases.values())))
-    positions, scale = tokens // frames, head_dim**-0.5
-    # Tokens before heads, as the caller will flatten the heads: fused attention returns this layout too.
-    out = query.new_empty((batch, tokens, heads, value.shape[-1])).transpose(1, 2)
-    height = min(tokens, max(1, chunk // tokens))
-    logits = torch.empty((height, tokens), dtype=torch.float32, device=query.device)
-    frame_of = torch.arange(tokens, device=query.device) // positions
-    for index in range(batch * heads):
-        where = divmod(index, heads)
-        # One head at a time in float32: the copies of another precision, or of scattered rows, stay small.
-        q, k, v = (x[where].to(torch.float32).contiguous() for x in (query, key, value))
-        mean = k.mean(dim=0) * scale if "spread" in biases else None
-        for start in range(0, tokens, height):
-            rows = slice(start, min(start + height, tokens))
-            a = logits[: rows.stop - start]
-            torch.addmm(a, q[rows], k.T, beta=0.0, alpha=scale, out=a)
-            largest = a.amax(dim=-1, keepdim=True) if biases.keys() != {"none"} else None
-            added = _added(biases, frame_of[rows], largest, None if mean is None else (q[rows] @ mean)[:, None])
-            torch.unflatten(a, -1, (frames, positions)).add_(added[..., None])
-            torch.softmax(a, dim=-1, out=a)  # in place: every row is read before it is written
-            out[where][rows] = a @ v
-    return out
+    video, channels, scale = layout.video(key.shape[2]), value.shape[-1], query.shape[-1] ** -0.5
+    values = pad(value, (0, 8))
+    values[:, :, video, :channels] = 0.0
+    values[:, :, video, channels] = 1.0
+    # Fused attention wants queries and keys as wide as the values.
+    query, key = (pad(x, (0, values.shape[-1] - x.shape[-1])) for x in (query, key))
+    seen = scaled_dot_product_attention(query, key, values, attn_mask=layout.mask, scale=scale).float()
+    return seen[..., :channels], seen[..., channels : channels + 1]
 
 
-def attend_without_mask(
-    query: Tensor, key: Tensor, value: Tensor, biases: dict[Statistic, Tensor], chunk: int = DEVICE_CHUNK
-) -> Tensor:
-    """Biased attention by PyTorch's fused attention, without a mask.
-
-    ``q_i . k_j + b[f_i, f_j]`` is one scalar product of longer vectors: ``b[f_i, :]`` behind the query and the one-hot vector of
-    the key's frame behind the key. In half precision ``b`` is the sum of parts that each fit it, so that no bit of its float32
-    value is lost (two parts, 16 bits, where three would leave the fast kernels). The largest ``b`` of a row is 0, and ``-inf``
-    becomes `HIDDEN`: its weight is exactly 0 as long as a row's logits lie within 16,000 of each other. Row statistics take a
-    pass of their own over chunks of the logits, accumulated in float32.
-
-    Args:
-        query: ``(batch, heads, tokens, head_dim)``; so are ``key`` and ``value``.
-        key: see ``query``.
-        value: see ``query``.
-        biases: ``(frames, frames)``, float32, for each statistic.
-        chunk: logits in memory at once (never less than one row), while statistics are taken.
-    """
-    batch, heads, tokens, head_dim = query.shape
-    frames, dtype = len(next(iter(biases.values()))), query.dtype
-    frame_of = torch.arange(tokens, device=query.device) // (tokens // frames)
-    parts = 1 if dtype == torch.float32 else 3 if head_dim + 3 * frames <= WIDEST else 2
-    width = -(-(head_dim + parts * frames) // 8) * 8
-    # The one-hot vectors hold a power of two near sqrt(d), so that what stands behind the query is as large as the bias.
-    unit = 2.0 ** round(math.log2(head_dim) / 2)
-    one_hot = torch.zeros(tokens, width - head_dim, dtype=dtype, device=query.device)
-    for part in range(parts):
-        one_hot.scatter_(1, (part * frames + frame_of)[:, None], unit)
-    out = query.new_empty((batch, tokens, heads, value.shape[-1])).transpose(1, 2)
-    for head in range(heads):  # one at a time: the longer copies stay small beside the tensors themselves
-        q, k, v = (x[:, head] for x in (query, key, value))
-        largest = _row_maxima(q, k, chunk) if biases.keys() != {"none"} else None
-        mean = (q.float() @ k.float().mean(dim=1)[..., None]) * head_dim**-0.5 if "spread" in biases else None
-        added = _added(biases, frame_of, largest, mean)
-        added = added.clamp_min_(HIDDEN).mul_(head_dim**0.5 / unit)
-        behind = pad(torch.cat(_split(added, dtype, parts), dim=-1), (0, width - head_dim - parts * frames))
-        longer = torch.cat([q, behind.expand(batch, -1, -1)], dim=-1)
-        keys = torch.cat([k, one_hot.expand(batch, -1, -1)], dim=-1)
-        values = pad(v, (0, width - value.shape[-1]))
-        attended = scaled_dot_product_attention(longer[:, None], keys[:, None], values[:, None], scale=head_dim**-0.5)
-        out[:, head] = attended[:, 0, :, : value.shape[-1]]
-    return out
-
-
-def _added(biases: dict[Statistic, Tensor], frame_of: Tensor, largest: Tensor | None, mean: Tensor | None) -> Tensor:
-    """The sum of all biases, each times its statistic: ``(..., rows, frames)``, float32.
-
-    Every row is moved to a largest value of 0, which a softmax does not see: logits beside a large bias would lose their digits.
-
-    Args:
-        biases: ``(frames, frames)`` for each statistic.
-        frame_of: ``(rows,)``, the frame of every row.
-        largest: ``(..., rows, 1)``, each row's largest logit; None where no bias needs it.
-        mean: ``(..., rows, 1)``, each row's mean logit; None where no bias needs it.
-    """
-    rows: dict[Statistic, Tensor] = {}
-    if largest is not None:
-        rows["max"] = largest
-        if mean is not None:
-            rows["spread"] = largest - mean
-    terms = [bias[frame_of] if stat == "none" else bias[frame_of] * rows[stat] for stat, bias in biases.items()]
-    total = reduce(torch.add, terms)
-    return total - total.amax(dim=-1, keepdim=True)
-
-
-def _row_maxima(query: Tensor, key: Tensor, chunk: int) -> Tensor:
-    """``max_j A_ij`` for every query: ``(batch, tokens, 1)``, float32, from chunks of the logits."""
-    batch, tokens, head_dim = query.shape
-    height = min(tokens, max(1, chunk // (batch * tokens)))
-    keys = key.transpose(-1, -2)
-    if query.dtype != torch.float32 and query.device.type != "cuda":
-        keys = keys.float()
-    maxima = torch.empty((batch, tokens, 1), dtype=torch.float32, device=query.device)
-    for start in range(0, tokens, height):
-        rows = query[:, start : start + height]
-        # Logits rounded to half precision would carry the bias with them: at 100 they are apart by a half.
-        in_float = keys.dtype == torch.float32
-        logits = torch.bmm(rows.float(), keys) if in_float else torch.bmm(rows, keys, out_dtype=torch.float32)
-        maxima[:, start : start + height] = logits.amax(dim=-1, keepdim=True)
-    return maxima.mul_(head_dim**-0.5)
-
-
-def _split(x: Tensor, dtype: torch.dtype, parts: int) -> list[Tensor]:
-    """Tensors of a precision that add up to a float32 tensor, as far as so many parts can."""
-    found: list[Tensor] = []
-    for _ in range(parts):
-        found.append(x.to(dtype))
-        x = x - found[-1].float()
-    return found
-
-
-def _scaled(x: Tensor, factors: Placed | None) -> Tensor:
+def _scaled(x: Tensor, factors: Placed | None, layout: Layout) -> Tensor:
     if factors is None:
         return x
     there = factors.on(x.device, torch.float32)
-    return (torch.unflatten(x, -2, (len(there), -1)) * there).flatten(-3, -2).to(x.dtype)
+    video = layout.video(x.shape[2])
+    scaled = (torch.unflatten(x[:, :, video], -2, (len(there), -1)) * there).flatten(-3, -2).to(x.dtype)
+    if not layout.texts:
+        return scaled
+    out = x.clone()
+    out[:, :, video] = scaled
+    return out

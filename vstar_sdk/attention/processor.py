@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from torch import Tensor
 
-from vstar_sdk.attention.executors import Executor, plain_attention
+from vstar_sdk.attention.executors import Executor, JointExecutor, plain_attention
+from vstar_sdk.attention.layout import ALL_VIDEO, Layout
 from vstar_sdk.attention.recording import Slot
 from vstar_sdk.attention.sites import Site
 
@@ -26,18 +29,21 @@ class NursedProcessor:
         self.attend: Executor = plain_attention
         self.slot: Slot | None = None
 
-    def attention(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    def attention(self, query: Tensor, key: Tensor, value: Tensor, layout: Layout = ALL_VIDEO) -> Tensor:
         """Attention with the operations that are active at this step; its maps are recorded where they are wanted.
 
         Args:
             query: ``(batch, heads, tokens, head_dim)``, positions applied, not scaled. At a factorised site a token is a frame;
-                at a joint one they are the positions of all frames, frame by frame.
+                at a joint one they are the positions of all frames, frame by frame, and what the layout says beside them.
             key: likewise.
             value: likewise.
+            layout: of a joint site whose sequence holds text too.
 
         Returns:
             Of the query's shape.
         """
         if self.slot is not None:
-            self.slot.add(self.attend, query, key)
-        return self.attend(query, key, value)
+            self.slot.add(self.attend, query, key, layout)
+        if layout is ALL_VIDEO:
+            return self.attend(query, key, value)
+        return cast(JointExecutor, self.attend)(query, key, value, layout=layout)

@@ -16,7 +16,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from vstar_sdk.attention.executors import Executor
+from vstar_sdk.attention.executors import Executor, JointExecutor
+from vstar_sdk.attention.layout import ALL_VIDEO, Layout
 from vstar_sdk.attention.sites import Site
 from vstar_sdk.errors import SamplerError
 
@@ -84,24 +85,31 @@ class Slot:
     def __init__(self, total: Tensor, count: Tensor) -> None:
         self._total, self._count = total, count
 
-    def add(self, attend: Executor, query: Tensor, key: Tensor) -> None:
+    def add(self, attend: Executor, query: Tensor, key: Tensor, layout: Layout = ALL_VIDEO) -> None:
         """Add the maps of one call.
 
         Args:
             attend: the executor of the site.
             query: ``(batch, heads, frames * positions, head_dim)``; one position at factorised sites.
             key: likewise.
+            layout: of a joint site whose sequence holds text too: the map says how a query's attention to the video is divided.
         """
         batch, heads, tokens, head_dim = query.shape
-        frames = len(self._total)
-        positions = tokens // frames
+        frames, video = len(self._total), layout.video(tokens)
+        positions = (video.stop - video.start) // frames
         # One-hot vectors of the keys' frames; many tokens need fused attention, which wants values as wide as the keys.
         width = frames if positions == 1 else max(frames, head_dim)
-        values = torch.eye(frames, width, dtype=query.dtype, device=query.device).repeat_interleave(positions, dim=0)
+        values = torch.zeros(tokens, width, dtype=query.dtype, device=query.device)
+        values[video] = torch.eye(frames, width, dtype=query.dtype, device=query.device).repeat_interleave(positions, dim=0)
         size = max(1, CHUNK // (heads * tokens * width))
         for start in range(0, batch, size):
-            q, k = query[start : start + size], key[start : start + size]
-            maps = attend(q, k, values.expand(len(q), heads, -1, -1))[..., :frames]
+            some = slice(start, start + size)
+            q, k, v = query[some], key[some], values.expand(len(query[some]), heads, -1, -1)
+            if layout is ALL_VIDEO:
+                maps = attend(q, k, v)[..., :frames]
+            else:
+                maps = cast(JointExecutor, attend)(q, k, v, layout=layout.of(some))[:, :, video, :frames]
+                maps = maps.float() / maps.float().sum(dim=-1, keepdim=True)
             maps = torch.unflatten(maps, 2, (frames, positions))
             self._total.add_(maps.sum((0, 1, 3), dtype=torch.float32).to(self._total.device))
         self._count.add_(batch * heads * positions)

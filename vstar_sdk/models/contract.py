@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from vstar_sdk.clock import EVERY_FRAME, Clock, Rhythm
 from vstar_sdk.errors import SpecError
+from vstar_sdk.models.one_text import REASON, REMEDY
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,6 +44,7 @@ class Facts:
         negative_prompt: used when neither the synopsis nor the spec gives one.
         vocabulary: the words that it was trained with, in lower case; None for a model of ordinary language.
         scheduler_config: the configuration that its schedulers are built from, where it is known before loading; else empty.
+        one_text: whether all frames of a video read one text, because text and video share one attention.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Facts:
     negative_prompt: str = ""
     vocabulary: frozenset[str] | None = None
     scheduler_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    one_text: bool = False
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -83,6 +86,26 @@ class Facts:
             return ()
         words = re.findall(r"[^\W_]+(?:['-][^\W_]+)*", caption.lower())
         return tuple(dict.fromkeys(word for word in words if word not in self.vocabulary))
+
+    def check_texts(self, prompts: Collection[str]) -> None:
+        """Refuse texts that the frames of one video cannot have.
+
+        Args:
+            prompts: of the key states.
+
+        Raises:
+            SpecError: they differ, and the model has one text for all frames. The path is empty.
+        """
+        self.check_states(len(set(prompts)))
+
+    def check_states(self, different: int) -> None:
+        """Refuse a number of different key states.
+
+        Raises:
+            SpecError: it is above 1, and the model has one text for all frames. The path is empty.
+        """
+        if self.one_text and different > 1:
+            raise SpecError(f"{self.name} cannot tell {different} different states: {REASON}", hint=REMEDY)
 
     def check(self, frames: int, width: int, height: int) -> None:
         """Refuse a clip that the model cannot make.

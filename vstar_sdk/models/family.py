@@ -37,6 +37,10 @@ class DenoiserCall:
     def __getitem__(self, name: str) -> Any:
         return self._bound.arguments[name]
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """An argument, or a default where it was not given."""
+        return self._bound.arguments.get(name, default)
+
     def set(self, **changes: Any) -> None:
         """Change arguments by name."""
         self._bound.arguments.update(changes)
@@ -76,6 +80,10 @@ class Family:
     """The denoiser's argument that holds the timestep, on the scheduler's scale."""
     companions = frozenset({"text_encoder", "vae", "motion_adapter", "image_encoder", "safety_checker"})
     """Networks of a pipeline that a synopsis may have beside the denoiser: any other one may read the prompt too."""
+
+    one_text = False
+    """Whether all frames of a video read one text, because text and video share one attention. A synopsis of several states is
+    then refused, and `tell` is given the same text for every frame."""
 
     def sites(self, config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
         """The self-attentions over frames of a network, in the order in which it runs them.
@@ -117,6 +125,10 @@ class Family:
         """Latent frames of a call: of ``(videos, channels, frames, height, width)`` the third size."""
         return int(latents.shape[2])
 
+    def latent_frames(self, call: DenoiserCall) -> int:
+        """Latent frames of a call: by default `frames` of its latents. Where tokens have no shape, another argument says it."""
+        return self.frames(call[self.latents])
+
     def most_frames(self, denoiser: nn.Module) -> int | None:
         """The most latent frames that a denoiser has positions for, or None."""
         del denoiser
@@ -145,6 +157,11 @@ class Family:
         """
         del pipe, denoiser
         return nullcontext(lambda call: (True,) * len(call[self.latents]))
+
+    def text_of(self, call: DenoiserCall) -> Tensor:
+        """The text that a call brings, in the form that `encode` gives: ``(videos, tokens, dim)``, or one for each frame."""
+        given: Tensor = call[self.text]
+        return given
 
     def tell(self, during: ExitStack, denoiser: nn.Module, call: DenoiserCall, text: Tensor) -> None:
         """Give every frame its own text, for one call.

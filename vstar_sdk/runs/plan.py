@@ -110,7 +110,7 @@ def make_plan(loaded: LoadedSpec) -> Plan:
     if writer.offline:
         story = write_story(loaded, writer, settings, facts)
     elif isinstance(writer, CheckedWriter):
-        check_story(loaded, writer, settings)
+        check_story(loaded, writer, settings, facts)
     return Plan(loaded, source, facts, settings, engine, attention, writer, story)
 
 

@@ -55,7 +55,8 @@ def write_story(loaded: LoadedSpec, writer: SynopsisWriter, settings: Settings, 
         facts: of the model, which may have a negative prompt of its own.
 
     Raises:
-        SpecError: the prompt cannot be read, or the states do not fit; with the place in the spec.
+        SpecError: the prompt cannot be read, the states do not fit, or the model has one text for all frames; with the place in
+            the spec.
         BackendError: a language model gave nothing usable.
         PluginError: a plugin failed to transform the synopsis.
     """
@@ -64,6 +65,7 @@ def write_story(loaded: LoadedSpec, writer: SynopsisWriter, settings: Settings, 
     try:
         written = writer.write(brief)
         synopsis = Transforms(loaded.participants).synopsis(written, brief)
+        facts.check_texts(synopsis.prompts())
         timeline = build(synopsis.states, settings.frames, settings.fps, spec.timeline.interpolation)
     except SpecError as error:
         raise _placed(loaded, error) from None
@@ -88,19 +90,23 @@ def synopsis_data(story: Story) -> Mapping[str, object]:
     }
 
 
-def check_story(loaded: LoadedSpec, writer: CheckedWriter, settings: Settings) -> None:
+def check_story(loaded: LoadedSpec, writer: CheckedWriter, settings: Settings, facts: Facts) -> None:
     """Have the writer find what is wrong before a language model is asked.
 
     Args:
         loaded: the spec.
         writer: its synopsis part.
         settings: frames of the clip, and frames a second.
+        facts: of the model, which may have one text for all frames.
 
     Raises:
         SpecError: the prompt or an option cannot be used; with the place in the spec.
         TemplateError: the template is wrong.
     """
+    asked_for: object = getattr(loaded.spec.synopsis, "states", None)
     try:
+        if isinstance(asked_for, int):
+            facts.check_states(asked_for)
         writer.check(_brief(loaded, settings))
     except SpecError as error:
         raise _placed(loaded, error) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
@@ -100,7 +101,7 @@ class Denoising:
         self._draw, self._draws = draw, draws
         self._generator, self._nursing, self._transform, self._on_step = generator, nursing, transform, on_step
         self._extra = step_arguments(scheduler, eta, generator)
-        self._timesteps, self._fresh = timesteps_of(scheduler, steps, noise.device), True
+        self._timesteps, self._fresh = self._scheduled(), True
         self._state, self._index, self._latents = state, 0, noise
 
     @property
@@ -140,7 +141,7 @@ class Denoising:
             raise ValueError(f"begin at step {index}: the schedule has steps 0 to {len(self._timesteps) - 1}")
         with self._running():
             if not self._fresh:
-                self._timesteps = timesteps_of(self._scheduler, self._steps, self.noise.device)
+                self._timesteps = self._scheduled()
             self._fresh = False
             if self._state is not None:
                 noise, index = self._resumed(self._state)
@@ -234,6 +235,9 @@ class Denoising:
             guidance=self._guided.state(),
             draws=self._draws,
         )
+
+    def _scheduled(self) -> Tensor:
+        return timesteps_of(self._scheduler, self._steps, self.noise.device, tokens=math.prod(self.noise.shape[2:]))
 
     def _taken(self, latents: Tensor, index: int, prediction: Tensor) -> Tensor:
         """The latents after the scheduler's step and the transforms."""

@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from vstar_sdk.errors import MissingDependency, SpecError
-from vstar_sdk.sampling.scheduler_classes import KNOWN, Known, step_parameters
+from vstar_sdk.sampling.scheduler_classes import KNOWN, SHIFT, Known, is_flow, step_parameters
 
-_MATTERS = ("beta_schedule", "trained_betas", "prediction_type", "rescale_betas_zero_snr", "signal_scale", "use_flow_sigmas")
+_MATTERS = (
+    "beta_schedule",
+    "trained_betas",
+    "prediction_type",
+    "rescale_betas_zero_snr",
+    "signal_scale",
+    "snr_shift_scale",
+    "use_flow_sigmas",
+    "use_dynamic_shifting",
+    "shift_terminal",
+)
 """What a model was trained with: a scheduler that has no such option would ignore it, and the pictures would be wrong."""
+
+_OURS = {
+    "CogVideoXDDIMScheduler": "vstar_sdk.models.cogvideox.schedulers:CogVideoXDDIM",
+    "CogVideoXDPMScheduler": "vstar_sdk.models.cogvideox.schedulers:CogVideoXDPM",
+    "DDIMScheduler": "vstar_sdk.sampling.ddim:ClampedDDIMScheduler",
+    "FlowMatchEvenEulerScheduler": "vstar_sdk.sampling.even_flow:FlowMatchEvenEulerScheduler",
+}
+"""In place of a class of diffusers with a flaw, or with steps of its own, and classes that diffusers lacks."""
 
 
 def fitted(name: str, known: Known, config: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
@@ -30,13 +49,16 @@ def fitted(name: str, known: Known, config: Mapping[str, Any], settings: Mapping
     """
     kind = find(known.kind)
     options = _options(kind)
-    lost = [key for key in _MATTERS if config.get(key) not in (None, False) and key not in options]
+    lost = [key for key in _mattering(config) if key not in options]
     if "use_flow_sigmas" in lost:
         raise _unfit(f"scheduler {name!r} is not for models trained by flow matching, as this one was", config)
     if lost:
         raise _unfit(f"scheduler {name!r} has no {lost[0]}, and this model was trained with {config[lost[0]]!r}", config)
-    if _is_flow(kind) and not config.get("use_flow_sigmas"):
+    if is_flow(kind) and not config.get("use_flow_sigmas"):
         raise _unfit(f"scheduler {name!r} is for models trained by flow matching, and this one was not", config)
+    if _wants_shift(options, config):
+        what = "a shifted signal-to-noise ratio"
+        raise _unfit(f"scheduler {name!r} is for models trained with {what}, and this one was not", config)
     written = inspect.signature(kind.__init__).parameters
     for key in settings:
         if key in _MATTERS or key not in written:
@@ -46,7 +68,11 @@ def fitted(name: str, known: Known, config: Mapping[str, Any], settings: Mapping
     try:
         # Flow matching has one configuration for all its schedulers, which each read a part of.
         read = {key: value for key, value in config.items() if key in written or not config.get("use_flow_sigmas")}
-        return kind.from_config(read, **{**known.settings, **settings})
+        built = kind.from_config(read, **{**known.settings, **settings})
+        # Not every class has options for these, but `timesteps_of` reads them.
+        if moved := {key: config[key] for key in SHIFT if key in config}:
+            built.register_to_config(**moved)
+        return built
     except (ValueError, NotImplementedError) as error:
         raise SpecError(
             f"scheduler {name!r} cannot be built from this model's configuration: {error}",
@@ -62,10 +88,9 @@ def find(name: str) -> type[Any]:
         SpecError: there is none of that name.
         MissingDependency: diffusers needs another package for it.
     """
-    if name == "DDIMScheduler":  # before the import of diffusers, which takes longer than a short run samples
-        from vstar_sdk.sampling.ddim import ClampedDDIMScheduler
-
-        return ClampedDDIMScheduler
+    if name in _OURS:  # before the import of diffusers, which takes longer than a short run samples
+        module, _, attribute = _OURS[name].partition(":")
+        return getattr(importlib.import_module(module), attribute)
     from diffusers import schedulers
 
     kind = getattr(schedulers, name, None)
@@ -78,15 +103,10 @@ def find(name: str) -> type[Any]:
     return kind
 
 
-def _is_flow(kind: type[Any]) -> bool:
-    """Whether a scheduler knows flow matching alone, so that no option says it."""
-    return kind.__name__.startswith("FlowMatch")
-
-
 def _options(kind: type[Any]) -> set[str]:
     """The options of a scheduler, those included that go without saying."""
     written = set(inspect.signature(kind.__init__).parameters)
-    return written | {"prediction_type", "use_flow_sigmas"} if _is_flow(kind) else written
+    return written | {"prediction_type", "use_flow_sigmas"} if is_flow(kind) else written
 
 
 def _unfit(message: str, config: Mapping[str, Any]) -> SpecError:
@@ -97,11 +117,26 @@ def _unfit(message: str, config: Mapping[str, Any]) -> SpecError:
 
 def _able(config: Mapping[str, Any]) -> list[str]:
     """The short names of the schedulers that have every option that matters to a model."""
-    needed = {key for key in _MATTERS if config.get(key) not in (None, False)}
+    needed = {*_mattering(config)}
     kinds = {name: find(known.kind) for name, known in KNOWN.items()}
     return [
-        name for name, kind in kinds.items() if needed <= _options(kind) and ("use_flow_sigmas" in needed or not _is_flow(kind))
+        name
+        for name, kind in kinds.items()
+        if needed <= _options(kind)
+        and not _wants_shift(_options(kind), config)
+        and ("use_flow_sigmas" in needed or not is_flow(kind))
     ]
+
+
+def _wants_shift(options: set[str], config: Mapping[str, Any]) -> bool:
+    """Whether a scheduler is for models with a shifted signal-to-noise ratio, which this one was not trained with."""
+    return "snr_shift_scale" in options and config.get("snr_shift_scale") is None
+
+
+def _mattering(config: Mapping[str, Any]) -> list[str]:
+    """What a model was trained with that a scheduler must have an option for."""
+    neutral = {"snr_shift_scale": 1.0}
+    return [key for key in _MATTERS if config.get(key) not in (None, False, neutral.get(key))]
 
 
 def _unknown(name: str, names: Iterable[str]) -> SpecError:

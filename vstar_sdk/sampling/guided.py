@@ -40,9 +40,11 @@ class Guided:
     ) -> None:
         self._adapter, self._guidance, self._scale, self._batch = adapter, guidance, scale, batch
         self._names = [branch.name for branch in guidance.branches]
-        texts = {"prompt": text, "negative": negative.expand_as(text)}
+        once = text if text.stride(0) else text[:1]  # a text that is one in memory for all frames stays one
+        texts = {"prompt": once, "negative": negative.expand_as(once)}
         self._alone = text[None]
-        self._texts = torch.stack([texts[branch.text] for branch in guidance.branches]) if scale != 1.0 else self._alone
+        stacked = torch.stack([texts[branch.text] for branch in guidance.branches]) if scale != 1.0 else once[None]
+        self._texts = stacked.expand(-1, len(text), -1, -1)
 
     def __call__(self, latents: Tensor, timestep: Tensor, moment: Moment) -> Tensor:
         """Predict.

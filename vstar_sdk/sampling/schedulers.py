@@ -11,7 +11,7 @@ from pydantic import Field
 from vstar_sdk.errors import SpecError
 from vstar_sdk.options import ClassName, Options
 from vstar_sdk.parts import Register, hookimpl
-from vstar_sdk.sampling.scheduler_classes import KNOWN, Known, step_parameters
+from vstar_sdk.sampling.scheduler_classes import KNOWN, SHIFT, Known, is_flow, step_parameters
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -87,8 +87,17 @@ def build_scheduler(name: str, config: Mapping[str, Any]) -> Any:
     return named(name).make(config)
 
 
-def timesteps_of(scheduler: Any, steps: int, device: Any) -> Tensor:
+def timesteps_of(scheduler: Any, steps: int, device: Any, *, tokens: int | None = None) -> Tensor:
     """Set a scheduler's number of steps.
+
+    A schedule with ``use_dynamic_shifting`` gives the more of its steps to the noisy part the more tokens a clip has: ``mu`` goes
+    in a straight line through ``(base_image_seq_len, base_shift)`` and ``(max_image_seq_len, max_shift)`` (Esser et al., 2024).
+
+    Args:
+        scheduler: made by a `vstar_sdk.SchedulerSource`.
+        steps: how many.
+        device: of the timesteps.
+        tokens: positions of all latent frames of the clip; left out, as many as ``base_image_seq_len``.
 
     Returns:
         Its timesteps in the order in which they are taken; a scheduler of second order takes more than ``steps``.
@@ -96,8 +105,17 @@ def timesteps_of(scheduler: Any, steps: int, device: Any) -> Tensor:
     Raises:
         SpecError: the scheduler cannot take so few or so many steps. The path is ``("steps",)``.
     """
+    config: Mapping[str, Any] = getattr(scheduler, "config", {})
+    moved: dict[str, Any] = {}
+    if config.get("use_dynamic_shifting"):
+        few, many, low, high = (config.get(key, own) for key, own in SHIFT.items())
+        moved["mu"] = low + (high - low) * ((few if tokens is None else tokens) - few) / (many - few)
+        if is_flow(cast(type[Any], type(itself(scheduler)))):
+            moved["sigmas"] = [1.0 + (1.0 / steps - 1.0) * step / max(1, steps - 1) for step in range(steps)]
     try:
-        scheduler.set_timesteps(steps, device=device)
+        if steps == 1 and config.get("shift_terminal"):
+            raise ValueError("its schedule is stretched between its first step and its last")
+        scheduler.set_timesteps(steps, device=device, **moved)
     except (ValueError, IndexError) as error:
         raise SpecError(
             f"{type(scheduler).__name__} cannot take {steps} steps: {error}",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from vstar_sdk.attention.plan import AttentionPlan, plan_attention
 from vstar_sdk.attention.sites import Site, SiteAddress
+from vstar_sdk.errors import SamplerError
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 
 if TYPE_CHECKING:
@@ -111,7 +112,20 @@ def _check_attention(
     strong = TarOptions(sigma={0: 1}, strength=4.0, stat="spread", window=(0.0, 1.0))
     assert not same(call(planned(Tar(strong))), plain), "strong TAR at level 0 changes nothing"
     last = torch.cat([text[:, :-1], text.flip(0)[:, -1:]], dim=1)
+    if facts.one_text:
+        _check_one_text(adapter, lambda: call(planned(), given=last))
+        return
     assert not same(call(planned(), given=last), plain), "another text in the last frame changes nothing"
+
+
+def _check_one_text(adapter: Adapter, denoise: Callable[[], object]) -> None:
+    """A model with one text for all frames says so, and takes no other."""
+    assert adapter.family.one_text, "its facts have one_text, and its family does not"
+    try:
+        denoise()
+    except SamplerError:
+        return
+    raise AssertionError("its facts have one_text, and it takes another text in the last frame: it must raise a SamplerError")
 
 
 @contextmanager

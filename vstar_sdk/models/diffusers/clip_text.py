@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from vstar_sdk.models.diffusers.prompts import end_beyond
+
 if TYPE_CHECKING:
     from vstar_sdk.models.diffusers.placement import Placement
 
@@ -49,5 +51,4 @@ class ClipText:
 
 def cut_off(tokenizer: Any, prompt: str) -> str:
     """The end of a prompt that a CLIP text encoder does not see; "" when it sees all."""
-    tokens = tokenizer(prompt, add_special_tokens=False, verbose=False)["input_ids"]
-    return str(tokenizer.decode(tokens[tokenizer.model_max_length - 2 :]))  # two are the tokens of start and end
+    return end_beyond(tokenizer.model_max_length, tokenizer, prompt, special=2)

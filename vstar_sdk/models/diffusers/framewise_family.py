@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from vstar_sdk.attention.sites import Site
-from vstar_sdk.errors import SamplerError
 from vstar_sdk.models.diffusers.clip_text import cut_off
+from vstar_sdk.models.diffusers.guidance import branches_in_one_batch
 from vstar_sdk.models.diffusers.pipelines import text_encoder_of
 from vstar_sdk.models.diffusers.temporal_attention import TemporalProcessor, temporal_processor
-from vstar_sdk.models.family import Branches, DenoiserCall, Family
+from vstar_sdk.models.family import Branches, Family
 
 
 class FramewiseFamily(Family):
@@ -48,42 +47,7 @@ class FramewiseFamily(Family):
         tokenizer, _ = text_encoder_of(pipe)
         return cut_off(tokenizer, caption)
 
-    @contextmanager
-    def branches(self, pipe: Any, denoiser: nn.Module) -> Generator[Branches]:
-        """See `Family.branches`: guidance is one batch, the negative prompt first, when the pipeline encodes a prompt for it."""
+    def branches(self, pipe: Any, denoiser: nn.Module) -> AbstractContextManager[Branches]:
+        """See `Family.branches`."""
         del denoiser
-        with _encoding_watched(pipe) as encoding:
-
-            def branches(call: DenoiserCall) -> tuple[bool, ...]:
-                videos = len(call[self.latents])
-                guided = encoding.get("do_classifier_free_guidance", getattr(pipe, "do_classifier_free_guidance", None))
-                if guided is None and videos > 1:
-                    raise SamplerError(
-                        f"{type(pipe).__name__} called its denoiser for {videos} latents before it encoded a prompt, so that the "
-                        "branches of guidance cannot be told apart",
-                        hint="call the pipeline as a whole, with a prompt",
-                    )
-                return (False,) * (videos // 2) + (True,) * (videos - videos // 2) if guided else (True,) * videos
-
-            yield branches
-
-
-@contextmanager
-def _encoding_watched(pipe: Any) -> Generator[dict[str, Any]]:
-    """While it is open, the arguments with which a pipeline last encoded its prompt: it says there whether it guides."""
-    arguments: dict[str, Any] = {}
-    encode_prompt = pipe.encode_prompt
-    signature = inspect.signature(encode_prompt)
-
-    def watched(*args: Any, **kwargs: Any) -> Any:
-        bound = signature.bind(*args, **kwargs)
-        bound.apply_defaults()
-        arguments.clear()
-        arguments.update(bound.arguments)
-        return encode_prompt(*args, **kwargs)
-
-    pipe.encode_prompt = watched
-    try:
-        yield arguments
-    finally:
-        del pipe.encode_prompt
+        return branches_in_one_batch(pipe, self.latents)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 import torch
 from diffusers.models.transformers.transformer_wan import WanTransformer3DModel
 from torch import Tensor, nn
 
+from vstar_sdk.models.diffusers.frame_text import folded_frames
 from vstar_sdk.models.modules import modules_of
 
 if TYPE_CHECKING:
@@ -77,29 +78,13 @@ class Residence:
         self._stay.close()
 
 
-@contextmanager
-def latent_frame_text(network: nn.Module, frames: int) -> Generator[None]:
+def latent_frame_text(network: nn.Module, frames: int) -> AbstractContextManager[None]:
     """While it is open, every latent frame of a ``WanTransformer3DModel`` is conditioned on its own text.
 
-    The network takes ``(videos * frames, tokens, dim)`` then. Hooks around its cross-attentions fold the frames of the video
-    tokens into the batch, and back again.
+    The network takes ``(videos * frames, tokens, dim)`` then.
 
     Args:
         network: it.
         frames: latent frames.
     """
-
-    def fold(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        video, *rest = args
-        return torch.unflatten(video, 1, (frames, -1)).flatten(0, 1), *rest
-
-    def unfold(_: nn.Module, args: tuple[Any, ...], out: Tensor) -> Tensor:
-        del args
-        return torch.unflatten(out, 0, (-1, frames)).flatten(1, 2)
-
-    with ExitStack() as hooks:
-        for name, attention in modules_of(network):
-            if name.endswith(".attn2"):
-                hooks.callback(attention.register_forward_pre_hook(fold).remove)
-                hooks.callback(attention.register_forward_hook(unfold).remove)
-        yield
+    return folded_frames([attention for name, attention in modules_of(network) if name.endswith(".attn2")], frames)

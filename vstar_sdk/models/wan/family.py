@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from vstar_sdk.attention.sites import Site, SiteAddress
 from vstar_sdk.clock import Rhythm
+from vstar_sdk.models.diffusers.guidance import branches_as_said
 from vstar_sdk.models.diffusers.pipelines import text_encoder_of
 from vstar_sdk.models.family import Branches, DenoiserCall, Family
 from vstar_sdk.models.wan.experts import latent_frame_text
@@ -53,23 +54,10 @@ class WanFamily(Family):
         tokenizer, _ = text_encoder_of(pipe)
         return cut_off(tokenizer, caption)
 
-    @contextmanager
-    def branches(self, pipe: Any, denoiser: nn.Module) -> Generator[Branches]:
+    def branches(self, pipe: Any, denoiser: nn.Module) -> AbstractContextManager[Branches]:
         """See `Family.branches`: the pipeline says ``cond`` or ``uncond`` around each call, for caches."""
         del pipe
-        network: Any = denoiser
-        said: list[str] = []
-        cache_context = network.cache_context
-
-        def watched(name: str, **where: Any) -> AbstractContextManager[None]:
-            said[:] = [name]
-            return cache_context(name, **where)
-
-        network.cache_context = watched
-        try:
-            yield lambda call: (said != ["uncond"],) * len(call[self.latents])
-        finally:
-            del network.cache_context
+        return branches_as_said(denoiser, self.latents, negative="uncond")
 
     def tell(self, during: ExitStack, denoiser: nn.Module, call: DenoiserCall, text: Tensor) -> None:
         """See `Family.tell`: hooks around the cross-attentions fold the latent frames into the batch."""

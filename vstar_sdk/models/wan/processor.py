@@ -10,7 +10,8 @@ from torch import Tensor
 
 from vstar_sdk.attention.processor import NursedProcessor
 from vstar_sdk.attention.sites import Site
-from vstar_sdk.errors import ModelError, SamplerError
+from vstar_sdk.errors import ModelError
+from vstar_sdk.models.diffusers.joint_attention import check_stands_in, check_tokens
 
 
 class WanProcessor(NursedProcessor):
@@ -39,14 +40,7 @@ class WanProcessor(NursedProcessor):
         Raises:
             SamplerError: the call is not a self-attention over the planned number of frames.
         """
-        if encoder_hidden_states is not None or attention_mask is not None:
-            raise SamplerError(f"{self.site.name} was called with a mask or a context, which self-attention over a clip never is")
-        tokens = hidden_states.shape[1]
-        if tokens % self.site.frames:
-            raise SamplerError(
-                f"{self.site.name} saw {tokens} tokens; its plan is for {self.site.frames} latent frames, all of one size",
-                hint="plan the regularizers for the number of frames that is sampled",
-            )
+        check_tokens(self.site, hidden_states, encoder_hidden_states, attention_mask)
         # The projections are called, never read: under offloading or layerwise casting their weights are not what they seem.
         projected = (attn.norm_q(attn.to_q(hidden_states)), attn.norm_k(attn.to_k(hidden_states)), attn.to_v(hidden_states))
         query, key, value = (x.unflatten(2, (attn.heads, -1)) for x in projected)
@@ -72,20 +66,9 @@ def wan_processor(attn: Any, site: Site) -> WanProcessor:
     Raises:
         ModelError: it is another attention, or does more than plain attention.
     """
-    processor = getattr(attn, "processor", None)
-    hint = "undo what changed its attention (an adapter, a backend, another nursing) before the run"
-    if not isinstance(attn, WanAttention) or type(processor) is not WanAttnProcessor:
-        raise ModelError(f"{site.name} holds {type(processor).__name__}, which nursing cannot stand in for", hint=hint)
-    if attn.heads != site.heads or reads_text(attn):
+    check_stands_in(attn, site, WanAttention, (WanAttnProcessor,))
+    if reads_text(attn):
         raise ModelError(f"{site.name} is not a self-attention with {site.heads} heads")
-    plain: Any = processor
-    changed = {
-        "fused projections": getattr(attn, "fused_projections", False),
-        "an attention backend": plain._attention_backend is not None,
-        "context parallelism": plain._parallel_config is not None,
-    }
-    if found := [name for name, present in changed.items() if present]:
-        raise ModelError(f"{site.name} has {' and '.join(found)}, which nursing would lose", hint=hint)
     return WanProcessor(site)
 
 

@@ -16,6 +16,7 @@ from vstar_sdk.clock import Rhythm
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.counting import counted_once
+from vstar_sdk.models.diffusers.flow_matching import flow_config
 from vstar_sdk.models.wan.options import WanOptions
 from vstar_sdk.models.wan.sites import wan_sites
 from vstar_sdk.parts import Register, RegisterFamily, hookimpl
@@ -148,27 +149,6 @@ class WanSource:
 
     def _find(self, patterns: tuple[str, ...]) -> Path:
         return find_model(self.options.path, self.options.revision, self.resolver, patterns)
-
-
-def flow_config(config: Mapping[str, Any], shift: float | None) -> dict[str, Any]:
-    """The configuration of a flow-matching scheduler, in words that all of them read.
-
-    A directory's file is written for one class: UniPC says ``flow_shift`` what Euler says as ``shift``, and holds the betas of a
-    diffusion that this model never saw.
-
-    Args:
-        config: ``scheduler_config.json``.
-        shift: in the place of the directory's own.
-    """
-    own = config.get("flow_shift", config.get("shift", 1.0))
-    chosen = own if shift is None else shift
-    return {
-        "num_train_timesteps": config.get("num_train_timesteps", 1000),
-        "prediction_type": "flow_prediction",
-        "use_flow_sigmas": True,
-        "flow_shift": chosen,
-        "shift": chosen,
-    }
 
 
 def _networks(index: Mapping[str, Any]) -> tuple[str, ...]:

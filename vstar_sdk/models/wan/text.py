@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 from typing import Any
 
+from vstar_sdk.models.diffusers.prompts import end_beyond
+
 TOKENS = 512
 """Text tokens that the denoiser reads: what is longer is cut, what is shorter ends in zeros."""
 
@@ -16,5 +18,4 @@ def clean(prompt: str) -> str:
 
 def cut_off(tokenizer: Any, prompt: str) -> str:
     """The end of a prompt that the denoiser does not read; "" when it reads all."""
-    tokens = tokenizer(clean(prompt), add_special_tokens=False, verbose=False)["input_ids"]
-    return str(tokenizer.decode(tokens[TOKENS - 1 :]))  # one token is the end's
+    return end_beyond(TOKENS, tokenizer, clean(prompt))

@@ -37,5 +37,8 @@ def encode(run: Run, adapter: Adapter, state: RunState) -> RunState:
 def _conditioning(run: Run, adapter: Adapter, story: Story, prompts: Sequence[str]) -> Conditioning:
     *states, negative = adapter.encode(prompts)
     weights = story.timeline.pooled(run.plan.attention.clock)
-    text = blend(weights, story.synopsis.prompts(), torch.stack(states))
+    frames = len(weights)
+    if run.plan.facts.one_text:  # the same in all frames: once in memory
+        weights = weights[:1]
+    text = blend(weights, story.synopsis.prompts(), torch.stack(states)).expand(frames, -1, -1)
     return run.transforms.conditioning(Conditioning(text, negative), story.timeline)

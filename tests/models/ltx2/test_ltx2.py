@@ -1,0 +1,241 @@
+"""LTX-2 without its sound: facts, the loaded model against diffusers' network, a run, nursing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from diffusers.models.transformers import transformer_ltx2
+from diffusers.pipelines.ltx2.pipeline_ltx2 import LTX2Pipeline
+
+from vstar_sdk import ModelError, Session, SpecError, load_spec
+from vstar_sdk.attention.nursing import nurse
+from vstar_sdk.attention.plan import plan_attention
+from vstar_sdk.cli.main import cli
+from vstar_sdk.models.diffusers.ltx_tokens import pack
+from vstar_sdk.models.estimates import Workload
+from vstar_sdk.models.ltx2.source import LTX2Options, ltx2
+from vstar_sdk.regularizers.tar import Tar, TarOptions
+from vstar_sdk.runs.plan import make_plan
+from vstar_sdk.sampling.noise import initial_noise
+from vstar_sdk.sampling.sampler import sample
+from vstar_sdk.sampling.schedulers import build_scheduler
+from vstar_sdk.testing.models import check_model
+
+PRESETS = Path(__file__).parents[3] / "specs" / "ltx"
+FRAMES, LATENT_FRAMES = 17, 3
+ONE, OTHER = "a green landscape in summer", "a snowy winter"
+TAR: dict[str, Any] = {"use": "tar", "sigma": 1}
+both = pytest.mark.parametrize("model", ["tiny_ltx2", "tiny_ltx23"], indirect=True)
+
+
+@pytest.fixture
+def model(request) -> Path:
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="module")
+def session():
+    with Session() as session:
+        yield session
+
+
+def story(directory, /, **changes) -> dict[str, Any]:
+    options = {"use": "ltx2", "path": str(directory), **changes.pop("model", {})}
+    told = {"synopsis": {"use": "states", "states": [ONE, OTHER]}, "regularizers": [TAR], "sampling": {"steps": 2}}
+    return {"prompt": "a landscape", "size": [64, 64], "frames": 17, **told, "model": options, **changes}
+
+
+def pipeline(directory, adapter) -> Any:
+    pipe: Any = LTX2Pipeline.from_pretrained(directory)
+    pipe.scheduler = build_scheduler("flow-euler", adapter.scheduler_config)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def test_the_configuration_files_say_what_the_model_is(tiny_ltx2):
+    facts = ltx2(LTX2Options(path=str(tiny_ltx2))).facts()
+    assert [site.name for site in facts.sites] == ["transformer_blocks.0.attn1", "transformer_blocks.1.attn1"]
+    assert {(site.kind, site.heads, site.head_dim) for site in facts.sites} == {("joint", 2, 10)}
+    assert (facts.name, facts.rhythm.formula, facts.size_multiple, facts.fps) == ("LTX-2", "1 + 8 k", 32, 24.0)
+
+
+@pytest.mark.parametrize(("frames", "hint"), [(64, "use 57 or 65"), (120, "use 113 or 121"), (2, "use 1 or 9")])
+def test_an_impossible_count_of_frames_names_both_neighbours(tiny_ltx2, frames, hint):
+    with pytest.raises(SpecError, match=f"cannot make {frames} frames") as refused:
+        ltx2(LTX2Options(path=str(tiny_ltx2))).facts().check(frames, 64, 64)
+    assert refused.value.hint == hint
+
+
+@pytest.mark.parametrize(
+    ("file", "changes", "reason"),
+    [
+        ("transformer/config.json", {"in_channels": 36}, "takes 36 channels where a token of the latents has 4"),
+        ("transformer/config.json", {"patch_size_t": 2}, "joins 2 latent frames in one token"),
+        ("transformer/config.json", {"_class_name": "LTXVideoTransformer3DModel"}, "its transformer is a LTXVideo"),
+        ("model_index.json", {"text_encoder": ["transformers", "T5EncoderModel"]}, "its text encoder is a T5EncoderModel"),
+    ],
+)
+def test_another_model_of_the_family_is_refused_by_what_it_is(tiny_ltx2, tmp_path, file, changes, reason):
+    copied = tmp_path / "model"
+    shutil.copytree(tiny_ltx2, copied)
+    (copied / file).write_text(json.dumps(json.loads((copied / file).read_text()) | changes))
+    with pytest.raises(ModelError, match=reason):
+        ltx2(LTX2Options(path=str(copied))).facts()
+
+
+@both
+def test_with_one_prompt_it_samples_what_the_pipeline_does_with_video_and_sound_apart(model, monkeypatch):
+    """The pipeline itself, whose network is told to keep them apart: text, schedule and guidance are its own."""
+    adapter: Any = ltx2(LTX2Options(path=str(model))).load("cpu", "float32")
+    pipe, noise = pipeline(model, adapter), initial_noise(adapter.latent_shape(FRAMES, 64, 64), 0)
+    forward = type(pipe.transformer).forward
+    monkeypatch.setattr(
+        type(pipe.transformer), "forward", lambda self, **given: forward(self, **{**given, "isolate_modalities": True})
+    )
+    asked: dict[str, Any] = {"prompt": ONE, "negative_prompt": OTHER, "height": 64, "width": 64, "num_frames": FRAMES}
+    asked |= {"frame_rate": 24.0, "num_inference_steps": 4, "guidance_scale": 3.0, "guidance_rescale": 0.0, "stg_scale": 0.0}
+    asked |= {"modality_scale": 1.0, "audio_stg_scale": 0.0, "audio_modality_scale": 1.0, "latents": pack(noise, 1)}
+    latent, pictures = (pipe(**asked, output_type=kind).frames[0] for kind in ("latent", "np"))
+    text, negative = adapter.encode([ONE, OTHER])
+    built = build_scheduler("flow-euler", adapter.scheduler_config)
+    got = sample(adapter, text.expand(LATENT_FRAMES, -1, -1), negative, noise, built, steps=4, guidance=3.0)
+    mean, std = (values.view(1, -1, 1, 1, 1) for values in (adapter.vae.latents_mean, adapter.vae.latents_std))
+    assert ((got * std + mean)[0] - latent).abs().max() < 1e-4
+    frames = np.stack(list(adapter.decode(got)))
+    assert frames.shape == (FRAMES, 64, 64, 3)
+    assert np.abs(frames / 255.0 - pictures).max() < 0.5 / 255 + 1e-4
+
+
+@both
+def test_equal_texts_for_all_latent_frames_equal_one_text_whatever_the_sound(model):
+    adapter: Any = ltx2(LTX2Options(path=str(model))).load("cpu", "float32")
+    pipe, x = pipeline(model, adapter), initial_noise(adapter.latent_shape(FRAMES, 64, 64), 0)
+    embeddings, mask = pipe.encode_prompt(ONE, do_classifier_free_guidance=False)[:2]
+    text, sound, there = pipe.connectors(embeddings, mask)
+    timestep = torch.tensor([700.0])
+    with torch.no_grad():
+        wanted = adapter.denoiser(
+            pack(x, 1), torch.randn(1, 18, 4), text, sound, timestep, sigma=timestep, encoder_attention_mask=there,
+            audio_encoder_attention_mask=there, num_frames=3, height=2, width=2, fps=24.0, audio_num_frames=18,
+            isolate_modalities=True, use_cross_timestep=True, return_dict=False,
+        )[0]  # fmt: skip
+    got = adapter.denoise(x, timestep[0], adapter.encode([ONE])[:, None].expand(-1, LATENT_FRAMES, -1, -1))
+    assert (pack(got, 1) - wanted).abs().max() < 1e-6
+
+
+@both
+def test_a_nursed_network_equals_one_whose_attention_is_materialised(model, monkeypatch):
+    """With the whole matrix of tokens by tokens in float64."""
+    adapter: Any = ltx2(LTX2Options(path=str(model))).load("cpu", "float32")
+    text = adapter.encode([ONE])[:, None].expand(-1, LATENT_FRAMES, -1, -1)
+    x, timestep = initial_noise(adapter.latent_shape(FRAMES, 64, 64), 0), torch.tensor(700.0)
+    clock = adapter.facts.clock(FRAMES, 24.0)
+    tar = Tar(TarOptions(sigma={0: 1}, window=(0.0, 1.0)))
+    with nurse(adapter.denoiser, plan_attention(adapter.facts.sites, [tar], clock), adapter.family) as nursing:
+        nursing.at(0, 1)
+        got = adapter.denoise(x, timestep, text)
+    position = torch.tensor(clock.positions, dtype=torch.float64)
+    band = (-(position[:, None] - position).square() / 2).exp().repeat_interleave(4, 0).repeat_interleave(4, 1)
+    stock: Any = transformer_ltx2.dispatch_attention_fn  # pyright: ignore[reportPrivateImportUsage]
+
+    def materialised(query, key, value, **kwargs):
+        if kwargs["attn_mask"] is not None or query.shape[1] != 12 or query.shape[-1] != 10:  # the text, or the sound
+            return stock(query, key, value, **kwargs)
+        q, k, v = (tensor.transpose(1, 2).double() for tensor in (query, key, value))
+        logits = q @ k.mT * q.shape[-1] ** -0.5
+        return ((logits + logits.amax(-1, keepdim=True) * band).softmax(-1) @ v).transpose(1, 2).to(query)
+
+    monkeypatch.setattr(transformer_ltx2, "dispatch_attention_fn", materialised)
+    assert (got - adapter.denoise(x, timestep, text)).abs().max() < 1e-5
+
+
+@both
+def test_the_kits_own_check(model):
+    check_model(ltx2(LTX2Options(path=str(model))), frames=9, width=64, height=64, tolerance=1e-6)
+
+
+@pytest.mark.parametrize("model", [pytest.param("tiny_ltx2", marks=pytest.mark.slow), "tiny_ltx23"], indirect=True)
+def test_a_story_with_states_and_tar(session, model):
+    result = session.run(story(model))
+    assert result.latents.shape == (1, 4, 3, 2, 2)
+    assert result.latents.isfinite().all()
+    plain = session.run(story(model, regularizers=[]))
+    assert (result.latents - plain.latents).abs().max() > 1e-3
+    assert torch.equal(session.run(story(model, regularizers=[{**TAR, "strength": 0}])).latents, plain.latents)
+
+
+@pytest.mark.parametrize("offload", [pytest.param("model", marks=pytest.mark.slow), "group"])
+def test_offloading_changes_no_bit(session, tiny_ltx23, offload):
+    plain, moved = (session.run(story(tiny_ltx23, model={"offload": how})) for how in ("none", offload))
+    assert torch.equal(moved.latents, plain.latents)
+    assert sum(1 for _ in moved.frames()) == 17
+    adapter: Any = moved.adapter
+    assert adapter.placement.resident == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message", "hint"),
+    [
+        ({"frames": 64}, "LTX-2 cannot make 64 frames", "use 57 or 65"),
+        ({"size": [32, 40]}, "width and height must be multiples of 32", "the nearest size is 32 x 32"),
+        ({"model": {"compile": True}}, "ltx2 cannot be compiled", ""),
+    ],
+)
+def test_what_the_model_cannot_do_is_an_error(session, tiny_ltx2, changes, message, hint):
+    with pytest.raises(SpecError, match=message) as refused:
+        session.run(story(tiny_ltx2, **changes))
+    assert (refused.value.hint or "").startswith(hint)
+
+
+def test_a_picture_of_one_latent_is_refused(session, tiny_ltx2):
+    with pytest.raises(ModelError, match="cannot decode so small a picture") as refused:
+        session.run(story(tiny_ltx2, size=[64, 32]))
+    assert refused.value.hint == "use at least 64 x 64 pixels"
+
+
+def test_a_prompt_that_is_too_long_says_what_is_cut(tiny_ltx2):
+    adapter: Any = ltx2(LTX2Options(path=str(tiny_ltx2))).load("cpu", "float32")
+    assert adapter.cut_off(ONE) == ""
+    assert adapter.cut_off("a" * 1024 + "winter") == "winter"
+
+
+def test_the_plan_shows_the_joint_sites_and_an_estimate(tiny_ltx2, tmp_path):
+    spec = tmp_path / "story.yaml"
+    spec.write_text(json.dumps(story(tiny_ltx2)))
+    shown = CliRunner().invoke(cli, ["plan", str(spec)])
+    assert shown.exit_code == 0, shown.output
+    assert "frame-pair bias with row statistics (tar)" in shown.output
+    assert "peak memory" in shown.output
+
+
+@pytest.mark.parametrize("preset", sorted(path.name for path in PRESETS.glob("ltx-2*.yaml")))
+def test_the_presets_fit_the_model(tiny_ltx2, preset):
+    planned = make_plan(load_spec(PRESETS / preset, overrides=[f"model.path={tiny_ltx2}"]))
+    assert planned.settings.frames % 8 == 1
+    assert [site.site.index for site in planned.attention.sites] == [0, 1]
+
+
+@pytest.mark.slow
+def test_the_real_size(tiny_ltx2, tmp_path):
+    """diffusers' own defaults are the released network's: 48 blocks of 32 heads."""
+    shutil.copytree(tiny_ltx2, tmp_path / "m")
+    for part in ("transformer", "vae"):
+        (tmp_path / "m" / part / "config.json").write_text("{}")
+    source = ltx2(LTX2Options(path=str(tmp_path / "m")))
+    with pytest.raises(ModelError, match=r"has no .num_layers"):
+        source.facts()
+    real = {"num_layers": 48, "num_attention_heads": 32, "attention_head_dim": 128}
+    (tmp_path / "m" / "transformer" / "config.json").write_text(json.dumps(real))
+    ratios = {"spatial_compression_ratio": 32, "temporal_compression_ratio": 8}
+    (tmp_path / "m" / "vae" / "config.json").write_text(json.dumps(ratios))
+    assert source.facts().clock(121, 24.0).latents == 16
+    estimate = source.estimate(Workload(frames=121, width=768, height=512, branches=2, dtype="bfloat16"))
+    attention = 2 * 4 * (16 * 16 * 24) ** 2 * 4096 * 48
+    assert attention < estimate.call_flops

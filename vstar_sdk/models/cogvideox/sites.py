@@ -1,0 +1,36 @@
+"""The joint attentions of CogVideoX. No torch.
+
+The denoiser is diffusers' ``CogVideoXTransformer3DModel``, a stack of equal blocks: ``attn1`` attends over the tokens of the
+text, which come first, and over those of all frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vstar_sdk.attention.sites import SiteAddress
+from vstar_sdk.errors import ModelError
+
+
+def cogvideox_sites(config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
+    """The joint attentions of a ``CogVideoXTransformer3DModel``, in the order in which it runs them.
+
+    Args:
+        config: the network's ``config.json``.
+
+    Raises:
+        ModelError: it is no configuration of this family, or one of CogVideoX 1.5.
+    """
+    try:
+        layers, heads, head_dim = config["num_layers"], config["num_attention_heads"], config["attention_head_dim"]
+    except KeyError as missing:
+        raise ModelError(f"no CogVideoXTransformer3DModel: its configuration has no {missing}") from None
+    if (joined := config.get("patch_size_t")) is not None:
+        raise ModelError(
+            f"its network joins {joined} latent frames in one token (CogVideoX 1.5): a token has no frame of its own"
+        )
+    return tuple(
+        SiteAddress(f"transformer_blocks.{layer}.attn1", "stack", 0, heads, head_dim, kind="joint", index=layer)
+        for layer in range(layers)
+    )

@@ -1,0 +1,93 @@
+"""Which videos of a call the prompt conditions, as pipelines say it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from torch import nn
+
+from vstar_sdk.errors import SamplerError
+from vstar_sdk.models.family import Branches, DenoiserCall
+
+
+@contextmanager
+def branches_in_one_batch(pipe: Any, latents: str) -> Generator[Branches]:
+    """While it is open, tells the branches of a pipeline's calls: the negative prompt first, when it encodes a prompt to guide.
+
+    Args:
+        pipe: the pipeline.
+        latents: its denoiser's argument that holds the latents.
+    """
+    with _encoding_watched(pipe) as encoding:
+
+        def branches(call: DenoiserCall) -> tuple[bool, ...]:
+            videos = len(call[latents])
+            guided = encoding.get("do_classifier_free_guidance", getattr(pipe, "do_classifier_free_guidance", None))
+            if guided is None and videos > 1:
+                raise SamplerError(
+                    f"{type(pipe).__name__} called its denoiser for {videos} latents before it encoded a prompt, so that the "
+                    "branches of guidance cannot be told apart",
+                    hint="call the pipeline as a whole, with a prompt",
+                )
+            return (False,) * (videos // 2) + (True,) * (videos - videos // 2) if guided else (True,) * videos
+
+        yield branches
+
+
+@contextmanager
+def branches_as_said(denoiser: nn.Module, latents: str, negative: str) -> Generator[Branches]:
+    """While it is open, tells the branches of a pipeline that calls its network for each branch by itself, and says which it is.
+
+    Args:
+        denoiser: with diffusers' ``cache_context``.
+        latents: its argument that holds the latents.
+        negative: what the pipeline calls the branch of the negative prompt.
+    """
+    with calls_named(denoiser) as said:
+        yield lambda call: (said != [negative],) * len(call[latents])
+
+
+@contextmanager
+def calls_named(denoiser: nn.Module) -> Generator[list[str]]:
+    """While it is open, what a pipeline says around each call of its denoiser, for caches: the last name, or nothing yet.
+
+    Args:
+        denoiser: with diffusers' ``cache_context``.
+    """
+    network: Any = denoiser
+    said: list[str] = []
+    cache_context = network.cache_context
+
+    def watched(name: str, **where: Any) -> AbstractContextManager[None]:
+        said[:] = [name]
+        return cache_context(name, **where)
+
+    network.cache_context = watched
+    try:
+        yield said
+    finally:
+        del network.cache_context
+
+
+@contextmanager
+def _encoding_watched(pipe: Any) -> Generator[dict[str, Any]]:
+    """While it is open, the arguments with which a pipeline last encoded its prompt: it says there whether it guides."""
+    arguments: dict[str, Any] = {}
+    encode_prompt = pipe.encode_prompt
+    signature = inspect.signature(encode_prompt)
+
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        arguments.clear()
+        arguments.update(bound.arguments)
+        return encode_prompt(*args, **kwargs)
+
+    pipe.encode_prompt = watched
+    try:
+        yield arguments
+    finally:
+        del pipe.encode_prompt

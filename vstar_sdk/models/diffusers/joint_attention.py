@@ -1,0 +1,60 @@
+"""What the processors of joint self-attentions check, whatever their class: what they stand in for, and what they are given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from vstar_sdk.attention.sites import Site
+from vstar_sdk.errors import ModelError, SamplerError
+
+
+def check_stands_in(attn: Any, site: Site, kind: type[Any], processors: tuple[type[Any], ...]) -> None:
+    """Refuse an attention that is not what its address says, or that does more than plain attention.
+
+    Args:
+        attn: the module at the site.
+        site: where.
+        kind: the class that it should be of.
+        processors: those that nursing can stand in for.
+
+    Raises:
+        ModelError: it is another attention, or something would be lost.
+    """
+    processor: Any = getattr(attn, "processor", None)
+    hint = "undo what changed its attention (an adapter, a backend, another nursing) before the run"
+    if not isinstance(attn, kind) or type(processor) not in processors:
+        raise ModelError(f"{site.name} holds {type(processor).__name__}, which nursing cannot stand in for", hint=hint)
+    checked: Any = attn
+    if checked.heads != site.heads:
+        raise ModelError(f"{site.name} is not a self-attention with {site.heads} heads")
+    changed = {
+        "fused projections": getattr(checked, "fused_projections", False),
+        "an attention backend": processor._attention_backend is not None,
+        "context parallelism": processor._parallel_config is not None,
+    }
+    if found := [name for name, present in changed.items() if present]:
+        raise ModelError(f"{site.name} has {' and '.join(found)}, which nursing would lose", hint=hint)
+
+
+def check_tokens(site: Site, hidden_states: Tensor, context: Tensor | None, mask: Tensor | None) -> None:
+    """Refuse a call that is not a self-attention over the planned number of frames.
+
+    Args:
+        site: where.
+        hidden_states: ``(batch, tokens, channels)``.
+        context: tokens of something else, which there must be none of.
+        mask: likewise.
+
+    Raises:
+        SamplerError: it is another call.
+    """
+    if context is not None or mask is not None:
+        raise SamplerError(f"{site.name} was called with a mask or a context, which self-attention over a clip never is")
+    tokens = hidden_states.shape[1]
+    if tokens % site.frames:
+        raise SamplerError(
+            f"{site.name} saw {tokens} tokens; its plan is for {site.frames} latent frames, all of one size",
+            hint="plan the regularizers for the number of frames that is sampled",
+        )

@@ -1,0 +1,31 @@
+"""Networks that are a row of equal blocks, each with one attention over all tokens of a clip. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vstar_sdk.attention.sites import SiteAddress
+from vstar_sdk.errors import ModelError
+
+
+def stack_sites(config: Mapping[str, Any], kind: str) -> tuple[SiteAddress, ...]:
+    """The attentions ``transformer_blocks.N.attn1``, in the order in which a network runs them.
+
+    Args:
+        config: its ``config.json``, with ``num_layers``, ``num_attention_heads``, ``attention_head_dim`` and ``patch_size_t``.
+        kind: its class, for messages.
+
+    Raises:
+        ModelError: it is no configuration of such a network, or a token has no frame of its own.
+    """
+    try:
+        layers, heads, head_dim = config["num_layers"], config["num_attention_heads"], config["attention_head_dim"]
+    except KeyError as missing:
+        raise ModelError(f"no {kind}: its configuration has no {missing}") from None
+    if (joined := config.get("patch_size_t", 1)) != 1:
+        raise ModelError(f"its network joins {joined} latent frames in one token, and so a token has no frame of its own")
+    return tuple(
+        SiteAddress(f"transformer_blocks.{layer}.attn1", "stack", 0, heads, head_dim, kind="joint", index=layer)
+        for layer in range(layers)
+    )

@@ -1,0 +1,38 @@
+"""What the network of HunyuanVideo 1.5 is called with for text alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from vstar_sdk.models.hunyuan15.text import Text
+
+
+def call(network: Any, latents: Tensor, timestep: Tensor, text: Text, picture: int) -> Tensor:
+    """One call, without a picture: the channels and the tokens for it are 0, and the network hides those tokens.
+
+    Args:
+        network: a ``HunyuanVideo15Transformer3DModel``.
+        latents: ``(videos, channels, latent frames, height, width)``, in its precision.
+        timestep: ``(videos,)``, likewise.
+        text: likewise.
+        picture: tokens for a picture.
+
+    Returns:
+        The prediction, of the latents' shape.
+    """
+    videos, channels, *size = latents.shape
+    whole = latents.new_zeros(videos, 2 * channels + 1, *size)
+    whole[:, :channels] = latents
+    predicted: Tensor = network(
+        hidden_states=whole,
+        timestep=timestep,
+        encoder_hidden_states=text.prompt,
+        encoder_attention_mask=text.prompt_mask,
+        encoder_hidden_states_2=text.glyphs,
+        encoder_attention_mask_2=text.glyphs_mask,
+        image_embeds=latents.new_zeros(videos, picture, network.config.image_embed_dim),
+        return_dict=False,
+    )[0]
+    return predicted

@@ -1,0 +1,34 @@
+"""The joint attentions of HunyuanVideo 1.5. No torch.
+
+The denoiser is diffusers' ``HunyuanVideo15Transformer3DModel``, a stack of equal blocks: ``attn`` attends over the tokens of all
+frames and over those of picture and text, which come last, their padding at the very end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vstar_sdk.attention.sites import SiteAddress
+from vstar_sdk.errors import ModelError
+
+
+def hunyuan15_sites(config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
+    """The joint attentions of a ``HunyuanVideo15Transformer3DModel``, in the order in which it runs them.
+
+    Args:
+        config: the network's ``config.json``.
+
+    Raises:
+        ModelError: it is no configuration of this family.
+    """
+    try:
+        layers, heads, head_dim = config["num_layers"], config["num_attention_heads"], config["attention_head_dim"]
+    except KeyError as missing:
+        raise ModelError(f"no HunyuanVideo15Transformer3DModel: its configuration has no {missing}") from None
+    if (joined := config.get("patch_size_t", 1)) != 1:
+        raise ModelError(f"its network joins {joined} latent frames in one token: a token has no frame of its own")
+    return tuple(
+        SiteAddress(f"transformer_blocks.{layer}.attn", "stack", 0, heads, head_dim, kind="joint", index=layer)
+        for layer in range(layers)
+    )

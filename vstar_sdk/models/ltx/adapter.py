@@ -1,0 +1,152 @@
+"""LTX-Video, loaded: text encoder, denoiser and decoder as the sampler sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from diffusers.models.autoencoders.autoencoder_kl_ltx import AutoencoderKLLTXVideo
+from diffusers.models.transformers.transformer_ltx import LTXAttention, LTXVideoTransformer3DModel
+from torch import Tensor
+from transformers import AutoTokenizer, T5EncoderModel
+
+from vstar_sdk.models.contract import Facts
+from vstar_sdk.models.diffusers.frame_text import folded_frames
+from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
+from vstar_sdk.models.diffusers.ltx_tokens import pack, readers, unpack
+from vstar_sdk.models.diffusers.masked_text import with_presence, without_presence
+from vstar_sdk.models.diffusers.placement import Placement
+from vstar_sdk.models.diffusers.site_check import check_sites
+from vstar_sdk.models.diffusers.streamed_decoding import decode_streamed
+from vstar_sdk.models.ltx.family import LTX, LTXFamily
+from vstar_sdk.models.ltx.text import TOKENS, cut_off
+from vstar_sdk.models.modules import modules_of
+from vstar_sdk.weights.components import load_component
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from vstar_sdk.models.ltx.options import LTXOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class LTXAdapter(LatentAdapter):
+    """A `vstar_sdk.models.contract.SamplingAdapter`; made by `load`."""
+
+    text_encoder: T5EncoderModel
+    tokenizer: Any
+    options: LTXOptions
+
+    @property
+    def family(self) -> LTXFamily:
+        """What nursing needs to know of the denoiser."""
+        return LTX
+
+    @torch.no_grad()
+    def encode(self, prompts: Sequence[str]) -> Tensor:
+        """Text embeddings ``(prompts, 128, dim + 1)``: last hidden states of the text encoder, and a channel that is the mask.
+
+        Each prompt is encoded by itself, so that its embedding does not depend on its neighbours; what exceeds 128 tokens is cut
+        (see `cut_off`).
+        """
+        with self.placement.using(self.text_encoder):
+            return torch.cat([self._encode(prompt) for prompt in prompts])
+
+    def _encode(self, prompt: str) -> Tensor:
+        read = self.tokenizer(
+            [prompt], padding="max_length", max_length=TOKENS, truncation=True, add_special_tokens=True, return_tensors="pt"
+        )
+        embeddings = self.text_encoder(read["input_ids"].to(self.device))[0]
+        return with_presence(embeddings.float(), read["attention_mask"].to(self.device))
+
+    def cut_off(self, prompt: str) -> str:
+        """The end of a prompt that the text encoder does not see; "" when it sees all."""
+        return cut_off(self.tokenizer, prompt)
+
+    @torch.no_grad()
+    def denoise(self, latents: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
+        """One call of the denoiser.
+
+        Args:
+            latents: ``(branches, channels, latent frames, height, width)``.
+            timestep: 0-d.
+            text: ``(branches, latent frames, tokens, dim + 1)``, see `encode`.
+
+        Returns:
+            The prediction, of the latents' shape and precision.
+        """
+        dtype, patch = self.denoiser.dtype, self.denoiser.config["patch_size"]
+        frames, height, width = latents.shape[2:]
+        embeddings, bias = without_presence(text)
+        with self.sampling(), folded_frames(readers(self.denoiser, "attn2"), frames):
+            predicted = self.denoiser(
+                hidden_states=pack(latents.to(dtype), patch),
+                encoder_hidden_states=embeddings.flatten(1, 2).to(dtype),
+                timestep=timestep.expand(len(latents)),
+                encoder_attention_mask=bias.flatten(0, 1)[:, None].to(dtype),
+                num_frames=frames,
+                height=height // patch,
+                width=width // patch,
+                rope_interpolation_scale=self._scale,
+                return_dict=False,
+            )[0]
+        return unpack(predicted, patch, frames, height, width).to(latents.dtype)
+
+    @property
+    def _scale(self) -> tuple[float, int, int]:
+        """Seconds and pixels from one latent to the next."""
+        pixels: int = self.vae.spatial_compression_ratio
+        return (self.vae.temporal_compression_ratio / self.options.frame_rate, pixels, pixels)
+
+    def decode(self, latents: Tensor) -> Iterator[NDArray[np.uint8]]:
+        """Frames ``(height, width, 3)``, decoded a latent frame at a time.
+
+        Args:
+            latents: ``(1, channels, latent frames, height, width)``.
+        """
+        vae = self.vae
+        mean, std = (values.to(latents).view(1, -1, 1, 1, 1) for values in (vae.latents_mean, vae.latents_std))
+        own = latents * std / vae.config["scaling_factor"] + mean
+        timestep = None
+        if vae.config["timestep_conditioning"]:
+            timestep, share = self.options.decode_timestep, self.options.decode_noise
+            noise = torch.randn(own.shape, generator=torch.Generator().manual_seed(0))
+            own = (1 - share) * own + share * noise.to(own)
+        return decode_streamed(vae, own, self.placement, timestep=timestep, tiling=self.options.tiling)
+
+
+def load(directory: Path, facts: Facts, options: LTXOptions, device: str, dtype: str) -> LTXAdapter:
+    """Load an LTX model from a directory in diffusers format.
+
+    Args:
+        directory: of the pipeline.
+        facts: what is known of it.
+        options: how it runs.
+        device: a torch device.
+        dtype: ``float32``, ``float16`` or ``bfloat16``.
+
+    Raises:
+        ModelError: a file is missing or damaged, or does not match its configuration.
+    """
+    precision = getattr(torch, dtype)
+    tokenizer = load_component(AutoTokenizer, directory, "tokenizer")
+    denoiser = load_component(LTXVideoTransformer3DModel, directory, "transformer", precision)
+    own = {name for name, module in modules_of(denoiser) if isinstance(module, LTXAttention) and not name.endswith(".attn2")}
+    check_sites(denoiser, facts, own, directory)
+    vae = load_component(AutoencoderKLLTXVideo, directory, "vae", precision)
+    text_encoder = load_component(T5EncoderModel, directory, "text_encoder", precision)
+    placement = Placement((text_encoder, denoiser, vae), device, options.offload)
+    return LTXAdapter(
+        facts=facts,
+        directory=directory,
+        denoiser=denoiser,
+        vae=vae,
+        text_encoder=text_encoder,
+        tokenizer=tokenizer,
+        options=options,
+        placement=placement,
+    )

@@ -1,0 +1,152 @@
+"""LTX-2, loaded without its sound: text encoder, connectors, denoiser and decoder as the sampler sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import transformers
+from diffusers.models.autoencoders.autoencoder_kl_ltx2 import AutoencoderKLLTX2Video
+from diffusers.models.transformers.transformer_ltx2 import LTX2Attention, LTX2VideoTransformer3DModel
+from diffusers.pipelines.ltx2.connectors import LTX2TextConnectors
+from torch import Tensor
+from transformers import AutoTokenizer
+
+from vstar_sdk.models.contract import Facts
+from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
+from vstar_sdk.models.diffusers.ltx_tokens import pack, unpack
+from vstar_sdk.models.diffusers.masked_text import with_presence, without_presence
+from vstar_sdk.models.diffusers.placement import Placement
+from vstar_sdk.models.diffusers.site_check import check_sites
+from vstar_sdk.models.diffusers.streamed_decoding import decode_streamed
+from vstar_sdk.models.ltx2.family import LTX2, LTX2Family
+from vstar_sdk.models.ltx2.network import check_border, see
+from vstar_sdk.models.ltx2.text import TOKENS, cut_off
+from vstar_sdk.models.modules import modules_of
+from vstar_sdk.weights.components import load_component
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from vstar_sdk.models.ltx2.options import LTX2Options
+
+
+@dataclass(frozen=True, kw_only=True)
+class LTX2Adapter(LatentAdapter):
+    """A `vstar_sdk.models.contract.SamplingAdapter`; made by `load`."""
+
+    text_encoder: Any
+    tokenizer: Any
+    connectors: Any
+    options: LTX2Options
+
+    @property
+    def family(self) -> LTX2Family:
+        """What nursing needs to know of the denoiser."""
+        return LTX2
+
+    @torch.no_grad()
+    def encode(self, prompts: Sequence[str]) -> Tensor:
+        """Text embeddings ``(prompts, 1024, dim + 1)``: what the connectors make of the text encoder's layers, and a mask.
+
+        Each prompt is encoded by itself, so that its embedding does not depend on its neighbours; what exceeds 1024 tokens is cut
+        (see `cut_off`).
+        """
+        with self.placement.using(self.text_encoder), self.placement.using(self.connectors):
+            return torch.cat([self._encode(prompt) for prompt in prompts])
+
+    def _encode(self, prompt: str) -> Tensor:
+        length: dict[str, Any] = {"padding": "max_length", "max_length": TOKENS, "truncation": True}
+        read = self.tokenizer([prompt.strip()], **length, add_special_tokens=True, return_tensors="pt")
+        tokens, mask = (read[key].to(self.device) for key in ("input_ids", "attention_mask"))
+        layers = self.text_encoder(input_ids=tokens, attention_mask=mask, output_hidden_states=True).hidden_states
+        packed = torch.stack(layers, dim=-1).flatten(2, 3).to(self.text_encoder.dtype)
+        video, _, there = self.connectors(packed, mask, padding_side=self.tokenizer.padding_side)
+        return with_presence(video, there)
+
+    def cut_off(self, prompt: str) -> str:
+        """The end of a prompt that the text encoder does not see; "" when it sees all."""
+        return cut_off(self.tokenizer, prompt)
+
+    def latent_shape(self, frames: int, height: int, width: int) -> tuple[int, ...]:
+        """See `LatentAdapter.latent_shape`.
+
+        Raises:
+            ModelError: the picture is too small for the decoder.
+        """
+        shape = super().latent_shape(frames, height, width)
+        check_border(self.vae, *shape[3:])
+        return shape
+
+    @torch.no_grad()
+    def denoise(self, latents: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
+        """One call of the denoiser, with video and sound apart.
+
+        Args:
+            latents: ``(branches, channels, latent frames, height, width)``.
+            timestep: 0-d.
+            text: ``(branches, latent frames, tokens, dim + 1)``, see `encode`.
+
+        Returns:
+            The prediction, of the latents' shape and precision.
+        """
+        patch: int = self.denoiser.config["patch_size"]
+        frames, height, width = latents.shape[2:]
+        tokens = pack(latents.to(self.denoiser.dtype), patch)
+        grid = (frames, height // patch, width // patch)
+        with self.sampling():
+            moment = timestep.expand(len(latents))
+            predicted = see(self.denoiser, tokens, moment, *without_presence(text), grid, self.options.frame_rate)
+        return unpack(predicted, patch, frames, height, width).to(latents.dtype)
+
+    def decode(self, latents: Tensor) -> Iterator[NDArray[np.uint8]]:
+        """Frames ``(height, width, 3)``, decoded a latent frame at a time.
+
+        Args:
+            latents: ``(1, channels, latent frames, height, width)``.
+        """
+        mean, std = (values.to(latents).view(1, -1, 1, 1, 1) for values in (self.vae.latents_mean, self.vae.latents_std))
+        own = latents * std / self.vae.config["scaling_factor"] + mean
+        # A decoder that takes away noise is told that there is none, as its pipeline tells it.
+        timestep = 0.0 if self.vae.config["timestep_conditioning"] else None
+        return decode_streamed(self.vae, own, self.placement, timestep=timestep, tiling=self.options.tiling)
+
+
+def load(directory: Path, facts: Facts, options: LTX2Options, text_encoder: str, device: str, dtype: str) -> LTX2Adapter:
+    """Load an LTX-2 model from a directory in diffusers format.
+
+    Args:
+        directory: of the pipeline.
+        facts: what is known of it.
+        options: how it runs.
+        text_encoder: the class of its text encoder, in transformers.
+        device: a torch device.
+        dtype: ``float32``, ``float16`` or ``bfloat16``.
+
+    Raises:
+        ModelError: a file is missing or damaged, or does not match its configuration.
+    """
+    precision = getattr(torch, dtype)
+    tokenizer: Any = load_component(AutoTokenizer, directory, "tokenizer")
+    tokenizer.padding_side = "left"  # as Gemma was trained
+    denoiser = load_component(LTX2VideoTransformer3DModel, directory, "transformer", precision)
+    own = {name for name, module in modules_of(denoiser) if isinstance(module, LTX2Attention) and name.endswith(".attn1")}
+    check_sites(denoiser, facts, own, directory)
+    vae = load_component(AutoencoderKLLTX2Video, directory, "vae", precision)
+    encoder = load_component(getattr(transformers, text_encoder), directory, "text_encoder", precision)
+    connectors = load_component(LTX2TextConnectors, directory, "connectors", precision)
+    return LTX2Adapter(
+        facts=facts,
+        directory=directory,
+        denoiser=denoiser,
+        vae=vae,
+        text_encoder=encoder,
+        tokenizer=tokenizer,
+        connectors=connectors,
+        options=options,
+        placement=Placement((encoder, connectors, denoiser, vae), device, options.offload),
+    )

@@ -1,0 +1,70 @@
+"""The networks of LTX-2 without its sound."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vstar_sdk.errors import ModelError
+from vstar_sdk.models.diffusers.frame_text import folded_frames
+from vstar_sdk.models.diffusers.ltx_tokens import readers
+
+
+def see(
+    network: Any, tokens: Tensor, timestep: Tensor, text: Tensor, bias: Tensor, grid: tuple[int, int, int], fps: float
+) -> Tensor:
+    """One call with video and sound apart: what the network gives for the video hangs on no sound then.
+
+    Args:
+        network: an ``LTX2VideoTransformer3DModel``.
+        tokens: of the video, ``(videos, frames * rows * columns, channels)``, in the network's precision.
+        timestep: ``(videos,)``.
+        text: ``(videos, frames, text tokens, dim)``.
+        bias: of each text token, ``(videos, frames, text tokens)``.
+        grid: latent frames, rows and columns.
+        fps: frames a second.
+
+    Returns:
+        The prediction for the video, of the tokens' shape.
+    """
+    frames, rows, columns = grid
+    config, videos = network.config, len(tokens)
+    sound = config["caption_channels"] if config["use_prompt_embeddings"] else config["audio_cross_attention_dim"]
+    with folded_frames(readers(network, "attn2"), frames):
+        predicted: Tensor = network(
+            hidden_states=tokens,
+            audio_hidden_states=tokens.new_zeros((videos, 1, config["audio_in_channels"])),
+            encoder_hidden_states=text.flatten(1, 2).to(tokens.dtype),
+            audio_encoder_hidden_states=tokens.new_zeros((videos, 1, sound)),
+            timestep=timestep,
+            sigma=timestep,
+            encoder_attention_mask=bias.flatten(0, 1)[:, None].to(tokens.dtype),
+            audio_encoder_attention_mask=torch.ones((videos, 1), device=tokens.device),
+            num_frames=frames,
+            height=rows,
+            width=columns,
+            fps=fps,
+            audio_num_frames=1,
+            isolate_modalities=True,
+            use_cross_timestep=True,
+            return_dict=False,
+        )[0]
+    return predicted
+
+
+def check_border(vae: Any, height: int, width: int) -> None:
+    """Refuse pictures that the decoder cannot make, which mirrors what is beside the border.
+
+    Args:
+        vae: an ``AutoencoderKLLTX2Video``.
+        height: of the latents.
+        width: likewise.
+
+    Raises:
+        ModelError: a side has one latent alone.
+    """
+    if vae.config["decoder_spatial_padding_mode"] == "reflect" and min(height, width) < 2:
+        least = 2 * vae.spatial_compression_ratio
+        raise ModelError("LTX-2 cannot decode so small a picture", hint=f"use at least {least} x {least} pixels")
