@@ -2,6 +2,7 @@
 
 from .attaching.attach import attach as attach
 from .attention.layout import Layout as Layout
+from .attention.moment import Moment as Moment
 from .attention.operations import Bias as Bias
 from .attention.operations import CallNext as CallNext
 from .attention.operations import Logits as Logits
@@ -46,6 +47,7 @@ from .models.pipeline_options import FramewiseOptions as FramewiseOptions
 from .models.pipeline_options import PipelineOptions as PipelineOptions
 from .models.unet3d.source import UNet3DSource as UNet3DSource
 from .options import ExporterOptions as ExporterOptions
+from .options import GuidanceOptions as GuidanceOptions
 from .options import ModelOptions as ModelOptions
 from .options import Options as Options
 from .options import PartOf as PartOf
@@ -67,6 +69,13 @@ from .runs.session import Session as Session
 from .runs.session import run as run
 from .runs.session import start as start
 from .sampling.conditioning import Conditioning as Conditioning
+from .sampling.contract import Branch as Branch
+from .sampling.contract import Guidance as Guidance
+from .sampling.contract import Noise as Noise
+from .sampling.contract import Scheduler as Scheduler
+from .sampling.contract import SchedulerSource as SchedulerSource
+from .sampling.denoising import Denoising as Denoising
+from .sampling.sampler import Sampler as Sampler
 from .spec.loading import LoadedSpec as LoadedSpec
 from .spec.loading import load_spec as load_spec
 from .spec.run_spec import RunSpec as RunSpec

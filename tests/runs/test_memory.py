@@ -128,6 +128,6 @@ def test_memory_that_ends_inside_a_library_while_loading_is_not_taken_for_a_dama
 def test_a_scheduler_of_second_order_looks_twice_a_step_but_at_the_end():
     plan = planned(sampling={"steps": 25})
     ordinary = {"num_train_timesteps": 1000, "beta_schedule": "scaled_linear", "prediction_type": "epsilon"}
-    settings = dataclasses.replace(plan.settings, scheduler="heun")
-    heun = dataclasses.replace(plan, settings=settings, facts=dataclasses.replace(plan.facts, scheduler_config=ordinary))
+    heun = planned(sampling={"steps": 25, "scheduler": "heun"})
+    heun = dataclasses.replace(heun, facts=dataclasses.replace(heun.facts, scheduler_config=ordinary))
     assert (forecast(plan).evaluations, forecast(heun).evaluations) == (25, 49)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from vstar_sdk.attention.moment import steps_inside
 from vstar_sdk.attention.operations import Logits, Mix, Operation, Wrap
 from vstar_sdk.attention.sites import Site, SiteAddress
 from vstar_sdk.clock import Clock
@@ -14,17 +15,6 @@ if TYPE_CHECKING:
     from vstar_sdk.attention.recipe import Act
     from vstar_sdk.options import RegularizerOptions
     from vstar_sdk.regularizers.contract import Regularizer
-
-
-def steps_inside(window: tuple[float, float], steps: int) -> range:
-    """The steps, from 0, inside a window: ``round(start * steps) <= i < round(end * steps)``.
-
-    Args:
-        window: start and end, as fractions of the schedule.
-        steps: steps of the schedule.
-    """
-    start, end = window
-    return range(round(start * steps), round(end * steps))
 
 
 def check_regularizer(regularizer: Regularizer, addresses: Sequence[SiteAddress], clock: Clock, steps: int | None = None) -> None:

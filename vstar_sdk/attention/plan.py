@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from vstar_sdk.attention.check import check_regularizer, check_together, name_of, operations_at, steps_inside
+from vstar_sdk.attention.check import check_regularizer, check_together, name_of, operations_at
+from vstar_sdk.attention.moment import steps_inside
 from vstar_sdk.attention.recipe import Act, Recipe, lower
 from vstar_sdk.attention.sites import Site, SiteAddress
 from vstar_sdk.clock import Clock
