@@ -1,6 +1,7 @@
 """The public names, each once: whatever is listed here is imported when it is first used, and is all of `__all__`."""
 
 from .attaching.attach import attach as attach
+from .attention.moment import Moment as Moment
 from .attention.operations import Bias as Bias
 from .attention.operations import CallNext as CallNext
 from .attention.operations import Logits as Logits

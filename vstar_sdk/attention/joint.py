@@ -8,6 +8,7 @@ matrix of tokens by tokens is never made.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import reduce
 from typing import Any
 
@@ -41,7 +42,13 @@ WIDEST = 256
 """Channels of a head up to which fused attention has its fast kernels."""
 
 
-def joint_attention(biases: dict[Statistic, Tensor], q: Tensor | None, k: Tensor | None, keep: float, fixed: Tensor) -> Executor:
+def joint_attention(
+    biases: Mapping[Statistic, Tensor | Placed],
+    q: Tensor | Placed | None,
+    k: Tensor | Placed | None,
+    keep: float | Placed,
+    fixed: Tensor | Placed,
+) -> Executor:
     """The executor for all operations of a joint site together: mixes inside scales, for they attend inside frames themselves.
 
     Args:
@@ -66,7 +73,7 @@ class JointAttention:
         biases: ``B_s`` of shape ``(frames, frames)`` for each statistic; none may be left out by ``-inf`` but in ``none``.
     """
 
-    def __init__(self, biases: dict[Statistic, Tensor]) -> None:
+    def __init__(self, biases: Mapping[Statistic, Tensor | Placed]) -> None:
         self._biases: dict[Statistic, Placed] = {stat: placed(bias) for stat, bias in biases.items()}
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
@@ -92,9 +99,9 @@ class ScaledJointAttention:
         k: ``(frames,)``, or None for 1.
     """
 
-    def __init__(self, attend: Executor, q: Tensor | None, k: Tensor | None) -> None:
+    def __init__(self, attend: Executor, q: Tensor | Placed | None, k: Tensor | Placed | None) -> None:
         self._attend = attend
-        self._q, self._k = (None if factors is None else placed(factors[:, None, None]) for factors in (q, k))
+        self._q, self._k = (None if factors is None else placed(factors) for factors in (q, k))
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
         """See `Executor.prepare`."""
@@ -116,12 +123,12 @@ class MixedJointAttention:
 
     Args:
         attend: the other, which gives ``P V``.
-        keep: its weight; at 0 it is not called.
+        keep: its weight, 0-d where it changes; at 0 it is not called.
         fixed: ``M``, ``(frames, frames)``, whose rows sum to ``1 - keep``.
     """
 
-    def __init__(self, attend: Executor, keep: float, fixed: Tensor) -> None:
-        self._attend, self._keep, self._fixed = attend, keep, fixed.to("cpu", torch.float64)
+    def __init__(self, attend: Executor, keep: float | Placed, fixed: Tensor | Placed) -> None:
+        self._attend, self._keep, self._fixed = attend, keep, placed(fixed)
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
         """See `Executor.prepare`."""
@@ -130,17 +137,19 @@ class MixedJointAttention:
     def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
         """The attention output."""
         del part
-        frames = len(self._fixed)
+        keep = float(self._keep.matrix) if isinstance(self._keep, Placed) else self._keep
+        fixed = self._fixed.matrix
+        frames = len(fixed)
         q, k, v = (torch.unflatten(x, -2, (frames, -1)) for x in (query, key, value))
         out = torch.zeros((*q.shape[:-1], v.shape[-1]), dtype=torch.float32, device=q.device)
         for i in range(frames):
-            others: Any = self._fixed[i].nonzero().flatten()
+            others: Any = fixed[i].nonzero().flatten()
             for j in others.tolist():
                 inside = scaled_dot_product_attention(q[..., i, :, :], k[..., j, :, :], v[..., j, :, :])
-                out[..., i, :, :].add_(inside, alpha=float(self._fixed[i, j]))
+                out[..., i, :, :].add_(inside, alpha=float(fixed[i, j]))
         out = out.flatten(-3, -2)
-        if self._keep:
-            out.add_(self._attend(query, key, value), alpha=self._keep)
+        if keep:
+            out.add_(self._attend(query, key, value), alpha=keep)
         return out.to(query.dtype)
 
 
@@ -274,4 +283,4 @@ def _scaled(x: Tensor, factors: Placed | None) -> Tensor:
     if factors is None:
         return x
     there = factors.on(x.device, torch.float32)
-    return (torch.unflatten(x, -2, (len(there), -1)) * there).flatten(-3, -2).to(x.dtype)
+    return (torch.unflatten(x, -2, (len(there), -1)) * there[:, None, None]).flatten(-3, -2).to(x.dtype)

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from vstar_sdk.attention.call import Call
+
 Statistic = Literal["none", "max", "spread"]
 """A number for each row of the logits ``A`` before any bias: 1, ``max_j A_ij``, or ``max_j A_ij - mean_j A_ij``.
 
@@ -111,11 +113,12 @@ class Wrap:
     """Attention called any number of times, on all frames or on some, and combined.
 
     Attributes:
-        fn: ``fn(call_next, query, key, value, q_frames, k_frames)`` returns the output, of the shape that ``call_next`` gives
-            for these arguments; see `CallNext`.
+        fn: ``fn(call_next, query, key, value, q_frames, k_frames, call)`` returns the output, of the shape that ``call_next``
+            gives for these arguments; see `CallNext`. ``call`` is a `vstar_sdk.Call`: the moment, the branches of guidance, and
+            the picture's height and width at the site.
     """
 
-    fn: Callable[[CallNext, Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
+    fn: Callable[[CallNext, Tensor, Tensor, Tensor, Tensor, Tensor, Call], Tensor]
 
 
 Operation: TypeAlias = Bias | Scale | Logits | Mix | Wrap

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from vstar_sdk.attention.executors import Executor
 from vstar_sdk.attention.sites import Site
+from vstar_sdk.attention.wrapping import WrappedAttention
 from vstar_sdk.errors import SamplerError
 
 CHUNK = 2**24
@@ -84,6 +85,24 @@ class Slot:
     def __init__(self, total: Tensor, count: Tensor) -> None:
         self._total, self._count = total, count
 
+    @classmethod
+    def empty(cls, frames: int, device: torch.device) -> Slot:
+        """A slot with buffers of its own."""
+        with torch.inference_mode(False):  # they may outlive the mode that they are first used in
+            return cls(torch.zeros(frames, frames, device=device), torch.zeros((), device=device))
+
+    @torch.no_grad()
+    def clear(self) -> None:
+        """Forget what was added."""
+        self._total.zero_()
+        self._count.zero_()
+
+    def mean(self) -> Tensor | None:
+        """The average map ``(frames, frames)``, on the CPU; None where nothing was added."""
+        count = float(self._count)
+        return self._total.cpu() / count if count else None
+
+    @torch.no_grad()
     def add(self, attend: Executor, query: Tensor, key: Tensor) -> None:
         """Add the maps of one call.
 
@@ -98,7 +117,8 @@ class Slot:
         # One-hot vectors of the keys' frames; many tokens need fused attention, which wants values as wide as the keys.
         width = frames if positions == 1 else max(frames, head_dim)
         values = torch.eye(frames, width, dtype=query.dtype, device=query.device).repeat_interleave(positions, dim=0)
-        size = max(1, CHUNK // (heads * tokens * width))
+        # The function of a wrap may ask how its batch is laid out, so that it sees all of it.
+        size = batch if isinstance(attend, WrappedAttention) else max(1, CHUNK // (heads * tokens * width))
         for start in range(0, batch, size):
             q, k = query[start : start + size], key[start : start + size]
             maps = attend(q, k, values.expand(len(q), heads, -1, -1))[..., :frames]
