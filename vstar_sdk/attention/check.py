@@ -34,6 +34,7 @@ def check_regularizer(regularizer: Regularizer, addresses: Sequence[SiteAddress]
         PluginError: see `operations_at`.
     """
     name = name_of(regularizer)
+    _check_memory(regularizer)
     levels = sorted({address.level for address in addresses if address.block != "init"})
     absent = regularizer.options.named_levels().difference(levels)
     if absent:
@@ -65,6 +66,16 @@ def check_regularizer(regularizer: Regularizer, addresses: Sequence[SiteAddress]
             f"{name}: the window [{start:g}, {end:g}] holds none of {steps} steps",
             hint=f"one step is {1 / steps:.3g} of this schedule: widen the window, or take more steps",
             path=("window",),
+        )
+
+
+def _check_memory(regularizer: Regularizer) -> None:
+    """Refuse half a memory, which would never be asked."""
+    has = [name for name in ("watches", "begin") if callable(getattr(regularizer, name, None))]
+    if len(has) == 1:
+        raise PluginError(
+            f"regularizer {name_of(regularizer)!r} has {has[0]}() alone",
+            hint="a regularizer with a memory has both: watches(site) and begin(sites, steps)",
         )
 
 
