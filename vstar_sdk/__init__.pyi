@@ -7,12 +7,16 @@ from .attention.operations import Bias as Bias
 from .attention.operations import CallNext as CallNext
 from .attention.operations import Logits as Logits
 from .attention.operations import Mix as Mix
+from .attention.operations import Rotary as Rotary
 from .attention.operations import Scale as Scale
+from .attention.operations import SegmentBias as SegmentBias
 from .attention.operations import Wrap as Wrap
 from .attention.processor import NursedProcessor as NursedProcessor
 from .attention.recording import Recording as Recording
 from .attention.remembering import Memory as Memory
 from .attention.remembering import RememberingRegularizer as RememberingRegularizer
+from .attention.sites import RotaryPositions as RotaryPositions
+from .attention.sites import Segment as Segment
 from .attention.sites import Site as Site
 from .attention.sites import SiteAddress as SiteAddress
 from .clock import Clock as Clock

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 from typing import TYPE_CHECKING, Any, cast
 
 from vstar_sdk.attention.moment import steps_inside
-from vstar_sdk.attention.operations import Logits, Mix, Operation, Wrap
+from vstar_sdk.attention.operations import OPERATIONS, Logits, Mix, Operation, Rotary, SegmentBias, Wrap
 from vstar_sdk.attention.remembering import RememberingRegularizer
 from vstar_sdk.attention.sites import Site, SiteAddress
 from vstar_sdk.clock import Clock
@@ -105,6 +106,14 @@ def check_together(site: Site, acts: Sequence[Act], steps: int | None) -> None:
     Raises:
         SpecError: the path is ``("regularizers", index)`` of the one that would be lost.
     """
+    turning = [act for act in acts if any(isinstance(operation, Rotary) for operation in act.operations)]
+    for one, other in combinations(turning, 2):
+        if _overlap(one.window, other.window, steps):
+            raise SpecError(
+                f"{other.regularizer}: gives {site.name} other rotary positions, and so does {one.regularizer}",
+                hint="give them different levels, blocks or windows",
+                path=("regularizers", other.index),
+            )
     for later, mixing in enumerate(acts):
         if not any(one.replaces for one in mixing.ingredients):
             continue
@@ -144,13 +153,16 @@ def operations_at(regularizer: Regularizer, site: Site) -> tuple[Operation, ...]
     operations = tuple(operation for operation in given if isinstance(operation, Operation))
     if len(operations) < len(given):
         strange = next(type(one).__name__ for one in given if not isinstance(one, Operation))
-        hint = "operations are Bias, Scale, Logits, Mix and Wrap of vstar_sdk"
-        raise PluginError(f"{where} gave a {strange}, which is no operation", hint=hint)
-    return operations
+        raise PluginError(f"{where} gave a {strange}, which is no operation", hint=OPERATIONS)
+    # What is said of frames has no meaning at a cross site, nor what is said of key states elsewhere.
+    there = [one for one in operations if isinstance(one, SegmentBias) == (site.kind == "cross")]
+    return tuple(one for one in there if site.rotary is not None or not isinstance(one, Rotary))
 
 
 def watched_at(regularizer: Regularizer, site: Site) -> tuple[float, float] | None:
-    """When a regularizer wants the attention maps of a site; None for never."""
+    """When a regularizer wants the attention maps of a site; None for never, and at cross sites, which have none over frames."""
+    if site.kind == "cross":
+        return None
     return regularizer.watches(site) if isinstance(regularizer, RememberingRegularizer) else None
 
 

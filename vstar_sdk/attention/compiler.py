@@ -21,6 +21,8 @@ from vstar_sdk.attention.joint import joint_attention, joint_chunk_numbers
 from vstar_sdk.attention.logits import Change, LogitsAttention, chunk_numbers
 from vstar_sdk.attention.operations import Logits, Statistic
 from vstar_sdk.attention.recipe import Act, Ingredient, Recipe, lower
+from vstar_sdk.attention.rotation import RotatedAttention
+from vstar_sdk.attention.segments import SegmentAttention
 from vstar_sdk.attention.sites import Site
 from vstar_sdk.attention.terms import Strengths, Terms, frame_distance, named
 from vstar_sdk.attention.wrapping import WrappedAttention
@@ -95,8 +97,12 @@ class Compiled:
         keep = self._places["keep"] if recipe.moves and recipe.mixes else float(numbers.keep)
         biases: dict[Statistic, Placed] = {stat: self._places[f"bias {stat}"] for stat in numbers.biases}
         q, k, fixed = self._places.get("q"), self._places.get("k"), self._places["fixed"]
+        if recipe.kind == "cross":
+            tokens = tuple(segment.tokens for segment in site.segments)
+            self.attend = SegmentAttention(self._places["segments"], tokens) if recipe.segments else plain_attention
+            return
         if recipe.kind == "joint":  # whose changes and wraps were refused with the plan
-            self.attend = joint_attention(biases, q, k, keep, fixed)
+            self.attend = self._rotated(joint_attention(biases, q, k, keep, fixed), site)
             return
         changes = [_change(change, site, self._places.get(f"share {change.index}")) for change in recipe.changes]
         attend = _softmax_attention(site, biases, changes)
@@ -107,7 +113,12 @@ class Compiled:
         for wrap in reversed(recipe.wraps):
             share = self._places.get(f"share {wrap.index}") if wrap.strength != 1.0 else None
             attend = WrappedAttention(attend, wrap.operation, named(wrap, site), current or Current(), share)
-        self.attend = attend
+        self.attend = self._rotated(attend, site)
+
+    def _rotated(self, attend: Executor, site: Site) -> Executor:
+        if site.rotary is None or "cos" not in self._places:
+            return attend
+        return RotatedAttention(attend, site.rotary, self._places["cos"], self._places["sin"])
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
         """See `Executor.prepare`."""

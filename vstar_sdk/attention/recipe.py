@@ -15,10 +15,12 @@ mixes                          ``... mixed with a map``: one of these, its outpu
 a mix of weight 1              ``a map``: ``M V`` alone, no logits
 wraps                          ``wrapped ...``: one of these, called by the functions
 biases, at a joint site        ``frame-pair bias``: no mask of tokens by tokens (see `vstar_sdk.attention.joint`)
+rotary positions               ``rotated ...``: one of these, with queries and keys turned by the difference beforehand
+biases at a cross site         ``segment bias``: PyTorch's fused attention frame by frame, with a mask of one row
 =============================  ==============================================================================
 
 A regularizer's strength ``s`` multiplies biases and the weights of mixes, and moves everything else by that share from what is
-there without it: scales ``1 + s (q - 1)``, changes of the logits ``A + s (fn(A) - A)``, wraps ``out + s (fn(...) - out)``.
+there without it: angles, scales ``1 + s (q - 1)``, logits ``A + s (fn(A) - A)``, outputs of wraps ``out + s (fn(...) - out)``.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from vstar_sdk.attention.moment import steps_inside
-from vstar_sdk.attention.operations import Bias, Logits, Mix, Operation, Scale, Statistic, Wrap
+from vstar_sdk.attention.operations import Bias, Logits, Mix, Operation, Rotary, Scale, SegmentBias, Statistic, Wrap
 from vstar_sdk.attention.sites import SiteKind
 from vstar_sdk.options import Course
 
@@ -116,6 +118,8 @@ class Recipe:
         changes: likewise.
         mixes: from the last one of weight 1 on, which undoes all before it.
         wraps: the first is the outermost.
+        rotaries: at most one in a step.
+        segments: of a cross site, which has nothing else.
     """
 
     kind: SiteKind
@@ -124,6 +128,8 @@ class Recipe:
     changes: tuple[Ingredient[Logits], ...] = ()
     mixes: tuple[Ingredient[Mix], ...] = ()
     wraps: tuple[Ingredient[Wrap], ...] = ()
+    rotaries: tuple[Ingredient[Rotary], ...] = ()
+    segments: tuple[Ingredient[SegmentBias], ...] = ()
 
     @property
     def replaced(self) -> bool:
@@ -133,7 +139,7 @@ class Recipe:
     @property
     def moves(self) -> bool:
         """Whether strengths change from step to step."""
-        given = (*self.biases, *self.scales, *self.changes, *self.mixes, *self.wraps)
+        given = (*self.biases, *self.scales, *self.changes, *self.mixes, *self.wraps, *self.rotaries, *self.segments)
         return any(one.strength is None for one in given)
 
     @property
@@ -151,6 +157,8 @@ class Recipe:
     @property
     def words(self) -> str:
         """The execution in words."""
+        if self.segments:
+            return "segment bias"
         wrapped = "wrapped " if self.wraps else ""
         if self.replaced:
             return f"{wrapped}a map"
@@ -161,7 +169,7 @@ class Recipe:
             words = "frame-pair bias with row statistics" if rows else "frame-pair bias"
         else:
             words = "row statistics" if rows else "masked sdpa" if self.biases else "sdpa"
-        scaled = "scaled " if self.scales else ""
+        scaled = f"{'rotated ' if self.rotaries else ''}{'scaled ' if self.scales else ''}"
         return f"{wrapped}{scaled}{words}{' mixed with a map' if self.mixes else ''}"
 
 
@@ -184,6 +192,8 @@ def lower(acts: Iterable[Act], kind: SiteKind) -> Recipe:
         changes=tuple(_of(Logits, given)),
         mixes=mixes,
         wraps=wraps,
+        rotaries=tuple(_of(Rotary, given)),
+        segments=tuple(_of(SegmentBias, given)),
     )
 
 

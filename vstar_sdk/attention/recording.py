@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from vstar_sdk.attention.executors import Executor
+from vstar_sdk.attention.rotation import RotatedAttention
 from vstar_sdk.attention.sites import Site
 from vstar_sdk.attention.wrapping import WrappedAttention
 from vstar_sdk.errors import SamplerError
@@ -118,7 +119,7 @@ class Slot:
         width = frames if positions == 1 else max(frames, head_dim)
         values = torch.eye(frames, width, dtype=query.dtype, device=query.device).repeat_interleave(positions, dim=0)
         # The function of a wrap may ask how its batch is laid out, so that it sees all of it.
-        size = batch if isinstance(attend, WrappedAttention) else max(1, CHUNK // (heads * tokens * width))
+        size = batch if isinstance(attend, WrappedAttention | RotatedAttention) else max(1, CHUNK // (heads * tokens * width))
         for start in range(0, batch, size):
             q, k = query[start : start + size], key[start : start + size]
             maps = attend(q, k, values.expand(len(q), heads, -1, -1))[..., :frames]

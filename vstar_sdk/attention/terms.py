@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from vstar_sdk.attention.operations import Bias, Mix, Statistic
+from vstar_sdk.attention.operations import Bias, Mix, Rotary, SegmentBias, Statistic
 from vstar_sdk.attention.recipe import Ingredient, Recipe
-from vstar_sdk.attention.sites import Site
+from vstar_sdk.attention.sites import RotaryPositions, Site
 from vstar_sdk.clock import Clock
 from vstar_sdk.errors import PluginError, VstarError, out_of_memory
 
@@ -30,6 +31,8 @@ class Matrices:
         keep: 0-d, what is left of the attention's own map.
         fixed: ``(frames, frames)``, what takes the rest of its place.
         shares: 0-d, the strength of each regularizer whose functions run on tensors, by its place in the spec.
+        turns: ``(frames, pairs)``, by which angles queries and keys are turned; None where they are not.
+        segments: ``(frames, states)``; None where there are no biases of states.
     """
 
     biases: dict[Statistic, Tensor]
@@ -38,13 +41,17 @@ class Matrices:
     keep: Tensor
     fixed: Tensor
     shares: dict[int, Tensor]
+    turns: Tensor | None = None
+    segments: Tensor | None = None
 
     def named(self) -> dict[str, Tensor]:
         """All of them, by names that hang on the recipe alone."""
         scales = {} if self.q is None or self.k is None else {"q": self.q, "k": self.k}
         biases = {f"bias {stat}": bias for stat, bias in self.biases.items()}
         shares = {f"share {index}": share for index, share in self.shares.items()}
-        return {**biases, **scales, "keep": self.keep, "fixed": self.fixed, **shares}
+        turned = {} if self.turns is None else {"cos": self.turns.cos(), "sin": self.turns.sin()}
+        segments = {} if self.segments is None else {"segments": self.segments}
+        return {**biases, **scales, "keep": self.keep, "fixed": self.fixed, **shares, **turned, **segments}
 
 
 class Terms:
@@ -65,6 +72,8 @@ class Terms:
             (one, *(_factors(given, site.frames, named(one, site)) for given in (one.operation.q, one.operation.k)))
             for one in recipe.scales
         ]
+        self._turns = [(one, _turns(one.operation, site, named(one, site))) for one in recipe.rotaries]
+        self._segments = [(one, _segments(one.operation, site, named(one, site))) for one in recipe.segments]
         self._mixes = [(one, _map(one.operation, site.clock, named(one, site))) for one in recipe.mixes]
 
     def at(self, strengths: Strengths) -> Matrices:
@@ -82,7 +91,7 @@ class Terms:
         for bias, matrix in self._biases:
             stat = bias.operation.stat
             biases[stat] = biases.get(stat, 0.0) + (strength(bias) * bias.operation.strength) * matrix
-        _check_visible(self._site, biases)
+        _check_visible(self._site, biases.get("none"))
         q, k = torch.ones(2, frames, dtype=torch.float64)
         for scale, *given in self._scales:
             share = strength(scale)
@@ -98,7 +107,10 @@ class Terms:
             keep, fixed = keep * (1.0 - weight), fixed * (1.0 - weight) + weight * fixed_map
         run = (one for one in (*self._recipe.changes, *self._recipe.wraps) if one.strength != 1.0)
         shares = {one.index: torch.tensor(strength(one), dtype=torch.float64) for one in run}
-        return Matrices(biases, q if self._scales else None, k if self._scales else None, keep, fixed, shares)
+        turns, segments = _sum(self._turns, strength), _sum(self._segments, strength)
+        _check_visible(self._site, segments)
+        scaled = bool(self._scales)
+        return Matrices(biases, q if scaled else None, k if scaled else None, keep, fixed, shares, turns, segments)
 
 
 def frame_distance(clock: Clock) -> Tensor:
@@ -112,11 +124,15 @@ def named(one: Ingredient[Any], site: Site) -> str:
     return f"regularizer {one.regularizer!r}: its {type(one.operation).__name__.lower()} at {site.name}"
 
 
-def _check_visible(site: Site, biases: dict[Statistic, Tensor]) -> None:
-    if "none" in biases and biases["none"].isneginf().all(dim=-1).any():
+def _sum(given: Sequence[tuple[Ingredient[Any], Tensor]], strength: Callable[[Ingredient[Any]], float]) -> Tensor | None:
+    return reduce(torch.add, [strength(one) * matrix for one, matrix in given]) if given else None
+
+
+def _check_visible(site: Site, bias: Tensor | None) -> None:
+    if bias is not None and bias.isneginf().all(dim=-1).any():
         raise PluginError(
-            f"the biases at {site.name} together hide all frames from one",
-            hint="regularizers that hide frames, such as windows, need a frame that all of them leave",
+            f"the biases at {site.name} together hide all {'states' if site.kind == 'cross' else 'frames'} from one",
+            hint="regularizers that hide, such as windows, need something that all of them leave",
         )
 
 
@@ -131,6 +147,28 @@ def _bias(bias: Bias, clock: Clock, where: str) -> Tensor:
     ):
         hint = "only a bias without a statistic may hold -inf, and never in a whole row"
         raise PluginError(f"{where} is not finite", hint=hint)
+    return matrix
+
+
+def _turns(rotary: Rotary, site: Site, where: str) -> Tensor:
+    """By which angles each frame is turned further than the model has turned it: ``(frames, pairs)``."""
+    positions = torch.arange(float(site.frames), dtype=torch.float64)
+    frequencies = torch.tensor((site.rotary or RotaryPositions(())).frequencies, dtype=torch.float64)
+    own = positions[:, None] * frequencies
+    angles = _given(lambda: rotary.fn(positions, frequencies), own.shape, where)
+    if not angles.isfinite().all():
+        raise PluginError(f"{where} is not finite", hint="angles are finite, in radians")
+    return angles - own
+
+
+def _segments(bias: SegmentBias, site: Site, where: str) -> Tensor:
+    """The bias of every frame and state: ``(frames, states)``."""
+    positions = torch.tensor(site.clock.positions, dtype=torch.float64)
+    spans = torch.tensor([(segment.start, segment.end) for segment in site.segments], dtype=torch.float64).reshape(-1, 2)
+    matrix = _given(lambda: bias.fn(positions, spans), (site.frames, len(site.segments)), where)
+    hidden = matrix == -torch.inf
+    if not (matrix.isfinite() | hidden).all() or hidden.all(dim=-1).any():
+        raise PluginError(f"{where} is not finite", hint="only some states of a frame may be hidden by -inf")
     return matrix
 
 
@@ -152,16 +190,20 @@ def _factors(factors: float | tuple[float, ...], frames: int, where: str) -> Ten
 
 def _matrix(fn: Callable[[Tensor], object], clock: Clock, where: str) -> Tensor:
     """What an operation's function makes of the distances: ``(frames, frames)``, float64, on the CPU."""
-    frames = clock.latents
+    return _given(lambda: fn(frame_distance(clock)), (clock.latents, clock.latents), where)
+
+
+def _given(call: Callable[[], object], shape: Sequence[int], where: str) -> Tensor:
+    """What an operation's function gives, if it is of a shape: float64, on the CPU."""
     try:
-        matrix = fn(frame_distance(clock))
+        matrix = call()
     except VstarError:
         raise
     except Exception as error:
         if out_of_memory(error):
             raise
         raise PluginError(f"{where} failed: {type(error).__name__}: {error}") from error
-    if not isinstance(matrix, Tensor) or matrix.shape != (frames, frames):
+    if not isinstance(matrix, Tensor) or tuple(matrix.shape) != tuple(shape):
         got = tuple(matrix.shape) if isinstance(matrix, Tensor) else type(matrix).__name__
-        raise PluginError(f"{where} is {got}; it must be a tensor of shape {(frames, frames)}")
+        raise PluginError(f"{where} is {got}; it must be a tensor of shape {tuple(shape)}")
     return matrix.to("cpu", torch.float64)

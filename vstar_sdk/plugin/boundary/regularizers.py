@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, cast
 
-from vstar_sdk.attention.operations import Operation
+from vstar_sdk.attention.operations import OPERATIONS, Operation
 from vstar_sdk.options import RegularizerOptions
 from vstar_sdk.plugin.boundary import values
 from vstar_sdk.plugin.boundary.calls import Broken, Call, described
@@ -21,8 +21,7 @@ def _operations(value: Any, call: Call) -> list[Operation]:
     operations = list(cast(Iterable[Any], value))
     for operation in operations:
         if not isinstance(operation, Operation):
-            hint = "operations are Bias, Scale, Logits, Mix and Wrap of vstar_sdk"
-            raise Broken(f"gave {described(operation)}, which is no operation", hint)
+            raise Broken(f"gave {described(operation)}, which is no operation", OPERATIONS)
     return operations
 
 
