@@ -134,8 +134,8 @@ class Course(Options):
 
     model_config = ConfigDict(serialize_by_alias=True)
 
-    first: Amount = Field(alias="from", description="In the first step of the window; 0 is the plain model.")
-    to: Amount
+    first: Amount = Field(alias="from", examples=[1.0], description="In the first step of the window; 0 is the plain model.")
+    to: Amount = Field(examples=[0.2])
     """In the last step of the window."""
     ease: Literal["linear", "smooth"] = "linear"
     """``linear``, or ``smooth``: slow at both ends (cubic)."""

@@ -98,6 +98,11 @@ def test_memory_is_that_of_the_executor_that_is_told(operations, chunked):
     assert ("row statistics" in made.words or "changed logits" in made.words) == chunked
 
 
+def test_a_share_of_a_change_takes_a_chunk_more():
+    act = Act("it", (0.0, 1.0), (Logits(lambda logits, distance: None),), 0, 0.5)
+    assert attention_bytes(lower([act], "factorised"), "cpu") == 12 * chunk_numbers("cpu")
+
+
 def test_memory_of_joint_sites():
     assert attention_bytes(recipe(Bias(band), kind="joint"), "cpu") == 8 * joint_chunk_numbers("cpu")
     assert attention_bytes(recipe(Bias(band), kind="joint"), "cuda") == 0

@@ -34,7 +34,7 @@ _PLAIN: frozenset[Statistic] = frozenset({"none"})
 
 def attention_bytes(recipe: Recipe, device: str) -> int:
     """The bytes that an execution holds at once beside queries, keys and values: two chunks in float32, the logits and their
-    softmax, where it makes logits itself.
+    softmax, where it makes logits itself; a third where a share of a change is taken.
 
     Args:
         recipe: what is executed.
@@ -44,7 +44,8 @@ def attention_bytes(recipe: Recipe, device: str) -> int:
     if not recipe.in_chunks or masked:
         return 0
     chunk = joint_chunk_numbers(device) if recipe.kind == "joint" else chunk_numbers(device)
-    return 2 * torch.float32.itemsize * chunk
+    shares = any(change.strength != 1.0 for change in recipe.changes)
+    return (3 if shares else 2) * torch.float32.itemsize * chunk
 
 
 def compile_acts(site: Site, acts: Sequence[Act], current: Current | None = None) -> Executor:
@@ -174,8 +175,8 @@ def _change(one: Ingredient[Logits], site: Site, share: Placed | None) -> Change
     def a_share(logits: Tensor, distance: Tensor) -> None:
         before = logits.clone()
         change(logits, distance)
-        moved = before + (logits - before) * there.on(logits.device, torch.float32)
-        logits.copy_(torch.where(logits == before, before, moved))  # what another has hidden has no difference
+        same = logits == before  # what another has hidden, too, which has no difference in numbers
+        logits.sub_(before).masked_fill_(same, 0.0).mul_(there.on(logits.device, torch.float32)).add_(before)
 
     if one.strength == 1.0 or share is None:
         return change
