@@ -196,7 +196,7 @@ def test_every_run_has_a_memory_of_its_own_and_the_moments_of_its_scheduler(tiny
     following = Following()
     first, scheduler = sampled(tiny_adapter, tiny_source, following)
     moments: list[float] = []
-    following.runs[0].observe = None  # a memory that has been let go of is not called again
+    following.runs[0].maps.append(None)  # a memory that has been let go of is not asked again
     following.begin = lambda sites, steps: noting(Seen(sites, steps), moments)  # type: ignore[method-assign]
     again, _ = sampled(tiny_adapter, tiny_source, following)
     assert torch.equal(first, again)

@@ -63,7 +63,8 @@ class Net(nn.Module):
     def forward(self, x):
         angles = own(torch.arange(float(FRAMES), dtype=torch.float64), torch.tensor(FREQUENCIES, dtype=torch.float64))
         q, k, v = self.qkv(x)
-        return self.attend(*(turn(one, angles, self.pairs, self.first).float() for one in (q, k)), v)
+        q, k = (turn(one, angles, self.pairs, self.first).float() for one in (q, k))
+        return self.attend(q, k, v)
 
 
 class Processors:
@@ -102,7 +103,7 @@ def setting(kind, pairs, first=4):
     return net, torch.randn(2, FRAMES * (POSITIONS if kind == "joint" else 1), HEAD)
 
 
-def literal(net, x, angles, bias=0.0):
+def literal(net, x, angles, bias: Any = 0.0):
     """Attention with other positions, from queries and keys that know nothing yet, in float64."""
     q, k, v = net.qkv(x)
     q, k = (turn(one, angles, net.pairs, net.first) for one in (q, k))
@@ -163,8 +164,8 @@ def test_a_course_of_positions_compiles_one_graph():
     moving.prepare(torch.device("cpu"), torch.float32)
     torch._dynamo.reset()
     torch._dynamo.utils.counters.clear()
-    function = torch.compile(lambda *given: moving.attend(*given), backend="eager", fullgraph=True)
-    given = torch.randn(3, 2, 2, FRAMES * POSITIONS, HEAD).unbind(0)
+    function = torch.compile(lambda q, k, v: moving.attend(q, k, v), backend="eager", fullgraph=True)
+    given: Any = torch.randn(3, 2, 2, FRAMES * POSITIONS, HEAD).unbind(0)
     for strength in (1.0, 0.75, 0.5):
         moving.tune({0: strength})
         torch.testing.assert_close(function(*given), moving.attend(*given), atol=2e-6, rtol=0)

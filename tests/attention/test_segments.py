@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -30,7 +31,7 @@ def relay(positions, spans):
     return -0.5 * torch.maximum(before, after).clamp_min(0.0).square()
 
 
-def qkv():
+def qkv() -> Any:
     generator = torch.Generator().manual_seed(0)
     text = sum(segment.tokens for segment in SEGMENTS)
     query = torch.randn(2, 2, FRAMES * POSITIONS, 16, generator=generator)
@@ -75,7 +76,7 @@ def test_a_course_is_the_constant_of_its_steps_and_one_graph():
     moving.prepare(torch.device("cpu"), torch.float32)
     torch._dynamo.reset()
     torch._dynamo.utils.counters.clear()
-    function = torch.compile(lambda *given: moving.attend(*given), backend="eager", fullgraph=True)
+    function = torch.compile(lambda q, k, v: moving.attend(q, k, v), backend="eager", fullgraph=True)
     for strength in (1.0, 0.75, 0.5):
         moving.tune({0: strength})
         constant = compile_acts(SITE, [Act("it", (0.0, 1.0), (SegmentBias(relay),), 0, strength)])

@@ -36,6 +36,8 @@ def test_a_regularizer_that_answers_by_chance_is_told():
 class Forgetful(Regularizer):
     """A memory that is shared by all runs, or that answers by its own clock."""
 
+    answers = iter([0.0] * 1000)
+
     def __init__(self, memory):
         super().__init__(lambda distance: -distance.abs())
         self.memory = memory
@@ -54,14 +56,13 @@ class Forgetful(Regularizer):
 
 def test_memories_that_saw_the_same_and_say_another_are_told():
     part = Forgetful(lambda: part)
-    part.answers = iter([0.0] * 1000)  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(AssertionError, match="begin gives the same memory for two runs"):
         check_regularizer(part)
-    clock = iter(range(1000))
+    clock = iter([float(one) for one in range(1000)])
 
     def fresh():
         made = Forgetful(None)
-        made.answers = clock  # pyright: ignore[reportAttributeAccessIssue]
+        made.answers = clock
         return made
 
     with pytest.raises(AssertionError, match="memories that saw the same give other strengths"):
