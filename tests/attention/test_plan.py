@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from vstar_sdk.attention.check import check_regularizer, steps_inside
+from vstar_sdk.attention.check import check_regularizer
+from vstar_sdk.attention.moment import steps_inside
 from vstar_sdk.attention.operations import Bias, Logits, Mix, Scale, Wrap
 from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.attention.recipe import Act, lower

@@ -14,11 +14,16 @@ from vstar_sdk import ModelError, PluginError, RunCancelled, SpecError, StopRun
 from vstar_sdk.plugin.boundary.calls import Origin
 from vstar_sdk.plugin.boundary.contract import ignored
 from vstar_sdk.plugin.boundary.models import ADAPTER
+from vstar_sdk.plugin.boundary.regularizers import MEMORY
 from vstar_sdk.plugin.kinds import KINDS
 
 ORIGIN = Origin("acme/part (vstar-acme 1.2)", ("regularizers", 0))
 
-CONTRACTS = {**{name: kind.promises for name, kind in KINDS.items()}, "a model's adapter": ADAPTER}
+CONTRACTS = {
+    **{name: kind.promises for name, kind in KINDS.items()},
+    "a model's adapter": ADAPTER,
+    "a regularizer's memory": MEMORY,
+}
 MEMBERS = [(contract, member) for contract in CONTRACTS.values() for member in contract.members]
 NAMES = [f"{contract.protocol}.{member.name}" for contract, member in MEMBERS]
 
@@ -28,7 +33,13 @@ ARGUMENTS = {"prompts": ["a volcano"], "latents": LATENTS, "frames": 2, "height"
 
 NONSENSE = {"None": None, "a text": "text", "a number": 3, "an object": object(), "a list of texts": ["text"], "NaN": math.nan}
 
-MAY_BE_TEXT = {"Adapter.cut_off", "Exporter.path"}
+FITS = {
+    ("Adapter.cut_off", "a text"),
+    ("Exporter.path", "a text"),
+    ("Regularizer.watches", "None"),
+    ("Memory.strength", "a number"),
+}
+"""What is nonsense elsewhere."""
 
 
 def contained(contract, member, does):
@@ -86,7 +97,7 @@ CHECKED = [
     (contract, member, nonsense)
     for contract, member in MEMBERS
     for nonsense in NONSENSE
-    if member.check is not ignored and not (f"{contract.protocol}.{member.name}" in MAY_BE_TEXT and nonsense == "a text")
+    if member.check is not ignored and (f"{contract.protocol}.{member.name}", nonsense) not in FITS
 ]
 
 

@@ -95,21 +95,29 @@ def sample(
         Latents of the noise's shape, float32.
 
     Raises:
-        SamplerError: the latents stopped being finite, and the message names the step; or the state is of another sampling.
+        SamplerError: the latents stopped being finite, and the message names the step; or the state is of another sampling, or of
+            one whose regularizers have a memory.
         SpecError: the scheduler has no eta, or cannot take so few or so many steps.
         ValueError: ``until`` is behind the state, or beyond the schedule.
     """
     extra = step_arguments(scheduler, eta, generator)
     timesteps = timesteps_of(scheduler, steps, noise.device, tokens=math.prod(noise.shape[2:]))
     branches = _branches(text, negative, guidance)
+    prompted = (True,) if guidance == 1.0 else (False, True)
+
+    def denoise(latents: Tensor, timestep: Tensor, texts: Tensor, prompted: tuple[bool, ...]) -> Tensor:
+        if nursing is not None:
+            nursing.call(prompted, *latents.shape[-2:])
+        return adapter.denoise(latents, timestep, texts)
 
     def predict(latents: Tensor, timestep: Tensor) -> Tensor:
         if hasattr(scheduler, "scale_model_input"):  # flow matching has no such scales
             latents = scheduler.scale_model_input(latents, timestep)
         if guidance_batch == "one" or len(branches) == 1:
-            predicted = adapter.denoise(latents.expand(len(branches), *latents.shape[1:]), timestep, branches)
+            predicted = denoise(latents.expand(len(branches), *latents.shape[1:]), timestep, branches, prompted)
         else:
-            predicted = torch.cat([adapter.denoise(latents, timestep, branch[None]) for branch in branches])
+            each = zip(branches, prompted, strict=True)
+            predicted = torch.cat([denoise(latents, timestep, branch[None], (positive,)) for branch, positive in each])
         if len(branches) == 1:
             return predicted
         unguided, guided = predicted.chunk(2)
@@ -118,11 +126,16 @@ def sample(
     first, latents = 0, noise * getattr(scheduler, "init_noise_sigma", 1.0)
     if state is not None:
         first, latents = state.step, state.resume(scheduler, generator, noise)
+        if first and nursing is not None and nursing.remembers:
+            raise SamplerError(
+                f"{' and '.join(nursing.remembers)} has a memory of earlier steps, which the state of a sampler does not hold",
+                hint="sample from the first step, without a pause",
+            )
     if until is not None and not first <= until <= len(timesteps):
         raise ValueError(f"until {until}: from step {first} of {len(timesteps)}, that is not ahead")
     for step, timestep in enumerate(timesteps[first:until], first):
         if nursing is not None:
-            nursing.at(step, len(timesteps))
+            nursing.at(step, len(timesteps), float(timestep))
         latents = scheduler.step(predict(latents, timestep), timestep, latents, return_dict=False, **extra)[0]
         if transform is not None:
             latents = transform(latents, step + 1, len(timesteps), float(timestep))
