@@ -123,7 +123,7 @@ class Wrap:
 
 @dataclass(frozen=True)
 class Rotary:
-    """Other rotary positions: the frame of a query or key turns its channels by other angles; tokens of text are left as they are.
+    """Other rotary positions: the frame of a query or key turns its channels by other angles; tokens of text stay as they are.
 
     Attributes:
         fn: ``fn(positions, frequencies)`` gives the angles ``(F, n)``, in radians, float64: the model's own are
