@@ -10,7 +10,7 @@ from vstar_sdk import Completion, Options, PluginError, SpecError, hookimpl, loa
 from vstar_sdk.plugin.boundary.contract import Contained
 from vstar_sdk.plugin.kinds import KINDS
 from vstar_sdk.plugin.nested import DEEPEST
-from vstar_sdk.runs.attendance import attendance
+from vstar_sdk.runs.participants import participants_record
 from vstar_sdk.spec.schema import schema_of
 from vstar_sdk.spec.writing import to_yaml
 from vstar_sdk.testing.plugins import check_plugin
@@ -120,8 +120,8 @@ def test_a_spec_with_nested_parts_is_written_and_read_again(tmp_path):
     assert again.spec.model_dump() == loaded.spec.model_dump()
 
 
-def test_attendance_lists_the_parts_inside():
-    (record,) = attendance(load(EVERY))
+def test_the_record_lists_the_parts_inside():
+    (record,) = participants_record(load(EVERY))
     assert record["parts"] == ["acme/fallback", "acme/leaf"]
 
 

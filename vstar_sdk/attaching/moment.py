@@ -14,7 +14,7 @@ from vstar_sdk.errors import SamplerError
 def moment(timestep: Any, scheduler: Any) -> Moment:
     """The step that a timestep stands for.
 
-    It hangs on the timestep alone. Pipelines may begin in the middle of a schedule, and call the denoiser twice for one step;
+    It depends only on the timestep. Pipelines may begin in the middle of a schedule, and call the denoiser twice for one step;
     where a schedule names a timestep twice (second-order schedulers), both calls are the first of them.
 
     Args:

@@ -8,7 +8,7 @@ from vstar_sdk.attention.recipe import Recipe
 CPU_CHUNK = 2**17
 """Numbers in the largest tensor of a chunk on one thread of a CPU, so that all stay in its cache: 512 KiB in float32."""
 THREAD_CHUNK = 2**18
-"""The same for each of several threads: they meet after every operation, and larger chunks have fewer of these."""
+"""The same for each of several threads: threads synchronise after every operation, and larger chunks mean fewer operations."""
 JOINT_CHUNK = 2**19
 """The same at joint sites: 2 MiB in float32. More leaves the cache, less makes the matrix products too thin."""
 DEVICE_CHUNK = 2**25

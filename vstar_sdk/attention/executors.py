@@ -150,7 +150,7 @@ class PlainAttention:
 
 
 plain_attention = PlainAttention()
-"""The only one that there need be."""
+"""One instance is enough: it holds nothing."""
 
 
 class MaskedAttention:

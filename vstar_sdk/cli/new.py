@@ -84,8 +84,9 @@ def spec(path: Path, prompt: str) -> None:
 
 
 def _part_options(function: F) -> F:
-    for word in WORDS:
-        option = click.option(f"--{word}", word, metavar="NAME", multiple=True, help=f"Begin a {word}. May be repeated.")
+    for word in reversed(WORDS):
+        article = "an" if word[0] in "aeiou" else "a"
+        option = click.option(f"--{word}", word, metavar="NAME", multiple=True, help=f"Begin with {article} {word}; repeatable.")
         function = option(function)
     return function
 

@@ -119,7 +119,7 @@ def lint(ctx: click.Context, names: tuple[str, ...]) -> None:
         document(f"{line}\n")
     if lines:
         ctx.exit(1)
-    document(f"{', '.join(names)}: nothing to complain of\n")
+    document(f"{', '.join(names)}: no problems found\n")
 
 
 def _folder(spec: Path | None) -> Path:

@@ -111,7 +111,7 @@ def _is_error(fields: dict[str, object]) -> bool:
 
 
 def _words(fields: dict[str, object], deepest: int) -> str:
-    """``{"error": {"message": ...}}``, ``{"error": ...}``, ``{"detail": [{"loc": ..., "msg": ...}]}``, and their kin."""
+    """``{"error": {"message": ...}}``, ``{"error": ...}``, ``{"detail": [{"loc": ..., "msg": ...}]}``, and related forms."""
     found: list[str] = []
     for name in _WORDS:
         text = _text(fields.get(name), deepest - 1, name)

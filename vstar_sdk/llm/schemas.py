@@ -9,7 +9,8 @@ from pydantic import BaseModel
 
 
 def closed_schema(shape: type[BaseModel], *, lengths: bool = True) -> dict[str, Any]:
-    """The schema with every object closed and every property required, which is what "strict" means to OpenAI's API and its kin.
+    """The schema with every object closed and every property required, which is what "strict" means to OpenAI's API and
+    compatible ones.
 
     Args:
         shape: the shape of the answer, such as `Request.schema`.

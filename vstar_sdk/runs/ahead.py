@@ -36,7 +36,7 @@ def imports_ahead(plan: Plan) -> Generator[None]:
 
 
 def _import(modules: Sequence[str]) -> None:
-    """Import; a fault is raised by whoever imports the module in earnest."""
+    """Import; a fault is raised by whoever imports the module later."""
     for module in modules:
         try:
             importlib.import_module(module)

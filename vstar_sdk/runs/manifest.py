@@ -28,7 +28,7 @@ def manifest(
         run: its id.
         seed: its seed.
         model: name, device, precision and weight hashes.
-        plugins: those that took part, in order; see `vstar_sdk.runs.attendance`.
+        plugins: those that took part, in order; see `vstar_sdk.runs.participants`.
         regularizers: what they do at which level, line by line.
         seconds: time spent in each stage, before and between them, and in total.
         warnings: what the user should know.

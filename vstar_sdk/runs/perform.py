@@ -13,13 +13,13 @@ from vstar_sdk.output.contract import Clip
 from vstar_sdk.plugin.observers import Observers
 from vstar_sdk.plugin.transforms import Transforms
 from vstar_sdk.runs.ahead import imports_ahead
-from vstar_sdk.runs.attendance import attendance
 from vstar_sdk.runs.directory import RunDirectory
 from vstar_sdk.runs.experience import Experience, remember, workload_of
 from vstar_sdk.runs.exporters import exporters
 from vstar_sdk.runs.manifest import manifest
 from vstar_sdk.runs.memory import enough_memory
 from vstar_sdk.runs.models import Models
+from vstar_sdk.runs.participants import participants_record
 from vstar_sdk.runs.plan import Plan
 from vstar_sdk.runs.process import peak_bytes
 from vstar_sdk.runs.resolving import resolve
@@ -131,7 +131,7 @@ def _end(
         run=run.id,
         seed=plan.settings.seed,
         model=model,
-        plugins=attendance(plan.loaded),
+        plugins=participants_record(plan.loaded),
         regularizers=plan.attention.summary(plan.settings.steps).splitlines(),
         seconds=run.times(),
         warnings=run.warnings,

@@ -56,7 +56,7 @@ _KNOWN: dict[str, _Known] = {
 }
 
 # What the model was trained with: a scheduler that has no such option would ignore it, and the pictures would be wrong.
-_MATTERS = (
+_TRAINED_WITH = (
     "beta_schedule",
     "trained_betas",
     "prediction_type",
@@ -278,7 +278,7 @@ def _wants(options: set[str], config: Mapping[str, Any]) -> str:
 def _mattering(config: Mapping[str, Any]) -> list[str]:
     """What a model was trained with that a scheduler must have an option for."""
     neutral = {"snr_shift_scale": 1.0}
-    return [key for key in _MATTERS if config.get(key) not in (None, False, neutral.get(key))]
+    return [key for key in _TRAINED_WITH if config.get(key) not in (None, False, neutral.get(key))]
 
 
 def _unknown(name: str, names: Any) -> SpecError:

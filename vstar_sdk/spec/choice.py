@@ -23,7 +23,7 @@ class Choice:
         names: of the parts, in the order of the union.
         what: what one of them is called.
         default: the part that is meant where ``use`` is left out.
-        unnamed: ``use`` may be left out of the choice inside this one; which part is meant then hangs on the rest of the spec.
+        unnamed: ``use`` may be left out of the choice inside this one; which part is meant then depends on the rest of the spec.
     """
 
     names: tuple[str, ...] = ()

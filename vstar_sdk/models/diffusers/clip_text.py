@@ -1,4 +1,4 @@
-"""Text embeddings of a CLIP text encoder, as Stable Diffusion and its kin are conditioned on them."""
+"""Text embeddings of a CLIP text encoder, as Stable Diffusion and related models are conditioned on them."""
 
 from __future__ import annotations
 

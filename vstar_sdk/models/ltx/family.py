@@ -48,8 +48,8 @@ class LTXFamily(Family):
         """
         return whole_frames(call, self.latents, "LTXPipeline or LTXImageToVideoPipeline")
 
-    def given(self, call: DenoiserCall) -> Tensor:
-        """See `Family.given`: with one more channel, the mask."""
+    def text_of(self, call: DenoiserCall) -> Tensor:
+        """See `Family.text_of`: with one more channel, the mask."""
         return with_presence(call[self.text].float(), call[self.mask])
 
     @torch.no_grad()

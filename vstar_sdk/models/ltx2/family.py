@@ -51,13 +51,13 @@ class LTX2Family(Family):
         """
         return whole_frames(call, self.latents, "LTX2Pipeline or LTX2ImageToVideoPipeline")
 
-    def given(self, call: DenoiserCall) -> Tensor:
-        """See `Family.given`: the embeddings for video and sound beside each other, and the mask."""
+    def text_of(self, call: DenoiserCall) -> Tensor:
+        """See `Family.text_of`: the embeddings for video and sound beside each other, and the mask."""
         return joined(call[self.text], call[f"audio_{self.text}"], call["encoder_attention_mask"])
 
     @torch.no_grad()
     def encode(self, pipe: Any, captions: Sequence[str]) -> Tensor:
-        """See `Family.encode`: what the connectors make of 1024 tokens, in the form of `given`."""
+        """See `Family.encode`: what the connectors make of 1024 tokens, in the form of `text_of`."""
         tokenizer, _ = text_encoder_of(pipe)
         encoded: list[Tensor] = []
         for caption in captions:

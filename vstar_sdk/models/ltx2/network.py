@@ -15,7 +15,7 @@ from vstar_sdk.models.diffusers.ltx_tokens import readers
 def see(
     network: Any, tokens: Tensor, timestep: Tensor, text: Tensor, bias: Tensor, grid: tuple[int, int, int], fps: float
 ) -> Tensor:
-    """One call with video and sound apart: what the network gives for the video hangs on no sound then.
+    """One call with video and sound apart: what the network gives for the video does not depend on sound then.
 
     Args:
         network: an ``LTX2VideoTransformer3DModel``.

@@ -1,1 +1,1 @@
-"""The UNet3D family: ModelScope, ZeroScope and their kin."""
+"""The UNet3D family: ModelScope, ZeroScope and related models."""

@@ -99,5 +99,5 @@ def register_models(register: Register) -> None:
         "modelscope",
         options=ModelScopeOptions,
         factory=modelscope,
-        summary="ModelScope text-to-video, ZeroScope and their kin, from a folder or the hub.",
+        summary="ModelScope text-to-video, ZeroScope and related models, from a folder or the hub.",
     )

@@ -19,7 +19,7 @@ from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.site_check import check_sites
 from vstar_sdk.models.modules import modules_of
 from vstar_sdk.models.wan.decoding import decode_causally
-from vstar_sdk.models.wan.experts import Residence, WanExperts, latent_frame_text
+from vstar_sdk.models.wan.experts import ResidentNetworks, WanExperts, latent_frame_text
 from vstar_sdk.models.wan.family import WAN, WanFamily
 from vstar_sdk.models.wan.processor import reads_text
 from vstar_sdk.models.wan.text import TOKENS, clean, cut_off
@@ -46,7 +46,7 @@ class WanAdapter:
     scheduler_config: Mapping[str, Any]
     options: WanOptions
     placement: Placement
-    residence: Residence
+    residence: ResidentNetworks
 
     @property
     def family(self) -> WanFamily:
@@ -159,7 +159,7 @@ def load(directory: Path, facts: Facts, options: WanOptions, device: str, dtype:
         scheduler_config=facts.scheduler_config,
         options=options,
         placement=placement,
-        residence=Residence(placement),
+        residence=ResidentNetworks(placement),
     )
 
 

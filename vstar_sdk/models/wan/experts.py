@@ -47,7 +47,7 @@ class WanExperts(nn.Module):
         return self.transformer_2
 
 
-class Residence:
+class ResidentNetworks:
     """Keeps the network that works on the device until another is asked for, where a model's placement moves them."""
 
     def __init__(self, placement: Placement) -> None:

@@ -8,7 +8,7 @@ from typing import Any, cast
 from vstar_sdk.spec.loading import LoadedSpec
 
 
-def attendance(loaded: LoadedSpec) -> list[dict[str, Any]]:
+def participants_record(loaded: LoadedSpec) -> list[dict[str, Any]]:
     """One record for each plugin: its namespace, package and version, the hooks that took part, and the parts that were used.
 
     First those whose hooks took part, in their order; then those of which only parts were used.
