@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 import torch
 
-from vstar_sdk.attention.compiler import frame_distance
 from vstar_sdk.attention.sites import Site, SiteAddress
+from vstar_sdk.attention.terms import frame_distance
 from vstar_sdk.clock import EVERY_FRAME, Clock, Rhythm
 
 PACKED = Rhythm(head=(), cycle=(1, 4, 4, 4, 4), tail=(1, 4))

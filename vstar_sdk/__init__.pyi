@@ -1,16 +1,23 @@
 """The public names, each once: whatever is listed here is imported when it is first used, and is all of `__all__`."""
 
 from .attaching.attach import attach as attach
+from .attention.call import Call as Call
 from .attention.layout import Layout as Layout
 from .attention.moment import Moment as Moment
 from .attention.operations import Bias as Bias
 from .attention.operations import CallNext as CallNext
 from .attention.operations import Logits as Logits
 from .attention.operations import Mix as Mix
+from .attention.operations import Rotary as Rotary
 from .attention.operations import Scale as Scale
+from .attention.operations import SegmentBias as SegmentBias
 from .attention.operations import Wrap as Wrap
 from .attention.processor import NursedProcessor as NursedProcessor
 from .attention.recording import Recording as Recording
+from .attention.remembering import Memory as Memory
+from .attention.remembering import RememberingRegularizer as RememberingRegularizer
+from .attention.sites import RotaryPositions as RotaryPositions
+from .attention.sites import Segment as Segment
 from .attention.sites import Site as Site
 from .attention.sites import SiteAddress as SiteAddress
 from .clock import Clock as Clock
@@ -46,6 +53,7 @@ from .models.family import Family as Family
 from .models.pipeline_options import FramewiseOptions as FramewiseOptions
 from .models.pipeline_options import PipelineOptions as PipelineOptions
 from .models.unet3d.source import UNet3DSource as UNet3DSource
+from .options import Course as Course
 from .options import ExporterOptions as ExporterOptions
 from .options import GuidanceOptions as GuidanceOptions
 from .options import ModelOptions as ModelOptions

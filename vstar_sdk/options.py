@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Self, cast
+from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     WithJsonSchema,
     field_validator,
     model_validator,
@@ -127,8 +129,50 @@ class Options(BaseModel):
         return getattr(self, "use")  # noqa: B009  (added to the author's model by the catalog)
 
 
+Amount = Annotated[float, Field(ge=0.0), Number]
+"""A strength at one moment: 0 is the plain model."""
+
+
+class Course(Options):
+    """A strength that changes over the window: ``{from: 1.0, to: 0.2}``."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    first: Amount = Field(alias="from", examples=[1.0], description="In the first step of the window; 0 is the plain model.")
+    to: Amount = Field(examples=[0.2])
+    """In the last step of the window."""
+    ease: Literal["linear", "smooth"] = "linear"
+    """``linear``, or ``smooth``: slow at both ends (cubic)."""
+
+    def at(self, step: int, inside: range) -> float:
+        """The strength in a step.
+
+        Args:
+            step: one of them.
+            inside: the steps of the window; where it is a single one, the strength is the first.
+        """
+        passed = (step - inside.start) / max(1, len(inside) - 1)
+        eased = passed if self.ease == "linear" else passed * passed * (3.0 - 2.0 * passed)
+        return self.first + (self.to - self.first) * eased if eased < 1.0 else self.to
+
+
+def _strength_kind(value: object) -> str:
+    return "Course" if isinstance(value, dict | Course) else "number"
+
+
+Strength = Annotated[Annotated[Amount, Tag("number")] | Annotated[Course, Tag("Course")], Discriminator(_strength_kind)]
+"""How much of a regularizer acts: a number, or a `Course`."""
+
+
 class RegularizerOptions(Options):
-    """Base of a regularizer's options: when it acts. Mappings with levels as keys say where."""
+    """Base of a regularizer's options: when it acts, and how much. Mappings with levels as keys say where.
+
+    Strength and window are the core's work: a regularizer gives its operations as they are at strength 1.
+    """
+
+    strength: Strength = 1.0
+    """How much of it acts: a number, or a course over the window (`{from: 1.0, to: 0.2}`, with `ease: linear` or `smooth`).
+    1 is the regularizer as it is described, 0 the plain model."""
 
     window: Window = (0.0, 1.0)
     """Start and end, as fractions of the schedule: of S steps, step i is inside when round(start S) <= i < round(end S)."""

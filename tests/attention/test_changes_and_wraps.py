@@ -63,11 +63,11 @@ def test_a_change_runs_in_float32_whatever_the_precision_of_the_model():
 
 def test_a_wrap_that_only_calls_on_changes_nothing_to_the_bit():
     q, k, v = qkv()
-    attend = compiled(Wrap(lambda call_next, *tensors: call_next(*tensors)))
+    attend = compiled(Wrap(lambda call_next, *tensors: call_next(*tensors[:-1])))
     assert torch.equal(attend(q, k, v), scaled_dot_product_attention(q, k, v))
 
 
-def windows(call_next, query, key, value, q_frames, k_frames):
+def windows(call_next, query, key, value, q_frames, k_frames, call):
     """The mean over two windows of frames, each attended to by itself (the window fusion of FreeNoise, without its weights)."""
     out, count = torch.zeros_like(query), torch.zeros(query.shape[2], 1)
     for frames in (range(6), range(2, 8)):
@@ -98,8 +98,8 @@ def test_a_wrap_may_attend_to_a_part_of_the_frames_and_biases_follow_it(stat):
 
 def test_the_first_wrap_is_the_outermost_and_mixes_are_inside():
     q, k, v = qkv()
-    double = Wrap(lambda call_next, *tensors: 2.0 * call_next(*tensors))
-    add = Wrap(lambda call_next, *tensors: call_next(*tensors) + 1.0)
+    double = Wrap(lambda call_next, *tensors: 2.0 * call_next(*tensors[:-1]))
+    add = Wrap(lambda call_next, *tensors: call_next(*tensors[:-1]) + 1.0)
     mix = Mix(lambda d: (d == 0).to(d))
     torch.testing.assert_close(compiled(double, mix, add)(q, k, v), 2.0 * (v + 1.0))
     torch.testing.assert_close(compiled(add, double, mix)(q, k, v), 2.0 * v + 1.0)
@@ -124,8 +124,11 @@ def fails(*given) -> Any:
         (Logits(lambda a, d: a * 2.0), r"regularizer 'test': its logits at mid.attn1 returned a Tensor"),
         (Logits(lambda a, d: a.view(3)), "its logits at mid.attn1 failed: RuntimeError"),
         (Wrap(nothing), r"its wrap at mid.attn1 gave NoneType; it must give a tensor of shape \(7, 2, 8, 16\)"),
-        (Wrap(lambda call_next, q, *rest: call_next(q, *rest)[:, :, :3]), r"gave \(7, 2, 3, 16\)"),
-        (Wrap(lambda call_next, q, *rest: call_next(q[:, :, :3], *rest)), "with queries, keys and values of 3, 8 and 8 frames"),
+        (Wrap(lambda call_next, q, *rest: call_next(q, *rest[:-1])[:, :, :3]), r"gave \(7, 2, 3, 16\)"),
+        (
+            Wrap(lambda call_next, q, *rest: call_next(q[:, :, :3], *rest[:-1])),
+            "with queries, keys and values of 3, 8 and 8 frames",
+        ),
         (Wrap(fails), "its wrap at mid.attn1 failed: ZeroDivisionError"),
     ],
 )

@@ -87,7 +87,7 @@ def test_a_map_of_weight_1_undoes_all_before_it():
         ((Bias(band, stat="spread"), Scale(q=2.0)), True),
         ((Logits(lambda logits, distance: None),), True),
         ((Scale(q=2.0), Mix(flat, 0.5)), False),
-        ((Wrap(lambda call_next, *given: call_next(*given)),), False),
+        ((Wrap(lambda call_next, *given: call_next(*given[:-1])),), False),
     ],
 )
 def test_memory_is_that_of_the_executor_that_is_told(operations, chunked):
@@ -95,6 +95,11 @@ def test_memory_is_that_of_the_executor_that_is_told(operations, chunked):
     made = recipe(*operations)
     assert attention_bytes(made, "cpu", 3) == (8 * chunk_numbers("cpu", 3) if chunked else 0)
     assert ("row statistics" in made.words or "changed logits" in made.words) == chunked
+
+
+def test_a_share_of_a_change_takes_a_chunk_more():
+    act = Act("it", (0.0, 1.0), (Logits(lambda logits, distance: None),), 0, 0.5)
+    assert attention_bytes(lower([act], "factorised"), "cpu", 3) == 12 * chunk_numbers("cpu", 3)
 
 
 def test_memory_of_joint_sites():

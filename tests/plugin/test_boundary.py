@@ -14,12 +14,18 @@ from vstar_sdk import ModelError, PluginError, RunCancelled, SpecError, StopRun
 from vstar_sdk.plugin.boundary.calls import Origin
 from vstar_sdk.plugin.boundary.contract import ignored
 from vstar_sdk.plugin.boundary.models import ADAPTER
+from vstar_sdk.plugin.boundary.regularizers import MEMORY
 from vstar_sdk.plugin.boundary.schedulers import SCHEDULER
 from vstar_sdk.plugin.kinds import KINDS
 
 ORIGIN = Origin("acme/part (vstar-acme 1.2)", ("regularizers", 0))
 
-CONTRACTS = {**{name: kind.promises for name, kind in KINDS.items()}, "a model's adapter": ADAPTER, "a scheduler": SCHEDULER}
+CONTRACTS = {
+    **{name: kind.promises for name, kind in KINDS.items()},
+    "a model's adapter": ADAPTER,
+    "a regularizer's memory": MEMORY,
+    "a scheduler": SCHEDULER,
+}
 MEMBERS = [(contract, member) for contract in CONTRACTS.values() for member in contract.members]
 NAMES = [f"{contract.protocol}.{member.name}" for contract, member in MEMBERS]
 
@@ -39,8 +45,14 @@ ARGUMENTS = {
 
 NONSENSE = {"None": None, "a text": "text", "a number": 3, "an object": object(), "a list of texts": ["text"], "NaN": math.nan}
 
-FINE = {("Adapter.cut_off", "a text"), ("Exporter.path", "a text"), ("Sampler.steps", "a number")}
-"""What is no nonsense there."""
+FITS = {
+    ("Adapter.cut_off", "a text"),
+    ("Exporter.path", "a text"),
+    ("Sampler.steps", "a number"),
+    ("Regularizer.watches", "None"),
+    ("Memory.strength", "a number"),
+}
+"""What is nonsense elsewhere."""
 
 
 def contained(contract, member, does):
@@ -98,7 +110,7 @@ CHECKED = [
     (contract, member, nonsense)
     for contract, member in MEMBERS
     for nonsense in NONSENSE
-    if member.check is not ignored and (f"{contract.protocol}.{member.name}", nonsense) not in FINE
+    if member.check is not ignored and (f"{contract.protocol}.{member.name}", nonsense) not in FITS
 ]
 
 

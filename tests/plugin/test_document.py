@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import json
 import re
@@ -11,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from vstar_sdk import Session
+from vstar_sdk import RegularizerOptions, Session
 from vstar_sdk.plugin import specs
 from vstar_sdk.plugin.kinds import KINDS
 from vstar_sdk.plugin.plugin import HOOKS
 from vstar_sdk.testing.imports import private_imports
 from vstar_sdk.testing.llm_server import LlmServer, Reply
+from vstar_sdk.testing.regularizers import check_regularizer
 
 PAGE = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text(encoding="utf-8")
 
@@ -136,6 +138,12 @@ def test_the_plugin_of_the_page_is_listed_and_well(acme):
     assert "acme/folder" in acme.vstar("models").stdout
     assert acme.vstar("acme-hello").stdout == "hello from acme\n"
     assert "Logits lost with each frame of distance." in acme.vstar("schema").stdout
+
+
+def test_its_regularizers_do_what_they_say(acme):
+    for module, name in (("calm", "Calm"), ("steady", "Steady")):
+        part = getattr(importlib.import_module(f"vstar_acme.{module}"), name)
+        check_regularizer(part(RegularizerOptions()))
 
 
 def test_typos_in_its_options_have_their_place(acme):

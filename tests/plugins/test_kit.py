@@ -33,6 +33,42 @@ def test_a_regularizer_that_answers_by_chance_is_told():
         check_regularizer(Regularizer(lambda distance: -distance.abs() * next(answers)))
 
 
+class Forgetful(Regularizer):
+    """A memory that is shared by all runs, or that answers by its own clock."""
+
+    answers = iter([0.0] * 1000)
+
+    def __init__(self, memory):
+        super().__init__(lambda distance: -distance.abs())
+        self.memory = memory
+
+    def watches(self, site):
+        return (0.0, 1.0)
+
+    def begin(self, sites, steps):
+        return self.memory()
+
+    def observe(self, site, moment, attention): ...
+
+    def strength(self, site, moment):
+        return next(self.answers)
+
+
+def test_memories_that_saw_the_same_and_say_another_are_told():
+    part = Forgetful(lambda: part)
+    with pytest.raises(AssertionError, match="begin gives the same memory for two runs"):
+        check_regularizer(part)
+    clock = iter([float(one) for one in range(1000)])
+
+    def fresh():
+        made = Forgetful(None)
+        made.answers = clock
+        return made
+
+    with pytest.raises(AssertionError, match="memories that saw the same give other strengths"):
+        check_regularizer(Forgetful(fresh))
+
+
 class Exporter:
     path = "frames.bin"
 

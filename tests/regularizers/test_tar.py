@@ -7,8 +7,8 @@ import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file
 
-from vstar_sdk.attention.compiler import frame_distance
 from vstar_sdk.attention.sites import Block, Site
+from vstar_sdk.attention.terms import frame_distance
 from vstar_sdk.parts import Register
 from vstar_sdk.regularizers import tar
 from vstar_sdk.regularizers.tar import Tar, TarOptions, gaussian_band
@@ -22,7 +22,7 @@ def site(level=0, block: Block = "down", frames=64, fps=8.0):
 
 def band(options, where):
     (bias,) = Tar(options).operations(where)
-    return bias.strength * bias.fn(frame_distance(where.clock))
+    return bias.fn(frame_distance(where.clock))
 
 
 @pytest.mark.parametrize("frames", [16, 48, 64])
@@ -55,8 +55,9 @@ def test_widths_are_frames_seconds_or_a_share_of_the_clip(same):
     torch.testing.assert_close(band(TarOptions(sigma={0: same}), site()), gaussian_band(64, 8), atol=1e-15, rtol=0)
 
 
-def test_strength_scales_the_band():
-    torch.testing.assert_close(band(TarOptions(sigma={0: 8}, strength=0.7), site()), 0.7 * gaussian_band(64, 8))
+def test_the_band_is_given_at_strength_1_for_the_core_sees_to_the_strength():
+    assert Tar(TarOptions(sigma={0: 8}, strength=0.7)).operations(site())[0].strength == 1.0
+    assert torch.equal(band(TarOptions(sigma={0: 8}, strength=0.7), site()), band(TarOptions(sigma={0: 8}), site()))
 
 
 def test_the_defaults_are_the_papers():

@@ -13,7 +13,7 @@ from vstar_sdk.errors import SamplerError, SpecError
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 from vstar_sdk.sampling.noise import initial_noise, step_noise
 from vstar_sdk.sampling.sampler import sample
-from vstar_sdk.sampling.schedulers import build_scheduler
+from vstar_sdk.sampling.schedulers import build_scheduler, timesteps_of
 
 
 @pytest.fixture
@@ -118,15 +118,21 @@ def test_latents_that_stop_being_finite_end_the_run_and_name_the_step(run, tiny_
         run(adapter=Recording(tiny_adapter, spoil_at=2))
 
 
-def test_the_nursing_is_told_of_every_step(run):
+@pytest.mark.parametrize(("batch", "calls"), [("one", [(False, True)]), ("two", [(False,), (True,)])])
+def test_the_nursing_is_told_of_every_step_and_call(run, tiny_adapter, batch, calls):
     told = []
 
     class Told:
-        def at(self, step, steps):
-            told.append((step, steps))
+        def at(self, step, steps, timestep):
+            told.append((step, steps, timestep))
 
-    run(nursing=Told())
-    assert told == [(0, 4), (1, 4), (2, 4), (3, 4)]
+        def call(self, branches, height, width):
+            told.append((branches, height, width))
+
+    run(nursing=Told(), guidance_batch=batch)
+    timesteps = [float(one) for one in timesteps_of(build_scheduler("ddim", tiny_adapter.scheduler_config), 4, "cpu")]
+    inside = [(branches, 4, 4) for branches in calls]
+    assert told == [item for step in range(4) for item in [(step, 4, timesteps[step]), *inside]]
 
 
 def test_tar_changes_the_video_and_strength_0_does_not(run, tiny_adapter, tiny_source):

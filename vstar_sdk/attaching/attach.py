@@ -14,6 +14,7 @@ from vstar_sdk.attaching.arguments import Written, read
 from vstar_sdk.attaching.attached import Attached, check_unattached
 from vstar_sdk.attaching.captions import Captions
 from vstar_sdk.attaching.refusals import check_states, check_text, refuse
+from vstar_sdk.attaching.run_memories import RunMemories
 from vstar_sdk.errors import ModelError
 from vstar_sdk.options import Options
 from vstar_sdk.plugin.families import Families
@@ -81,12 +82,14 @@ def attach(
                 stacklevel=3,
             )
         captions = Captions(pipe, family, story, interpolation)
-    attached = [Attached(pipe, denoiser, families[name], chosen, captions, fps) for name, denoiser in denoisers.items()]
+    memories = RunMemories()
+    attached = [Attached(pipe, denoiser, families[name], chosen, captions, fps, memories) for name, denoiser in denoisers.items()]
     with ExitStack() as stack:
         for one in attached:
             one.open()
             stack.callback(one.close)
         yield
+        memories.end()
     if not any(one.calls for one in attached):
         names = " and ".join(denoisers)
         warnings.warn(f"attach: the pipeline's {names} was never called while it was open", UserWarning, stacklevel=3)

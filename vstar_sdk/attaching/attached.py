@@ -9,6 +9,7 @@ from torch import nn
 
 from vstar_sdk.attaching.captions import Captions, of_each_video
 from vstar_sdk.attaching.moment import moment
+from vstar_sdk.attaching.run_memories import RunMemories
 from vstar_sdk.attention.nursing import Nursing, nurse
 from vstar_sdk.attention.plan import AttentionPlan, plan_attention
 from vstar_sdk.clock import Clock
@@ -29,6 +30,7 @@ class Attached:
         regularizers: act on its temporal attention.
         captions: tell every frame its text; None leaves the pipeline's own.
         fps: frames a second, for durations in seconds.
+        memories: of the regularizers; one for all denoisers of the pipeline.
     """
 
     def __init__(
@@ -39,9 +41,10 @@ class Attached:
         regularizers: tuple[Regularizer, ...],
         captions: Captions | None,
         fps: float,
+        memories: RunMemories,
     ) -> None:
         self._pipe, self._denoiser, self._family = pipe, denoiser, family
-        self._regularizers, self._captions, self._fps = regularizers, captions, fps
+        self._regularizers, self._captions, self._fps, self._memories = regularizers, captions, fps, memories
         self._sites, self._most_frames = family.sites(denoiser.config), family.most_frames(denoiser)
         self._rhythm = family.rhythm(pipe)
         self._plans: dict[tuple[Clock, int], AttentionPlan] = {}
@@ -53,8 +56,7 @@ class Attached:
     def open(self) -> None:
         """Set the hooks. They are torch's own, which offloading leaves in their place."""
         with ExitStack() as opening:
-            if self._captions is not None:
-                self._branches = opening.enter_context(self._family.branches(self._pipe, self._denoiser))
+            self._branches = opening.enter_context(self._family.branches(self._pipe, self._denoiser))
             before = self._denoiser.register_forward_pre_hook(self._before, with_kwargs=True)
             opening.callback(before.remove)
             opening.callback(self._denoiser.register_forward_hook(self._after, always_call=True).remove)
@@ -75,8 +77,11 @@ class Attached:
         self._check_frames(frames)
         clock = Clock.of_latents(frames, self._fps, self._rhythm)
         if self._regularizers:
-            step, steps = moment(call[family.timestep], self._pipe.scheduler)
-            self._nurse(clock, steps).at(step, steps)
+            now = moment(call[family.timestep], self._pipe.scheduler)
+            self._memories.follow(self._pipe.scheduler)
+            nursing = self._nurse(clock, now.steps)
+            nursing.at(now.step, now.steps, now.timestep)
+            nursing.call(lambda: self._branches(call), *call[family.latents].shape[-2:])
         if self._captions is not None and any(branches := self._branches(call)):
             given = family.text_of(call)
             text = self._captions.text(clock, given.device, given.dtype)
@@ -95,7 +100,8 @@ class Attached:
             self._nursing = None
             plan = self._plans.get((clock, steps)) or plan_attention(self._sites, self._regularizers, clock, steps)
             self._plans[clock, steps] = plan
-            self._nursing = self._whole.enter_context(nurse(self._denoiser, plan, self._family))
+            memories = self._memories.of(plan)
+            self._nursing = self._whole.enter_context(nurse(self._denoiser, plan, self._family, memories=memories))
             self._current = (clock, steps)
         return self._nursing
 

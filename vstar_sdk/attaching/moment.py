@@ -7,11 +7,12 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from vstar_sdk.attention.moment import Moment
 from vstar_sdk.errors import SamplerError
 
 
-def moment(timestep: Any, scheduler: Any) -> tuple[int, int]:
-    """The step that a timestep stands for, and the number of steps.
+def moment(timestep: Any, scheduler: Any) -> Moment:
+    """The step that a timestep stands for.
 
     It depends only on the timestep. Pipelines may begin in the middle of a schedule, and call the denoiser twice for one step;
     where a schedule names a timestep twice (second-order schedulers), both calls are the first of them.
@@ -36,7 +37,7 @@ def moment(timestep: Any, scheduler: Any) -> tuple[int, int]:
             f"{len(values)} timesteps ({values[0]:g} to {values[-1]:g})",
             hint="attach reads the moment from the pipeline's own scheduler: set its timesteps with set_timesteps",
         )
-    return step, len(values)
+    return Moment(step, len(values), values[step])
 
 
 def _rounding(timestep: Any, value: float) -> float:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 from typing import TYPE_CHECKING, Any, cast
 
 from vstar_sdk.attention.moment import steps_inside
-from vstar_sdk.attention.operations import Logits, Mix, Operation, Wrap
+from vstar_sdk.attention.operations import OPERATIONS, Logits, Mix, Operation, Rotary, SegmentBias, Wrap
+from vstar_sdk.attention.remembering import RememberingRegularizer
 from vstar_sdk.attention.sites import Site, SiteAddress
 from vstar_sdk.clock import Clock
 from vstar_sdk.errors import PluginError, SpecError, VstarError
+from vstar_sdk.options import Course
 
 if TYPE_CHECKING:
     from vstar_sdk.attention.recipe import Act
@@ -32,6 +35,7 @@ def check_regularizer(regularizer: Regularizer, addresses: Sequence[SiteAddress]
         PluginError: see `operations_at`.
     """
     name = name_of(regularizer)
+    _check_memory(regularizer)
     levels = sorted({address.level for address in addresses if address.block != "init"})
     absent = regularizer.options.named_levels().difference(levels)
     if absent:
@@ -50,11 +54,13 @@ def check_regularizer(regularizer: Regularizer, addresses: Sequence[SiteAddress]
                     f"{name}: has a {type(operation).__name__} at {address.name}, where all tokens of a clip meet",
                     hint="it is a function of frames, of which no single one attends there: use biases, scales or mixes",
                 )
-    if not any(operations for _, operations in asked):
+    watched = any(watched_at(regularizer, Site.at(address, clock)) is not None for address in addresses)
+    if not watched and not any(operations for _, operations in asked):
         raise SpecError(
             f"{name}: has no operation at any of the model's {len(addresses)} temporal attentions ({_list_levels(levels)})",
             hint="widen its options until it touches something, or take it out",
         )
+    _check_weights(regularizer, [operation for _, operations in asked for operation in operations])
     if steps is not None and not steps_inside(regularizer.options.window, steps):
         start, end = regularizer.options.window
         raise SpecError(
@@ -62,6 +68,29 @@ def check_regularizer(regularizer: Regularizer, addresses: Sequence[SiteAddress]
             hint=f"one step is {1 / steps:.3g} of this schedule: widen the window, or take more steps",
             path=("window",),
         )
+
+
+def _check_memory(regularizer: Regularizer) -> None:
+    """Refuse half a memory, which would never be asked."""
+    has = [name for name in ("watches", "begin") if callable(getattr(regularizer, name, None))]
+    if len(has) == 1:
+        raise PluginError(
+            f"regularizer {name_of(regularizer)!r} has {has[0]}() alone",
+            hint="a regularizer with a memory has both: watches(site) and begin(sites, steps)",
+        )
+
+
+def _check_weights(regularizer: Regularizer, operations: Sequence[Operation]) -> None:
+    """Refuse a strength that would take more of a map than there is."""
+    strength = regularizer.options.strength
+    largest = max(strength.first, strength.to) if isinstance(strength, Course) else strength
+    for operation in operations:
+        if isinstance(operation, Mix) and operation.weight * largest > 1.0 >= operation.weight:
+            raise SpecError(
+                f"{name_of(regularizer)}: at strength {largest:g} its map of weight {operation.weight:g} would take over all",
+                hint=f"write at most {1.0 / operation.weight:g}",
+                path=("strength",),
+            )
 
 
 def check_together(site: Site, acts: Sequence[Act], steps: int | None) -> None:
@@ -77,8 +106,16 @@ def check_together(site: Site, acts: Sequence[Act], steps: int | None) -> None:
     Raises:
         SpecError: the path is ``("regularizers", index)`` of the one that would be lost.
     """
+    turning = [act for act in acts if any(isinstance(operation, Rotary) for operation in act.operations)]
+    for one, other in combinations(turning, 2):
+        if _overlap(one.window, other.window, steps):
+            raise SpecError(
+                f"{other.regularizer}: gives {site.name} other rotary positions, and so does {one.regularizer}",
+                hint="give them different levels, blocks or windows",
+                path=("regularizers", other.index),
+            )
     for later, mixing in enumerate(acts):
-        if not any(isinstance(operation, Mix) and operation.weight == 1.0 for operation in mixing.operations):
+        if not any(one.replaces for one in mixing.ingredients):
             continue
         for earlier, lost in enumerate(acts):
             survive = Wrap if earlier < later else Wrap | Mix  # a wrap is outside; a later mix is mixed in
@@ -116,9 +153,17 @@ def operations_at(regularizer: Regularizer, site: Site) -> tuple[Operation, ...]
     operations = tuple(operation for operation in given if isinstance(operation, Operation))
     if len(operations) < len(given):
         strange = next(type(one).__name__ for one in given if not isinstance(one, Operation))
-        hint = "operations are Bias, Scale, Logits, Mix and Wrap of vstar_sdk"
-        raise PluginError(f"{where} gave a {strange}, which is no operation", hint=hint)
-    return operations
+        raise PluginError(f"{where} gave a {strange}, which is no operation", hint=OPERATIONS)
+    # What is said of frames has no meaning at a cross site, nor what is said of key states elsewhere.
+    there = [one for one in operations if isinstance(one, SegmentBias) == (site.kind == "cross")]
+    return tuple(one for one in there if site.rotary is not None or not isinstance(one, Rotary))
+
+
+def watched_at(regularizer: Regularizer, site: Site) -> tuple[float, float] | None:
+    """When a regularizer wants the attention maps of a site; None for never, and at cross sites, which have none over frames."""
+    if site.kind == "cross":
+        return None
+    return regularizer.watches(site) if isinstance(regularizer, RememberingRegularizer) else None
 
 
 def _check_blocks(regularizer: Regularizer, addresses: Sequence[SiteAddress]) -> None:

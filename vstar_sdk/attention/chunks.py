@@ -54,7 +54,7 @@ def makes_logits(recipe: Recipe, device: str) -> bool:
 
 def attention_bytes(recipe: Recipe, device: str, threads: int) -> int:
     """The bytes that an execution holds at once beside queries, keys and values: two chunks in float32, the logits and their
-    softmax, where it makes logits itself.
+    softmax, where it makes logits itself; a third where a share of a change is taken.
 
     Args:
         recipe: what is executed.
@@ -64,4 +64,5 @@ def attention_bytes(recipe: Recipe, device: str, threads: int) -> int:
     if not makes_logits(recipe, device):
         return 0
     chunk = joint_chunk_numbers(device) if recipe.kind == "joint" else chunk_numbers(device, threads)
-    return 2 * FLOAT32_BYTES * chunk
+    shares = any(change.strength != 1.0 for change in recipe.changes)
+    return (3 if shares else 2) * FLOAT32_BYTES * chunk

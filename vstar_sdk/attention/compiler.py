@@ -1,90 +1,130 @@
-"""The compiler: a recipe made into one executor."""
+"""The compiler: a recipe made into one executor, whose strengths can be changed in place."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from vstar_sdk.attention.call import Current
 from vstar_sdk.attention.executors import (
     Executor,
     MaskedAttention,
     MixedAttention,
+    Placed,
     ScaledAttention,
-    WrappedAttention,
+    placed,
     plain_attention,
 )
 from vstar_sdk.attention.joint import joint_attention
 from vstar_sdk.attention.logits import Change, LogitsAttention
-from vstar_sdk.attention.operations import Bias, Logits, Mix, Statistic
+from vstar_sdk.attention.operations import Logits, Statistic
 from vstar_sdk.attention.recipe import Act, Ingredient, Recipe, lower
+from vstar_sdk.attention.rotation import RotatedAttention
+from vstar_sdk.attention.segments import SegmentAttention
 from vstar_sdk.attention.sites import Site
-from vstar_sdk.clock import Clock
+from vstar_sdk.attention.terms import Strengths, Terms, frame_distance, named
+from vstar_sdk.attention.wrapping import WrappedAttention
 from vstar_sdk.errors import PluginError, VstarError, out_of_memory
 
 
-def frame_distance(clock: Clock) -> Tensor:
-    """``i - j`` for all pairs of frames, in units of the regular spacing (see `Clock`): ``(frames, frames)``, float64."""
-    position = torch.tensor(clock.positions, dtype=torch.float64)
-    return position[:, None] - position[None, :]
+def compile_acts(site: Site, acts: Sequence[Act], current: Current | None = None) -> Executor:
+    """Build the executor for the acts that are active at a site at once; strengths that change are 1.
 
-
-def compile_acts(site: Site, acts: Sequence[Act]) -> Executor:
-    """Build the executor for the acts that are active at a site at once.
+    Args:
+        site: where.
+        acts: in the order of the spec.
+        current: what the functions of wraps may know of the call.
 
     Raises:
-        PluginError: see `compile_recipe`.
+        PluginError: see `Terms`.
     """
-    return compile_recipe(site, lower(acts, site.kind))
+    return Compiled(site, lower(acts, site.kind), current).attend
 
 
 def compile_recipe(site: Site, recipe: Recipe) -> Executor:
-    """Build the executor of a recipe.
+    """Build the executor of a recipe; strengths that change are 1.
 
     Raises:
-        PluginError: an operation's function fails, or does not give what the operation asks for; the regularizer is named.
+        PluginError: see `Terms`.
+    """
+    return Compiled(site, recipe).attend
+
+
+class Compiled:
+    """An executor of a recipe.
+
+    Where a strength changes from step to step, the sums of all operations are made anew and written over the old ones: what runs
+    is the same as for a constant strength, to the last bit, and a compiled graph stays as it is.
+
+    Args:
+        site: where.
+        recipe: what is done there.
+        current: what the functions of wraps may know of the call.
+
+    Attributes:
+        attend: the executor; strengths that change are 1 at first.
+
+    Raises:
+        PluginError: see `Terms`.
     """
 
-    def where(one: Ingredient[Any]) -> str:
-        return f"regularizer {one.regularizer!r}: its {type(one.operation).__name__.lower()} at {site.name}"
+    def __init__(self, site: Site, recipe: Recipe, current: Current | None = None) -> None:
+        self._terms = Terms(site, recipe)
+        self._strengths: dict[int, float] = {}
+        numbers = self._terms.at({})
+        # Sites share what stays, for those of a level mostly have equal matrices.
+        self._places = {name: Placed(number) if recipe.moves else placed(number) for name, number in numbers.named().items()}
+        keep = self._places["keep"] if recipe.moves and recipe.mixes else float(numbers.keep)
+        biases: dict[Statistic, Placed] = {stat: self._places[f"bias {stat}"] for stat in numbers.biases}
+        q, k, fixed = self._places.get("q"), self._places.get("k"), self._places["fixed"]
+        if recipe.kind == "cross":
+            tokens = tuple(segment.tokens for segment in site.segments)
+            self.attend = SegmentAttention(self._places["segments"], tokens) if recipe.segments else plain_attention
+            return
+        if recipe.kind == "joint":  # whose changes and wraps were refused with the plan
+            self.attend = self._rotated(joint_attention(biases, q, k, keep, fixed), site)
+            return
+        changes = [_change(change, site, self._places.get(f"share {change.index}")) for change in recipe.changes]
+        attend = _softmax_attention(site, biases, changes)
+        if recipe.scales:
+            attend = ScaledAttention(attend, q, k)
+        if recipe.mixes:
+            attend = MixedAttention(attend, keep, fixed)
+        for wrap in reversed(recipe.wraps):
+            share = self._places.get(f"share {wrap.index}") if wrap.strength != 1.0 else None
+            attend = WrappedAttention(attend, wrap.operation, named(wrap, site), current or Current(), share)
+        self.attend = self._rotated(attend, site)
 
-    biases: dict[Statistic, Tensor] = {}
-    for bias in recipe.biases:
-        stat = bias.operation.stat
-        biases[stat] = biases.get(stat, 0.0) + _bias(bias.operation, site.clock, where(bias))
-    _check_visible(site, biases)
-    q, k = torch.ones(2, site.frames, dtype=torch.float64)
-    for scale in recipe.scales:
-        q = q * _factors(scale.operation.q, site.frames, where(scale))
-        k = k * _factors(scale.operation.k, site.frames, where(scale))
-    scales = (q, k) if recipe.scales else (None, None)
-    keep, fixed = 1.0, torch.zeros(site.frames, site.frames, dtype=torch.float64)
-    for mix in recipe.mixes:
-        weight, fixed_map = mix.operation.weight, _map(mix.operation, site.clock, where(mix))
-        keep, fixed = keep * (1.0 - weight), fixed * (1.0 - weight) + weight * fixed_map
-    if recipe.kind == "joint":  # whose changes and wraps were refused with the plan
-        return joint_attention(biases, *scales, keep, fixed)
-    attend = _softmax_attention(site, biases, [_change(change.operation, where(change)) for change in recipe.changes])
-    if recipe.scales:
-        attend = ScaledAttention(attend, *scales)
-    if recipe.mixes:
-        attend = MixedAttention(attend, keep, fixed)
-    for wrap in reversed(recipe.wraps):
-        attend = WrappedAttention(attend, wrap.operation, where(wrap))
-    return attend
+    def _rotated(self, attend: Executor, site: Site) -> Executor:
+        if site.rotary is None or "cos" not in self._places:
+            return attend
+        return RotatedAttention(attend, site.rotary, self._places["cos"], self._places["sin"])
+
+    def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
+        """See `Executor.prepare`."""
+        self.attend.prepare(device, dtype)
+        for name, place in self._places.items():
+            if name.startswith("share"):
+                place.on(device, torch.float32)
+
+    def tune(self, strengths: Strengths) -> None:
+        """Change the strengths.
+
+        Args:
+            strengths: of all regularizers whose strengths change.
+
+        Raises:
+            PluginError: a weight leaves 0 to 1.
+        """
+        if self._strengths != strengths:
+            for name, number in self._terms.at(strengths).named().items():
+                self._places[name].write(number)
+            self._strengths = dict(strengths)
 
 
-def _check_visible(site: Site, biases: dict[Statistic, Tensor]) -> None:
-    if "none" in biases and biases["none"].isneginf().all(dim=-1).any():
-        raise PluginError(
-            f"the biases at {site.name} together hide all frames from one",
-            hint="regularizers that hide frames, such as windows, need a frame that all of them leave",
-        )
-
-
-def _softmax_attention(site: Site, biases: dict[Statistic, Tensor], changes: Sequence[Change]) -> Executor:
+def _softmax_attention(site: Site, biases: dict[Statistic, Placed], changes: Sequence[Change]) -> Executor:
     if changes:
         return LogitsAttention(biases, frame_distance(site.clock), changes)
     if not biases:
@@ -92,15 +132,16 @@ def _softmax_attention(site: Site, biases: dict[Statistic, Tensor], changes: Seq
     return MaskedAttention(biases["none"]) if biases.keys() == {"none"} else LogitsAttention(biases)
 
 
-def _change(operation: Logits, where: str) -> Change:
-    """The function of a change of the logits, whose faults are told with its name."""
+def _change(one: Ingredient[Logits], site: Site, share: Placed | None) -> Change:
+    """The function of a change of the logits: as much of it as its strength says, and its faults are told with its name."""
+    where, fn = named(one, site), one.operation.fn
 
     def change(logits: Tensor, distance: Tensor) -> None:
         if torch.compiler.is_compiling():
-            operation.fn(logits, distance)
+            fn(logits, distance)
             return
         try:
-            returned: object = operation.fn(logits, distance)
+            returned: object = fn(logits, distance)
         except VstarError:
             raise
         except Exception as error:
@@ -112,49 +153,13 @@ def _change(operation: Logits, where: str) -> Change:
                 f"{where} returned a {type(returned).__name__}", hint="it must change the logits in place: logits.mul_(2)"
             )
 
-    return change
+    def a_share(logits: Tensor, distance: Tensor) -> None:
+        before = logits.clone()
+        change(logits, distance)
+        same = logits == before  # what another has hidden, too, which has no difference in numbers
+        logits.sub_(before).masked_fill_(same, 0.0).mul_(there.on(logits.device, torch.float32)).add_(before)
 
-
-def _bias(bias: Bias, clock: Clock, where: str) -> Tensor:
-    """The matrix of a bias."""
-    matrix = bias.strength * _matrix(bias.fn, clock, where)
-    hidden = matrix == -torch.inf
-    if not (matrix.isfinite() | hidden).all() or (bias.stat != "none" and hidden.any()) or hidden.all(dim=-1).any():
-        hint = "only a bias without a statistic may hold -inf, and never in a whole row"
-        raise PluginError(f"{where} is not finite", hint=hint)
-    return matrix
-
-
-def _map(mix: Mix, clock: Clock, where: str) -> Tensor:
-    """The fixed map of a mix."""
-    matrix = _matrix(mix.fn, clock, where)
-    if not (matrix >= 0.0).all() or not torch.allclose(matrix.sum(dim=-1), matrix.new_ones(len(matrix))):
-        raise PluginError(f"{where} is no attention map", hint="no entry may be negative, and every row must sum to 1")
-    if not 0.0 <= mix.weight <= 1.0:
-        raise PluginError(f"{where} has the weight {mix.weight:g}", hint="a weight is 0 to 1")
-    return matrix
-
-
-def _factors(factors: float | tuple[float, ...], frames: int, where: str) -> Tensor:
-    """One factor for each frame."""
-    written = torch.as_tensor(factors, dtype=torch.float64)
-    if written.shape not in ((), (frames,)) or not written.isfinite().all():
-        raise PluginError(f"{where} is {factors!r}", hint=f"a scale is one finite number, or one for each of {frames} frames")
-    return written.expand(frames)
-
-
-def _matrix(fn: Callable[[Tensor], object], clock: Clock, where: str) -> Tensor:
-    """What an operation's function makes of the distances: ``(frames, frames)``, float64, on the CPU."""
-    frames = clock.latents
-    try:
-        matrix = fn(frame_distance(clock))
-    except VstarError:
-        raise
-    except Exception as error:
-        if out_of_memory(error):
-            raise
-        raise PluginError(f"{where} failed: {type(error).__name__}: {error}") from error
-    if not isinstance(matrix, Tensor) or matrix.shape != (frames, frames):
-        got = tuple(matrix.shape) if isinstance(matrix, Tensor) else type(matrix).__name__
-        raise PluginError(f"{where} is {got}; it must be a tensor of shape {(frames, frames)}")
-    return matrix.to("cpu", torch.float64)
+    if one.strength == 1.0 or share is None:
+        return change
+    there = share
+    return a_share

@@ -15,8 +15,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from vstar_sdk.attention.layout import ALL_VIDEO, Layout
-from vstar_sdk.attention.operations import Wrap
-from vstar_sdk.errors import PluginError, VstarError, out_of_memory
+from vstar_sdk.errors import PluginError
 
 
 class Frames(NamedTuple):
@@ -85,11 +84,14 @@ class JointExecutor(Protocol):
 class Placed:
     """A matrix kept in float64 on the CPU, and placed once for every device and precision that asks for it.
 
-    Made by `placed`.
+    Made by `placed`, or by itself where it is to be changed.
+
+    Attributes:
+        matrix: the original.
     """
 
     def __init__(self, matrix: Tensor) -> None:
-        self._matrix = matrix
+        self.matrix = matrix
         self._placed: dict[tuple[torch.device, torch.dtype], Tensor] = {}
         self._latest: Tensor | None = None
 
@@ -99,22 +101,36 @@ class Placed:
             there = self._latest
             if there is not None and there.device == device and there.dtype == dtype:
                 return there
-            return self._matrix.to(dtype).to(device)
+            return self.matrix.to(dtype).to(device)
         if (device, dtype) not in self._placed:
-            self._placed[device, dtype] = self._matrix.to(dtype).to(device)  # in this order: some devices have no float64
+            with torch.inference_mode(False):  # it may outlive the mode that it is first used in
+                self._placed[device, dtype] = self.matrix.to(dtype, copy=True).to(device)  # some devices have no float64
         self._latest = self._placed[device, dtype]
         return self._latest
+
+    @torch.no_grad()
+    def write(self, matrix: Tensor) -> None:
+        """Change the matrix wherever it is, in place: a compiled graph reads it where it was.
+
+        Args:
+            matrix: of the same shape, float64, on the CPU.
+        """
+        self.matrix = matrix
+        for there in self._placed.values():
+            there.copy_(matrix.to(there.dtype))
 
 
 _IN_USE: WeakValueDictionary[tuple[tuple[int, ...], bytes], Placed] = WeakValueDictionary()
 
 
-def placed(matrix: Tensor) -> Placed:
+def placed(matrix: Tensor | Placed) -> Placed:
     """A matrix to be placed; equal ones are the same, for the sites of a level mostly have equal ones.
 
     Args:
-        matrix: float64, on the CPU; not to be changed afterwards.
+        matrix: float64, on the CPU; not to be changed afterwards. One that is made to be changed stays itself.
     """
+    if isinstance(matrix, Placed):
+        return matrix
     key = tuple(matrix.shape), hashlib.sha256(matrix.detach().numpy().tobytes()).digest()
     return _IN_USE.setdefault(key, Placed(matrix))
 
@@ -144,7 +160,7 @@ class MaskedAttention:
         bias: ``B``, ``(frames, frames)``.
     """
 
-    def __init__(self, bias: Tensor) -> None:
+    def __init__(self, bias: Tensor | Placed) -> None:
         self._bias = placed(bias)
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
@@ -168,9 +184,9 @@ class ScaledAttention:
         k: ``(frames,)``, or None for 1.
     """
 
-    def __init__(self, attend: Executor, q: Tensor | None, k: Tensor | None) -> None:
+    def __init__(self, attend: Executor, q: Tensor | Placed | None, k: Tensor | Placed | None) -> None:
         self._attend = attend
-        self._q, self._k = (None if factors is None else placed(factors[:, None]) for factors in (q, k))
+        self._q, self._k = (None if factors is None else placed(factors) for factors in (q, k))
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
         """See `Executor.prepare`."""
@@ -189,16 +205,18 @@ class MixedAttention:
 
     Args:
         attend: the other, which gives ``P V``.
-        keep: its weight; at 0 it is not called.
+        keep: its weight; at the number 0 it is not called, and one that changes is 0-d.
         fixed: ``M``, ``(frames, frames)``, whose rows sum to ``1 - keep``.
     """
 
-    def __init__(self, attend: Executor, keep: float, fixed: Tensor) -> None:
+    def __init__(self, attend: Executor, keep: float | Placed, fixed: Tensor | Placed) -> None:
         self._attend, self._keep, self._fixed = attend, keep, placed(fixed)
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
         """See `Executor.prepare`."""
         self._fixed.on(device, dtype)
+        if isinstance(self._keep, Placed):
+            self._keep.on(device, torch.float32)
         self._attend.prepare(device, dtype)
 
     def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
@@ -213,65 +231,13 @@ class MixedAttention:
                 hint="give the two regularizers different levels or windows",
             )
         fixed = self._fixed.on(value.device, value.dtype) @ value
+        if isinstance(self._keep, Placed):
+            return fixed.add_(self._attend(query, key, value) * self._keep.on(value.device, torch.float32))
         return fixed if self._keep == 0.0 else fixed.add_(self._attend(query, key, value), alpha=self._keep)
-
-
-class WrappedAttention:
-    """Another executor, called by the function of a `Wrap`.
-
-    Args:
-        attend: the other.
-        wrap: the operation.
-        where: whose it is and where, for messages.
-    """
-
-    def __init__(self, attend: Executor, wrap: Wrap, where: str) -> None:
-        self._attend, self._fn, self._where = attend, wrap.fn, where
-
-    def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
-        """See `Executor.prepare`."""
-        self._attend.prepare(device, dtype)
-
-    def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
-        """The attention output.
-
-        Raises:
-            PluginError: the function failed, gave another shape, or called the attention inside with what does not fit.
-        """
-        device = query.device
-        whole = part or Frames(*(torch.arange(x.shape[2], device=device) for x in (query, key)))
-
-        def call_next(q: Tensor, k: Tensor, v: Tensor, q_frames: Tensor, k_frames: Tensor, /) -> Tensor:
-            if (q.shape[2], k.shape[2], v.shape[2]) != (len(q_frames), len(k_frames), len(k_frames)):
-                sizes = f"{q.shape[2]}, {k.shape[2]} and {v.shape[2]} frames, numbered by {len(q_frames)} and {len(k_frames)}"
-                raise PluginError(f"{self._where} called the attention inside with queries, keys and values of {sizes}")
-            # All frames in their order need no selection from any matrix.
-            same = q_frames is whole.queries and k_frames is whole.keys
-            return self._attend(q, k, v, part if same else Frames(q_frames, k_frames))
-
-        if torch.compiler.is_compiling():
-            return self._fn(call_next, query, key, value, *whole)
-        try:
-            out = self._fn(call_next, query, key, value, *whole)
-        except VstarError:
-            raise
-        except Exception as error:
-            if out_of_memory(error):
-                raise
-            raise PluginError(f"{self._where} failed: {type(error).__name__}: {error}") from error
-        return _checked(out, (*query.shape[:-1], value.shape[-1]), self._where)
-
-
-def _checked(out: object, expected: tuple[int, ...], where: str) -> Tensor:
-    """What the function of a wrap gave, if it is what the attention gives."""
-    if not isinstance(out, Tensor) or out.shape != expected:
-        got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
-        raise PluginError(f"{where} gave {got}; it must give a tensor of shape {expected}")
-    return out
 
 
 def _scaled(x: Tensor, factors: Placed | None, frames: Tensor | None) -> Tensor:
     if factors is None:
         return x
     there = factors.on(x.device, torch.float32)
-    return (x * (there if frames is None else there[frames])).to(x.dtype)
+    return (x * (there if frames is None else there[frames])[:, None]).to(x.dtype)

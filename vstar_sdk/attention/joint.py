@@ -7,6 +7,7 @@ token that the `Layout` says is none of the video. A matrix of tokens by tokens 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -20,7 +21,11 @@ from vstar_sdk.attention.operations import Statistic
 
 
 def joint_attention(
-    biases: dict[Statistic, Tensor], q: Tensor | None, k: Tensor | None, keep: float, fixed: Tensor
+    biases: Mapping[Statistic, Tensor | Placed],
+    q: Tensor | Placed | None,
+    k: Tensor | Placed | None,
+    keep: float | Placed,
+    fixed: Tensor | Placed,
 ) -> JointExecutor:
     """The executor for all operations of a joint site together: mixes inside scales, for they attend inside frames themselves.
 
@@ -46,7 +51,7 @@ class JointAttention:
         biases: ``B_s`` of shape ``(frames, frames)`` for each statistic; none may be left out by ``-inf`` but in ``none``.
     """
 
-    def __init__(self, biases: dict[Statistic, Tensor]) -> None:
+    def __init__(self, biases: Mapping[Statistic, Tensor | Placed]) -> None:
         self._biases: dict[Statistic, Placed] = {stat: placed(bias) for stat, bias in biases.items()}
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
@@ -74,9 +79,9 @@ class ScaledJointAttention:
         k: ``(frames,)``, or None for 1.
     """
 
-    def __init__(self, attend: JointExecutor, q: Tensor | None, k: Tensor | None) -> None:
+    def __init__(self, attend: JointExecutor, q: Tensor | Placed | None, k: Tensor | Placed | None) -> None:
         self._attend = attend
-        self._q, self._k = (None if factors is None else placed(factors[:, None, None]) for factors in (q, k))
+        self._q, self._k = (None if factors is None else placed(factors) for factors in (q, k))
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
         """See `Executor.prepare`."""
@@ -102,12 +107,12 @@ class MixedJointAttention:
 
     Args:
         attend: the other, which gives ``P V``.
-        keep: its weight; at 0 it is not called.
+        keep: its weight, 0-d where it changes; at 0 it is not called.
         fixed: ``M``, ``(frames, frames)``, whose rows sum to ``1 - keep``.
     """
 
-    def __init__(self, attend: JointExecutor, keep: float, fixed: Tensor) -> None:
-        self._attend, self._keep, self._fixed = attend, keep, fixed.to("cpu", torch.float64)
+    def __init__(self, attend: JointExecutor, keep: float | Placed, fixed: Tensor | Placed) -> None:
+        self._attend, self._keep, self._fixed = attend, keep, placed(fixed)
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
         """See `Executor.prepare`."""
@@ -118,17 +123,18 @@ class MixedJointAttention:
     ) -> Tensor:
         """The attention output."""
         del part
+        keep = float(self._keep.matrix) if isinstance(self._keep, Placed) else self._keep
         video = layout.video(query.shape[2])
         mapped = self._mapped(query[:, :, video], key[:, :, video], value[:, :, video])
         if not layout.texts:
-            if self._keep:
-                mapped.add_(self._attend(query, key, value), alpha=self._keep)
+            if keep:
+                mapped.add_(self._attend(query, key, value), alpha=keep)
             return mapped.to(query.dtype)
         to_text, left = _attention_to_text(query[:, :, video], key, value, layout)
-        mapped.mul_(left).add_(to_text, alpha=1.0 - self._keep)
-        if self._keep:
+        mapped.mul_(left).add_(to_text, alpha=1.0 - keep)
+        if keep:
             out = self._attend(query, key, value, None, layout)
-            mapped.add_(out[:, :, video], alpha=self._keep)
+            mapped.add_(out[:, :, video], alpha=keep)
         else:
             out = with_texts_done(query, key, value, layout)
         out[:, :, video] = mapped.to(out.dtype)
@@ -136,14 +142,15 @@ class MixedJointAttention:
 
     def _mapped(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """``sum_j M[f_i, j] softmax(A_ij) V_j`` of the video tokens, float32."""
-        frames = len(self._fixed)
+        fixed = self._fixed.matrix
+        frames = len(fixed)
         q, k, v = (torch.unflatten(x, -2, (frames, -1)) for x in (query, key, value))
         out = torch.zeros((*q.shape[:-1], v.shape[-1]), dtype=torch.float32, device=q.device)
         for i in range(frames):
-            others: Any = self._fixed[i].nonzero().flatten()
+            others: Any = fixed[i].nonzero().flatten()
             for j in others.tolist():
                 inside = scaled_dot_product_attention(q[..., i, :, :], k[..., j, :, :], v[..., j, :, :])
-                out[..., i, :, :].add_(inside, alpha=float(self._fixed[i, j]))
+                out[..., i, :, :].add_(inside, alpha=float(fixed[i, j]))
         return out.flatten(-3, -2)
 
 
@@ -170,7 +177,7 @@ def _scaled(x: Tensor, factors: Placed | None, layout: Layout) -> Tensor:
         return x
     there = factors.on(x.device, torch.float32)
     video = layout.video(x.shape[2])
-    scaled = (torch.unflatten(x[:, :, video], -2, (len(there), -1)) * there).flatten(-3, -2).to(x.dtype)
+    scaled = (torch.unflatten(x[:, :, video], -2, (len(there), -1)) * there[:, None, None]).flatten(-3, -2).to(x.dtype)
     if not layout.texts:
         return scaled
     out = x.clone()

@@ -9,7 +9,7 @@ On a CPU a chunk stays in the cache; softmax runs in float32 whatever the precis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -35,7 +35,7 @@ class LogitsAttention:
 
     def __init__(
         self,
-        biases: dict[Statistic, Tensor],
+        biases: Mapping[Statistic, Tensor | Placed],
         distance: Tensor | None = None,
         changes: Sequence[Change] = (),
         chunk: int | None = None,

@@ -4,22 +4,27 @@
 
     with nurse(unet, plan, family) as nursing:
         for step in range(steps):
-            nursing.at(step, steps)
+            nursing.at(step, steps, timestep)
             unet(...)
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import math
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+import torch
 from torch import nn
 
-from vstar_sdk.attention.compiler import compile_acts
-from vstar_sdk.attention.executors import Executor
+from vstar_sdk.attention.call import CallLayout, Current
+from vstar_sdk.attention.compiler import Compiled
+from vstar_sdk.attention.memory import Memories
+from vstar_sdk.attention.moment import Moment
 from vstar_sdk.attention.plan import AttentionPlan, SitePlan
 from vstar_sdk.attention.processor import NursedProcessor
+from vstar_sdk.attention.recipe import lower
 from vstar_sdk.attention.recording import Recording
 from vstar_sdk.attention.sites import Site
 from vstar_sdk.errors import ModelError, SamplerError
@@ -44,32 +49,54 @@ class Processors(Protocol):
 class Nursing:
     """Processors at the planned sites of a denoiser; made by `nurse`."""
 
-    def __init__(self, nursed: list[_Nursed]) -> None:
-        self._nursed = nursed
+    def __init__(self, nursed: list[_Nursed], memories: Memories, current: Current) -> None:
+        self._nursed, self._memories, self._current = nursed, memories, current
+        self._planned = [one.plan for one in nursed]
 
-    def at(self, step: int, steps: int) -> None:
+    @property
+    def remembers(self) -> tuple[str, ...]:
+        """The names of regularizers with a memory."""
+        names = [
+            one.regularizer for plan in self._planned for one in (*plan.watches, *(act for act in plan.acts if act.remembers))
+        ]
+        return tuple(dict.fromkeys(names))
+
+    def at(self, step: int, steps: int, timestep: float = math.nan) -> None:
         """Go to a step: every site does what the plan says for it.
 
         Args:
             step: from 0.
             steps: steps of the schedule.
+            timestep: of the step, for regularizers that ask.
 
         Raises:
             SamplerError: something has replaced a processor meanwhile; the site is named.
-            PluginError: a regularizer's operation is wrong (found at its first step).
+            PluginError: a regularizer's operation is wrong (found at its first step), or its memory.
         """
+        moment = self._current.moment = Moment(step, steps, timestep)
+        self._memories.at(moment, self._planned)
         for nursed in self._nursed:
-            nursed.at(step, steps)
+            nursed.at(moment, self._memories)
+
+    def call(self, branches: tuple[bool, ...] | Callable[[], tuple[bool, ...]], height: int, width: int) -> None:
+        """Tell how the next calls of the denoiser are laid out, for wraps that ask.
+
+        Args:
+            branches: for each video, whether the prompt conditions it; or what tells it when it is asked.
+            height: of the latents.
+            width: of the latents.
+        """
+        self._current.layout = CallLayout(branches if callable(branches) else lambda: branches, height, width)
 
 
 class _Nursed:
     """One site: its module, our processor, and the executors compiled for it so far."""
 
-    def __init__(self, plan: SitePlan, attn: Any, family: Processors, recording: Recording | None) -> None:
+    def __init__(self, plan: SitePlan, attn: Any, family: Processors, recording: Recording | None, current: Current) -> None:
         self._attn, self._family = attn, family
         self._processor, self._original = family.processor(attn, plan.site), family.installed(attn)
-        self._plan, self._recording = plan, recording
-        self._compiled: dict[tuple[int, ...], Executor] = {}
+        self.plan, self._recording, self._current = plan, recording, current
+        self._compiled: dict[tuple[int, ...], Compiled] = {}
 
     def open(self) -> None:
         """Put our processor to the site."""
@@ -79,28 +106,45 @@ class _Nursed:
         """Put the model's own back."""
         self._family.install(self._attn, self._original)
 
-    def at(self, step: int, steps: int) -> None:
+    def at(self, moment: Moment, memories: Memories) -> None:
         """See `Nursing.at`."""
         there = self._family.installed(self._attn)
         if there is not self._processor:
             raise SamplerError(
-                f"{self._plan.site.name}: the attention processor was replaced by {type(there).__name__} during the run",
+                f"{self.plan.site.name}: the attention processor was replaced by {type(there).__name__} during the run",
                 hint="fuse_qkv_projections, set_attention_slice, load_ip_adapter and the like do this: call them before",
             )
-        acts = self._plan.active(step, steps)
-        key = tuple(self._plan.acts.index(act) for act in acts)
+        strengths = self._strengths(moment, memories)
+        acts = [act for act in self.plan.acts if act.index in strengths]
+        key = tuple(strengths)
+        weight = next(self._attn.parameters())
         if key not in self._compiled:
-            self._compiled[key] = compile_acts(self._plan.site, acts)
-            weight = next(self._attn.parameters())
+            self._compiled[key] = Compiled(self.plan.site, lower(acts, self.plan.site.kind), self._current)
             if not weight.is_meta:
                 self._compiled[key].prepare(weight.device, weight.dtype)
-        self._processor.attend = self._compiled[key]
-        self._processor.slot = self._recording.slot(self._plan.site, step) if self._recording is not None else None
+        self._compiled[key].tune({act.index: strengths[act.index] for act in acts if act.constant is None})
+        self._processor.attend = self._compiled[key].attend
+        recorded = self._recording.slot(self.plan.site, moment.step) if self._recording is not None else None
+        watched = memories.slot(self.plan, moment, torch.device("cpu") if weight.is_meta else weight.device)
+        self._processor.slots = tuple(slot for slot in (recorded, watched) if slot is not None)
+
+    def _strengths(self, moment: Moment, memories: Memories) -> dict[int, float]:
+        """The strength of every regularizer that acts in a step; at 0 it does not, and the attention is the plain one."""
+        strengths = {act.index: act.at(moment.step, moment.steps) for act in self.plan.active(moment.step, moment.steps)}
+        for act in self.plan.acts:
+            if act.remembers and strengths.get(act.index):
+                strengths[act.index] *= memories.strength(act.index, self.plan.site, moment)
+        return {index: strength for index, strength in strengths.items() if strength != 0.0}
 
 
 @contextmanager
 def nurse(
-    denoiser: nn.Module, plan: AttentionPlan, family: Processors, *, recording: Recording | None = None
+    denoiser: nn.Module,
+    plan: AttentionPlan,
+    family: Processors,
+    *,
+    recording: Recording | None = None,
+    memories: Memories | None = None,
 ) -> Generator[Nursing]:
     """Attach a plan to a denoiser, and restore the denoiser exactly at the end, whatever happens.
 
@@ -112,6 +156,7 @@ def nurse(
         plan: from `plan_attention`.
         family: of the network; an adapter's `family`.
         recording: takes the maps of its sites and steps.
+        memories: of the plan's regularizers, where they outlast this nursing; None makes them for it alone.
 
     Raises:
         ModelError: a site does not exist, is not the attention that the plan takes it for, or does more than plain attention.
@@ -127,11 +172,14 @@ def nurse(
                 hint="make the recording's sites with the plan's (latent) frames and frames a second",
             )
     recorded = [SitePlan(site, ()) for site in recording.sites if site.name not in named] if recording is not None else []
-    nursed = [_Nursed(planned, _find(denoiser, planned.site), family, recording) for planned in (*plan.sites, *recorded)]
+    current, own = Current(), Memories(plan.remembering)
+    planned_sites = (*plan.sites, *recorded)
+    nursed = [_Nursed(planned, _find(denoiser, planned.site), family, recording, current) for planned in planned_sites]
     try:
         for site in nursed:
             site.open()
-        yield Nursing(nursed)
+        yield Nursing(nursed, memories or own, current)
+        own.end()
     finally:
         for site in nursed:
             site.close()

@@ -7,7 +7,7 @@ An operation says *what*, never *how*: `vstar_sdk.attention.recipe` lowers all o
     A''  = fn(A')                                       Logits   changes run in the order of the spec
     P    = softmax(A'')
     P'   = (1 - weight) P + weight M                    Mix      mixes run in the order of the spec
-    out  = P' V
+    out  = P' V                                         Rotary   turns Q and K before all of it
     out' = fn(attention, Q, K, V)                       Wrap     the first of the spec is the outermost
 """
 
@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from vstar_sdk.attention.call import Call
 
 Statistic = Literal["none", "max", "spread"]
 """A number for each row of the logits ``A`` before any bias: 1, ``max_j A_ij``, or ``max_j A_ij - mean_j A_ij``.
@@ -111,12 +113,41 @@ class Wrap:
     """Attention called any number of times, on all frames or on some, and combined.
 
     Attributes:
-        fn: ``fn(call_next, query, key, value, q_frames, k_frames)`` returns the output, of the shape that ``call_next`` gives
-            for these arguments; see `CallNext`.
+        fn: ``fn(call_next, query, key, value, q_frames, k_frames, call)`` returns the output, of the shape that ``call_next``
+            gives for these arguments; see `CallNext`. ``call`` is a `vstar_sdk.Call`: the moment, the branches of guidance, and
+            the picture's height and width at the site.
     """
 
-    fn: Callable[[CallNext, Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
+    fn: Callable[[CallNext, Tensor, Tensor, Tensor, Tensor, Tensor, Call], Tensor]
 
 
-Operation: TypeAlias = Bias | Scale | Logits | Mix | Wrap
+@dataclass(frozen=True)
+class Rotary:
+    """Other rotary positions: the frame of a query or key turns its channels by other angles; tokens of text stay as they are.
+
+    Attributes:
+        fn: ``fn(positions, frequencies)`` gives the angles ``(F, n)``, in radians, float64: the model's own are
+            ``positions[:, None] * frequencies``. ``positions`` are the frames ``0 .. F - 1``, ``frequencies`` the ``(n,)`` of the
+            site's `vstar_sdk.RotaryPositions`. Called once for a site and clip.
+    """
+
+    fn: Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class SegmentBias:
+    """At cross sites, a bias for every frame and key state: ``A_ij + B[frame of i, state of j]``.
+
+    Attributes:
+        fn: ``fn(positions, spans)`` gives ``B`` of shape ``(F, states)``, float64. ``positions`` are those of the frames (see
+            `vstar_sdk.Clock`), ``(F,)``; ``spans`` the first and the last position that each state rules, ``(states, 2)``.
+            Entries are finite or ``-inf`` (hidden), but never in a whole row. Called once for a site and clip.
+    """
+
+    fn: Callable[[Tensor, Tensor], Tensor]
+
+
+OPERATIONS = "operations are Bias, Scale, Logits, Mix, Wrap, Rotary and SegmentBias of vstar_sdk"
+
+Operation: TypeAlias = Bias | Scale | Logits | Mix | Wrap | Rotary | SegmentBias
 """Any operation."""

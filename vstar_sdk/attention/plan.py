@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from vstar_sdk.attention.check import check_regularizer, check_together, name_of, operations_at
+from vstar_sdk.attention.check import check_regularizer, check_together, name_of, operations_at, watched_at
 from vstar_sdk.attention.moment import steps_inside
 from vstar_sdk.attention.recipe import Act, Recipe, lower
+from vstar_sdk.attention.remembering import RememberingRegularizer
 from vstar_sdk.attention.sites import Site, SiteAddress
 from vstar_sdk.clock import Clock
 from vstar_sdk.errors import SpecError
+from vstar_sdk.options import Course
 
 if TYPE_CHECKING:
     from vstar_sdk.regularizers.contract import Regularizer
@@ -25,7 +27,7 @@ class Stretch:
 
     Attributes:
         steps: from 0.
-        regularizers: their names, in the order of the spec; none outside all windows.
+        regularizers: their names, with strengths that change, in the order of the spec; none outside all windows.
         recipe: how the attention runs.
     """
 
@@ -35,23 +37,45 @@ class Stretch:
 
 
 @dataclass(frozen=True)
+class Watch:
+    """A regularizer that wants the attention maps of a site.
+
+    Attributes:
+        regularizer: its name.
+        index: its place in the spec.
+        window: when, as fractions of the schedule.
+    """
+
+    regularizer: str
+    index: int
+    window: tuple[float, float]
+
+    def words(self, steps: int) -> str:
+        """``watched by acme/profile in steps 0-3``."""
+        return f"watched by {self.regularizer} in {_span(steps_inside(self.window, steps))}"
+
+
+@dataclass(frozen=True)
 class SitePlan:
-    """Everything that is done at one site; at least one act."""
+    """Everything that is done at one site; at least one act or watch."""
 
     site: Site
     acts: tuple[Act, ...]
+    watches: tuple[Watch, ...] = ()
 
     def active(self, step: int, steps: int) -> tuple[Act, ...]:
-        """The acts whose windows hold ``step`` (from 0) of ``steps``."""
-        return tuple(act for act in self.acts if step in steps_inside(act.window, steps))
+        """The acts whose windows hold ``step`` (from 0) of ``steps``, without those whose course is at 0 there."""
+        inside = (act for act in self.acts if step in steps_inside(act.window, steps))
+        return tuple(act for act in inside if not isinstance(act.strength, Course) or act.at(step, steps) != 0.0)
 
     def stretches(self, steps: int) -> tuple[Stretch, ...]:
         """The schedule cut where the active regularizers change."""
         cut: list[Stretch] = []
         for acts, group in groupby(range(steps), key=lambda step: self.active(step, steps)):
             inside = list(group)
-            names = tuple(act.regularizer for act in acts)
-            cut.append(Stretch(range(inside[0], inside[-1] + 1), names, lower(acts, self.site.kind)))
+            stretch = range(inside[0], inside[-1] + 1)
+            names = tuple(_named(act, stretch, steps) for act in acts)
+            cut.append(Stretch(stretch, names, lower(acts, self.site.kind)))
         return tuple(cut)
 
 
@@ -63,11 +87,13 @@ class AttentionPlan:
         sites: the sites that a regularizer touches, in the order of the network; all others keep what they have.
         untouched: how many others there are.
         clock: of the clip.
+        remembering: the regularizers with a memory, by their place in the spec.
     """
 
     sites: tuple[SitePlan, ...]
     untouched: int
     clock: Clock
+    remembering: Mapping[int, RememberingRegularizer] = field(default_factory=dict[int, RememberingRegularizer])
 
     @property
     def frames(self) -> int:
@@ -80,7 +106,7 @@ class AttentionPlan:
         Args:
             steps: steps of the schedule.
         """
-        alike = Counter((planned.site.level, _described(planned.stretches(steps))) for planned in self.sites)
+        alike = Counter((planned.site.level, _described(planned, steps)) for planned in self.sites)
         levels = sorted(alike.items(), key=lambda item: item[0][0])
         lines = [f"level {level}, {_sites(count)}: {what}" for (level, what), count in levels]
         return "\n".join([*lines, f"{_sites(self.untouched)} untouched"])
@@ -95,7 +121,7 @@ class AttentionPlan:
         width = max((len(planned.site.name) for planned in self.sites), default=0)
         for planned in self.sites:
             site = planned.site
-            what = _described(planned.stretches(steps))
+            what = _described(planned, steps)
             lines.append(f"{site.name:<{width}}  level {site.level} {site.block:<4}  {site.heads} x {site.head_dim}  {what}")
         lines.append(f"{_sites(self.untouched)} untouched")
         return "\n".join(lines)
@@ -122,29 +148,60 @@ def plan_attention(
         except SpecError as error:
             raise error.under("regularizers", index) from None
     sites = [Site.at(address, clock) for address in addresses]
-    planned = [SitePlan(site, _acts(site, regularizers)) for site in sites]
+    planned = [SitePlan(site, _acts(site, regularizers), _watches(site, regularizers)) for site in sites]
     for plan in planned:
         check_together(plan.site, plan.acts, steps)
-    touched = tuple(plan for plan in planned if plan.acts)
-    return AttentionPlan(touched, len(sites) - len(touched), clock)
+    touched = tuple(plan for plan in planned if plan.acts or plan.watches)
+    remembering = {index: asked for index, asked in enumerate(regularizers) if isinstance(asked, RememberingRegularizer)}
+    return AttentionPlan(touched, len(sites) - len(touched), clock, remembering)
 
 
 def _acts(site: Site, regularizers: Sequence[Regularizer]) -> tuple[Act, ...]:
     wanted = ((index, asked, operations_at(asked, site)) for index, asked in enumerate(regularizers))
     return tuple(
-        Act(name_of(asked), asked.options.window, operations, index) for index, asked, operations in wanted if operations
+        Act(
+            name_of(asked),
+            asked.options.window,
+            operations,
+            index,
+            asked.options.strength,
+            isinstance(asked, RememberingRegularizer),
+        )
+        for index, asked, operations in wanted
+        if operations
     )
+
+
+def _watches(site: Site, regularizers: Sequence[Regularizer]) -> tuple[Watch, ...]:
+    wanted = ((index, asked, watched_at(asked, site)) for index, asked in enumerate(regularizers))
+    return tuple(Watch(name_of(asked), index, window) for index, asked, window in wanted if window is not None)
 
 
 def _sites(count: int) -> str:
     return f"{count} site{'' if count == 1 else 's'}"
 
 
-def _described(stretches: Iterable[Stretch]) -> str:
-    return "; ".join(_describe(stretch) for stretch in stretches)
+def _described(planned: SitePlan, steps: int) -> str:
+    stretches = (_describe(stretch) for stretch in planned.stretches(steps))
+    return "; ".join([*stretches, *(watch.words(steps) for watch in planned.watches)])
+
+
+def _named(act: Act, stretch: range, steps: int) -> str:
+    """A regularizer as people call it, and how strong it is where that changes."""
+    if act.constant is not None:
+        return act.regularizer
+    own = " times its own" if act.remembers else ""
+    first, last = (f"{act.at(step, steps):.3g}" for step in (stretch[0], stretch[-1]))
+    return f"{act.regularizer} at {first if first == last else f'{first} to {last}'}{own}"
+
+
+def _span(steps: range) -> str:
+    if not steps:
+        return "no step"
+    return f"step {steps[0]}" if len(steps) == 1 else f"steps {steps[0]}-{steps[-1]}"
 
 
 def _describe(stretch: Stretch) -> str:
-    first, last = stretch.steps[0], stretch.steps[-1]
-    span = f"step {first}" if first == last else f"steps {first}-{last}"
-    return f"{span} {stretch.recipe.words}" + (f" ({', '.join(stretch.regularizers)})" if stretch.regularizers else "")
+    return f"{_span(stretch.steps)} {stretch.recipe.words}" + (
+        f" ({', '.join(stretch.regularizers)})" if stretch.regularizers else ""
+    )

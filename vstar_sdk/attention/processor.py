@@ -21,13 +21,13 @@ class NursedProcessor:
     Attributes:
         site: where it stands.
         attend: what maps queries, keys and values to the output; changed by `Nursing.at`.
-        slot: where the attention maps of this step are added up; None when they are not wanted.
+        slots: where the attention maps of this step are added up; empty when they are not wanted.
     """
 
     def __init__(self, site: Site) -> None:
         self.site = site
         self.attend: Executor = plain_attention
-        self.slot: Slot | None = None
+        self.slots: tuple[Slot, ...] = ()
 
     def attention(self, query: Tensor, key: Tensor, value: Tensor, layout: Layout = ALL_VIDEO) -> Tensor:
         """Attention with the operations that are active at this step; its maps are recorded where they are wanted.
@@ -42,8 +42,8 @@ class NursedProcessor:
         Returns:
             Of the query's shape.
         """
-        if self.slot is not None:
-            self.slot.add(self.attend, query, key, layout)
+        for slot in self.slots:
+            slot.add(self.attend, query, key, layout)
         if layout is ALL_VIDEO:
             return self.attend(query, key, value)
         return cast(JointExecutor, self.attend)(query, key, value, layout=layout)

@@ -15,7 +15,12 @@ mixes                          ``... mixed with a map``: one of these, its outpu
 a mix of weight 1              ``a map``: ``M V`` alone, no logits
 wraps                          ``wrapped ...``: one of these, called by the functions
 biases, at a joint site        ``frame-pair bias``: no mask of tokens by tokens (see `vstar_sdk.attention.joint`)
+rotary positions               ``rotated ...``: one of these, with queries and keys turned by the difference beforehand
+biases at a cross site         ``segment bias``: PyTorch's fused attention frame by frame, with a mask of one row
 =============================  ==============================================================================
+
+A regularizer's strength ``s`` multiplies biases and the weights of mixes, and moves everything else by that share from what is
+there without it: angles, scales ``1 + s (q - 1)``, logits ``A + s (fn(A) - A)``, outputs of wraps ``out + s (fn(...) - out)``.
 """
 
 from __future__ import annotations
@@ -24,8 +29,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from vstar_sdk.attention.operations import Bias, Logits, Mix, Operation, Scale, Statistic, Wrap
+from vstar_sdk.attention.moment import steps_inside
+from vstar_sdk.attention.operations import Bias, Logits, Mix, Operation, Rotary, Scale, SegmentBias, Statistic, Wrap
 from vstar_sdk.attention.sites import SiteKind
+from vstar_sdk.options import Course
 
 O_co = TypeVar("O_co", bound=Operation, covariant=True)
 
@@ -37,22 +44,67 @@ class Act:
     Attributes:
         regularizer: its name.
         window: when it acts, as fractions of the schedule.
-        operations: what it does, at least one.
+        operations: what it does at strength 1, at least one.
         index: its place in the spec.
+        strength: how much of it is done; a course runs over the window.
+        remembers: whether its memory has a say in the strength, so that only the run knows it.
     """
 
     regularizer: str
     window: tuple[float, float]
     operations: tuple[Operation, ...]
     index: int = 0
+    strength: float | Course = 1.0
+    remembers: bool = False
+
+    @property
+    def constant(self) -> float | None:
+        """Its strength, where it is the same in all steps."""
+        return None if self.remembers or isinstance(self.strength, Course) else self.strength
+
+    @property
+    def ingredients(self) -> tuple[Ingredient[Operation], ...]:
+        """Its operations, each with what a recipe needs to know of it."""
+        return tuple(Ingredient(operation, self.regularizer, self.index, self.constant) for operation in self.operations)
+
+    def at(self, step: int, steps: int) -> float:
+        """The strength that its options give it in a step; 0 outside of its window."""
+        inside = steps_inside(self.window, steps)
+        if step not in inside:
+            return 0.0
+        return self.strength.at(step, inside) if isinstance(self.strength, Course) else self.strength
 
 
 @dataclass(frozen=True)
 class Ingredient(Generic[O_co]):
-    """An operation, and whose it is."""
+    """An operation, whose it is, and how much of it is done.
+
+    Attributes:
+        operation: at strength 1.
+        regularizer: its name.
+        index: its place in the spec.
+        strength: of the regularizer; None where it changes from step to step.
+    """
 
     operation: O_co
     regularizer: str
+    index: int = 0
+    strength: float | None = 1.0
+
+    @property
+    def replaces(self) -> bool:
+        """Whether it is a mix that leaves nothing of the attention, in any step."""
+        return isinstance(self.operation, Mix) and self.strength is not None and self.operation.weight * self.strength == 1.0
+
+    @property
+    def does_nothing(self) -> bool:
+        """Whether that is known of it."""
+        one = self.operation
+        if self.strength == 0.0:
+            return True
+        if isinstance(one, Scale):
+            return all(set(given if isinstance(given, tuple) else (given,)) == {1.0} for given in (one.q, one.k))
+        return (isinstance(one, Bias) and one.strength == 0.0) or (isinstance(one, Mix) and one.weight == 0.0)
 
 
 @dataclass(frozen=True)
@@ -66,6 +118,8 @@ class Recipe:
         changes: likewise.
         mixes: from the last one of weight 1 on, which undoes all before it.
         wraps: the first is the outermost.
+        rotaries: at most one in a step.
+        segments: of a cross site, which has nothing else.
     """
 
     kind: SiteKind
@@ -74,11 +128,19 @@ class Recipe:
     changes: tuple[Ingredient[Logits], ...] = ()
     mixes: tuple[Ingredient[Mix], ...] = ()
     wraps: tuple[Ingredient[Wrap], ...] = ()
+    rotaries: tuple[Ingredient[Rotary], ...] = ()
+    segments: tuple[Ingredient[SegmentBias], ...] = ()
 
     @property
     def replaced(self) -> bool:
         """Whether a fixed map takes the attention's place, so that no logits are made."""
-        return any(mix.operation.weight == 1.0 for mix in self.mixes)
+        return any(mix.replaces for mix in self.mixes)
+
+    @property
+    def moves(self) -> bool:
+        """Whether strengths change from step to step."""
+        given = (*self.biases, *self.scales, *self.changes, *self.mixes, *self.wraps, *self.rotaries, *self.segments)
+        return any(one.strength is None for one in given)
 
     @property
     def statistics(self) -> frozenset[Statistic]:
@@ -95,6 +157,8 @@ class Recipe:
     @property
     def words(self) -> str:
         """The execution in words."""
+        if self.segments:
+            return "segment bias"
         wrapped = "wrapped " if self.wraps else ""
         if self.replaced:
             return f"{wrapped}a map"
@@ -105,7 +169,7 @@ class Recipe:
             words = "frame-pair bias with row statistics" if rows else "frame-pair bias"
         else:
             words = "row statistics" if rows else "masked sdpa" if self.biases else "sdpa"
-        scaled = "scaled " if self.scales else ""
+        scaled = f"{'rotated ' if self.rotaries else ''}{'scaled ' if self.scales else ''}"
         return f"{wrapped}{scaled}{words}{' mixed with a map' if self.mixes else ''}"
 
 
@@ -116,27 +180,24 @@ def lower(acts: Iterable[Act], kind: SiteKind) -> Recipe:
         acts: in the order of the spec.
         kind: of the site.
     """
-    given = [Ingredient(operation, act.regularizer) for act in acts for operation in act.operations]
-    mixes = tuple(mix for mix in _of(Mix, given) if mix.operation.weight != 0.0)
-    whole = max((place for place, mix in enumerate(mixes) if mix.operation.weight == 1.0), default=None)
-    wraps = tuple(_of(Wrap, given))
+    given = [one for act in acts for one in act.ingredients if not one.does_nothing]
+    mixes, wraps = tuple(_of(Mix, given)), tuple(_of(Wrap, given))
+    whole = max((place for place, mix in enumerate(mixes) if mix.replaces), default=None)
     if whole is not None:
         return Recipe(kind, mixes=mixes[whole:], wraps=wraps)
     return Recipe(
         kind,
-        biases=tuple(bias for bias in _of(Bias, given) if bias.operation.strength != 0.0),
-        scales=tuple(scale for scale in _of(Scale, given) if not _neutral(scale.operation)),
+        biases=tuple(_of(Bias, given)),
+        scales=tuple(_of(Scale, given)),
         changes=tuple(_of(Logits, given)),
         mixes=mixes,
         wraps=wraps,
+        rotaries=tuple(_of(Rotary, given)),
+        segments=tuple(_of(SegmentBias, given)),
     )
 
 
 def _of(kind: type[O_co], given: Iterable[Ingredient[Operation]]) -> Iterator[Ingredient[O_co]]:
     for one in given:
         if isinstance(one.operation, kind):
-            yield Ingredient(one.operation, one.regularizer)
-
-
-def _neutral(scale: Scale) -> bool:
-    return all(set(factors if isinstance(factors, tuple) else (factors,)) == {1.0} for factors in (scale.q, scale.k))
+            yield Ingredient(one.operation, one.regularizer, one.index, one.strength)

@@ -18,7 +18,9 @@ from torch import Tensor
 
 from vstar_sdk.attention.executors import Executor, JointExecutor
 from vstar_sdk.attention.layout import ALL_VIDEO, Layout
+from vstar_sdk.attention.rotation import RotatedAttention
 from vstar_sdk.attention.sites import Site
+from vstar_sdk.attention.wrapping import WrappedAttention
 from vstar_sdk.errors import SamplerError
 
 CHUNK = 2**24
@@ -85,6 +87,24 @@ class Slot:
     def __init__(self, total: Tensor, count: Tensor) -> None:
         self._total, self._count = total, count
 
+    @classmethod
+    def empty(cls, frames: int, device: torch.device) -> Slot:
+        """A slot with buffers of its own."""
+        with torch.inference_mode(False):  # they may outlive the mode that they are first used in
+            return cls(torch.zeros(frames, frames, device=device), torch.zeros((), device=device))
+
+    @torch.no_grad()
+    def clear(self) -> None:
+        """Forget what was added."""
+        self._total.zero_()
+        self._count.zero_()
+
+    def mean(self) -> Tensor | None:
+        """The average map ``(frames, frames)``, on the CPU; None where nothing was added."""
+        count = float(self._count)
+        return self._total.cpu() / count if count else None
+
+    @torch.no_grad()
     def add(self, attend: Executor, query: Tensor, key: Tensor, layout: Layout = ALL_VIDEO) -> None:
         """Add the maps of one call.
 
@@ -101,7 +121,8 @@ class Slot:
         width = frames if positions == 1 else max(frames, head_dim)
         values = torch.zeros(tokens, width, dtype=query.dtype, device=query.device)
         values[video] = torch.eye(frames, width, dtype=query.dtype, device=query.device).repeat_interleave(positions, dim=0)
-        size = max(1, CHUNK // (heads * tokens * width))
+        # The function of a wrap may ask how its batch is laid out, so that it sees all of it.
+        size = batch if isinstance(attend, WrappedAttention | RotatedAttention) else max(1, CHUNK // (heads * tokens * width))
         for start in range(0, batch, size):
             some = slice(start, start + size)
             q, k, v = query[some], key[some], values.expand(len(query[some]), heads, -1, -1)

@@ -10,9 +10,39 @@ from vstar_sdk.clock import Clock
 
 Block = Literal["init", "down", "mid", "up", "stack"]
 
-SiteKind = Literal["factorised", "joint"]
+SiteKind = Literal["factorised", "joint", "cross"]
 """``factorised``: an attention over the frames of each position. ``joint``: one attention over the positions of all frames, in
-the order of the frames: ``token = frame * positions + position``."""
+the order of the frames: ``token = frame * positions + position``. ``cross``: from these to the text tokens of all key states."""
+
+
+@dataclass(frozen=True)
+class RotaryPositions:
+    """How a network turns queries and keys by the frame that they are of (rotary position embedding; Su et al., 2021).
+
+    Attributes:
+        frequencies: of each pair of channels that the frame turns, in radians a frame: its angle is ``frame * frequency``.
+        first: the first of these channels, of those of a head.
+        pairs: which channels are a pair: ``neighbours`` (0 and 1, 2 and 3), or ``halves`` (the first half and the second).
+    """
+
+    frequencies: tuple[float, ...]
+    first: int = 0
+    pairs: Literal["neighbours", "halves"] = "neighbours"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The text tokens of one key state at a cross site, one segment after the other.
+
+    Attributes:
+        tokens: how many they are.
+        start: the first frame that the state rules, in the units of `Clock.positions`.
+        end: the last one.
+    """
+
+    tokens: int
+    start: float
+    end: float
 
 
 @dataclass(frozen=True)
@@ -28,6 +58,7 @@ class SiteAddress:
         head_dim: channels of a head.
         kind: which tokens attend to each other.
         index: number of its block from 0, in a network that is a stack; else None.
+        rotary: how it knows which frame a token is of, where that is by rotary positions; else None.
     """
 
     name: str
@@ -37,6 +68,7 @@ class SiteAddress:
     head_dim: int
     kind: SiteKind = field(default="factorised", kw_only=True)
     index: int | None = field(default=None, kw_only=True)
+    rotary: RotaryPositions | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -47,11 +79,13 @@ class Site(SiteAddress):
         frames: frames that attend to each other: latent frames, where the model compresses time.
         fps: of these, a second.
         clock: when each of them is; of a model without compression, as the two say.
+        segments: of a cross site, the text tokens of every key state.
     """
 
     frames: int
     fps: float
     clock: Clock = field(default=None, kw_only=True)  # type: ignore[assignment]  (filled in below)
+    segments: tuple[Segment, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         if self.clock is None:  # pyright: ignore[reportUnnecessaryComparison]
@@ -63,10 +97,10 @@ class Site(SiteAddress):
         return cls.at(address, Clock(frames, fps))
 
     @classmethod
-    def at(cls, address: SiteAddress, clock: Clock) -> Site:
+    def at(cls, address: SiteAddress, clock: Clock, segments: tuple[Segment, ...] = ()) -> Site:
         """The site at an address, for a clip."""
         where = {field.name: getattr(address, field.name) for field in fields(SiteAddress)}
-        return cls(**where, frames=clock.latents, fps=clock.rate, clock=clock)
+        return cls(**where, frames=clock.latents, fps=clock.rate, clock=clock, segments=segments)
 
     def duration(self, span: moments.Span) -> float:
         """A length of time as an option has it, in the units of the distances that operations are given.

@@ -1,4 +1,4 @@
-"""What a regularizer is. No torch."""
+"""What a regularizer is; one with a memory is a `vstar_sdk.RememberingRegularizer` too. No torch."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 class Regularizer(Protocol):
     """Says, for each temporal self-attention of a model, what is to be done to it.
 
-    Its options say when (``window``); the factory that makes it is called with them. It needs no torch until one of its
-    operations is compiled, and must answer the same for the same site.
+    Its options say when (``window``) and how much (``strength``), and the core sees to both; the factory that makes it is called
+    with them. It needs no torch until one of its operations is compiled, and must answer the same for the same site.
     """
 
     @property
@@ -24,5 +24,5 @@ class Regularizer(Protocol):
         ...
 
     def operations(self, site: Site) -> Sequence[Operation]:
-        """The operations at a site; empty where it leaves the attention alone."""
+        """The operations at a site, as they are at strength 1; empty where it leaves the attention alone."""
         ...

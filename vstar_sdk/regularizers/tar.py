@@ -17,7 +17,7 @@ from pydantic import Field
 
 from vstar_sdk.attention.operations import Bias
 from vstar_sdk.clock import Clock
-from vstar_sdk.options import RegularizerOptions, Widths, Window
+from vstar_sdk.options import RegularizerOptions, Strength, Widths, Window
 from vstar_sdk.parts import Register, hookimpl
 
 if TYPE_CHECKING:
@@ -38,8 +38,9 @@ class TarOptions(RegularizerOptions):
     sigma: Widths = Field(default={0: 4})
     """Width of the band for each level: frames (`4`), seconds (`"0.5s"`) or a share of the clip (`"12.5%"`); smaller is stronger.
     A single width means level 0, the highest resolution. For long clips add level 1: `{0: 1, 1: 8}`."""
-    strength: float = Field(default=1.0, ge=0.0)
-    """How much of the band is added; 0 is the plain model. Left out on a model whose tokens all attend to each other: 0.5."""
+    strength: Strength = 1.0
+    """How much of the band is added: a number, or a course over the window (`{from: 1.0, to: 0.2}`, with `ease: linear` or
+    `smooth`); 0 is the plain model. Left out on a model whose tokens all attend to each other: 0.5."""
     stat: Literal["max", "spread"] = "max"
     """What the band is scaled by: `max`, the row's largest logit (the paper's form, which weakens the band's middle where all
     logits of a row are negative), or `spread`, the row's largest less its mean (never negative, whatever the logits' offset).
@@ -65,7 +66,7 @@ class Tar:
         if written is None or site.block == "init":
             return ()
         sigma = site.duration(written)
-        return (Bias(lambda distance: _gaussian(distance, sigma), stat=self.options.stat, strength=self.options.strength),)
+        return (Bias(lambda distance: _gaussian(distance, sigma), stat=self.options.stat),)
 
 
 def gaussian_band(frames: int, sigma: float) -> Tensor:
@@ -81,7 +82,7 @@ def gaussian_band(frames: int, sigma: float) -> Tensor:
     Raises:
         ValueError: ``sigma`` is not positive.
     """
-    from vstar_sdk.attention.compiler import frame_distance  # torch, which a spec with this regularizer does not need
+    from vstar_sdk.attention.terms import frame_distance  # torch, which a spec with this regularizer does not need
 
     if not sigma > 0:
         raise ValueError(f"sigma {sigma!r}: the width of a band is greater than 0")

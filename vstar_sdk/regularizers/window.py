@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from vstar_sdk.attention.operations import Bias
-from vstar_sdk.options import RegularizerOptions, Widths
+from vstar_sdk.options import Course, RegularizerOptions, Widths
 from vstar_sdk.parts import Register, hookimpl
 
 if TYPE_CHECKING:
@@ -20,6 +20,13 @@ class WindowOptions(RegularizerOptions):
     radius: Widths = Field(default={0: 8})
     """How far a frame sees on either side, for each level: frames (`8`), seconds (`"1s"`) or a share of the clip (`"12.5%"`).
     A single one means level 0, the highest resolution."""
+
+    @field_validator("strength")
+    @classmethod
+    def _whole(cls, strength: float | Course) -> float | Course:
+        if strength not in (0.0, 1.0):
+            raise ValueError("a hidden frame is hidden at any strength: write 0 (off) or 1, and a window of the schedule")
+        return strength
 
 
 class Window:

@@ -164,7 +164,7 @@ class Denoising:
         timestep = self._timesteps[index]
         with self._running():
             if self._nursing is not None:
-                self._nursing.at(index, len(self._timesteps))
+                self._nursing.at(index, len(self._timesteps), float(timestep))
             if (scaled := getattr(self._scheduler, "scale_model_input", None)) is not None:  # flow matching has no such scales
                 latents = scaled(latents, timestep)
             return self._guided(latents, timestep, Moment(index, len(self._timesteps), float(timestep)))
@@ -253,6 +253,12 @@ class Denoising:
         return latents
 
     def _resumed(self, state: SamplerState) -> tuple[Tensor, int]:
+        if state.step and self._nursing is not None and self._nursing.remembers:
+            names = " and ".join(self._nursing.remembers)
+            raise SamplerError(
+                f"{names} has a memory of earlier steps, which the state of a sampler does not hold",
+                hint="sample from the first step, without a pause",
+            )
         latents = state.resume(self._scheduler, self._generator, self.noise)
         self.memory = state.memory_on(self.noise.device)
         self._guided.resume(state.guidance_on(self.noise.device))

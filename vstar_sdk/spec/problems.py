@@ -141,7 +141,8 @@ def _keys(model: type[Any], location: tuple[int | str, ...]) -> list[str]:
     places: list[Any] = _inside(model)
     for item in location:
         places = [inner for place in places for inner in _step(place, item)]
-    return sorted({key for m in places if isinstance(m, type) and issubclass(m, BaseModel) for key in m.model_fields})
+    models = [place for place in places if isinstance(place, type) and issubclass(place, BaseModel)]
+    return sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
 
 
 def _step(place: Any, item: int | str) -> list[Any]:
@@ -149,7 +150,14 @@ def _step(place: Any, item: int | str) -> list[Any]:
     if _is_model(place):
         if isinstance(item, str) and item.startswith(TAG):
             return [place] if TAG + str(place.model_fields["use"].default) == item else []
-        return _inside(place.model_fields[item].annotation) if item in place.model_fields else []
+        if item == place.__name__:  # the tag of a union's member
+            return [place]
+        return [
+            inner
+            for name, field in place.model_fields.items()
+            if item == (field.alias or name)
+            for inner in _inside(field.annotation)
+        ]
     return [inner for argument in get_args(place)[-1 if get_origin(place) is dict else 0 :] for inner in _inside(argument)]
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from vstar_sdk.attention.plan import SitePlan, plan_attention
+from vstar_sdk.attention.call import CallLayout, Current
+from vstar_sdk.attention.moment import Moment
+from vstar_sdk.attention.plan import AttentionPlan, SitePlan, plan_attention
 from vstar_sdk.attention.sites import SiteAddress
 from vstar_sdk.clock import Clock
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from vstar_sdk.attention.remembering import RememberingRegularizer
     from vstar_sdk.regularizers.contract import Regularizer
 
 SITES = (
@@ -38,8 +42,8 @@ def check_regularizer(
     Raises:
         SpecError: its options name a level that is not there, or it touches nothing.
         PluginError: it gave something that is no operation, or that does not give what the operation asks for.
-        AssertionError: the output is not finite or has another shape, it gave other operations when it was asked again, or it
-            changes nothing at all.
+        AssertionError: the output is not finite or has another shape, it gave other operations when it was asked again, it
+            changes nothing at all, or its memories of the same maps give other strengths.
     """
     for length in frames:
         plan = plan_attention(sites, [regularizer], Clock(length, 8.0))
@@ -47,6 +51,8 @@ def check_regularizer(
         assert [planned.site for planned in plan.sites] == [planned.site for planned in again.sites], (
             f"asked again, it touches other sites ({length} frames)"
         )
+        for remembering in plan.remembering.values():
+            _check_memory(remembering, plan)
         changed = [_check(first, second) for first, second in zip(plan.sites, again.sites, strict=True)]
         assert any(changed), f"its operations change nothing at any site ({length} frames)"
 
@@ -70,4 +76,25 @@ def _check(planned: SitePlan, again: SitePlan) -> bool:
 def _attend(planned: SitePlan, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     from vstar_sdk.attention.compiler import compile_acts
 
-    return compile_acts(planned.site, planned.acts)(query, key, value)
+    current = Current(Moment(0, 2, 999.0), CallLayout(lambda: (False, True), 1, 1))
+    return compile_acts(planned.site, planned.acts, current)(query, key, value)
+
+
+def _check_memory(regularizer: RememberingRegularizer, plan: AttentionPlan) -> None:
+    """Two memories see the same, and must say the same."""
+    import torch
+
+    sites = [planned.site for planned in plan.sites]
+    memories = [regularizer.begin(sites, 2) for _ in range(2)]
+    assert memories[0] is not memories[1], "begin gives the same memory for two runs"
+    generator = torch.Generator().manual_seed(0)
+    for step in range(2):
+        moment = Moment(step, 2, 999.0 - 500.0 * step)
+        told = [{site: memory.strength(site, moment) for site in sites} for memory in memories]
+        assert told[0] == told[1], f"step {step}: memories that saw the same give other strengths"
+        for site, strength in told[0].items():
+            assert 0.0 <= strength < math.inf, f"step {step}: its strength at {site.name} is {strength}, not a number from 0 on"
+        for planned in plan.sites:
+            attention = torch.rand(planned.site.frames, planned.site.frames, generator=generator).softmax(dim=-1)
+            for memory in memories if planned.watches else ():
+                memory.observe(planned.site, moment, attention.clone())

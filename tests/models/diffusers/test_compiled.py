@@ -34,9 +34,32 @@ def fresh():
     torch.compiler.reset()
 
 
-def latents(adapter, seed, steps=4):
+CONSTANT = Tar(TarOptions(sigma={0: 1.0, 1: 4.0}, window=(0.0, 0.5)))
+COURSE = Tar(TarOptions.model_validate({**CONSTANT.options.model_dump(), "strength": {"from": 1.0, "to": 0.2}}))
+
+
+class Following:
+    """TAR whose strength follows the maps that it watches."""
+
+    def __init__(self, options):
+        self.options, self.operations = options, Tar(options).operations
+
+    def watches(self, site):
+        return (0.0, 0.5) if self.operations(site) else None
+
+    def begin(self, sites, steps):
+        return Following(self.options)
+
+    def observe(self, site, moment, attention):
+        self.__dict__[site.name] = float(attention.diagonal().mean())
+
+    def strength(self, site, moment):
+        return self.__dict__.get(site.name, 1.0)
+
+
+def latents(adapter, seed, steps=4, regularizer: Any = CONSTANT):
     """A run with a text for every frame, guidance, and TAR in the first half of the steps."""
-    plan = plan_attention(adapter.facts.sites, [Tar(TarOptions(sigma={0: 1.0, 1: 4.0}, window=(0.0, 0.5)))], Clock(8, 8.0))
+    plan = plan_attention(adapter.facts.sites, [regularizer], Clock(8, 8.0))
     text = adapter.encode(["a green landscape", "a red ball"]).repeat(4, 1, 1)
     noise = torch.randn(adapter.latent_shape(8, 16, 16), generator=torch.Generator().manual_seed(seed))
     scheduler = build_scheduler("ddim", adapter.scheduler_config)
@@ -58,14 +81,23 @@ def source(tiny_source, tmp_path):
     return dataclasses.replace(tiny_source, directory=directory)
 
 
-def test_two_graphs_for_steps_with_and_without_tar_and_none_for_a_second_run(source, monkeypatch):
+@pytest.mark.parametrize(
+    "regularizer",
+    [
+        pytest.param(CONSTANT, id="constant", marks=pytest.mark.slow),
+        pytest.param(COURSE, id="course"),
+        pytest.param(Following(CONSTANT.options), id="memory", marks=pytest.mark.slow),
+    ],
+)
+def test_two_graphs_for_steps_with_and_without_tar_and_none_for_a_second_run(source, monkeypatch, regularizer):
     monkeypatch.setattr(compiled, "BACKEND", "eager")  # the graphs are those of any backend, and need no C++ compiler
     plain = source.load("cpu", "float32")
     adapter = dataclasses.replace(source, options=FramewiseOptions(compile=True)).load("cpu", "float32")
-    assert torch.equal(latents(adapter, 1), latents(plain, 1))
+    assert torch.equal(latents(adapter, 1, regularizer=regularizer), latents(plain, 1, regularizer=regularizer))
     assert counters["stats"]["unique_graphs"] == 2
-    assert torch.equal(latents(adapter, 2), latents(plain, 2))
+    assert torch.equal(latents(adapter, 2, regularizer=regularizer), latents(plain, 2, regularizer=regularizer))
     assert counters["stats"]["unique_graphs"] == 2
+    assert torch.equal(latents(plain, 2, regularizer=regularizer), latents(plain, 2)) == (regularizer is CONSTANT)
     assert not counters["graph_break"]
     assert not any(module._forward_pre_hooks for module in adapter.denoiser.modules())
 

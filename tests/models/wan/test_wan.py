@@ -343,7 +343,7 @@ def test_blocks_are_refused_on_a_model_with_levels(tiny_source):
 
 @pytest.mark.parametrize(
     "operation",
-    [Logits(lambda logits, distance: None), Wrap(lambda call, q, k, v, i, j: call(q, k, v, i, j))],
+    [Logits(lambda logits, distance: None), Wrap(lambda attend, q, k, v, i, j, call: attend(q, k, v, i, j))],
     ids=["changes of the logits", "wraps"],
 )
 def test_what_has_no_meaning_on_tokens_is_refused_with_the_reason(adapter, operation):

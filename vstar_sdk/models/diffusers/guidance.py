@@ -76,7 +76,10 @@ def calls_named(denoiser: nn.Module) -> Generator[list[str]]:
 def _encoding_watched(pipe: Any) -> Generator[dict[str, Any]]:
     """While it is open, the arguments with which a pipeline last encoded its prompt: it says there whether it guides."""
     arguments: dict[str, Any] = {}
-    encode_prompt = pipe.encode_prompt
+    encode_prompt = getattr(pipe, "encode_prompt", None)
+    if encode_prompt is None:
+        yield arguments
+        return
     signature = inspect.signature(encode_prompt)
 
     def watched(*args: Any, **kwargs: Any) -> Any:

@@ -1,11 +1,14 @@
-"""The contract of regularizers. The functions inside their operations are guarded where the attention is compiled."""
+"""The contract of regularizers, and of their memories.
+
+The functions inside operations are guarded where the attention is compiled.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any, cast
 
-from vstar_sdk.attention.operations import Operation
+from vstar_sdk.attention.operations import OPERATIONS, Operation
 from vstar_sdk.options import RegularizerOptions
 from vstar_sdk.plugin.boundary import values
 from vstar_sdk.plugin.boundary.calls import Broken, Call, described
@@ -18,9 +21,39 @@ def _operations(value: Any, call: Call) -> list[Operation]:
     operations = list(cast(Iterable[Any], value))
     for operation in operations:
         if not isinstance(operation, Operation):
-            hint = "operations are Bias, Scale, Logits, Mix and Wrap of vstar_sdk"
-            raise Broken(f"gave {described(operation)}, which is no operation", hint)
+            raise Broken(f"gave {described(operation)}, which is no operation", OPERATIONS)
     return operations
+
+
+def _window(value: Any, call: Call) -> tuple[float, float] | None:
+    if value is None:
+        return None
+    if not isinstance(value, tuple | list) or len(window := tuple(cast(Any, value))) != 2 or not all(map(values.number, window)):
+        raise Broken(f"returned {described(cast(object, value))}, not a window of two fractions, or None")
+    start, end = window
+    if not 0.0 <= start < end <= 1.0:
+        raise Broken(f"returned the window [{start:g}, {end:g}]", "a window is two fractions with 0 <= start < end <= 1")
+    return (float(start), float(end))
+
+
+def _strength(value: Any, call: Call) -> float:
+    values.instance(int, float, what="a number")(value, call)
+    if not values.number(value) or value < 0:
+        raise Broken(f"returned {value}", "a strength is a finite number from 0 on")
+    return float(value)
+
+
+MEMORY = Contract(
+    "Memory",
+    (
+        Member("observe", parameters=("site", "moment", "attention")),
+        Member("strength", _strength, ("site", "moment")),
+    ),
+)
+
+
+def _memory(value: Any, call: Call) -> Any:
+    return MEMORY.contain(value, call.origin)
 
 
 CONTRACT = Contract(
@@ -28,5 +61,7 @@ CONTRACT = Contract(
     (
         Member("operations", _operations, ("site",)),
         Member("options", values.instance(RegularizerOptions), None),
+        Member("watches", _window, ("site",), optional=True),
+        Member("begin", _memory, ("sites", "steps"), optional=True),
     ),
 )
