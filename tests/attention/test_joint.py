@@ -104,6 +104,7 @@ def test_chunks_do_not_change_the_result(attend):
         torch.testing.assert_close(attend(q, k, v, biases, chunk=chunk), whole, atol=1e-6, rtol=0)
 
 
+@pytest.mark.slow
 @ways
 def test_no_matrix_of_tokens_by_tokens_is_made(attend):
     q, k, v = tokens(positions=200)

@@ -245,6 +245,7 @@ def test_memory_is_at_most_1_3_of_plain_attention():
     assert peaks[1] <= 1.3 * peaks[0]
 
 
+@pytest.mark.slow
 @ways
 def test_no_matrix_of_tokens_by_tokens_is_made(attend):
     where = Layout(0, 200, torch.ones(1, 1000, dtype=torch.bool))

@@ -69,7 +69,10 @@ def test_a_standing_camera_goes_to_no_side():
     assert pan_numbers(frames, "right")["right"] == 0.0
 
 
-@pytest.mark.parametrize("family", [name for name, family in families().items() if family.colours])
+COLOURED = [name for name, family in families().items() if family.colours]
+
+
+@pytest.mark.parametrize("family", [COLOURED[0], *(pytest.param(name, marks=pytest.mark.slow) for name in COLOURED[1:])])
 def test_colours_of_renders_are_told(family):
     right = 0
     for seed in range(20):

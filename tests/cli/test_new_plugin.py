@@ -49,6 +49,7 @@ def test_each_kind_alone_passes_its_own_tests(here, option):
     assert " passed" in python(here / "vstar-acme", "-m", "pytest", "-q", "-p", "no:cacheprovider")
 
 
+@pytest.mark.slow
 def test_its_wheel_is_built_and_listed(here):
     new("acme-labs", "--regularizer", "far-frames")
     folder = here / "vstar-acme-labs"

@@ -379,7 +379,9 @@ def test_no_such_device(backend):
     assert "there is no device 'cuda:7' here" in failure(backend(device="cuda:7"))
 
 
-@pytest.mark.parametrize("environment", [{"HF_HUB_OFFLINE": "1"}, {"HF_ENDPOINT": "http://127.0.0.1:9"}])
+@pytest.mark.parametrize(
+    "environment", [{"HF_HUB_OFFLINE": "1"}, pytest.param({"HF_ENDPOINT": "http://127.0.0.1:9"}, marks=pytest.mark.slow)]
+)
 def test_a_hub_id_without_a_connection_is_one_clear_sentence(tmp_path, environment):
     script = (
         "from vstar_sdk.errors import BackendError\n"

@@ -90,7 +90,9 @@ def test_there_are_other_schedulers():
     assert {"DEISMultistepScheduler", "PNDMScheduler", "SASolverScheduler", "FlowMatchHeunDiscreteScheduler"} <= set(others())
 
 
-@pytest.mark.parametrize("name", [*known_schedulers(), "scaled-ddim", *others()])
+@pytest.mark.parametrize(
+    "name", [*known_schedulers(), "scaled-ddim", *(pytest.param(name, marks=pytest.mark.slow) for name in others())]
+)
 def test_going_on_from_a_file_gives_the_same_bits(name, tmp_path):
     whole = sampled(Swirl(), build(name), step_noise(7))
     for stop in range(STEPS):

@@ -58,7 +58,7 @@ ANSWERS = st.sampled_from(
 )
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(st.lists(ANSWERS, min_size=1, max_size=7))
 def test_turns_alternate_whatever_is_answered(answers):
     (answer, exchanges, _), asked = talk(*answers, said(whole()), rounds=8)

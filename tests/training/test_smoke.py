@@ -87,6 +87,7 @@ def test_makes_a_judge_that_the_package_reads(run: Path) -> None:
     assert ((verdict.stages >= 0) & (verdict.stages <= 1)).all()
 
 
+@pytest.mark.slow
 def test_goes_on_from_a_pipeline(run: Path, tmp_path: Path, train: Callable[..., None]) -> None:
     train(tmp_path / "next", "--start", str(run / "pipeline"))
     before, after = (load(folder).vae.encoder.conv_in.weight for folder in (run / "pipeline", tmp_path / "next" / "pipeline"))

@@ -116,6 +116,7 @@ def test_half_precision_beyond_the_positions(model, dtype):
     assert denoise(adapter, 40).isfinite().all()
 
 
+@pytest.mark.slow
 def test_the_denoiser_compiles_as_a_whole(model, monkeypatch):
     monkeypatch.setattr(compiled, "BACKEND", "eager")
     with Session() as session:

@@ -33,6 +33,7 @@ def test_offloaded_weights_give_the_same_bit_for_bit(converted, plain, offload):
     assert torch.equal(predictions(source(converted, offload=offload).load("cpu", "float32")), plain)
 
 
+@pytest.mark.slow
 def test_compiled_it_is_one_graph_for_all_steps_and_told_the_frames_a_second(converted, plain, monkeypatch):
     monkeypatch.setattr(compiled, "BACKEND", "eager")  # the graphs are those of any backend, and need no C++ compiler
     torch.compiler.reset()
