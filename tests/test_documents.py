@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+def blocks(language, page=README):
+    return re.findall(rf"^```{language}\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
 
 
 # Those in the folders below need a model's files: they are tested with their model.
@@ -34,6 +34,14 @@ def test_the_example_specs_are_valid(path):
 @pytest.mark.parametrize("text", blocks("yaml"))
 def test_the_readmes_specs_are_valid(text):
     make_plan(load_spec(parse(text).data))
+
+
+def test_the_spec_of_the_page_on_sampling_is_valid_and_names_every_part_that_it_lists():
+    page = (ROOT / "docs" / "sampling.md").read_text(encoding="utf-8")
+    loaded = load_spec(parse(blocks("yaml", page)[0]).data)
+    make_plan(loaded)
+    for kind in ("schedulers", "guidances", "noises", "samplers"):
+        assert [part.name for part in loaded.catalog.parts(kind) if f"`{part.name}`" not in page] == []
 
 
 def test_the_readmes_plugin_is_a_plugin():

@@ -55,6 +55,7 @@ from .models.pipeline_options import PipelineOptions as PipelineOptions
 from .models.unet3d.source import UNet3DSource as UNet3DSource
 from .options import Course as Course
 from .options import ExporterOptions as ExporterOptions
+from .options import GuidanceOptions as GuidanceOptions
 from .options import ModelOptions as ModelOptions
 from .options import Options as Options
 from .options import PartOf as PartOf
@@ -76,6 +77,13 @@ from .runs.session import Session as Session
 from .runs.session import run as run
 from .runs.session import start as start
 from .sampling.conditioning import Conditioning as Conditioning
+from .sampling.contract import Branch as Branch
+from .sampling.contract import Guidance as Guidance
+from .sampling.contract import Noise as Noise
+from .sampling.contract import Scheduler as Scheduler
+from .sampling.contract import SchedulerSource as SchedulerSource
+from .sampling.denoising import Denoising as Denoising
+from .sampling.sampler import Sampler as Sampler
 from .spec.loading import LoadedSpec as LoadedSpec
 from .spec.loading import load_spec as load_spec
 from .spec.run_spec import RunSpec as RunSpec

@@ -66,6 +66,10 @@ class SpecError(VstarError):
         return SpecError(self.message, hint=self.hint, path=(*prefix, *self.path))
 
 
+class SamplingEnded(BaseException):
+    """Goes through a sampler when a step has ended the run, for whatever reason: nothing for it to catch."""
+
+
 class TemplateError(VstarError):
     """A synopsis template is wrong: its syntax, its variables or what it renders to."""
 

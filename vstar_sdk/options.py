@@ -15,6 +15,7 @@ from pydantic import (
     Tag,
     WithJsonSchema,
     field_validator,
+    model_validator,
 )
 
 from vstar_sdk import moments
@@ -56,6 +57,9 @@ Duration = Annotated[int | float | str, AfterValidator(_duration), _span_schema(
 
 EnvName = Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]{0,63}$")]
 """The *name* of an environment variable that holds a secret: ``ANTHROPIC_API_KEY``."""
+
+ClassName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*Scheduler$", max_length=100)]
+"""The name of a scheduler class of diffusers: ``DEISMultistepScheduler``."""
 
 Number = BeforeValidator(_no_truth)
 """In a field's annotation: true and false are no numbers there (pydantic would read them as 1 and 0)."""
@@ -209,6 +213,23 @@ class RegularizerOptions(Options):
             elif name == "levels" and value is not None:
                 named.update(value)
         return named
+
+
+class GuidanceOptions(Options):
+    """Base of a guidance's options: how strong it is, and when."""
+
+    scale: float | None = Field(default=None, ge=1, le=100, examples=[7.5])
+    """How far the video is moved away from the negative prompt; 1 turns guidance off. Left out: the model's own."""
+    start: Fraction = 0.0
+    """Where it begins, as a fraction of the schedule: of S steps, step i is guided when round(start S) <= i < round(stop S)."""
+    stop: Fraction = 1.0
+    """Where it ends, likewise."""
+
+    @model_validator(mode="after")
+    def _in_this_order(self) -> Self:
+        if not 0.0 <= self.start < self.stop <= 1.0:
+            raise ValueError(f"start {self.start:g}, stop {self.stop:g}: write two fractions with 0 <= start < stop <= 1")
+        return self
 
 
 class ModelOptions(Options):

@@ -12,9 +12,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from vstar_sdk import Result, load_spec
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.processor import NursedProcessor
-from vstar_sdk.models.unet3d.adapter import temporal_attentions
 from vstar_sdk.runs.plan import make_plan
-from vstar_sdk.sampling.schedulers import build_scheduler
 
 MOMENT = 0.4
 """Of the schedule: inside of TAR's window."""
@@ -29,7 +27,7 @@ def map_numbers(result: Result, spec: dict[str, Any]) -> dict[str, float]:
     """
     adapter, plan = result.adapter, make_plan(load_spec(spec))
     steps = plan.settings.steps
-    scheduler: Any = build_scheduler(plan.settings.scheduler, adapter.scheduler_config)
+    scheduler: Any = plan.engine.scheduler.make(adapter.scheduler_config)
     scheduler.set_timesteps(steps)
     step = round(MOMENT * steps)
     noise = torch.randn(result.latents.shape, generator=torch.Generator().manual_seed(0))
@@ -42,7 +40,7 @@ def map_numbers(result: Result, spec: dict[str, Any]) -> dict[str, float]:
         nursing = stack.enter_context(nurse(adapter.denoiser, plan.attention, adapter.family))
         nursing.at(step, steps)
         seen: dict[str, dict[str, Tensor]] = {}
-        names = [name for name in temporal_attentions(adapter.denoiser) if not name.startswith("transformer_in")]
+        names = [site.name for site in adapter.facts.sites if site.block != "init"]
         for name in names:
             for side in ("to_q", "to_k"):
                 keep = seen.setdefault(name, {})

@@ -89,7 +89,7 @@ def test_files_that_are_no_spec(tmp_path):
 def test_neither_spec_nor_prompt():
     result = CliRunner().invoke(cli, ["run"])
     assert result.exit_code == 2
-    assert "hint: vstar run --prompt" in result.stderr
+    assert 'hint: vstar run "' in result.stderr
 
 
 def test_a_misspelled_command():

@@ -15,6 +15,7 @@ from vstar_sdk.plugin.boundary.calls import Origin
 from vstar_sdk.plugin.boundary.contract import ignored
 from vstar_sdk.plugin.boundary.models import ADAPTER
 from vstar_sdk.plugin.boundary.regularizers import MEMORY
+from vstar_sdk.plugin.boundary.schedulers import SCHEDULER
 from vstar_sdk.plugin.kinds import KINDS
 
 ORIGIN = Origin("acme/part (vstar-acme 1.2)", ("regularizers", 0))
@@ -23,23 +24,35 @@ CONTRACTS = {
     **{name: kind.promises for name, kind in KINDS.items()},
     "a model's adapter": ADAPTER,
     "a regularizer's memory": MEMORY,
+    "a scheduler": SCHEDULER,
 }
 MEMBERS = [(contract, member) for contract in CONTRACTS.values() for member in contract.members]
 NAMES = [f"{contract.protocol}.{member.name}" for contract, member in MEMBERS]
 
 LATENTS = torch.zeros(1, 4, 2, 3, 5)
-ARGUMENTS = {"prompts": ["a volcano"], "latents": LATENTS, "frames": 2, "height": 24, "width": 40, "prompt": "a volcano"}
+ARGUMENTS = {
+    "prompts": ["a volcano"],
+    "latents": LATENTS,
+    "sample": LATENTS,
+    "frames": 2,
+    "height": 24,
+    "width": 40,
+    "prompt": "a volcano",
+    "shape": tuple(LATENTS.shape),
+    "predictions": {"prompt": LATENTS},
+}
 """What checks look at, by parameter; the others may be anything."""
 
 NONSENSE = {"None": None, "a text": "text", "a number": 3, "an object": object(), "a list of texts": ["text"], "NaN": math.nan}
 
-FITS = {
+FINE = {
     ("Adapter.cut_off", "a text"),
     ("Exporter.path", "a text"),
     ("Regularizer.watches", "None"),
     ("Memory.strength", "a number"),
+    ("Sampler.steps", "a number"),
 }
-"""What is nonsense elsewhere."""
+"""What is no nonsense there."""
 
 
 def contained(contract, member, does):
@@ -97,7 +110,7 @@ CHECKED = [
     (contract, member, nonsense)
     for contract, member in MEMBERS
     for nonsense in NONSENSE
-    if member.check is not ignored and (f"{contract.protocol}.{member.name}", nonsense) not in FITS
+    if member.check is not ignored and (f"{contract.protocol}.{member.name}", nonsense) not in FINE
 ]
 
 
@@ -201,12 +214,16 @@ def test_frames_that_fail_while_they_are_drawn_are_the_plugins():
 
 
 HEAD = """
-from vstar_sdk import (ArtifactOptions, Brief, Completion, ModelOptions, Options, RegularizerOptions, Synopsis, hookimpl)
+from vstar_sdk import (
+    ArtifactOptions, Brief, Completion, GuidanceOptions, ModelOptions, Options, RegularizerOptions, Synopsis, hookimpl
+)
 class Lines(ArtifactOptions):
     suffix = ".txt"
     path: str = "lines.txt"
 class Part:
     offline = True
+    takes_eta = False
+    branches = ()
     path = "lines.txt"
     def __init__(self, options): self.options = options
     def close(self): pass
@@ -214,19 +231,33 @@ class Part:
     def open(self, target, clip): pass
     def load(self, device, dtype): pass
     def facts(self): return 3
+    def make(self, config): return 3
+    def draw(self, shape, clock, generator): return shape
+    def combine(self, predictions, scale, moment): return None
+    def steps(self, schedule): return "many"
+    def sample(self, denoising): return denoising
     def operations(self, site): return [object()]
     def write(self, given):
         if not isinstance(given, Brief): raise ValueError("no ink")
         return Synopsis(())
     def complete(self, request): return Completion(text=None, stop="end", model="m", input_tokens=1, output_tokens=1)
 """
-OFFERED = {"exporters": "Lines", "models": "ModelOptions", "regularizers": "RegularizerOptions"}
+OFFERED = {
+    "exporters": "Lines",
+    "guidances": "GuidanceOptions",
+    "models": "ModelOptions",
+    "regularizers": "RegularizerOptions",
+}
 WHERE = {
     "models": {"model": {"use": "acme/part"}},
     "regularizers": {"regularizers": [{"use": "acme/part"}]},
     "synopses": {"synopsis": {"use": "acme/part"}},
     "llm_backends": {"synopsis": {"use": "llm", "states": 2, "backend": {"use": "acme/part"}}},
     "exporters": {"output": [{"use": "acme/part"}]},
+    "schedulers": {"sampling": {"steps": 1, "scheduler": "acme/part"}},
+    "noises": {"sampling": {"steps": 1, "noise": {"use": "acme/part"}}},
+    "guidances": {"sampling": {"steps": 1, "guidance": {"use": "acme/part"}}},
+    "samplers": {"sampling": {"steps": 1, "sampler": {"use": "acme/part"}}},
 }
 PLACES = {"llm_backends": "synopsis.backend", "regularizers": "regularizers[0]", "exporters": "output[0]"}
 

@@ -78,6 +78,8 @@ def acme(packages, tiny_pipeline_dir):
         del sys.modules[module]
 
 
+PARTS = ["brightness", "chat", "fading", "folder", "haiku", "karras", "lean", "shared", "twice"]
+
 ANSWER = {"states": [{"caption": "a snowy landscape in winter"}, {"caption": "an orange landscape in autumn"}], "style": ""}
 
 
@@ -110,7 +112,7 @@ def test_the_plugin_of_the_page_makes_the_video_of_the_page(acme, server, tmp_pa
         "name": "acme",
         "distribution": "vstar-acme 1.0",
         "hooks": ["resolve_secret", "transform_frames", "on_step"],
-        "parts": ["acme/brightness", "acme/chat", "acme/folder", "acme/haiku", "acme/lean"],
+        "parts": [f"acme/{part}" for part in PARTS],
     }
     for path in (tmp_path / "run").iterdir():
         assert b"a-key-from-the-vault" not in path.read_bytes()
@@ -128,6 +130,10 @@ def test_the_plugin_of_the_page_is_listed_and_well(acme):
         "LLM backend acme/chat",
         "model acme/folder",
         "exporter acme/brightness",
+        "scheduler acme/karras",
+        "noise acme/shared",
+        "guidance acme/fading",
+        "sampler acme/twice",
     }
     assert "acme/folder" in acme.vstar("models").stdout
     assert acme.vstar("acme-hello").stdout == "hello from acme\n"

@@ -8,6 +8,7 @@ import hashlib
 import pytest
 import torch
 
+from tests.tiny_models import spec as spec_of
 from vstar_sdk import ModelError, SamplerError, Session, SpecError, run
 from vstar_sdk.runs.advice import less_memory
 from vstar_sdk.runs.forecast import forecast
@@ -85,10 +86,10 @@ def test_the_hint_names_what_is_left_to_change(spec, stage, hint):
 @pytest.mark.parametrize(
     ("stage", "where"),
     [
-        ("load", "vstar_sdk.models.unet3d.adapter.load_component"),
-        ("encode", "vstar_sdk.models.unet3d.adapter.UNet3DAdapter.encode"),
-        ("sample", "vstar_sdk.models.unet3d.adapter.UNet3DAdapter.denoise"),
-        ("decode", "vstar_sdk.models.unet3d.adapter.UNet3DAdapter.decode"),
+        ("load", "vstar_sdk.miniworld.adapter.load_weights"),
+        ("encode", "vstar_sdk.miniworld.adapter.MiniworldAdapter.encode"),
+        ("sample", "vstar_sdk.miniworld.adapter.MiniworldAdapter.denoise"),
+        ("decode", "vstar_sdk.miniworld.adapter.MiniworldAdapter.decode"),
     ],
 )
 def test_no_memory_left_on_a_device_is_one_clear_error_in_every_stage(monkeypatch, tmp_path, stage, where):
@@ -106,12 +107,12 @@ def test_so_it_is_for_frames_that_are_decoded_on_demand(monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
 
     result = run(STORY)
-    monkeypatch.setattr("diffusers.models.autoencoders.autoencoder_kl.AutoencoderKL.decode", fails)
+    monkeypatch.setattr("vstar_sdk.miniworld.networks.autoencoder.Autoencoder.decode", fails)
     with pytest.raises(SamplerError, match=r"not enough memory for 6 frames of 64x64 \(stage decode\)"):
         next(result.frames())
 
 
-def test_memory_that_ends_inside_a_library_while_loading_is_not_taken_for_a_damaged_file(monkeypatch):
+def test_memory_that_ends_inside_a_library_while_loading_is_not_taken_for_a_damaged_file(monkeypatch, models):
     from diffusers.models.unets.unet_3d_condition import UNet3DConditionModel
 
     def fails(*arguments, **named):
@@ -119,15 +120,15 @@ def test_memory_that_ends_inside_a_library_while_loading_is_not_taken_for_a_dama
 
     monkeypatch.setattr(UNet3DConditionModel, "from_config", fails)
     with pytest.raises(SamplerError, match="not enough memory for the model"):
-        run(STORY)
+        run(spec_of(models["modelscope"], 6))
     monkeypatch.setattr(UNet3DConditionModel, "from_config", lambda *a, **n: 1 / 0)
     with pytest.raises(ModelError, match="cannot be loaded"):
-        run(STORY)
+        run(spec_of(models["modelscope"], 6))
 
 
 def test_a_scheduler_of_second_order_looks_twice_a_step_but_at_the_end():
     plan = planned(sampling={"steps": 25})
     ordinary = {"num_train_timesteps": 1000, "beta_schedule": "scaled_linear", "prediction_type": "epsilon"}
-    settings = dataclasses.replace(plan.settings, scheduler="heun")
-    heun = dataclasses.replace(plan, settings=settings, facts=dataclasses.replace(plan.facts, scheduler_config=ordinary))
+    heun = planned(sampling={"steps": 25, "scheduler": "heun"})
+    heun = dataclasses.replace(heun, facts=dataclasses.replace(heun.facts, scheduler_config=ordinary))
     assert (forecast(plan).evaluations, forecast(heun).evaluations) == (25, 49)

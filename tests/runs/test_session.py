@@ -193,7 +193,7 @@ def test_what_there_was_no_room_for_is_free_again_after_the_error(session, monke
 
     import torch
 
-    from vstar_sdk.models.unet3d.adapter import UNet3DAdapter
+    from vstar_sdk.miniworld.adapter import MiniworldAdapter
 
     held = []
 
@@ -202,7 +202,7 @@ def test_what_there_was_no_room_for_is_free_again_after_the_error(session, monke
         held.append(weakref.ref(activations))
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(UNet3DAdapter, "denoise", fails)
+    monkeypatch.setattr(MiniworldAdapter, "denoise", fails)
     gc.disable()
     try:
         with pytest.raises(SamplerError, match="not enough memory"):

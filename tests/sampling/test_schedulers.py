@@ -12,16 +12,11 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
 from vstar_sdk.errors import MissingDependency, SpecError
 from vstar_sdk.models.diffusers.flow_matching import flow_config
+from vstar_sdk.plugin.discovery import built_in_catalog
 from vstar_sdk.sampling.ddim import ClampedDDIMScheduler
 from vstar_sdk.sampling.noise import step_noise
-from vstar_sdk.sampling.schedulers import (
-    build_scheduler,
-    check_scheduler,
-    known_schedulers,
-    step_arguments,
-    takes_eta,
-    timesteps_of,
-)
+from vstar_sdk.sampling.schedulers import build_scheduler, known_schedulers, named, step_arguments, timesteps_of
+from vstar_sdk.spec.loading import load_spec
 
 EPSILON = {
     "num_train_timesteps": 1000,
@@ -40,9 +35,9 @@ ZERO_SNR = {
     "steps_offset": 0,
 }
 
-OTHERS = ("scaled-ddim", "flow-euler", "flow-euler-even", "cogvideox-ddim", "cogvideox-dpm")
+OTHERS = ("flow-euler", "flow-euler-even", "cogvideox-ddim", "cogvideox-dpm")
 PLAIN = [name for name in known_schedulers() if name not in OTHERS]
-"""Those for a diffusion model without a signal scale or a shifted ratio."""
+"""Those for a diffusion model without a shifted ratio."""
 
 
 def denoise(scheduler, eta=0.0, steps=3):
@@ -66,7 +61,7 @@ def test_every_scheduler_takes_three_steps(name):
 @pytest.mark.parametrize("name", [name for name in PLAIN if name != "heun"])
 @pytest.mark.parametrize("eta", [0.0, 1.0])
 def test_at_zero_terminal_snr_every_scheduler_that_can_is_finite(name, eta):
-    assert denoise(build_scheduler(name, ZERO_SNR), eta if takes_eta(name) else 0.0).isfinite().all()
+    assert denoise(build_scheduler(name, ZERO_SNR), eta if named(name).takes_eta else 0.0).isfinite().all()
 
 
 @pytest.mark.parametrize("name", ["heun", "DEISMultistepScheduler"])
@@ -107,18 +102,65 @@ def test_a_scheduler_of_flow_matching_alone_is_refused_for_a_diffusion_model(nam
         build_scheduler(name, {})
 
 
+PROMPT = {"prompt": "a landscape from winter to autumn"}
+
+
 @pytest.mark.parametrize(
-    ("name", "near"),
-    [("dimm", "ddim"), ("eular", "euler"), ("unipcc", "unipc"), ("DDIM", None), ("", None)],
+    ("written", "words"),
+    [
+        ("dimm", "sampling.scheduler: unknown scheduler 'dimm'. Did you mean 'ddim'?"),
+        ("DDIM", "sampling.scheduler: unknown scheduler 'DDIM'. Known: cogvideox-ddim, "),
+        ("", "sampling.scheduler: unknown scheduler ''. Known: cogvideox-ddim, "),
+        (3, "sampling.scheduler: must be text"),
+        ("diffusers", "sampling.scheduler: 'diffusers' has options that must be written: {use: diffusers, ...}"),
+        ({"use": "eular"}, "sampling.scheduler.use: unknown scheduler 'eular'. Did you mean 'euler'?"),
+        ({"config": {}}, "sampling.scheduler: 'use' is missing: name a scheduler: cogvideox-ddim, "),
+        ({"use": "euler", "confg": {}}, "sampling.scheduler.confg: unknown key 'confg'. Did you mean 'config'?"),
+        ({"use": "diffusers", "name": "DEIS"}, "sampling.scheduler.name: must match pattern"),
+        ("acme/fast", "sampling.scheduler: unknown scheduler 'acme/fast': no installed package brings the namespace 'acme'"),
+    ],
+    ids=str,
 )
-def test_an_unknown_name_is_refused_with_the_nearest(name, near):
-    with pytest.raises(SpecError, match=f"unknown scheduler '{name}'" + (f". Did you mean '{near}'" if near else "$")) as refused:
-        check_scheduler(name)
-    assert refused.value.path == ("scheduler",)
+def test_a_scheduler_that_a_spec_cannot_name_is_refused_at_its_place(written, words):
+    with pytest.raises(SpecError) as refused:
+        load_spec(PROMPT | {"sampling": {"scheduler": written}})
+    assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "kind", "settings"),
+    [
+        ("dpm++", "DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++", "solver_order": 2}),
+        ({"use": "dpm++"}, "DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++", "solver_order": 2}),
+        ({"use": "dpm++", "config": {"solver_order": 3}}, "DPMSolverMultistepScheduler", {"solver_order": 3}),
+        ("DEISMultistepScheduler", "DEISMultistepScheduler", {"solver_order": 2}),
+        ({"use": "diffusers", "name": "DEISMultistepScheduler", "config": {"solver_order": 1}}, "DEISMultistepScheduler", {}),
+    ],
+    ids=str,
+)
+def test_a_name_and_a_mapping_mean_the_same_class(written, kind, settings):
+    spec = load_spec(PROMPT | {"sampling": {"scheduler": written}}).spec
+    dumped = spec.model_dump(mode="json")["sampling"]["scheduler"]
+    assert dumped == (written if isinstance(written, str) else {"config": {}} | written)
+    assert spec.sampling.scheduler is not None
+    scheduler: Any = built_in_catalog().make("schedulers", spec.sampling.scheduler).make(EPSILON)
+    assert type(scheduler).__name__ == kind
+    assert {key: scheduler.config[key] for key in settings} == settings
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [("solver_ordr", "is no setting of DPMSolverMultistepScheduler"), ("prediction_type", "is what the model was trained with")],
+)
+def test_a_setting_that_the_class_does_not_have_or_that_is_the_models_is_refused(key, words):
+    source = built_in_catalog().part("schedulers", "dpm++")
+    made = source.make(source.options.model_validate({"config": {key: 3}}))
+    with pytest.raises(SpecError, match=words) as refused:
+        made.make(EPSILON)
+    assert refused.value.path == ("scheduler", "config", key)
 
 
 def test_a_class_that_diffusers_does_not_have_is_refused_when_it_is_built():
-    check_scheduler("DPMSolverMultistepsScheduler")
     with pytest.raises(SpecError, match="Did you mean 'DPMSolverMultistepScheduler'"):
         build_scheduler("DPMSolverMultistepsScheduler", EPSILON)
 
@@ -133,9 +175,9 @@ def test_a_class_whose_package_is_missing_says_so():
 def test_the_table_knows_which_steps_take_eta():
     for name in PLAIN:
         in_steps = "eta" in step_arguments(build_scheduler(name, EPSILON), 0.0, None)
-        assert takes_eta(name) == in_steps, name
-    assert takes_eta("DDIMParallelScheduler")
-    assert not takes_eta("PNDMScheduler")
+        assert named(name).takes_eta == in_steps, name
+    assert named("DDIMParallelScheduler").takes_eta
+    assert not named("PNDMScheduler").takes_eta
 
 
 @pytest.mark.parametrize(("name", "steps"), [("PNDMScheduler", 3), ("lcm", 51), ("ddim", 1001)])
@@ -147,8 +189,8 @@ def test_a_number_of_steps_that_a_scheduler_cannot_take_is_refused(name, steps):
 
 def test_names_need_no_torch():
     code = (
-        "import sys; from vstar_sdk.sampling.schedulers import check_scheduler, known_schedulers, takes_eta; "
-        "known_schedulers(); check_scheduler('DDIMScheduler'); takes_eta('ddim'); print('torch' in sys.modules)"
+        "import sys; from vstar_sdk.sampling.schedulers import known_schedulers, named; "
+        "known_schedulers(); named('ddim').takes_eta; print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
@@ -252,7 +294,7 @@ def test_a_scheduler_of_a_shifted_ratio_is_for_models_that_have_one(name):
     assert denoise(build_scheduler(name, shifted)).isfinite().all()
     with pytest.raises(SpecError, match="has no eta"):
         denoise(build_scheduler(name, shifted), eta=0.5)
-    assert not takes_eta(name)
+    assert not named(name).takes_eta
 
 
 def test_even_levels_are_shifted_once():

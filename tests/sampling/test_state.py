@@ -13,6 +13,7 @@ import torch
 from diffusers import schedulers as diffusers_schedulers
 
 from vstar_sdk.errors import MissingDependency, OutputError, SamplerError, SpecError
+from vstar_sdk.plugin.discovery import built_in_catalog
 from vstar_sdk.sampling.noise import initial_noise, step_noise
 from vstar_sdk.sampling.sampler import sample
 from vstar_sdk.sampling.schedulers import build_scheduler, known_schedulers
@@ -37,13 +38,14 @@ FLOW = {
 SCALED = PLAIN | {"signal_scale": 0.7, "signal_scale_steps": 400}
 SHIFTED = PLAIN | {"snr_shift_scale": 3.0}
 STEPS = 5
+CATALOG = built_in_catalog()
 
 
 def build(name: str) -> Any:
     """A scheduler, from the configuration of whatever kind of model it is for."""
     for config in (PLAIN, FLOW, SCALED, SHIFTED):
         try:
-            return build_scheduler(name, config)
+            return CATALOG.make("schedulers", name).make(config)
         except SpecError:
             continue
     raise AssertionError(f"no configuration fits {name}")
@@ -88,7 +90,7 @@ def test_there_are_other_schedulers():
     assert {"DEISMultistepScheduler", "PNDMScheduler", "SASolverScheduler", "FlowMatchHeunDiscreteScheduler"} <= set(others())
 
 
-@pytest.mark.parametrize("name", [*known_schedulers(), *others()])
+@pytest.mark.parametrize("name", [*known_schedulers(), "scaled-ddim", *others()])
 def test_going_on_from_a_file_gives_the_same_bits(name, tmp_path):
     whole = sampled(Swirl(), build(name), step_noise(7))
     for stop in range(STEPS):
@@ -126,6 +128,7 @@ import sys, torch
 from pathlib import Path
 from tests.sampling.test_state import build, sampled
 from vstar_sdk.models.unet3d.source import UNet3DSource
+from vstar_sdk.plugin.discovery import built_in_catalog
 from vstar_sdk.sampling.noise import step_noise
 from vstar_sdk.sampling.state import SamplerState
 from vstar_sdk.sampling.tensor_file import write_tensors

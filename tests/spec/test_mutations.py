@@ -36,7 +36,8 @@ regularizers:
   - {use: tar, sigma: {0: 1, 1: 12.5%}, strength: 0.5, stat: spread, window: [0.0, 0.56]}
   - {use: uniform, levels: [1], weight: 0.25}
   - {use: example/lean, slope: 0.25}
-sampling: {steps: 5, scheduler: ddim, guidance: 4.0, eta: 0.0, guidance_batch: two}
+sampling:
+  {steps: 5, scheduler: ddim, guidance: {use: cfg, scale: 4.0, start: 0.1}, eta: 0.0, guidance_batch: two, sampler: single}
 output: [{use: mp4}, {use: gif, scale: 2, loop: 0}, {use: frames, path: stills}, {use: contact-sheet, count: 4}]
 plugins: []
 """

@@ -61,6 +61,13 @@ def test_the_example_specs_fit_it_and_point_to_it(schema, path):
         "prompt: x\nmodel: {device: cpu}",
         "prompt: x\nsynopsis: {use: llm, backend: {use: anthropic, timeout: 5}}",
         "prompt: x\nsynopsis: {use: llm, backend: {timeout: 5}}",
+        "prompt: x\nsampling: {scheduler: euler}",
+        "prompt: x\nsampling: {scheduler: DEISMultistepScheduler}",
+        "prompt: x\nsampling: {scheduler: null, guidance: null, noise: null, sampler: null}",
+        "prompt: x\nsampling: {guidance: 7.5, noise: gaussian, sampler: {use: single}}",
+        "prompt: x\nsampling: {guidance: {scale: 7.5, start: 0.1}, noise: {}}",
+        "prompt: x\nsampling: {guidance: apg}",
+        "prompt: x\nsampling: {scheduler: {use: dpm++, config: {solver_order: 3}}}",
     ],
 )
 def test_what_is_valid_fits(schema, text):
@@ -92,6 +99,15 @@ def test_what_is_valid_fits(schema, text):
         ("prompt: x\nsynopsis: {use: llm, backend: {use: anthropic, timeout: 0}}", r"\$\.synopsis\.backend\.timeout"),
         ("prompt: x\nsynopsis: {use: llm, backend: {api_key: abc}}", "'api_key' was unexpected"),
         ("prompt: x\nsynopsis: {use: llm, backend: {api_key_env: sk-abc}}", "'sk-abc' does not match"),
+        ("prompt: x\nsampling: {scheduler: eular}", r"\$\.sampling\.scheduler: 'eular' is not valid under any"),
+        ("prompt: x\nsampling: {guidance: 0.5}", r"\$\.sampling\.guidance: 0\.5 is not valid under any"),
+        ("prompt: x\nsampling: {guidance: {scale: 0.5}}", r"\$\.sampling\.guidance\.scale: 0\.5 is not valid under any"),
+        ("prompt: x\nsampling: {noise: gausian}", r"\$\.sampling\.noise: 'gausian' is not valid under any"),
+        (
+            "prompt: x\nsampling: {scheduler: {use: eular}}",
+            r"\$\.sampling\.scheduler\.use: 'eular' is not one of \['cogvideox-ddim'",
+        ),
+        ("prompt: x\nsampling: {scheduler: {use: euler, confg: {}}}", "'confg' was unexpected"),
         ("prompt: x\nsynopsis: {stats: 3}", r"\$\.synopsis: .*is not valid under any"),
     ],
 )

@@ -24,6 +24,7 @@ from vstar_sdk.runs.leftovers import sweep_all
 from vstar_sdk.runs.naming import RUNS, default_directory
 from vstar_sdk.runs.plan import Plan, make_plan
 from vstar_sdk.runs.result import Result
+from vstar_sdk.runs.settings import Settings
 
 
 @click.command(cls=Command)
@@ -91,7 +92,7 @@ def describe(plan: Plan, *, sites: bool = False) -> str:
     numbers = plan.settings
     lines = [
         plan.summary(),
-        f"scheduler {numbers.scheduler}, guidance {numbers.guidance:g}, eta {numbers.eta:g}, seed {numbers.seed}",
+        f"scheduler {numbers.scheduler}, guidance {_guidance(numbers)}, eta {numbers.eta:g}, seed {numbers.seed}",
         "",
     ]
     if plan.story is None:
@@ -101,6 +102,11 @@ def describe(plan: Plan, *, sites: bool = False) -> str:
             lines.append(f"{number}. frames {span[0]}-{span[1]}: {state.caption}")
     attention = plan.attention.describe if sites else plan.attention.summary
     return "\n".join([*lines, "", attention(numbers.steps)])
+
+
+def _guidance(numbers: Settings) -> str:
+    by = "" if numbers.guided_by == "cfg" else f" by {numbers.guided_by}"
+    return f"{numbers.guidance:g}{by}"
 
 
 class _Lines:

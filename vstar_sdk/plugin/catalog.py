@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from vstar_sdk.errors import MissingDependency, PluginError, SpecError, SpecPath
 from vstar_sdk.options import Options
 from vstar_sdk.plugin import nested
@@ -19,7 +21,7 @@ from vstar_sdk.plugin.boundary.faults import contained
 from vstar_sdk.plugin.families import Families, FamilyRegistration
 from vstar_sdk.plugin.kinds import KINDS
 from vstar_sdk.plugin.option_models import check_options
-from vstar_sdk.plugin.plugin import CORE, NAME, Plugin
+from vstar_sdk.plugin.plugin import CORE, PART_NAME, Plugin
 from vstar_sdk.plugin.probe import gate
 from vstar_sdk.plugin.probe.target import Target
 from vstar_sdk.resolver import Resolver
@@ -178,20 +180,47 @@ class Catalog:
             return f"'{name}' is no {KINDS[kind].word}: it is a synopsis template and goes under synopsis.template."
         return unknown_part(kind, name, self._parts[kind])
 
-    def make(self, kind: str, options: Options, *, path: SpecPath | None = None) -> Any:
+    def make(self, kind: str, options: Options | str | float, *, path: SpecPath | None = None) -> Any:
         """Call a part's factory with its validated options.
 
         The parts nested in them are made first and passed by name; a factory that takes ``resolver`` is given the run's.
 
         Args:
             kind: a key of `KINDS`.
-            options: of the part.
+            options: of the part; or what stands for it, see `Plain`.
             path: where the spec holds them; None for the kind's own place.
         """
-        return self._make(self._meant(kind, options), options, KINDS[kind].path if path is None else path)
+        part, options = self.chosen(kind, options)
+        return self._make(part, options, KINDS[kind].path if path is None else path)
+
+    def chosen(self, kind: str, value: Options | str | float) -> tuple[Part, Options]:
+        """The part that a place in the spec chooses, and its options.
+
+        Args:
+            kind: a key of `KINDS`.
+            value: validated options; or what stands for a part, see `Plain`.
+
+        Raises:
+            SpecError: it names no part, or one with options that must be written. The path is ``()``.
+        """
+        if isinstance(value, Options):
+            return self._meant(kind, value), value
+        plain = KINDS[kind].plain
+        if value in self._parts[kind] or plain is None or not plain.part:
+            part, given = self.part(kind, str(value)), {}
+        else:
+            part, given = self.part(kind, plain.part), {plain.option: value}
+        try:
+            return part, part.options.model_validate(given)
+        except ValidationError as error:
+            wrong = error.errors(include_url=False, include_input=False)[0]
+            option = ".".join(map(str, wrong["loc"]))
+            raise SpecError(
+                f"{part.name}: {option}: {wrong['msg']}", hint=f"write its options out: {{use: {part.name}, {option}: ...}}"
+            ) from None
 
     def _make(self, part: Part, options: Options, path: SpecPath) -> Any:
-        def inner(kind: str, options: Options, path: SpecPath) -> Any:
+        def inner(kind: str, options: Options | str | float, path: SpecPath) -> Any:
             return self.make(kind, options, path=path)
 
         given: dict[str, Any] = {
@@ -264,7 +293,7 @@ class _Names:
     def full(self, name: str, what: str, taken: Iterable[str]) -> str:
         full = name if self.plugin.namespace == CORE else f"{self.plugin.namespace}/{name}"
         who = f"plugin {self.plugin}"
-        if not NAME.match(name):
+        if not PART_NAME.match(name):
             raise PluginError(f"{who}: '{name}' is no name for a {what}: lower case letters, digits and hyphens")
         if full in taken:
             raise PluginError(f"{who} registers the {what} '{full}' twice")

@@ -6,11 +6,40 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from vstar_sdk.errors import SpecPath
-from vstar_sdk.options import ExporterOptions, ModelOptions, Options, RegularizerOptions
+from vstar_sdk.options import ClassName, ExporterOptions, GuidanceOptions, ModelOptions, Options, RegularizerOptions
 from vstar_sdk.plugin.boundary.contract import Contract, Derived
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A plain value in the place of a part's mapping: ``scheduler: euler``, ``guidance: 7.5``.
+
+    A text that names a part of the kind means that part with its defaults. Any other value is that of one option of one part.
+
+    Attributes:
+        form: the annotation of the other values; None where names alone are plain values.
+        part: the part that another value means.
+        option: the option that it is of.
+    """
+
+    form: Any = None
+    part: str = ""
+    option: str = ""
+
+    def takes(self, text: str) -> bool:
+        """Whether a text that names no part may be a value of the option: the form itself says what else is wrong with it."""
+        if self.form is None:
+            return False
+        try:
+            TypeAdapter(self.form).validate_python(text)
+        except ValidationError:
+            return False
+        return True
 
 
 @dataclass(frozen=True)
@@ -26,6 +55,7 @@ class Kind:
         default: the parts that are meant where the spec says nothing.
         about: what the place in the spec is, for the schema of a field that is made from this row.
         contract: ``module:NAME`` of what is checked of its methods; None reads it from the Protocol.
+        plain: what may stand in the place of a mapping; None: nothing.
     """
 
     name: str
@@ -36,6 +66,7 @@ class Kind:
     default: tuple[str, ...] = ()
     about: str = ""
     contract: str | None = None
+    plain: Plain | None = None
 
     @property
     def hook(self) -> str:
@@ -113,6 +144,45 @@ KINDS: Mapping[str, Kind] = {
             "output[]",
             default=("mp4", "contact-sheet"),
             contract=_checked("exporters"),
+        ),
+        Kind(
+            "schedulers",
+            "scheduler",
+            Options,
+            "vstar_sdk.sampling.contract:SchedulerSource",
+            "sampling.scheduler",
+            contract=_checked("schedulers"),
+            plain=Plain(ClassName, "diffusers", "name"),
+        ),
+        Kind(
+            "noises",
+            "noise",
+            Options,
+            "vstar_sdk.sampling.contract:Noise",
+            "sampling.noise",
+            default=("gaussian",),
+            contract=_checked("noises"),
+            plain=Plain(),
+        ),
+        Kind(
+            "guidances",
+            "guidance",
+            GuidanceOptions,
+            "vstar_sdk.sampling.contract:Guidance",
+            "sampling.guidance",
+            default=("cfg",),
+            contract=_checked("guidances"),
+            plain=Plain(Annotated[float, Field(ge=1, le=100)], "cfg", "scale"),
+        ),
+        Kind(
+            "samplers",
+            "sampler",
+            Options,
+            "vstar_sdk.sampling.sampler:Sampler",
+            "sampling.sampler",
+            default=("single",),
+            contract=_checked("samplers"),
+            plain=Plain(),
         ),
     )
 }

@@ -21,7 +21,10 @@ CORE = "vstar"
 """Namespace of the built-in parts; in a spec they are named without it."""
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*\Z")
-"""What namespaces and names of parts look like."""
+"""What namespaces look like."""
+
+PART_NAME = re.compile(r"[a-z0-9][a-z0-9+-]*\Z")
+"""What names of parts and templates look like."""
 
 HOOKS = tuple(name for name in vars(specs) if name.startswith(("register_", "resolve_", "transform_", "on_")))
 """Every hook, by name."""

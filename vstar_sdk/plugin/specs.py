@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from vstar_sdk.clock import Clock
     from vstar_sdk.output.contract import Clip
     from vstar_sdk.parts import RegisterFamily, RegisterTemplate
     from vstar_sdk.sampling.conditioning import Conditioning
@@ -112,6 +113,58 @@ def register_exporters(register: Register) -> None:
     When: once, when a spec or a listing first needs the plugin.
     Exceptions: quarantine the plugin whole.
     Stability: stable since HOOK_API 1.
+    """
+
+
+@_hookspec
+def register_schedulers(register: Register) -> None:
+    """Offer schedulers: what turns the denoiser's predictions into the next latents.
+
+    Args:
+        register: called once for each scheduler; its factory returns a `vstar_sdk.SchedulerSource`.
+
+    When: once, when a spec or a listing first needs the plugin.
+    Exceptions: quarantine the plugin whole.
+    Stability: new in HOOK_API 1.
+    """
+
+
+@_hookspec
+def register_noises(register: Register) -> None:
+    """Offer noises: what a video is made from.
+
+    Args:
+        register: called once for each noise; its factory returns a `vstar_sdk.Noise`.
+
+    When: once, when a spec or a listing first needs the plugin.
+    Exceptions: quarantine the plugin whole.
+    Stability: new in HOOK_API 1.
+    """
+
+
+@_hookspec
+def register_guidances(register: Register) -> None:
+    """Offer guidances: how the predictions of several branches become one.
+
+    Args:
+        register: called once for each guidance; its factory returns a `vstar_sdk.Guidance`.
+
+    When: once, when a spec or a listing first needs the plugin.
+    Exceptions: quarantine the plugin whole.
+    Stability: new in HOOK_API 1.
+    """
+
+
+@_hookspec
+def register_samplers(register: Register) -> None:
+    """Offer samplers: how the steps of the schedule are taken.
+
+    Args:
+        register: called once for each sampler; its factory returns a `vstar_sdk.Sampler`.
+
+    When: once, when a spec or a listing first needs the plugin.
+    Exceptions: quarantine the plugin whole.
+    Stability: new in HOOK_API 1.
     """
 
 
@@ -228,6 +281,25 @@ def transform_conditioning(conditioning: Conditioning, timeline: Timeline) -> Co
 
 
 @_hookspec
+def transform_noise(noise: Tensor, clock: Clock) -> Tensor | None:
+    """Change the noise that the video is made from.
+
+    Must give the same for the same noise: a run that goes on after an interruption calls this again.
+
+    Args:
+        noise: ``(1, channels, latent frames, height, width)``, float32, on the CPU; each number by itself is standard normal.
+        clock: the time of the clip: pixel frames, latent frames, seconds.
+
+    Returns:
+        Other noise of the same shape, type and device, or None to leave it. Change nothing in place.
+
+    When: after the noise part has drawn: once before the first step, and again for each fresh noise that a sampler asks for.
+    Exceptions: end the run.
+    Stability: new in HOOK_API 1.
+    """
+
+
+@_hookspec
 def transform_latents(latents: Tensor, step: int, steps: int, timestep: float) -> Tensor | None:
     """Change the latents after a step.
 
@@ -273,6 +345,19 @@ def on_run_start(event: events.RunStart) -> None:
     When: once the spec is valid and it is this run's turn.
     Exceptions: counted; `StopRun` ends the run.
     Stability: stable since HOOK_API 1.
+    """
+
+
+@_hookspec
+def on_stage(event: events.StageStart) -> None:
+    """A stage of the run begins.
+
+    Args:
+        event: the stage: ``synopsis``, ``load``, ``encode``, ``sample`` or ``decode``.
+
+    When: before the stage's work.
+    Exceptions: counted; `StopRun` ends the run.
+    Stability: new in HOOK_API 1.
     """
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from vstar_sdk.clock import Clock
     from vstar_sdk.output.contract import Clip
     from vstar_sdk.sampling.conditioning import Conditioning
     from vstar_sdk.synopsis.contract import Brief
@@ -48,6 +49,10 @@ class Transforms:
     def conditioning(self, conditioning: Conditioning, timeline: Timeline) -> Conditioning:
         """``transform_conditioning``: after the states are encoded."""
         return self._chain("transform_conditioning", "conditioning", conditioning, _conditioning_fault, timeline=timeline)
+
+    def noise(self, noise: Tensor, clock: Clock) -> Tensor:
+        """``transform_noise``: after the noise part has drawn."""
+        return self._chain("transform_noise", "noise", noise, _tensor_fault, clock=clock)
 
     def latents(self, latents: Tensor, step: int, steps: int, timestep: float) -> Tensor:
         """``transform_latents``: after a step."""

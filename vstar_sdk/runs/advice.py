@@ -39,7 +39,7 @@ def _steps(plan: Plan) -> Mapping[str, str]:
             steps["offload"] = "model.offload: group"
         case _:
             pass
-    if numbers.guidance != 1.0 and numbers.guidance_batch == "one":
+    if numbers.branches > 1 and numbers.guidance_batch == "one":
         steps["guidance_batch"] = "sampling.guidance_batch: two"
     if getattr(model, "decode_batch", 1) > 1:
         steps["decode_batch"] = "model.decode_batch: 1"

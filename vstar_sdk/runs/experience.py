@@ -48,10 +48,10 @@ def workload_of(plan: Plan, dtype: str) -> tuple[Workload, int]:
         dtype: of the weights.
     """
     numbers = plan.settings
-    guided, together = numbers.guidance != 1.0, numbers.guidance_batch == "one"
-    branches = 2 if guided and together else 1
+    together = numbers.guidance_batch == "one"
+    branches = numbers.branches if together else 1
     workload = Workload(frames=numbers.frames, width=numbers.width, height=numbers.height, branches=branches, dtype=dtype)
-    return workload, 2 if guided and not together else 1
+    return workload, 1 if together else numbers.branches
 
 
 def remember(plan: Plan, device: str, dtype: str, experience: Experience) -> None:

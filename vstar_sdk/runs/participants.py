@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from vstar_sdk.spec.loading import LoadedSpec
+from vstar_sdk.spec.mentions import plain_names
 
 
 def participants_record(loaded: LoadedSpec) -> list[dict[str, Any]]:
@@ -13,7 +14,8 @@ def participants_record(loaded: LoadedSpec) -> list[dict[str, Any]]:
 
     First those whose hooks took part, in their order; then those of which only parts were used.
     """
-    used = sorted(set(_uses(loaded.spec.model_dump(mode="json"))))
+    data = loaded.spec.model_dump(mode="json")
+    used = sorted({*_uses(data), *(name for _, name in plain_names(data))})
     others = [
         plugin
         for name, plugin in sorted(loaded.catalog.plugins.items())

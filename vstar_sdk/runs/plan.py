@@ -10,6 +10,7 @@ from vstar_sdk.errors import SpecError
 from vstar_sdk.models.contract import Facts, ModelSource
 from vstar_sdk.models.range import out_of_range
 from vstar_sdk.options import RegularizerOptions
+from vstar_sdk.runs.engine import Engine, engine_of
 from vstar_sdk.runs.exporters import check_exporters
 from vstar_sdk.runs.settings import Settings, settings_of
 from vstar_sdk.runs.story import Story, check_story, write_story
@@ -30,6 +31,7 @@ class Plan:
         source: the model, not loaded.
         facts: the model's configuration.
         settings: the numbers.
+        engine: the parts that denoise.
         attention: what the regularizers do at every site.
         writer: the synopsis part.
         story: the key states, when they can be written offline; else None until the run asks the writer.
@@ -39,6 +41,7 @@ class Plan:
     source: ModelSource = field(compare=False)
     facts: Facts
     settings: Settings
+    engine: Engine = field(compare=False)
     attention: AttentionPlan = field(compare=False)
     writer: SynopsisWriter = field(compare=False)
     story: Story | None
@@ -96,7 +99,8 @@ def make_plan(loaded: LoadedSpec) -> Plan:
     try:
         source: ModelSource = loaded.catalog.make("models", loaded.spec.model)
         facts = source.facts()
-        settings = settings_of(loaded.spec, facts)
+        engine = engine_of(loaded, facts)
+        settings = settings_of(loaded.spec, facts, engine)
         attention = _attention(loaded, facts, settings)
         check_exporters(loaded)
         writer: SynopsisWriter = loaded.catalog.make("synopses", loaded.spec.synopsis)
@@ -107,7 +111,7 @@ def make_plan(loaded: LoadedSpec) -> Plan:
         story = write_story(loaded, writer, settings, facts)
     elif isinstance(writer, CheckedWriter):
         check_story(loaded, writer, settings, facts)
-    return Plan(loaded, source, facts, settings, attention, writer, story)
+    return Plan(loaded, source, facts, settings, engine, attention, writer, story)
 
 
 def regularizers_of(spec: RunSpec, facts: Facts) -> list[RegularizerOptions]:
@@ -127,4 +131,5 @@ def _attention(loaded: LoadedSpec, facts: Facts, settings: Settings) -> Attentio
 def _made(loaded: LoadedSpec, facts: Facts, settings: Settings, story: Story | None) -> Plan:
     """The plan again, its parts made anew."""
     source, writer = loaded.catalog.make("models", loaded.spec.model), loaded.catalog.make("synopses", loaded.spec.synopsis)
-    return Plan(loaded, source, facts, settings, _attention(loaded, facts, settings), writer, story)
+    engine, attention = engine_of(loaded, facts), _attention(loaded, facts, settings)
+    return Plan(loaded, source, facts, settings, engine, attention, writer, story)

@@ -21,7 +21,7 @@ def resolve(plan: Plan, story: Story, dtype: str | None = None) -> RunSpec:
         story: the story that was told.
         dtype: the precision that ``auto`` came to.
     """
-    settings = plan.settings
+    settings, sampling = plan.settings, plan.spec.sampling.model_dump(mode="json", exclude_none=True)
     data: dict[str, Any] = plan.spec.model_dump(mode="json") | {
         "frames": settings.frames,
         "size": [settings.width, settings.height],
@@ -31,10 +31,10 @@ def resolve(plan: Plan, story: Story, dtype: str | None = None) -> RunSpec:
         "synopsis": to_options(story.written),
         "sampling": {
             "steps": settings.steps,
-            "scheduler": settings.scheduler,
-            "guidance": settings.guidance,
+            "scheduler": plan.facts.scheduler,
+            "guidance": plan.facts.guidance,
             "eta": settings.eta,
-            "guidance_batch": settings.guidance_batch,
+            **sampling,
         },
     }
     if dtype is not None:

@@ -8,7 +8,7 @@ from typing import Literal
 from vstar_sdk import moments
 from vstar_sdk.errors import SpecError
 from vstar_sdk.models.contract import Facts
-from vstar_sdk.sampling.schedulers import takes_eta
+from vstar_sdk.runs.engine import Engine
 from vstar_sdk.spec.run_spec import RunSpec
 
 MOST_FRAMES = 10_000
@@ -30,16 +30,22 @@ class Settings:
     steps: int
     scheduler: str
     guidance: float
+    """The scale of the guidance."""
+    guided_by: str
+    """The guidance."""
+    branches: int
+    """Predictions that a step needs."""
     eta: float
     guidance_batch: Literal["one", "two"]
 
 
-def settings_of(spec: RunSpec, facts: Facts) -> Settings:
+def settings_of(spec: RunSpec, facts: Facts, engine: Engine) -> Settings:
     """Fill in and check the numbers.
 
     Args:
         spec: says some of them.
         facts: of the model, which has the others.
+        engine: the parts that denoise.
 
     Raises:
         SpecError: the model cannot make such a clip, or the scheduler has no eta; with its path in the spec.
@@ -55,9 +61,9 @@ def settings_of(spec: RunSpec, facts: Facts) -> Settings:
         )
     facts.check(frames, width, height)
     sampling = spec.sampling
-    scheduler = sampling.scheduler or facts.scheduler
+    scheduler = engine.scheduler_name
     try:
-        has_eta = takes_eta(scheduler)
+        has_eta = engine.scheduler.takes_eta
         if sampling.eta and not has_eta:
             raise SpecError(f"the scheduler {scheduler} has no eta", hint="leave eta out, or use ddim", path=("eta",))
     except SpecError as error:
@@ -71,7 +77,9 @@ def settings_of(spec: RunSpec, facts: Facts) -> Settings:
         seed=spec.seed,
         steps=sampling.steps or facts.steps,
         scheduler=scheduler,
-        guidance=facts.guidance if sampling.guidance is None else sampling.guidance,
+        guidance=engine.scale,
+        guided_by=engine.guidance_name,
+        branches=engine.branches,
         eta=eta,
         guidance_batch=sampling.guidance_batch,
     )

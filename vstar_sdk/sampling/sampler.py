@@ -1,49 +1,80 @@
-"""The sampler: one loop from noise to latents."""
+"""From noise to latents: a sampler and its denoising."""
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
 
-from vstar_sdk.errors import SamplerError
-from vstar_sdk.sampling.schedulers import step_arguments, timesteps_of
+from vstar_sdk.options import GuidanceOptions
+from vstar_sdk.sampling.cfg import Cfg
+from vstar_sdk.sampling.denoising import Denoising, OnStep, TransformLatents
+from vstar_sdk.sampling.guided import GuidanceBatch, Guided
+from vstar_sdk.sampling.single import Single
 
 if TYPE_CHECKING:
     from vstar_sdk.attention.nursing import Nursing
     from vstar_sdk.models.contract import Adapter
+    from vstar_sdk.sampling.contract import Scheduler
     from vstar_sdk.sampling.state import SamplerState
 
-GuidanceBatch = Literal["one", "two"]
-"""Whether the guided and the unguided branch share one call of the denoiser (faster) or take one each (half the memory).
 
-The two differ in the last bits of the result, so it is chosen by the spec, never by what memory is free.
-"""
+class Sampler(Protocol):
+    """What a sampler part's factory returns: how steps of the schedule become latents."""
 
-
-class OnStep(Protocol):
-    """Called after every step; what it raises ends the sampling."""
-
-    def __call__(self, step: int, steps: int, timestep: float, latents: Tensor) -> None:
-        """A step is done.
+    def steps(self, schedule: int) -> int:
+        """How many steps it will take in all; it must take as many.
 
         Args:
-            step: from 1.
-            steps: of the schedule.
-            timestep: of the step.
-            latents: after the step, in the scheduler's scale.
+            schedule: steps of the schedule.
+        """
+        ...
+
+    def sample(self, denoising: Denoising) -> Tensor:
+        """From noise to latents.
+
+        Whatever a step raises ends the run; nothing of it is for the sampler to catch. An interrupted run calls this again in
+        another process: see `vstar_sdk.Denoising.begin` and `vstar_sdk.Denoising.memory`.
+
+        Args:
+            denoising: the noise, the schedule, and its steps.
+
+        Returns:
+            The clean latents, of the noise's shape and type, on its device.
         """
         ...
 
 
-class TransformLatents(Protocol):
-    """Called after every step; what it returns goes on to the next one."""
+def denoise(sampler: Sampler, denoising: Denoising, *, until: int | None = None) -> Tensor | None:
+    """Have a sampler sample.
 
-    def __call__(self, latents: Tensor, step: int, steps: int, timestep: float) -> Tensor:
-        """Change the latents: the arguments are those of `OnStep`."""
-        ...
+    Args:
+        sampler: takes the steps.
+        denoising: fresh, or from a state.
+        until: steps after which to stop; None goes on to the end. `Denoising.state` then says where it stands.
+
+    Returns:
+        The latents; None where it was stopped.
+
+    Raises:
+        ValueError: ``until`` is behind the state, or beyond what the sampler takes.
+        BaseException: whatever ended a step, as it was raised, whatever the sampler made of it.
+    """
+    denoising.total = sampler.steps(len(denoising.timesteps))
+    if until is not None and not denoising.done <= until <= denoising.total:
+        raise ValueError(f"until {until}: from step {denoising.done} of {denoising.total}, that is not ahead")
+    denoising.until = until
+    latents = None
+    try:
+        latents = sampler.sample(denoising)
+    except BaseException:
+        if denoising.ended is None and not denoising.paused:
+            raise
+    # Outside of the handler, so that the error has no context but its own.
+    if denoising.ended is not None:
+        raise denoising.ended
+    return None if denoising.paused else latents
 
 
 @torch.no_grad()
@@ -52,7 +83,7 @@ def sample(
     text: Tensor,
     negative: Tensor,
     noise: Tensor,
-    scheduler: Any,
+    scheduler: Scheduler,
     *,
     steps: int,
     guidance: float,
@@ -65,7 +96,7 @@ def sample(
     state: SamplerState | None = None,
     until: int | None = None,
 ) -> Tensor:
-    """Denoise ``noise`` with classifier-free guidance: ``e = e_negative + guidance (e_text - e_negative)``.
+    """Denoise ``noise`` with classifier-free guidance, the schedule once.
 
     Stopping and going on, in this process or another, gives the same bits as not stopping::
 
@@ -79,7 +110,7 @@ def sample(
         text: ``(frames, tokens, dim)``, one embedding for each frame.
         negative: ``(tokens, dim)``, shared by all frames.
         noise: ``(1, channels, frames, height, width)``, float32, standard normal, on the adapter's device.
-        scheduler: from `vstar_sdk.sampling.schedulers.build_scheduler`.
+        scheduler: made by a `vstar_sdk.SchedulerSource`.
         steps: number of denoising steps.
         guidance: its scale; at 1 the negative branch is skipped.
         eta: of DDIM: 0 (deterministic) to 1 (as noisy as DDPM).
@@ -100,60 +131,18 @@ def sample(
         SpecError: the scheduler has no eta, or cannot take so few or so many steps.
         ValueError: ``until`` is behind the state, or beyond the schedule.
     """
-    extra = step_arguments(scheduler, eta, generator)
-    timesteps = timesteps_of(scheduler, steps, noise.device, tokens=math.prod(noise.shape[2:]))
-    branches = _branches(text, negative, guidance)
-    prompted = (True,) if guidance == 1.0 else (False, True)
-
-    def denoise(latents: Tensor, timestep: Tensor, texts: Tensor, prompted: tuple[bool, ...]) -> Tensor:
-        if nursing is not None:
-            nursing.call(prompted, *latents.shape[-2:])
-        return adapter.denoise(latents, timestep, texts)
-
-    def predict(latents: Tensor, timestep: Tensor) -> Tensor:
-        if hasattr(scheduler, "scale_model_input"):  # flow matching has no such scales
-            latents = scheduler.scale_model_input(latents, timestep)
-        if guidance_batch == "one" or len(branches) == 1:
-            predicted = denoise(latents.expand(len(branches), *latents.shape[1:]), timestep, branches, prompted)
-        else:
-            each = zip(branches, prompted, strict=True)
-            predicted = torch.cat([denoise(latents, timestep, branch[None], (positive,)) for branch, positive in each])
-        if len(branches) == 1:
-            return predicted
-        unguided, guided = predicted.chunk(2)
-        return unguided + guidance * (guided - unguided)
-
-    first, latents = 0, noise * getattr(scheduler, "init_noise_sigma", 1.0)
-    if state is not None:
-        first, latents = state.step, state.resume(scheduler, generator, noise)
-        if first and nursing is not None and nursing.remembers:
-            raise SamplerError(
-                f"{' and '.join(nursing.remembers)} has a memory of earlier steps, which the state of a sampler does not hold",
-                hint="sample from the first step, without a pause",
-            )
-    if until is not None and not first <= until <= len(timesteps):
-        raise ValueError(f"until {until}: from step {first} of {len(timesteps)}, that is not ahead")
-    for step, timestep in enumerate(timesteps[first:until], first):
-        if nursing is not None:
-            nursing.at(step, len(timesteps), float(timestep))
-        latents = scheduler.step(predict(latents, timestep), timestep, latents, return_dict=False, **extra)[0]
-        if transform is not None:
-            latents = transform(latents, step + 1, len(timesteps), float(timestep))
-        if not latents.isfinite().all():
-            raise SamplerError(
-                f"step {step + 1} of {len(timesteps)} (timestep {float(timestep):g}): the latents are not finite",
-                hint="use dtype float32 or bfloat16, a lower guidance, another scheduler, or a weaker regularizer",
-            )
-        if on_step is not None:
-            on_step(step + 1, len(timesteps), float(timestep), latents)
-    return latents
-
-
-def _branches(text: Tensor, negative: Tensor, guidance: float) -> Tensor:
-    """The text of every branch and frame, ``(branches, frames, tokens, dim)``: the guided branch last.
-
-    A text that is one in memory for all frames stays one.
-    """
-    once = text if text.stride(0) else text[:1]
-    stacked = torch.stack([once] if guidance == 1.0 else [negative.expand_as(once), once])
-    return stacked.expand(-1, len(text), -1, -1)
+    guided = Guided(adapter, text, negative, Cfg(GuidanceOptions()), guidance, guidance_batch)
+    denoising = Denoising(
+        guided,
+        noise,
+        scheduler,
+        steps,
+        eta=eta,
+        generator=generator,
+        nursing=nursing,
+        transform=transform,
+        on_step=on_step,
+        state=state,
+    )
+    latents = denoise(Single(), denoising, until=until)
+    return denoising.latents if latents is None else latents

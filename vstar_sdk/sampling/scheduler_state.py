@@ -6,22 +6,20 @@ attributes are taken, whatever they are called, so that nothing need be known of
 
 from __future__ import annotations
 
-import copy
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
 from torch import Tensor
 
 from vstar_sdk.errors import SamplerError
+from vstar_sdk.sampling.plain_values import copied, moved, plain
+from vstar_sdk.sampling.schedulers import itself
 
 if TYPE_CHECKING:
     import torch
-
-    from vstar_sdk.sampling.schedulers import Scheduler
 
 _CONFIGURATION = "_internal_dict"
 """The attribute in which diffusers keeps a configuration."""
@@ -42,75 +40,56 @@ class SchedulerState:
     values: Mapping[str, Any]
 
     @classmethod
-    def of(cls, scheduler: Scheduler) -> SchedulerState:
+    def of(cls, scheduler: Any) -> SchedulerState:
         """Take the memory of a scheduler; the scheduler goes on unchanged.
 
         Raises:
             SamplerError: it keeps something that cannot be written down, such as a noise source of its own.
         """
-        kind = type(scheduler).__name__
+        own = itself(scheduler)
+        kind = type(own).__name__
         values: dict[str, Any] = {}
-        for name, value in vars(scheduler).items():
+        carried = cast(dict[str, Any], vars(own))
+        for name, value in carried.items():
             if name == _CONFIGURATION or inspect.isfunction(value):  # functions are made anew from the configuration
                 continue
-            if not _plain(value):
+            if not plain(value):
                 raise SamplerError(
                     f"the state of {kind} cannot be kept: its {name} is a {type(value).__name__}",
                     hint="use another scheduler for a run that is to be interrupted",
                 )
-            values[name] = _moved(value, _copied)
-        return cls(kind, _config(scheduler), values)
+            values[name] = moved(value, copied)
+        return cls(kind, _config(own), values)
 
-    def onto(self, scheduler: Scheduler, device: torch.device) -> None:
+    def onto(self, scheduler: Any, device: torch.device) -> None:
         """Give the memory to a scheduler of the same configuration whose timesteps are set.
 
         Args:
-            scheduler: from `vstar_sdk.sampling.schedulers.build_scheduler`.
+            scheduler: made by a `vstar_sdk.SchedulerSource`.
             device: of the latents. What a scheduler keeps on the CPU stays there.
 
         Raises:
             SamplerError: it is another scheduler, or one of another configuration.
         """
-        kind, config = type(scheduler).__name__, _config(scheduler)
+        target = itself(scheduler)
+        kind, config = type(target).__name__, _config(target)
         if kind != self.kind:
             raise SamplerError(f"the state is one of {self.kind}, and the run uses {kind}", hint="begin the run anew")
         if changed := [name for name in {**config, **self.config} if config.get(name) != self.config.get(name)]:
             raise SamplerError(f"the state was made with another {changed[0]} of {kind}", hint="begin the run anew")
         for name, value in self.values.items():
-            own = getattr(scheduler, name, None)
+            own = getattr(target, name, None)
             where = own.device if isinstance(own, Tensor) else device
 
             def home(tensor: Tensor, where: torch.device = where) -> Tensor:
                 # Numbers mix with tensors of any device as long as they are on the CPU.
                 return tensor.to(where if tensor.ndim else "cpu", copy=True)
 
-            setattr(scheduler, name, _moved(value, home))
+            setattr(target, name, moved(value, home))
 
 
-def _config(scheduler: Scheduler) -> dict[str, Any]:
-    written: dict[str, Any] = json.loads(cast(Any, scheduler).to_json_string())
+def _config(scheduler: Any) -> dict[str, Any]:
+    """The configuration of a scheduler of diffusers; nothing of one that has none."""
+    to_json = getattr(scheduler, "to_json_string", None)
+    written: dict[str, Any] = json.loads(to_json()) if to_json is not None else {}
     return {name: value for name, value in written.items() if not name.startswith("_")}
-
-
-def _plain(value: Any) -> bool:
-    if isinstance(value, dict):
-        return all(_plain(key) and _plain(item) for key, item in cast(dict[Any, Any], value).items())
-    if isinstance(value, list | tuple):
-        return all(map(_plain, cast(list[Any], value)))
-    return value is None or isinstance(value, bool | int | float | str | Tensor | np.ndarray | np.generic)
-
-
-def _copied(tensor: Tensor) -> Tensor:
-    return tensor.detach().to("cpu", copy=True)
-
-
-def _moved(value: Any, move: Callable[[Tensor], Tensor]) -> Any:
-    """The value, copied, with every tensor in it passed through ``move``."""
-    if isinstance(value, Tensor):
-        return move(value)
-    if isinstance(value, dict):
-        return {key: _moved(item, move) for key, item in cast(dict[Any, Any], value).items()}
-    if isinstance(value, list | tuple):
-        items = [_moved(item, move) for item in cast(list[Any], value)]
-        return items if isinstance(value, list) else tuple(items)
-    return copy.copy(value)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,12 @@ import torch
 from torch import Tensor
 
 from vstar_sdk.errors import SamplerError
+from vstar_sdk.sampling.plain_values import moved, taken
 from vstar_sdk.sampling.scheduler_state import SchedulerState
 from vstar_sdk.sampling.tensor_file import read_tensors, write_tensors
 
 if TYPE_CHECKING:
-    from vstar_sdk.sampling.schedulers import Scheduler
+    from vstar_sdk.sampling.contract import Scheduler
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,32 +24,71 @@ class SamplerState:
     """Where a sampling stands. Going on from it gives the same bits as never having stopped.
 
     Attributes:
-        step: steps that are done; the next one has this index.
+        step: of the schedule, that comes next, from 0.
         latents: after the last of them, ``(1, channels, frames, height, width)``, float32, on the CPU.
         scheduler: what the scheduler carries.
         generator: the state of the generator of the steps' noise, uint8; None where there was none.
+        done: steps that are done, of all that the sampler takes.
+        memory: what the sampler keeps, tensors on the CPU.
+        guidance: what the guidance remembers, likewise.
+        draws: the state of the generator of fresh noise; None where there was none.
     """
 
     step: int
     latents: Tensor
     scheduler: SchedulerState
     generator: Tensor | None
+    done: int
+    memory: Mapping[str, Any]
+    guidance: Mapping[str, Any]
+    draws: Tensor | None
 
     @classmethod
-    def of(cls, step: int, latents: Tensor, scheduler: Scheduler, generator: torch.Generator | None) -> SamplerState:
+    def of(
+        cls,
+        step: int,
+        latents: Tensor,
+        scheduler: Scheduler,
+        generator: torch.Generator | None,
+        *,
+        done: int | None = None,
+        memory: Mapping[str, Any] | None = None,
+        guidance: Mapping[str, Any] | None = None,
+        draws: torch.Generator | None = None,
+    ) -> SamplerState:
         """Take the state after a step; everything is copied, and the sampling may go on.
 
         Args:
-            step: steps that are done.
-            latents: after the last of them.
+            step: of the schedule, that comes next.
+            latents: after the one before it.
             scheduler: of the sampling.
             generator: of the noise that the scheduler adds.
+            done: steps that are done in all; None: as many as come before ``step``.
+            memory: of the sampler.
+            guidance: what the guidance remembers.
+            draws: the generator of fresh noise.
 
         Raises:
-            SamplerError: see `SchedulerState.of`.
+            SamplerError: see `SchedulerState.of`; or sampler or guidance keep something that cannot be written down.
         """
-        noise = generator.get_state() if generator is not None else None
-        return cls(step, latents.detach().to("cpu", copy=True), SchedulerState.of(scheduler), noise)
+        return cls(
+            step,
+            latents.detach().to("cpu", copy=True),
+            SchedulerState.of(scheduler),
+            generator.get_state() if generator is not None else None,
+            step if done is None else done,
+            taken(memory or {}, "the sampler"),
+            taken(guidance or {}, "the guidance"),
+            draws.get_state() if draws is not None else None,
+        )
+
+    def memory_on(self, device: torch.device) -> dict[str, Any]:
+        """What the sampler keeps, its tensors on a device."""
+        return {key: moved(value, lambda tensor: tensor.to(device, copy=True)) for key, value in self.memory.items()}
+
+    def guidance_on(self, device: torch.device) -> dict[str, Any]:
+        """What the guidance remembers, its tensors on a device."""
+        return {key: moved(value, lambda tensor: tensor.to(device, copy=True)) for key, value in self.guidance.items()}
 
     def resume(self, scheduler: Scheduler, generator: torch.Generator | None, like: Tensor) -> Tensor:
         """Put a scheduler and a generator into this state.
@@ -68,7 +109,7 @@ class SamplerState:
                 f"the state is of latents {tuple(self.latents.shape)}, and the run has {tuple(like.shape)}",
                 hint="frames, size and model must be those that the run was begun with",
             )
-        scheduled, there = len(self.scheduler.values["timesteps"]), len(getattr(scheduler, "timesteps"))  # noqa: B009
+        scheduled, there = len(self.scheduler.values["timesteps"]), len(scheduler.timesteps)
         if scheduled != there:
             raise SamplerError(
                 f"the state is of a schedule of {scheduled} steps, and the run has {there}",
@@ -88,7 +129,8 @@ class SamplerState:
             OutputError: the file cannot be written.
         """
         scheduler = {"kind": self.scheduler.kind, "config": dict(self.scheduler.config), "values": dict(self.scheduler.values)}
-        write_tensors(path, {"step": self.step, "latents": self.latents, "scheduler": scheduler, "generator": self.generator})
+        data = {field.name: getattr(self, field.name) for field in fields(self)}
+        write_tensors(path, data | {"scheduler": scheduler, "memory": dict(self.memory), "guidance": dict(self.guidance)})
 
     @classmethod
     def read(cls, path: Path) -> SamplerState:
@@ -99,6 +141,7 @@ class SamplerState:
         """
         data: Any = read_tensors(path)
         try:
-            return cls(data["step"], data["latents"], SchedulerState(**data["scheduler"]), data["generator"])
+            data["scheduler"] = SchedulerState(**data["scheduler"])
+            return cls(**data)
         except (KeyError, TypeError) as error:
             raise SamplerError(f"{path} holds no state of a sampler", hint="begin the run anew") from error

@@ -24,19 +24,32 @@ class Choice:
         what: what one of them is called.
         default: the part that is meant where ``use`` is left out.
         unnamed: ``use`` may be left out of the choice inside this one; which part is meant then depends on the rest of the spec.
+        plain: the last two members of the union are the names of parts, and plain values that stand for one.
+        section: the choice inside this one may be left out, too.
     """
 
     names: tuple[str, ...] = ()
     what: str = ""
     default: str | None = None
     unnamed: bool = False
+    plain: bool = False
+    section: bool = False
 
     def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Called by pydantic when a schema is asked for."""
         schema = handler(core_schema)
+        if self.section:
+            return _or_null(schema)
         if not self.names:
             return _any_when_unnamed(schema)
         members: list[dict[str, Any]] = schema.get("oneOf") or [schema]
+        if self.plain:
+            *members, names, plain = members
+            either = [] if plain == {"type": "string"} else [plain]
+            return {"if": {"type": "object"}, "then": self._choice(members), "else": {"anyOf": [names, *either]}}
+        return self._choice(members)
+
+    def _choice(self, members: list[dict[str, Any]]) -> JsonSchemaValue:
         named = dict(zip(self.names, members, strict=True))
         rules = [{"if": _named(name), "then": member} for name, member in named.items()]
         if self.default in self.names:
@@ -48,6 +61,12 @@ class Choice:
             **({} if self.default in self.names else {"required": ["use"]}),
             "allOf": rules,
         }
+
+
+def _or_null(schema: JsonSchemaValue) -> JsonSchemaValue:
+    """The choice, with null among its plain values: one fault in a mapping is then one fault, and not "fits none of these"."""
+    choice, *null = schema.get("anyOf", [schema])
+    return choice | {"else": {"anyOf": [*choice["else"]["anyOf"], *null]}} if "else" in choice else schema
 
 
 def _named(name: str) -> dict[str, Any]:

@@ -5,7 +5,8 @@ Errors inside a part carry a ``use=NAME`` item in their location, which no key o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Annotated, Any, Literal, Union, cast
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, create_model
@@ -24,6 +25,9 @@ from vstar_sdk.spec.run_spec import DEFAULT_OUTPUT, DEFAULT_REGULARIZERS, RunSpe
 
 TAG = "use="
 """Prefix of the location items that name a part."""
+
+_NAME, _PLAIN = "name of a part", "plain value"
+"""Location items of what stands for a part: see `Plain`."""
 
 
 class Composer:
@@ -51,20 +55,35 @@ class Composer:
         written: dict[str, Any] = {
             name: (self._replace(annotation, 0), _field(RunSpec, name, defaults.get(name, dict)))
             for name, annotation in nested(RunSpec).items()
-        }
+        } | {name: (self._section(section), _field(RunSpec, name, dict)) for name, section in sections(RunSpec).items()}
         synopsis, field = written["synopsis"]
         written["synopsis"] = (Annotated[synopsis, BeforeValidator(self._with_writer), Choice(unnamed=True)], field)
         for kind in KINDS.values():
             if kind.path and self._catalog.parts(kind.name):
-                written |= self._added(RunSpec, kind, kind.path)
+                written |= self._added(RunSpec, kind, kind.path, written)
         return create_model("RunSpec", __base__=base, __doc__=RunSpec.__doc__, **written)
 
-    def _added(self, model: type[Options], kind: Kind, path: SpecPath) -> dict[str, Any]:
-        """The field of a kind's place where the model as it is written has none; through the models on the way to it."""
+    def _section(self, section: type[Options]) -> type[Options]:
+        """A section of the spec with the unions of its part fields."""
+        fields: dict[str, Any] = {
+            name: (Annotated[self._replace(annotation, 0), Choice(section=True)], section.model_fields[name])
+            for name, annotation in nested(section).items()
+        }
+        return create_model(section.__name__, __base__=section, __doc__=section.__doc__, **fields)
+
+    def _added(self, model: type[Options], kind: Kind, path: SpecPath, written: Mapping[str, Any]) -> dict[str, Any]:
+        """The field of a kind's place where the model as it is written has none; through the models on the way to it.
+
+        Args:
+            model: as it is written.
+            kind: of parts.
+            path: of its place in the model.
+            written: fields that are composed already.
+        """
         name, *rest = map(str, path)
         if rest:
-            inner = cast(type[Options], model.model_fields[name].annotation)
-            added = self._added(inner, kind, tuple(rest))
+            inner = cast(type[Options], written[name][0] if name in written else model.model_fields[name].annotation)
+            added = self._added(inner, kind, tuple(rest), {})
             if not added:
                 return {}
             grown: Any = create_model(inner.__name__, __base__=inner, __doc__=inner.__doc__, **added)
@@ -103,15 +122,18 @@ class Composer:
         if (mark, depth) not in self._unions:
             offered = self._catalog.parts(mark.kind)
             parts = [part for part in offered if depth < DEEPEST or not nested(part.options)]
-            members = [Annotated[self._named(part, depth), Tag(TAG + part.name)] for part in parts]
+            members: list[Any] = [Annotated[self._named(part, depth), Tag(TAG + part.name)] for part in parts]
             if not members:
                 none: Any = Annotated[Options, BeforeValidator(self._chooser(mark, [], offered))]
                 return self._unions.setdefault((mark, depth), none)
+            names = [part.name for part in parts]
+            if (plain := KINDS[mark.kind].plain) is not None:
+                members.append(Annotated[plain.form or str, Tag(_PLAIN)])
+                members[-1:-1] = [Annotated[Literal[tuple(_alone(parts))], Tag(_NAME)]]  # type: ignore[valid-type]
             # A union of one member would drop its tag, and with it the discriminator.
             choice: Any = Union[tuple(members)]  # noqa: UP007  (its members are known only now)
-            names = [part.name for part in parts]
-            union: Any = Annotated[choice, Discriminator(lambda value: TAG + _use(value))] if len(members) > 1 else choice
-            shape = Choice(names=tuple(names), what=KINDS[mark.kind].word, default=mark.default)
+            union: Any = Annotated[choice, Discriminator(_tag(names))] if len(members) > 1 else choice
+            shape = Choice(tuple(names), KINDS[mark.kind].word, mark.default, plain=plain is not None)
             self._unions[mark, depth] = Annotated[union, BeforeValidator(self._chooser(mark, names, offered)), shape]
         return self._unions[mark, depth]
 
@@ -140,11 +162,19 @@ class Composer:
 
     def _chooser(self, mark: PartOf, names: list[str], offered: Iterable[Part]) -> Callable[[object], object]:
         """Checks ``use`` before pydantic does, to say what is on offer."""
-        what = KINDS[mark.kind].word
+        what, plain = KINDS[mark.kind].word, KINDS[mark.kind].plain
+        alone = _alone(offered)
         too_deep = {part.name for part in offered}.difference(names)
 
         def choose(value: object) -> object:
             if isinstance(value, Options):
+                return value
+            if plain is not None and isinstance(value, str | int | float):
+                if isinstance(value, str) and value not in alone and not plain.takes(value):
+                    message = self._unknown(mark.kind, value[:80])
+                    if value in names:
+                        message = f"'{value}' has options that must be written: {{use: {value}, ...}}"
+                    raise PydanticCustomError("part_plain", "{message}", {"message": message})
                 return value
             if not isinstance(value, dict):
                 raise PydanticCustomError(
@@ -175,7 +205,8 @@ class Composer:
 
     def _named(self, part: Part, depth: int) -> type[Options]:
         """The author's option model with ``use`` added, and the unions of its own part fields."""
-        depth = depth if nested(part.options) else 0
+        if not nested(part.options):
+            return (_core_model if part.core else _model)(part.kind, part.name, part.options, part.summary)
         if (part, depth) not in self._models:
             self._models[part, depth] = self._compose(part, depth)
         return self._models[part, depth]
@@ -185,19 +216,48 @@ class Composer:
             name: (self._replace(annotation, depth + 1), part.options.model_fields[name])
             for name, annotation in nested(part.options).items()
         }
-        name = f"{part.name.replace('/', '.')}.{KINDS[part.kind].word.replace(' ', '-')}"
-        return create_model(
-            f"{name}.{depth}" if depth else name,
-            __base__=part.options,
-            __doc__=part.summary,
-            use=(Literal[part.name], Field(default=part.name, description=part.summary)),  # type: ignore[valid-type]
-            **inside,
-        )
+        return _model(part.kind, part.name, part.options, part.summary, depth, **inside)
+
+
+def _model(kind: str, name: str, options: type[Options], summary: str, depth: int = 0, **inside: Any) -> type[Options]:
+    """The option model of a part, with ``use`` and the fields that hold parts."""
+    title = f"{name.replace('/', '.')}.{KINDS[kind].word.replace(' ', '-')}"
+    return create_model(
+        f"{title}.{depth}" if depth else title,
+        __base__=options,
+        __doc__=summary,
+        use=(Literal[name], Field(default=name, description=summary)),  # type: ignore[valid-type]
+        **inside,
+    )
+
+
+_core_model = cache(_model)
+"""The same for the package's own parts, made once for all catalogs."""
 
 
 def _field(model: type[Options], field: str, default: Callable[..., object]) -> FieldInfo:
     return Field(default_factory=default, validate_default=True, description=model.model_fields[field].description)
 
 
-def _use(value: object) -> str:
-    return str(cast(dict[str, Any], value)["use"]) if isinstance(value, dict) else getattr(value, "use", "")
+def sections(model: type[Options]) -> dict[str, type[Options]]:
+    """The fields of a model that hold a model in which parts are chosen."""
+    inner = {name: field.annotation for name, field in model.model_fields.items()}
+    return {name: held for name, held in inner.items() if isinstance(held, type) and issubclass(held, Options) and nested(held)}
+
+
+def _alone(parts: Iterable[Part]) -> list[str]:
+    """The names of the parts that need no option, so that a name alone can choose them."""
+    return [part.name for part in parts if not any(field.is_required() for field in part.options.model_fields.values())]
+
+
+def _tag(names: Iterable[str]) -> Callable[[Any], str]:
+    """Tells the member of a union that a value is of."""
+
+    def tag(value: Any) -> str:
+        if isinstance(value, dict):
+            return TAG + str(cast(dict[str, Any], value)["use"])
+        if isinstance(value, Options):
+            return TAG + value.part
+        return _NAME if value in names else _PLAIN
+
+    return tag

@@ -50,14 +50,18 @@ class SamplingSpec(Options):
 
     steps: Annotated[int | None, Number] = Field(default=None, ge=1, le=1000, examples=[25, 50])
     """Denoising steps."""
-    scheduler: str | None = Field(default=None, examples=["ddim", "unipc", "dpm++"])
-    """``ddim``, ``euler``, ``dpm++``, ... or the class name of any diffusers scheduler."""
-    guidance: float | None = Field(default=None, ge=1, le=100, examples=[7.5])
-    """Classifier-free guidance scale; 1 turns guidance off."""
+    scheduler: Annotated[Options | str, PartOf("schedulers")] | None = Field(default=None, examples=["ddim", "unipc", "dpm++"])
+    """``ddim``, ``euler``, ``dpm++``, ... or the class name of any diffusers scheduler; or a mapping with options."""
+    guidance: Annotated[Options | str | float, PartOf("guidances", default="cfg")] | None = Field(default=None, examples=[7.5])
+    """Classifier-free guidance scale, 1 turns guidance off; or a mapping: another guidance, or when it acts."""
     eta: float | None = Field(default=None, ge=0, le=1, examples=[0.0, 1.0])
     """Noise added back at each DDIM step: 0 none, 1 as much as DDPM."""
     guidance_batch: Literal["one", "two"] = "one"
-    """Both guidance branches in one batch (faster) or in two (less memory); the results differ in the last bits."""
+    """All branches of the guidance in one batch (faster) or each by itself (less memory); the results differ in the last bits."""
+    noise: Annotated[Options | str, PartOf("noises", default="gaussian")] | None = None
+    """The noise that the video is made from. Left out: ``gaussian``, independent in every frame."""
+    sampler: Annotated[Options | str, PartOf("samplers", default="single")] | None = None
+    """How the steps of the schedule are taken. Left out: ``single``, once from the first to the last."""
 
 
 MOST_PARTS = 64

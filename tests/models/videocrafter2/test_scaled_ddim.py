@@ -11,8 +11,9 @@ from safetensors.torch import load_file
 
 from vstar_sdk.errors import SpecError
 from vstar_sdk.models.videocrafter2.scaled_ddim import ScaledDDIMScheduler
+from vstar_sdk.plugin.discovery import built_in_catalog
 from vstar_sdk.sampling.noise import step_noise
-from vstar_sdk.sampling.schedulers import build_scheduler, known_schedulers, step_arguments, takes_eta, timesteps_of
+from vstar_sdk.sampling.schedulers import build_scheduler, known_schedulers, step_arguments, timesteps_of
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "scaled_ddim.safetensors"
 
@@ -27,8 +28,13 @@ SCALED = {
 }
 
 
+def built_for(config) -> Any:
+    """The scheduler as a spec names it."""
+    return built_in_catalog().make("schedulers", "scaled-ddim").make(config)
+
+
 def scheduler(steps) -> Any:
-    built: Any = build_scheduler("scaled-ddim", SCALED)
+    built = built_for(SCALED)
     built.set_timesteps(steps)
     return built
 
@@ -70,7 +76,7 @@ def test_a_number_of_steps_that_does_not_divide_the_schedule_is_taken_evenly(ste
 @pytest.mark.parametrize("steps", [0, 1000, 2000])
 def test_more_steps_than_there_are_timesteps_are_refused(steps):
     with pytest.raises(SpecError, match=f"cannot take {steps} steps: it takes 1 to 999 steps"):
-        timesteps_of(build_scheduler("scaled-ddim", SCALED), steps, "cpu")
+        timesteps_of(built_for(SCALED), steps, "cpu")
 
 
 def test_the_noise_of_its_steps_is_the_generators():
@@ -86,37 +92,27 @@ def test_latents_keep_their_precision():
     assert (before.dtype, clean.dtype) == (torch.bfloat16, torch.bfloat16)
 
 
-OTHERS = sorted({*known_schedulers()} - {"scaled-ddim", "flow-euler", "flow-euler-even"})
-
-
-@pytest.mark.parametrize("name", [*OTHERS, "DEISMultistepScheduler"])
+@pytest.mark.parametrize("name", [*sorted({*known_schedulers()} - {"flow-euler", "flow-euler-even"}), "DEISMultistepScheduler"])
 def test_every_other_scheduler_is_refused_on_a_model_with_a_signal_scale(name):
     with pytest.raises(SpecError, match=r"has no signal_scale, and this model was trained with 0\.7") as refused:
         build_scheduler(name, SCALED)
-    assert (refused.value.path, refused.value.hint) == (("scheduler",), "use one of scaled-ddim")
+    assert (refused.value.path, refused.value.hint) == (("scheduler",), "leave it out: the model brings its own")
 
 
 def test_it_is_refused_on_a_model_without_a_signal_scale():
     plain = {key: value for key, value in SCALED.items() if not key.startswith("signal")}
     with pytest.raises(SpecError, match="is for models trained with a signal scale, and this one was not") as refused:
-        build_scheduler("scaled-ddim", plain)
-    assert "ddim" in str(refused.value.hint)
-    assert "scaled-ddim" not in str(refused.value.hint)
+        built_for(plain)
+    assert (refused.value.path, refused.value.hint) == (("scheduler",), "leave it out for the model's own, or use ddim")
 
 
 @pytest.mark.parametrize("change", [{"prediction_type": "v_prediction"}, {"beta_schedule": "linear"}, {"signal_scale": 1.5}])
 def test_a_configuration_that_it_has_no_meaning_for_is_refused(change):
     with pytest.raises(SpecError, match="scheduler 'scaled-ddim' cannot be built from this model's configuration"):
-        build_scheduler("scaled-ddim", {**SCALED, **change})
-
-
-def test_it_can_be_asked_for_by_its_class_and_takes_eta():
-    assert takes_eta("scaled-ddim")
-    assert isinstance(build_scheduler("ScaledDDIMScheduler", SCALED), ScaledDDIMScheduler)
+        built_for({**SCALED, **change})
 
 
 def test_its_configuration_survives_saving(tmp_path):
-    built: Any = build_scheduler("scaled-ddim", {**SCALED, "signal_scale": 0.8})
-    built.save_pretrained(tmp_path)
+    built_for({**SCALED, "signal_scale": 0.8}).save_pretrained(tmp_path)
     loaded: Any = ScaledDDIMScheduler.from_pretrained(tmp_path)
     assert loaded.config["signal_scale"] == 0.8

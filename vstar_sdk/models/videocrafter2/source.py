@@ -15,6 +15,7 @@ from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.models.unet3d.source import UNet3DSource
 from vstar_sdk.models.videocrafter2.lvdm.architecture import official_configs
+from vstar_sdk.models.videocrafter2.scheduler import NAME as SCALED_DDIM
 from vstar_sdk.options import Number
 from vstar_sdk.parts import Register, hookimpl
 from vstar_sdk.reading.files import read_bounded
@@ -144,7 +145,7 @@ class VideoCrafter2:
             guidance=12.0,
             eta=1.0,
             size=(512, 320),
-            scheduler="scaled-ddim",
+            scheduler=SCALED_DDIM,
             options=self._options,
         )
 

@@ -76,6 +76,11 @@ class Contained:
         self._part, self._origin = part, origin
         self._memory: dict[str, Any] = {}
 
+    @property
+    def __wrapped__(self) -> Any:
+        """The part itself, for what is read and not called: its attributes and signatures."""
+        return self._part
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)

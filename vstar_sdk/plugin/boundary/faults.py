@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from vstar_sdk.errors import PluginError, RunCancelled, StopRun, VstarError, out_of_memory
+from vstar_sdk.errors import PluginError, RunCancelled, SamplingEnded, StopRun, VstarError, out_of_memory
 
 REMEDY = "take the plugin out, or tell its author"
 
@@ -21,7 +21,7 @@ def said(error: BaseException) -> str:
 
 def passes(error: BaseException) -> bool:
     """Whether an exception is no fault of the plugin that it comes through: an interrupt, an end of the run, no memory left."""
-    return isinstance(error, KeyboardInterrupt | GeneratorExit | StopRun | RunCancelled) or out_of_memory(error)
+    return isinstance(error, KeyboardInterrupt | GeneratorExit | StopRun | RunCancelled | SamplingEnded) or out_of_memory(error)
 
 
 @contextmanager

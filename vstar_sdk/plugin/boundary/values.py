@@ -93,6 +93,23 @@ def tensor(value: Any) -> Any:
     return value
 
 
+def like(value: Any, other: Any, what: str) -> Any:
+    """A tensor of the shape, type and device of another.
+
+    Args:
+        value: that came.
+        other: that it should be like.
+        what: the other, in the plural.
+
+    Raises:
+        Broken: it is none, or another.
+    """
+    came, wanted = (f"{tuple(held.shape)} {held.dtype} on {held.device}" for held in (tensor(value), other))
+    if came != wanted:
+        raise Broken(f"returned {came}, but the {what} are {wanted}")
+    return value
+
+
 def finite(value: Any, call: Call) -> Any:
     """A tensor of finite numbers.
 

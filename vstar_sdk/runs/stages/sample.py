@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,14 +13,14 @@ import torch
 from vstar_sdk import events
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.models.contract import SamplingAdapter
+from vstar_sdk.runs.engine import Engine, engine_of
 from vstar_sdk.runs.memory import enough_memory
 from vstar_sdk.runs.run import Run
 from vstar_sdk.runs.state import RunState, made
-from vstar_sdk.sampling.noise import initial_noise, step_noise
-from vstar_sdk.sampling.sampler import OnStep
-from vstar_sdk.sampling.sampler import sample as denoise
-from vstar_sdk.sampling.schedulers import build_scheduler
-from vstar_sdk.sampling.state import SamplerState
+from vstar_sdk.sampling.denoising import Denoising, OnStep
+from vstar_sdk.sampling.guided import Guided
+from vstar_sdk.sampling.noise import folded, step_noise
+from vstar_sdk.sampling.sampler import denoise
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,28 +49,35 @@ def sample(run: Run, adapter: Adapter, state: RunState, *, until: int | None = N
     with run.stage("sample"), enough_memory(run.plan, "sample"), torch.no_grad():
         prepared = adapter.sampling() if isinstance(adapter, SamplingAdapter) else nullcontext()
         with run.under("sampling"), prepared, nurse(adapter.denoiser, run.plan.attention, adapter.family) as nursing:
-            scheduler = build_scheduler(numbers.scheduler, adapter.scheduler_config)
-            generator = step_noise(numbers.seed)
-            latents = denoise(
-                adapter,
-                conditioning.text.to(device),
-                conditioning.negative.to(device),
-                initial_noise(adapter.latent_shape(numbers.frames, numbers.height, numbers.width), numbers.seed, device),
-                scheduler,
-                steps=numbers.steps,
-                guidance=numbers.guidance,
+            engine = engine_of(run.plan.loaded, run.plan.facts)
+            text, negative = conditioning.text.to(device), conditioning.negative.to(device)
+            guided = Guided(adapter, text, negative, engine.guidance, engine.scale, numbers.guidance_batch)
+            draws = torch.Generator().manual_seed(folded(numbers.seed))
+            draw = partial(_drawn, run, engine, adapter.latent_shape(numbers.frames, numbers.height, numbers.width), draws)
+            denoising = Denoising(
+                guided,
+                draw().to(device),
+                engine.scheduler.make(adapter.scheduler_config),
+                numbers.steps,
+                draw=draw,
+                draws=draws,
                 eta=numbers.eta,
-                guidance_batch=numbers.guidance_batch,
-                generator=generator,
+                generator=step_noise(numbers.seed),
                 nursing=nursing,
                 transform=run.transforms.latents if run.transforms.implemented("transform_latents") else None,
-                on_step=_reports(run, begun=state.sampler.step if state.sampler else 0),
+                on_step=_reports(run, begun=state.sampler.done if state.sampler else 0),
                 state=state.sampler,
-                until=until,
             )
-        if until is not None:
-            return replace(state, sampler=SamplerState.of(until, latents, scheduler, generator))
+            latents = denoise(engine.sampler, denoising, until=until)
+        if latents is None:
+            return replace(state, sampler=denoising.state())
         return replace(state, sampler=None, latents=latents.cpu())
+
+
+def _drawn(run: Run, engine: Engine, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Noise from the run's noise part, as the plugins' transforms leave it."""
+    clock = run.plan.attention.clock
+    return run.transforms.noise(engine.noise.draw(shape, clock, generator), clock)
 
 
 def _reports(run: Run, begun: int) -> OnStep:

@@ -1,0 +1,48 @@
+"""The contract of guidances."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from vstar_sdk.options import GuidanceOptions
+from vstar_sdk.plugin.boundary import values
+from vstar_sdk.plugin.boundary.calls import Broken, Call, described
+from vstar_sdk.plugin.boundary.contract import Contract, Member
+from vstar_sdk.sampling.contract import Branch
+
+
+def _branches(value: Any, call: Call) -> tuple[Branch, ...]:
+    if not isinstance(value, tuple | list) or not value or not all(isinstance(item, Branch) for item in cast(list[Any], value)):
+        raise Broken(f"are {described(cast(object, value))}, not a tuple of vstar_sdk.Branch")
+    branches = tuple(cast(list[Branch], value))
+    names = [branch.name for branch in branches]
+    if len({*names}) < len(names):
+        raise Broken(f"have one name twice: {', '.join(map(str, names))}")
+    if wrong := [branch.name for branch in branches if branch.text not in ("prompt", "negative")]:
+        raise Broken(f"say of {wrong[0]} a text that is neither 'prompt' nor 'negative'")
+    return branches
+
+
+def _guided(value: Any, call: Call) -> Any:
+    predictions: Mapping[str, Any] = call.arguments["predictions"]
+    return values.finite(values.like(value, next(iter(predictions.values())), "predictions"), call)
+
+
+def _kept(value: Any, call: Call) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise Broken(f"returned {described(value)}, not a mapping")
+    return cast(Mapping[str, Any], value)
+
+
+CONTRACT = Contract(
+    "Guidance",
+    (
+        Member("options", values.instance(GuidanceOptions), None),
+        Member("branches", _branches, None),
+        Member("combine", _guided, ("predictions", "scale", "moment")),
+        Member("begin", optional=True),
+        Member("state", _kept, optional=True),
+        Member("resume", parameters=("state",), optional=True),
+    ),
+)

@@ -1,0 +1,290 @@
+"""A denoising under way, as a sampler sees it: the noise, the schedule, and its steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import Tensor
+
+from vstar_sdk.attention.moment import Moment
+from vstar_sdk.errors import SamplerError, SamplingEnded
+from vstar_sdk.sampling.schedulers import step_arguments, timesteps_of
+from vstar_sdk.sampling.state import SamplerState
+
+if TYPE_CHECKING:
+    from vstar_sdk.attention.nursing import Nursing
+    from vstar_sdk.sampling.contract import Scheduler
+    from vstar_sdk.sampling.guided import Guided
+
+
+class OnStep(Protocol):
+    """Called after every step; what it raises ends the sampling."""
+
+    def __call__(self, step: int, steps: int, timestep: float, latents: Tensor) -> None:
+        """A step is done.
+
+        Args:
+            step: from 1, of all that the sampler takes.
+            steps: that the sampler takes in all.
+            timestep: of the step.
+            latents: after the step, in the scheduler's scale.
+        """
+        ...
+
+
+class TransformLatents(Protocol):
+    """Called after every step; what it returns goes on to the next one."""
+
+    def __call__(self, latents: Tensor, step: int, steps: int, timestep: float) -> Tensor:
+        """Change the latents.
+
+        Args:
+            latents: after the step, in the scheduler's scale.
+            step: of the schedule, from 1.
+            steps: of the schedule.
+            timestep: of the step.
+        """
+        ...
+
+
+class Denoising:
+    """What a `vstar_sdk.Sampler` samples with.
+
+    The run goes on around it: every step is nursed, guided, transformed and told, and the run can be paused or cancelled after
+    each. A sampler that takes the schedule twice, say, with fresh noise in its last part::
+
+        def sample(self, denoising):
+            latents = None
+            for turn in range(denoising.memory.get("turn", 0), 2):
+                denoising.memory["turn"] = turn
+                noise = denoising.noise if latents is None else self.mix(latents, denoising.draw())
+                latents, first = denoising.begin(noise)
+                for index in range(first, len(denoising.timesteps)):
+                    latents = denoising.step(latents, index)
+            return latents
+
+    Attributes:
+        noise: that the noise part drew, ``(1, channels, latent frames, height, width)``, float32, on the model's device.
+        memory: the sampler's own: numbers, texts and tensors that it needs to go on after an interruption.
+        done: steps that are done.
+        total: steps that the sampler announced.
+    """
+
+    def __init__(
+        self,
+        guided: Guided,
+        noise: Tensor,
+        scheduler: Scheduler,
+        steps: int,
+        *,
+        draw: Callable[[], Tensor] | None = None,
+        draws: torch.Generator | None = None,
+        eta: float = 0.0,
+        generator: torch.Generator | None = None,
+        nursing: Nursing | None = None,
+        transform: TransformLatents | None = None,
+        on_step: OnStep | None = None,
+        state: SamplerState | None = None,
+    ) -> None:
+        self.noise = noise
+        self.memory: dict[str, Any] = dict(state.memory) if state is not None else {}
+        self.done = state.done if state is not None else 0
+        self.total = 0
+        self.until: int | None = None
+        self.ended: BaseException | None = None
+        self.paused = False
+        self._guided, self._scheduler, self._steps = guided, scheduler, steps
+        self._draw, self._draws = draw, draws
+        self._generator, self._nursing, self._transform, self._on_step = generator, nursing, transform, on_step
+        self._extra = step_arguments(scheduler, eta, generator)
+        self._timesteps, self._fresh = self._scheduled(), True
+        self._state, self._index, self._latents = state, 0, noise
+
+    @property
+    def timesteps(self) -> Tensor:
+        """The schedule: ``(steps,)``, in the order in which it is taken."""
+        return self._timesteps
+
+    @property
+    def latents(self) -> Tensor:
+        """The latents after the last step."""
+        return self._latents
+
+    @property
+    def scale(self) -> float:
+        """The standard deviation of the latents at the first step, where noise alone is left: 1, or the scheduler's own."""
+        return float(getattr(self._scheduler, "init_noise_sigma", 1.0))
+
+    def draw(self) -> Tensor:
+        """Fresh noise from the run's noise part, like `noise`."""
+        if self._draw is None:
+            raise SamplerError("this denoising has no source of fresh noise")
+        return self._draw().to(self.noise.device)
+
+    def begin(self, noise: Tensor, index: int = 0) -> tuple[Tensor, int]:
+        """Begin the schedule, or go back in it.
+
+        Args:
+            noise: like `noise`, for the whole schedule; for a part of it, latents that `add_noise` brought to the step ``index``.
+            index: of the step that comes next.
+
+        Returns:
+            The latents for `step`, and the index of the step that comes next. Where the run goes on after an interruption, the
+            first call returns what was there then, whatever it is given.
+        """
+        self._check(noise, "noise")
+        if not 0 <= index < len(self._timesteps):
+            raise ValueError(f"begin at step {index}: the schedule has steps 0 to {len(self._timesteps) - 1}")
+        with self._running():
+            if not self._fresh:
+                self._timesteps = self._scheduled()
+            self._fresh = False
+            if self._state is not None:
+                noise, index = self._resumed(self._state)
+                self._state = None
+            else:
+                self._guided.begin()
+                noise = noise if index else noise * getattr(self._scheduler, "init_noise_sigma", 1.0)
+            self._latents, self._index = noise, index
+            self._pause()
+        return self._latents, self._index
+
+    def predict(self, latents: Tensor, index: int) -> Tensor:
+        """The guided prediction at a step, under nursing; for samplers that combine several.
+
+        Args:
+            latents: from `begin`, `step` or `add_noise`.
+            index: of the step.
+        """
+        self._check(latents, "latents")
+        timestep = self._timesteps[index]
+        with self._running():
+            if self._nursing is not None:
+                self._nursing.at(index, len(self._timesteps), float(timestep))
+            if (scaled := getattr(self._scheduler, "scale_model_input", None)) is not None:  # flow matching has no such scales
+                latents = scaled(latents, timestep)
+            return self._guided(latents, timestep, Moment(index, len(self._timesteps), float(timestep)), self._nursing)
+
+    def step(self, latents: Tensor, index: int, prediction: Tensor | None = None) -> Tensor:
+        """Take one step; the steps after `begin` come one after another.
+
+        Args:
+            latents: before it.
+            index: of the step in the schedule.
+            prediction: from `predict`, or what the sampler made of several; None predicts.
+
+        Returns:
+            The latents after it.
+
+        Raises:
+            ValueError: another step comes next, or more are taken than the sampler announced.
+        """
+        self._check(latents, "latents")
+        if index != self._index or not index < len(self._timesteps):
+            raise ValueError(f"step {index}: step {self._index} of {len(self._timesteps)} comes next; begin() goes back")
+        if self.done == self.total:
+            raise ValueError(f"more steps than the {self.total} that the sampler announced")
+        if prediction is None:
+            prediction = self.predict(latents, index)
+        with self._running():
+            self._latents = self._taken(latents, index, prediction)
+            self._index, self.done = index + 1, self.done + 1
+            if self._on_step is not None:
+                self._on_step(self.done, self.total, float(self._timesteps[index]), self._latents)
+            self._pause()
+        return self._latents
+
+    def add_noise(self, latents: Tensor, noise: Tensor, index: int) -> Tensor:
+        """Clean latents, noised to the level of a step.
+
+        Args:
+            latents: clean.
+            noise: standard normal.
+            index: of the step.
+
+        Raises:
+            SamplerError: the scheduler cannot do that.
+        """
+        at = self._timesteps[index : index + 1]
+        scheduler: Any = self._scheduler
+        if hasattr(scheduler, "add_noise"):
+            return scheduler.add_noise(latents, noise, at)
+        if hasattr(scheduler, "scale_noise"):  # its name in flow matching
+            return scheduler.scale_noise(latents, at, noise)
+        raise SamplerError(
+            f"{type(scheduler).__name__} cannot add noise to latents", hint="use another scheduler, or the sampler single"
+        )
+
+    def state(self) -> SamplerState:
+        """Where it stands after the last step, to go on from in this process or another.
+
+        Raises:
+            SamplerError: the scheduler, the sampler or the guidance keeps something that cannot be written down.
+        """
+        return SamplerState.of(
+            self._index,
+            self._latents,
+            self._scheduler,
+            self._generator,
+            done=self.done,
+            memory=self.memory,
+            guidance=self._guided.state(),
+            draws=self._draws,
+        )
+
+    def _scheduled(self) -> Tensor:
+        return timesteps_of(self._scheduler, self._steps, self.noise.device, tokens=math.prod(self.noise.shape[2:]))
+
+    def _taken(self, latents: Tensor, index: int, prediction: Tensor) -> Tensor:
+        """The latents after the scheduler's step and the transforms."""
+        steps, timestep, scheduler = len(self._timesteps), self._timesteps[index], self._scheduler
+        latents = scheduler.step(prediction, timestep, latents, return_dict=False, **self._extra)[0]
+        if self._transform is not None:
+            latents = self._transform(latents, index + 1, steps, float(timestep))
+        if not latents.isfinite().all():
+            raise SamplerError(
+                f"step {index + 1} of {steps} (timestep {float(timestep):g}): the latents are not finite",
+                hint="use dtype float32 or bfloat16, a lower guidance, another scheduler, or a weaker regularizer",
+            )
+        return latents
+
+    def _resumed(self, state: SamplerState) -> tuple[Tensor, int]:
+        remembering = self._nursing.remembers if self._nursing is not None else ()
+        if remembering and (state.step or state.done):
+            raise SamplerError(
+                f"{' and '.join(remembering)} has a memory of earlier steps, which the state of a sampler does not hold",
+                hint="sample from the first step, without a pause",
+            )
+        latents = state.resume(self._scheduler, self._generator, self.noise)
+        self.memory = state.memory_on(self.noise.device)
+        self._guided.resume(state.guidance_on(self.noise.device))
+        if self._draws is not None and state.draws is not None:
+            self._draws.set_state(state.draws)
+        return latents, state.step
+
+    def _pause(self) -> None:
+        if self.done == self.until:
+            self.paused = True
+            raise SamplingEnded
+
+    @contextmanager
+    def _running(self) -> Generator[None]:
+        """Around the run's own work: what it raises ends the sampling, whatever the sampler does about it."""
+        if self.ended is not None or self.paused:
+            raise SamplingEnded
+        try:
+            yield
+        except SamplingEnded:
+            raise
+        except BaseException as error:
+            self.ended = error
+            raise SamplingEnded from error
+
+    def _check(self, given: Tensor, what: str) -> None:
+        came, wanted = (f"{tuple(held.shape)} {held.dtype} on {held.device}" for held in (given, self.noise))
+        if came != wanted:
+            raise ValueError(f"the {what} are {came} instead of {wanted}")

@@ -1,0 +1,148 @@
+"""A scheduler of diffusers for a model's configuration, and what does not fit together."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from vstar_sdk.errors import MissingDependency, SpecError
+from vstar_sdk.sampling.scheduler_classes import KNOWN, SHIFT, Known, is_flow, step_parameters
+
+_TRAINED_WITH = (
+    "beta_schedule",
+    "trained_betas",
+    "prediction_type",
+    "rescale_betas_zero_snr",
+    "signal_scale",
+    "snr_shift_scale",
+    "use_flow_sigmas",
+    "use_dynamic_shifting",
+    "shift_terminal",
+)
+"""What a model was trained with: a scheduler that has no such option would ignore it, and the pictures would be wrong."""
+
+_OURS = {
+    "CogVideoXDDIMScheduler": "vstar_sdk.models.cogvideox.schedulers:CogVideoXDDIM",
+    "CogVideoXDPMScheduler": "vstar_sdk.models.cogvideox.schedulers:CogVideoXDPM",
+    "DDIMScheduler": "vstar_sdk.sampling.ddim:ClampedDDIMScheduler",
+    "FlowMatchEvenEulerScheduler": "vstar_sdk.sampling.even_flow:FlowMatchEvenEulerScheduler",
+}
+"""In place of a class of diffusers with a flaw, or with steps of its own, and classes that diffusers lacks."""
+
+
+def fitted(name: str, known: Known, config: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
+    """A scheduler of a class for a model.
+
+    Args:
+        name: as in the spec, for messages.
+        known: the class.
+        config: the scheduler configuration that the model comes with.
+        settings: in the place of some of it.
+
+    Raises:
+        SpecError: there is no such class, it has no option for something that the model was trained with, or a setting is none
+            of its own.
+        MissingDependency: diffusers needs another package for it.
+    """
+    kind = find(known.kind)
+    options = _options(kind)
+    lost = [key for key in _mattering(config) if key not in options]
+    if "use_flow_sigmas" in lost:
+        raise _unfit(f"scheduler {name!r} is not for models trained by flow matching, as this one was", config)
+    if lost:
+        raise _unfit(f"scheduler {name!r} has no {lost[0]}, and this model was trained with {config[lost[0]]!r}", config)
+    if is_flow(kind) and not config.get("use_flow_sigmas"):
+        raise _unfit(f"scheduler {name!r} is for models trained by flow matching, and this one was not", config)
+    if _wants_shift(options, config):
+        what = "a shifted signal-to-noise ratio"
+        raise _unfit(f"scheduler {name!r} is for models trained with {what}, and this one was not", config)
+    written = inspect.signature(kind.__init__).parameters
+    for key in settings:
+        if key in _TRAINED_WITH or key not in written:
+            why = "is what the model was trained with" if key in _TRAINED_WITH else f"is no setting of {known.kind}"
+            near = difflib.get_close_matches(key, sorted({*written} - {*_TRAINED_WITH, "self"}), 1)
+            raise SpecError(f"{key} {why}", hint=f"did you mean {near[0]}?" if near else None, path=("scheduler", "config", key))
+    try:
+        # Flow matching has one configuration for all its schedulers, which each read a part of.
+        read = {key: value for key, value in config.items() if key in written or not config.get("use_flow_sigmas")}
+        built = kind.from_config(read, **{**known.settings, **settings})
+        # Not every class has options for these, but `timesteps_of` reads them.
+        if moved := {key: config[key] for key in SHIFT if key in config}:
+            built.register_to_config(**moved)
+        return built
+    except (ValueError, NotImplementedError) as error:
+        raise SpecError(
+            f"scheduler {name!r} cannot be built from this model's configuration: {error}",
+            hint="use another scheduler",
+            path=("scheduler",),
+        ) from None
+
+
+def find(name: str) -> type[Any]:
+    """A scheduler class of diffusers, or ours in the place of one with a known flaw.
+
+    Raises:
+        SpecError: there is none of that name.
+        MissingDependency: diffusers needs another package for it.
+    """
+    if name in _OURS:  # before the import of diffusers, which takes longer than a short run samples
+        module, _, attribute = _OURS[name].partition(":")
+        return getattr(importlib.import_module(module), attribute)
+    from diffusers import schedulers
+
+    kind = getattr(schedulers, name, None)
+    if kind is None:
+        raise _unknown(name, [known for known in dir(schedulers) if known.endswith("Scheduler")])
+    try:
+        step_parameters(kind)
+    except ImportError as error:  # diffusers puts a stand-in in the place of a class whose packages are missing
+        raise MissingDependency(f"scheduler {name!r} needs a package that is not installed: {str(error).strip()}") from None
+    return kind
+
+
+def _options(kind: type[Any]) -> set[str]:
+    """The options of a scheduler, those included that go without saying."""
+    written = set(inspect.signature(kind.__init__).parameters)
+    return written | {"prediction_type", "use_flow_sigmas"} if is_flow(kind) else written
+
+
+def _unfit(message: str, config: Mapping[str, Any]) -> SpecError:
+    able = ", ".join(_able(config))
+    hint = f"use one of {able}" if able else "leave it out: the model brings its own"
+    return SpecError(message, hint=hint, path=("scheduler",))
+
+
+def _able(config: Mapping[str, Any]) -> list[str]:
+    """The short names of the schedulers that have every option that matters to a model."""
+    needed = {*_mattering(config)}
+    kinds = {name: find(known.kind) for name, known in KNOWN.items()}
+    return [
+        name
+        for name, kind in kinds.items()
+        if needed <= _options(kind)
+        and not _wants_shift(_options(kind), config)
+        and ("use_flow_sigmas" in needed or not is_flow(kind))
+    ]
+
+
+def _wants_shift(options: set[str], config: Mapping[str, Any]) -> bool:
+    """Whether a scheduler is for models with a shifted signal-to-noise ratio, which this one was not trained with."""
+    return "snr_shift_scale" in options and config.get("snr_shift_scale") is None
+
+
+def _mattering(config: Mapping[str, Any]) -> list[str]:
+    """What a model was trained with that a scheduler must have an option for."""
+    neutral = {"snr_shift_scale": 1.0}
+    return [key for key in _TRAINED_WITH if config.get(key) not in (None, False, neutral.get(key))]
+
+
+def _unknown(name: str, names: Iterable[str]) -> SpecError:
+    near = difflib.get_close_matches(name, [*names, *KNOWN], n=1, cutoff=0.5)
+    return SpecError(
+        f"unknown scheduler {name!r}" + (f". Did you mean {near[0]!r}?" if near else ""),
+        hint=f"{', '.join(KNOWN)}, or the name of a scheduler class of diffusers",
+        path=("scheduler",),
+    )
