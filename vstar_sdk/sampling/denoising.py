@@ -167,7 +167,7 @@ class Denoising:
                 self._nursing.at(index, len(self._timesteps), float(timestep))
             if (scaled := getattr(self._scheduler, "scale_model_input", None)) is not None:  # flow matching has no such scales
                 latents = scaled(latents, timestep)
-            return self._guided(latents, timestep, Moment(index, len(self._timesteps), float(timestep)), self._nursing)
+            return self._guided(latents, timestep, Moment(index, len(self._timesteps), float(timestep)))
 
     def step(self, latents: Tensor, index: int, prediction: Tensor | None = None) -> Tensor:
         """Take one step; the steps after `begin` come one after another.
@@ -253,10 +253,10 @@ class Denoising:
         return latents
 
     def _resumed(self, state: SamplerState) -> tuple[Tensor, int]:
-        remembering = self._nursing.remembers if self._nursing is not None else ()
-        if remembering and (state.step or state.done):
+        if state.done and self._nursing is not None and self._nursing.remembers:
+            names = " and ".join(self._nursing.remembers)
             raise SamplerError(
-                f"{' and '.join(remembering)} has a memory of earlier steps, which the state of a sampler does not hold",
+                f"{names} has a memory of earlier steps, which the state of a sampler does not hold",
                 hint="sample from the first step, without a pause",
             )
         latents = state.resume(self._scheduler, self._generator, self.noise)

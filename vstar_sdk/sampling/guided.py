@@ -34,45 +34,54 @@ class Guided:
         guidance: combines the branches.
         scale: of the guidance; at 1 the prompt's branch counts alone.
         batch: one call for all branches, or one each.
+        nursing: told of the layout of every call; None leaves the attention as it is.
     """
 
     def __init__(
-        self, adapter: Adapter, text: Tensor, negative: Tensor, guidance: Guidance, scale: float, batch: GuidanceBatch
+        self,
+        adapter: Adapter,
+        text: Tensor,
+        negative: Tensor,
+        guidance: Guidance,
+        scale: float,
+        batch: GuidanceBatch,
+        nursing: Nursing | None = None,
     ) -> None:
+        self._nursing = nursing
         self._adapter, self._guidance, self._scale, self._batch = adapter, guidance, scale, batch
         self._names = [branch.name for branch in guidance.branches]
+        self._prompted = tuple(branch.text == "prompt" for branch in guidance.branches)
         once = text if text.stride(0) else text[:1]  # a text that is one in memory for all frames stays one
         texts = {"prompt": once, "negative": negative.expand_as(once)}
-        self._prompted = tuple(branch.text == "prompt" for branch in guidance.branches)
         self._alone = text[None]
         stacked = torch.stack([texts[branch.text] for branch in guidance.branches]) if scale != 1.0 else once[None]
         self._texts = stacked.expand(-1, len(text), -1, -1)
 
-    def __call__(self, latents: Tensor, timestep: Tensor, moment: Moment, nursing: Nursing | None = None) -> Tensor:
+    def __call__(self, latents: Tensor, timestep: Tensor, moment: Moment) -> Tensor:
         """Predict.
 
         Args:
             latents: ``(1, channels, frames, height, width)``, float32, as the denoiser takes them.
             timestep: as the scheduler gives it.
             moment: the step that is under way.
-            nursing: told of every call of the denoiser.
         """
         options = self._guidance.options
-
-        def denoise(latents: Tensor, texts: Tensor, prompted: tuple[bool, ...]) -> Tensor:
-            if nursing is not None:
-                nursing.call(prompted, *latents.shape[-2:])
-            return self._adapter.denoise(latents, timestep, texts)
-
         if self._scale == 1.0 or moment.step not in steps_inside((options.start, options.stop), moment.steps):
-            return denoise(latents, self._alone, (True,))
+            return self._denoise(latents, timestep, self._alone, (True,))
         if self._batch == "one":
-            predicted = denoise(latents.expand(len(self._texts), *latents.shape[1:]), self._texts, self._prompted)
+            together = latents.expand(len(self._texts), *latents.shape[1:])
+            predicted = self._denoise(together, timestep, self._texts, self._prompted)
         else:
             each = zip(self._texts, self._prompted, strict=True)
-            predicted = torch.cat([denoise(latents, text[None], (prompted,)) for text, prompted in each])
+            predicted = torch.cat([self._denoise(latents, timestep, text[None], (prompted,)) for text, prompted in each])
         predictions = dict(zip(self._names, predicted.chunk(len(self._names)), strict=True))
         return self._guidance.combine(predictions, self._scale, moment)
+
+    def _denoise(self, latents: Tensor, timestep: Tensor, texts: Tensor, prompted: tuple[bool, ...]) -> Tensor:
+        """One call of the denoiser, which is told beforehand which of its videos the prompt conditions."""
+        if self._nursing is not None:
+            self._nursing.call(prompted, *latents.shape[-2:])
+        return self._adapter.denoise(latents, timestep, texts)
 
     def begin(self) -> None:
         """The schedule begins: a guidance with memory forgets."""

@@ -131,7 +131,7 @@ def sample(
         SpecError: the scheduler has no eta, or cannot take so few or so many steps.
         ValueError: ``until`` is behind the state, or beyond the schedule.
     """
-    guided = Guided(adapter, text, negative, Cfg(GuidanceOptions()), guidance, guidance_batch)
+    guided = Guided(adapter, text, negative, Cfg(GuidanceOptions()), guidance, guidance_batch, nursing)
     denoising = Denoising(
         guided,
         noise,

@@ -51,7 +51,7 @@ def sample(run: Run, adapter: Adapter, state: RunState, *, until: int | None = N
         with run.under("sampling"), prepared, nurse(adapter.denoiser, run.plan.attention, adapter.family) as nursing:
             engine = engine_of(run.plan.loaded, run.plan.facts)
             text, negative = conditioning.text.to(device), conditioning.negative.to(device)
-            guided = Guided(adapter, text, negative, engine.guidance, engine.scale, numbers.guidance_batch)
+            guided = Guided(adapter, text, negative, engine.guidance, engine.scale, numbers.guidance_batch, nursing)
             draws = torch.Generator().manual_seed(folded(numbers.seed))
             draw = partial(_drawn, run, engine, adapter.latent_shape(numbers.frames, numbers.height, numbers.width), draws)
             denoising = Denoising(
