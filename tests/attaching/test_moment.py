@@ -113,7 +113,8 @@ def test_the_same_memory_gives_the_same_in_a_run(tiny_source):
     with nurse(adapter.denoiser, plan, adapter.family) as nursing:
         frames = text.expand(8, -1, -1)
         ours = sample(adapter, frames, negative, noise, built, steps=4, guidance=3.0, nursing=nursing)
-    pipe: Any = TextToVideoSDPipeline.from_pretrained(tiny_source.directory, scheduler=built)
+    pipe: Any = TextToVideoSDPipeline.from_pretrained(tiny_source.directory)
+    pipe.scheduler = built
     pipe.set_progress_bar_config(disable=True)
     with attach(pipe, [following]):
         theirs = make(pipe, latents=noise)

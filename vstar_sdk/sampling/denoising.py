@@ -253,7 +253,7 @@ class Denoising:
         return latents
 
     def _resumed(self, state: SamplerState) -> tuple[Tensor, int]:
-        if state.step and self._nursing is not None and self._nursing.remembers:
+        if state.done and self._nursing is not None and self._nursing.remembers:
             names = " and ".join(self._nursing.remembers)
             raise SamplerError(
                 f"{names} has a memory of earlier steps, which the state of a sampler does not hold",

@@ -126,7 +126,8 @@ def sample(
         Latents of the noise's shape, float32.
 
     Raises:
-        SamplerError: the latents stopped being finite, and the message names the step; or the state is of another sampling.
+        SamplerError: the latents stopped being finite, and the message names the step; or the state is of another sampling, or of
+            one whose regularizers have a memory.
         SpecError: the scheduler has no eta, or cannot take so few or so many steps.
         ValueError: ``until`` is behind the state, or beyond the schedule.
     """
