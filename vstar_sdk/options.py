@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal, Self, cast
+from functools import cache
+from types import NoneType
+from typing import Annotated, Any, ClassVar, Literal, Self, cast, get_args
 
 from pydantic import (
     AfterValidator,
@@ -13,6 +15,7 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
+    ValidationInfo,
     WithJsonSchema,
     field_validator,
     model_validator,
@@ -109,6 +112,29 @@ class PartOf:
     default: str | None = None
 
 
+@cache
+def _takes_truth(annotation: Any) -> bool:
+    """Whether true and false may stand somewhere in a field, or some other model looks at what stands there."""
+    if isinstance(annotation, type) and not get_args(annotation):
+        return annotation is bool or annotation is object or not issubclass(annotation, int | float | str | NoneType)
+    return annotation is Any or any(_takes_truth(inner) for inner in get_args(annotation) if inner is not Ellipsis)
+
+
+@cache
+def _takes_number(annotation: Any) -> bool:
+    return annotation in (int, float) or any(_takes_number(inner) for inner in get_args(annotation) if inner is not Ellipsis)
+
+
+def _holds_truth(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_truth, cast(dict[object, object], value))) or any(
+            map(_holds_truth, cast(dict[object, object], value).values())
+        )
+    if isinstance(value, list | tuple):
+        return any(map(_holds_truth, cast(list[object], value)))
+    return isinstance(value, bool)
+
+
 class Options(BaseModel):
     """Base of every option model: unknown keys are errors, values do not change.
 
@@ -116,6 +142,15 @@ class Options(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse true and false, at any depth, where a field has no place for them: pydantic would read them as 1 and 0."""
+        annotation = cls.model_fields[str(info.field_name)].annotation
+        if _takes_number(annotation) and not _takes_truth(annotation) and _holds_truth(value):
+            raise ValueError("must be a number, not true or false")
+        return value
 
     def __eq__(self, other: object) -> bool:
         """Equal values of one model; the models of a spec are composed anew for every catalog, and known by their name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -138,3 +139,33 @@ def test_a_schedule_of_moments_and_captions_is_a_list_of_states(use, tmp_path):
 
 def test_a_schedule_of_something_else_is_refused(tmp_path):
     assert "synopsis.states" in refused(tmp_path, "frames: 48\nsynopsis: {states: {0: [a, b]}}")
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("fps: true", "fps"),
+        ("frames: true", "frames"),
+        ("size: [true, 64]", "size"),
+        ("sampling: {guidance: true}", "sampling.guidance"),
+        ("sampling: {steps: false}", "sampling.steps"),
+        ("model: {use: miniworld, decode_batch: true}", "model.decode_batch"),
+        ("synopsis: {states: [{caption: x, at: true}]}", r"synopsis.states\[0\].at"),
+        ("regularizers: [{use: tar, sigma: {0: true}}]", r"regularizers\[0\].sigma"),
+        ("regularizers: [{use: tar, window: [false, true]}]", r"regularizers\[0\].window"),
+        ("regularizers: [{use: uniform, levels: [true]}]", r"regularizers\[0\].levels"),
+        ("output: [{use: gif, loop: true}]", r"output\[0\].loop"),
+    ],
+)
+def test_true_is_no_number_anywhere(tmp_path, text, place):
+    """pydantic would read it as 1."""
+    story = tmp_path / "story.yaml"
+    story.write_text(f"prompt: a beach\n{text}\n")
+    with pytest.raises(SpecError, match=place) as refused:
+        load_spec(story)
+    assert re.search(rf"story\.yaml:2:\d+: {place}", str(refused.value))
+
+
+def test_true_stays_where_it_has_a_meaning():
+    spec = load_spec({"prompt": "a beach", "model": {"tiling": True}, "output": [{"use": "mp4", "metadata": False}]}).spec
+    assert getattr(spec.model, "tiling") is True  # noqa: B009

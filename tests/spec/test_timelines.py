@@ -6,6 +6,7 @@ import re
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -110,11 +111,10 @@ def cases(draw) -> tuple[list[dict[str, Any]], int, int, str]:
     return states, frames, fps, interpolation
 
 
-@settings(max_examples=200, derandomize=True, phases=[Phase.generate, Phase.shrink], **RELAXED)
-@given(case=cases())
-def test_a_mutated_timeline_is_the_oracles_or_refused_with_a_place(tmp_path_factory, case):
+def check(folder: Path, case: tuple[list[dict[str, Any]], int, int, str]) -> None:
+    """Plan a spec with these states, and compare its matrix with the oracle's."""
     states, frames, fps, interpolation = case
-    file = tmp_path_factory.mktemp("story") / "story.yaml"
+    file = folder / "story.yaml"
     data = {
         "frames": frames,
         "fps": fps,
@@ -132,6 +132,19 @@ def test_a_mutated_timeline_is_the_oracles_or_refused_with_a_place(tmp_path_fact
         story = make_plan(load_spec(file)).story
         assert story is not None
         np.testing.assert_allclose(np.array(story.timeline.weights), expected, atol=1e-12)
+
+
+@settings(max_examples=60, derandomize=True, phases=[Phase.generate, Phase.shrink], **RELAXED)
+@given(case=cases())
+def test_a_mutated_timeline_is_the_oracles_or_refused_with_a_place(tmp_path_factory, case):
+    check(tmp_path_factory.mktemp("story"), case)
+
+
+@pytest.mark.slow
+@settings(max_examples=1000, **RELAXED)
+@given(case=cases())
+def test_many_mutated_timelines_are_the_oracles_or_refused_with_a_place(tmp_path_factory, case):
+    check(tmp_path_factory.mktemp("story"), case)
 
 
 def test_the_cases_hold_both_kinds():

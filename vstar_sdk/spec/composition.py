@@ -169,7 +169,7 @@ class Composer:
         def choose(value: object) -> object:
             if isinstance(value, Options):
                 return value
-            if plain is not None and isinstance(value, str | int | float):
+            if plain is not None and isinstance(value, str | int | float) and not isinstance(value, bool):
                 if isinstance(value, str) and value not in alone and not plain.takes(value):
                     message = self._unknown(mark.kind, value[:80])
                     if value in names:
