@@ -162,12 +162,21 @@ def test_the_summaries_are_the_commands_own_first_lines():
         assert loaded.help.splitlines()[0].rstrip(".").split()[0] == command.summary.split()[0], name
 
 
+def interruptible() -> None:
+    """A process whose parent ignores Ctrl-C, as one that a script started in the background does, would ignore it too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_ctrl_c_ends_within_two_steps_and_leaves_no_half_written_artifact(tmp_path):
     directory = tmp_path / "run"
     command = ["run", "--prompt", "a volcano wakes up", "--json", "--out", str(directory)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "vstar_sdk.cli.main", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "vstar_sdk.cli.main", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=interruptible,
     )
     assert process.stdout is not None
     after, interrupted = 0, False

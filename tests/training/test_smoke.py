@@ -18,6 +18,8 @@ from vstar_sdk.miniworld.grammar import families
 from vstar_sdk.miniworld.judge import Judge
 from vstar_sdk.miniworld.world import scene
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 
