@@ -79,6 +79,7 @@ def main() -> None:
         install(site)
         out = str(Path(folder) / "run")
         bare = dict(os.environ) | {FOLDER: str(Path(folder) / "cache")}
+        bare.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its bytecode
         crowded = bare | {"PYTHONPATH": os.pathsep.join([str(site), *filter(None, [bare.get("PYTHONPATH")])])}
         commands = {
             "python -c pass": ([sys.executable, "-c", "pass"], bare),

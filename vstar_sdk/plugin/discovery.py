@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-import importlib.util
 import pkgutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,6 +11,7 @@ from contextlib import redirect_stdout
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from vstar_sdk.errors import PluginError
 from vstar_sdk.plugin import entry_points, switches
@@ -39,23 +39,27 @@ def _part_modules() -> Iterator[ModuleType]:
     Told by their source, so that a module without parts (and all that it imports) stays unimported.
     """
     for package in BUILT_IN:
-        for name in _modules(package, importlib.import_module(package).__path__):
-            source = _source(name)
-            if source is None or "\n@hookimpl" in source:
+        for name, source in _modules(package, importlib.import_module(package).__path__):
+            if source is None or b"\n@hookimpl" in source:
                 yield importlib.import_module(name)
 
 
-def _modules(package: str, folders: Iterable[str]) -> Iterator[str]:
-    """The modules of a package and of the rooms inside it, none of which is imported."""
+def _modules(package: str, folders: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+    """The modules of a package and of the rooms inside it with their sources, None without one; none is imported."""
     for info in pkgutil.iter_modules(folders):
         name = f"{package}.{info.name}"
-        yield from _modules(name, [str(Path(folder) / info.name) for folder in folders]) if info.ispkg else (name,)
+        if info.ispkg:
+            yield from _modules(name, [str(Path(folder) / info.name) for folder in folders])
+        else:
+            yield name, _source(info)
 
 
-def _source(name: str) -> str | None:
-    spec = importlib.util.find_spec(name)
-    get_source = getattr(spec.loader if spec else None, "get_source", None)
-    return get_source(name) if get_source else None
+def _source(info: pkgutil.ModuleInfo) -> bytes | None:
+    finder: Any = info.module_finder
+    spec = finder.find_spec(info.name)
+    if spec is None or spec.origin is None or not spec.has_location or spec.origin.endswith((".pyc", ".so", ".pyd")):
+        return None
+    return spec.loader.get_data(spec.origin)
 
 
 def installed() -> dict[str, list[EntryPoint]]:
