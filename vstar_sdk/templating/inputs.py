@@ -143,7 +143,7 @@ def _short(value: object) -> object:
     if isinstance(value, list | tuple):
         names = cast(list[Any], value)
         for name in names:
-            if name not in GIVEN:
+            if not isinstance(name, str) or name not in GIVEN:
                 raise ValueError(f"there is no variable '{str(name)[:80]}': templates are given {', '.join(GIVEN)}")
         return {"properties": dict.fromkeys(names, True)}
     return value
