@@ -4,6 +4,7 @@ import pytest
 
 from vstar_sdk.errors import SpecError
 from vstar_sdk.spec.document import LARGEST, parse, read
+from vstar_sdk.spec.loading import load_spec
 
 BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
 
@@ -105,3 +106,10 @@ def test_files_that_are_no_spec(tmp_path):
     ]:
         with pytest.raises(SpecError, match=words):
             read(path)
+
+
+def test_half_a_character_below_a_key_that_is_a_number_is_told_with_its_place(tmp_path):
+    story = tmp_path / "story.yaml"
+    story.write_text('prompt: x\nversion: {.nan: "\\uD800"}\n')
+    with pytest.raises(SpecError, match=r"story\.yaml:2:\d+: version\.nan: holds half of a character"):
+        load_spec(story)

@@ -121,6 +121,7 @@ def test_an_unknown_name_says_what_was_searched(tmp_path):
         ),
         ("---\nname: x\nversion: 1\ninputs: [prompt, mood]\n---\n", "there is no variable 'mood'"),
         ("---\nname: x\nversion: 1\ninputs: [prompt, {style: x}]\n---\n", "there is no variable"),
+        ("---\nname: x\nv[e]rsion: 1\ninputs: [prompt]\n---\n", "nothing is known of this key"),
         ("---\nname: x\nversion: 1\nsummary: !!python/object:os.system ls\n---\n", ":4:10: the tag"),
         ("---\nname: x\nversion: 1\nname: y\n---\n", ":4:1: the key 'name' is written twice"),
         ("---\nname: &a x\nversion: 1\nsummary: *a\n---\n", ":4:10: aliases"),

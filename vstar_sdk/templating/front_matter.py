@@ -105,7 +105,7 @@ def _wrong(first: ErrorDetails, root: yaml.Node | None, path: Path) -> TemplateE
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         known = _keywords(place)
-        near = difflib.get_close_matches(str(place[-1]), known, 1)
+        near = difflib.get_close_matches(str(first["loc"][-1])[:80], known, 1)
         guess = f". Did you mean '{near[0]}'?" if near else f"; known are {', '.join(known)}"
         message = f"nothing is known of this key{guess}"
     return TemplateError(f"{path}:{line_of(root, place)}: front matter, {key}: {message}")
@@ -113,7 +113,7 @@ def _wrong(first: ErrorDetails, root: yaml.Node | None, path: Path) -> TemplateE
 
 def _keywords(place: tuple[str | int, ...]) -> list[str]:
     """The keys that may stand where an unknown one stands."""
-    if len(place) == 1:
+    if len(place) <= 1:
         return list(FrontMatter.model_fields)
     model = InputsSchema if len(place) == 2 else InputSchema
     return [str(field.alias) for field in model.model_fields.values()]

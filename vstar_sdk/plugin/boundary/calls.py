@@ -179,5 +179,5 @@ def dotted(path: SpecPath) -> str:
     """``regularizers[0].sigma`` for ``("regularizers", 0, "sigma")``."""
     text = ""
     for item in path:
-        text += f"[{item}]" if isinstance(item, int) else f".{item[:80]}" if text else item[:80]
+        text += f"[{item}]" if isinstance(item, int) else f".{str(item)[:80]}" if text else str(item)[:80]
     return text
