@@ -125,13 +125,17 @@ def test_a_nursed_network_equals_one_whose_video_attention_is_materialised(pipe,
     band = (-(position[:, None] - position).square() / 2).exp().repeat_interleave(2, 0).repeat_interleave(2, 1)
     stock: Any = transformer_ltx2.dispatch_attention_fn  # pyright: ignore[reportPrivateImportUsage]
     turn: list[str] = []
+    replaced = 0
+    plain = make(pipe, **UNGUIDED)
     for name, module in pipe.transformer.named_modules():
         if isinstance(module, LTX2Attention):
             module.register_forward_pre_hook(lambda *_, name=name: turn.append(name.rpartition(".")[2]))
 
     def materialised(query, key, value, **kwargs):
+        nonlocal replaced
         if turn[-1:] != ["attn1"]:
             return stock(query, key, value, **kwargs)
+        replaced += 1
         q, k, v = (tensor.transpose(1, 2).double() for tensor in (query, key, value))
         logits = q @ k.mT * q.shape[-1] ** -0.5
         out = (logits + logits.amax(-1, keepdim=True) * band).softmax(-1) @ v
@@ -139,6 +143,8 @@ def test_a_nursed_network_equals_one_whose_video_attention_is_materialised(pipe,
 
     monkeypatch.setattr(transformer_ltx2, "dispatch_attention_fn", materialised)
     assert torch.allclose(make(pipe, **UNGUIDED), got, atol=1e-5)
+    assert replaced > 0
+    assert not torch.allclose(plain[:VIDEO], got[:VIDEO], atol=1e-3)
 
 
 @newest

@@ -219,14 +219,15 @@ def test_a_map_divides_what_the_text_leaves(name, keep):
 @pytest.mark.parametrize("biased", [False, True])
 def test_a_recorded_map_says_how_the_attention_to_the_video_is_divided(name, biased):
     q, k, _ = sequence()
-    where, biases = layout(name), {"spread": band(2.0)} if biased else {}
+    where = layout(name)
+    biases: dict[Statistic, Tensor] = {"spread": band(2.0)} if biased else {}
     site = Site("attn", "stack", 0, 3, HEAD_DIM, FRAMES, 8.0, kind="joint")
     recording = Recording([site], [0])
     slot = recording.slot(site, 0)
     assert slot is not None
-    slot.add(JointAttention(biases) if biased else plain_attention, q, k, where)  # type: ignore[arg-type]
+    slot.add(JointAttention(biases) if biased else plain_attention, q, k, where)
     video = where.video(TOKENS)
-    weights = reference(q, k, torch.eye(TOKENS).expand(2, 3, -1, -1), biases, where)[..., video, video]  # type: ignore[arg-type]
+    weights = reference(q, k, torch.eye(TOKENS).expand(2, 3, -1, -1), biases, where)[..., video, video]
     weights = weights / weights.sum(-1, keepdim=True)
     wanted = weights.unflatten(-1, (FRAMES, POSITIONS)).sum(-1).unflatten(-2, (FRAMES, POSITIONS)).mean((0, 1, 3))
     torch.testing.assert_close(recording.maps()[0, 0], wanted.float(), atol=1e-5, rtol=0)

@@ -12,7 +12,7 @@ from tests.attention.test_layout import FRAMES, HEAD_DIM, POSITIONS, TOKENS, ban
 from vstar_sdk.attention.compiler import Compiled, compile_acts
 from vstar_sdk.attention.executors import JointExecutor, plain_attention
 from vstar_sdk.attention.joint import JointAttention
-from vstar_sdk.attention.operations import Bias, Mix, Rotary, Scale
+from vstar_sdk.attention.operations import Bias, Mix, Rotary, Scale, Statistic
 from vstar_sdk.attention.recipe import Act, lower
 from vstar_sdk.attention.recording import Slot
 from vstar_sdk.attention.sites import RotaryPositions, Site
@@ -23,7 +23,8 @@ from vstar_sdk.options import Course
 def test_other_rotary_positions_turn_the_video_alone(name):
     """Queries and keys of the video, by the angle that is missing; a recorded map is that of the turned ones."""
     q, k, v = sequence()
-    where, biases = layout(name), {"spread": band(2.0)}
+    where = layout(name)
+    biases: dict[Statistic, Tensor] = {"spread": band(2.0)}
     turned = RotaryPositions((1.0, 0.3), first=2, pairs="halves")
     site = Site("attn", "stack", 0, 3, HEAD_DIM, FRAMES, 8.0, kind="joint", rotary=turned)
     half = Rotary(lambda positions, frequencies: 0.5 * positions[:, None] * frequencies)
@@ -36,9 +37,9 @@ def test_other_rotary_positions_turn_the_video_alone(name):
         pairs = torch.complex(video[..., 2:4], video[..., 4:6]) * turns
         video[..., 2:6] = torch.cat([pairs.real, pairs.imag], dim=-1)
     got = cast(JointExecutor, attend)(q, k, v, None, where)
-    assert worst(got, reference(wanted_q, wanted_k, v, biases, where)) < 1e-5  # type: ignore[arg-type]
+    assert worst(got, reference(wanted_q, wanted_k, v, biases, where)) < 1e-5
     maps: list[Tensor] = []
-    for executor, query, key in ((attend, q, k), (JointAttention(biases), wanted_q, wanted_k)):  # type: ignore[arg-type]
+    for executor, query, key in ((attend, q, k), (JointAttention(biases), wanted_q, wanted_k)):
         slot = Slot.empty(FRAMES, torch.device("cpu"))
         slot.add(executor, query, key, where)
         maps.append(cast(Tensor, slot.mean()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from typing import Any
 
 import numpy as np
@@ -120,7 +121,7 @@ def test_a_tokenizer_that_needs_a_package_names_it(cogvideox_2b, tmp_path, monke
     copied = tmp_path / "model"
     shutil.copytree(cogvideox_2b, copied)
     (copied / "tokenizer" / "tokenizer.json").rename(copied / "tokenizer" / "spiece.model")
-    monkeypatch.setattr("vstar_sdk.models.diffusers.t5_tokenizer.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "sentencepiece", None)  # as if it were not installed
     with pytest.raises(MissingDependency, match="sentencepiece") as refused:
         loaded(copied)
     assert refused.value.hint == "pip install sentencepiece protobuf"

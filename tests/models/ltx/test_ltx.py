@@ -195,9 +195,13 @@ def test_a_nursed_network_equals_one_whose_attention_is_materialised(adapter, op
     matrix = operation.fn(position[:, None] - position).repeat_interleave(4, 0).repeat_interleave(4, 1)
     stock: Any = transformer_ltx.dispatch_attention_fn  # pyright: ignore[reportPrivateImportUsage]
 
+    replaced = 0
+
     def materialised(query, key, value, **kwargs):
+        nonlocal replaced
         if kwargs["attn_mask"] is not None:  # the text
             return stock(query, key, value, **kwargs)
+        replaced += 1
         q, k, v = (tensor.transpose(1, 2).double() for tensor in (query, key, value))
         logits = q @ k.mT * q.shape[-1] ** -0.5
         if isinstance(operation, Bias):
@@ -208,8 +212,11 @@ def test_a_nursed_network_equals_one_whose_attention_is_materialised(adapter, op
             out = (0.5 * logits.softmax(-1) + 0.5 * inside) @ v
         return out.transpose(1, 2).to(query)
 
+    plain = adapter.denoise(x, timestep, text)
     monkeypatch.setattr(transformer_ltx, "dispatch_attention_fn", materialised)
     assert (got - adapter.denoise(x, timestep, text)).abs().max() < 1e-5
+    assert replaced == len(adapter.facts.sites)
+    assert (got - plain).abs().max() > 1e-3
 
 
 def test_nursing_with_nothing_to_do_changes_no_bit_and_leaves_the_model_as_it_was(adapter):

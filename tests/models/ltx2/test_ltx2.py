@@ -145,15 +145,22 @@ def test_a_nursed_network_equals_one_whose_attention_is_materialised(model, monk
     band = (-(position[:, None] - position).square() / 2).exp().repeat_interleave(4, 0).repeat_interleave(4, 1)
     stock: Any = transformer_ltx2.dispatch_attention_fn  # pyright: ignore[reportPrivateImportUsage]
 
+    replaced = 0
+
     def materialised(query, key, value, **kwargs):
+        nonlocal replaced
         if kwargs["attn_mask"] is not None or query.shape[1] != 12 or query.shape[-1] != 10:  # the text, or the sound
             return stock(query, key, value, **kwargs)
+        replaced += 1
         q, k, v = (tensor.transpose(1, 2).double() for tensor in (query, key, value))
         logits = q @ k.mT * q.shape[-1] ** -0.5
         return ((logits + logits.amax(-1, keepdim=True) * band).softmax(-1) @ v).transpose(1, 2).to(query)
 
+    plain = adapter.denoise(x, timestep, text)
     monkeypatch.setattr(transformer_ltx2, "dispatch_attention_fn", materialised)
     assert (got - adapter.denoise(x, timestep, text)).abs().max() < 1e-5
+    assert replaced == len(adapter.facts.sites)
+    assert (got - plain).abs().max() > 1e-3
 
 
 @both
