@@ -193,17 +193,19 @@ def sampled(tiny_adapter, tiny_source, following, **options):
 
 
 def test_every_run_has_a_memory_of_its_own_and_the_moments_of_its_scheduler(tiny_adapter, tiny_source):
-    following = Following()
-    first, scheduler = sampled(tiny_adapter, tiny_source, following)
     moments: list[float] = []
-    following.runs[0].maps.append(None)  # a memory that has been let go of is not asked again
 
     class Noting(Following):
         def begin(self, sites, steps):
             return noting(super().begin(sites, steps), moments)
 
-    again, _ = sampled(tiny_adapter, tiny_source, Noting())
+    following = Noting()
+    first, scheduler = sampled(tiny_adapter, tiny_source, following)
+    following.runs[0].maps.append(None)  # a memory that has been let go of is not asked again: it would fail
+    moments.clear()
+    again, _ = sampled(tiny_adapter, tiny_source, following)
     assert torch.equal(first, again)
+    assert len(following.runs) == 2
     assert moments == [float(one) for one in timesteps_of(scheduler, STEPS, "cpu")]
 
 
