@@ -1,7 +1,7 @@
 """Prompts and their right reading: every ``prompts*.yaml`` beside this file.
 
-An entry has a ``prompt``, its ``kind``, what is ``expected``, perhaps ``why``, and ``fails`` where it is read wrongly
-today. What ``expected`` does not name is not checked.
+An entry has a ``prompt``, its ``kind``, what is ``expected``, and perhaps ``why``. What ``expected`` does not name is not
+checked.
 Where a value is a list, any of its members is right for ``family``, ``begin``, ``end``, ``direction``, ``colour`` and ``camera``;
 of fields that hold words all members are wanted, and a list within the list means any of those.
 
@@ -59,13 +59,7 @@ class Seen:
         return self.warnings[0].splitlines()[0] if self.warnings else ""
 
 
-MARKED = [
-    pytest.param(entry, marks=pytest.mark.xfail(reason=entry["fails"], strict=True)) if "fails" in entry else entry
-    for entry in ENTRIES
-]
-
-
-@pytest.mark.parametrize("entry", MARKED, ids=lambda entry: f"{entry['kind']}: {entry['prompt'][:40]}")
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: f"{entry['kind']}: {entry['prompt'][:40]}")
 def test_reads_or_refuses_a_prompt_as_it_should(entry: dict[str, Any]) -> None:
     prompt, expected = entry["prompt"], entry["expected"]
     try:
@@ -79,7 +73,7 @@ def test_reads_or_refuses_a_prompt_as_it_should(entry: dict[str, Any]) -> None:
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: f"{entry['kind']}: {entry['prompt'][:40]}")
 def test_the_suite_names_what_there_is(entry: dict[str, Any]) -> None:
     expected = entry["expected"]
-    assert set(entry) <= {"prompt", "kind", "expected", "why", "fails"}
+    assert set(entry) <= {"prompt", "kind", "expected", "why"}
     assert set(expected) <= FIELDS
     named = [*members(expected.get("family")), *expected.get("scenes", {})]
     assert set(named) <= set(families())

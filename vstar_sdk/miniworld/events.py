@@ -24,6 +24,8 @@ _MARKERS: Phrases[Role] = Phrases(
 _ADVERBS = ("first", "at first", "initially", "finally", "eventually", "at last", "in the end", "at the end")
 """Markers that may stand behind their stage, too: "smoke first, lava later"."""
 
+_BE = ("is", "are", "was", "were", "be")
+
 _PLACED = ("in", "at", "on", "as", "with")
 
 
@@ -58,7 +60,7 @@ def _markers(family: Family, text: Text, events: list[Event]) -> set[int]:
     inside = {i for event in events for i in event.at}
     used = set[int]()
     for at, role in _MARKERS.find(text):
-        if inside & set(at):
+        if inside & set(at) or _qualifies(text, at, events):
             continue
         near = _marked(family, text, at, role, events)
         if near is None:
@@ -72,6 +74,14 @@ def _markers(family: Family, text: Text, events: list[Event]) -> set[int]:
             events[near] = replace(event, role=role)
         used |= set(at)
     return used
+
+
+def _qualifies(text: Text, at: range, events: list[Event]) -> bool:
+    """Whether a word that could be a marker only describes: "the first blossom", "is left in the dark"."""
+    word, before = text.line_of(at), text[at.start - 1]
+    if word == "first":
+        return before in DETERMINERS and any(event.at.start == at.stop for event in events)
+    return word == "left" and before in _BE
 
 
 def _marked(family: Family, text: Text, at: range, role: Role, events: list[Event]) -> int | None:
