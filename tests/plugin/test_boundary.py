@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -214,9 +215,8 @@ def test_frames_that_fail_while_they_are_drawn_are_the_plugins():
 
 
 HEAD = """
-from vstar_sdk import (
-    ArtifactOptions, Brief, Completion, GuidanceOptions, ModelOptions, Options, RegularizerOptions, Synopsis, hookimpl
-)
+import vstar_sdk
+from vstar_sdk import ArtifactOptions, Brief, Completion, Synopsis, hookimpl
 class Lines(ArtifactOptions):
     suffix = ".txt"
     path: str = "lines.txt"
@@ -242,40 +242,39 @@ class Part:
         return Synopsis(())
     def complete(self, request): return Completion(text=None, stop="end", model="m", input_tokens=1, output_tokens=1)
 """
-OFFERED = {
-    "exporters": "Lines",
-    "guidances": "GuidanceOptions",
-    "models": "ModelOptions",
-    "regularizers": "RegularizerOptions",
-}
-WHERE = {
-    "models": {"model": {"use": "acme/part"}},
-    "regularizers": {"regularizers": [{"use": "acme/part"}]},
-    "synopses": {"synopsis": {"use": "acme/part"}},
-    "llm_backends": {"synopsis": {"use": "llm", "states": 2, "backend": {"use": "acme/part"}}},
-    "exporters": {"output": [{"use": "acme/part"}]},
-    "schedulers": {"sampling": {"steps": 1, "scheduler": "acme/part"}},
-    "noises": {"sampling": {"steps": 1, "noise": {"use": "acme/part"}}},
-    "guidances": {"sampling": {"steps": 1, "guidance": {"use": "acme/part"}}},
-    "samplers": {"sampling": {"steps": 1, "sampler": {"use": "acme/part"}}},
-}
-PLACES = {"llm_backends": "synopsis.backend", "regularizers": "regularizers[0]", "exporters": "output[0]"}
+OFFERED = {"exporters": "Lines"}
+"""Option models that are more than the base of their kind."""
+INSIDE = {"llm_backends": "synopsis.backend"}
+"""Where the spec names a part of a kind that has no place of its own."""
+
+
+def chosen(kind: str) -> dict[str, Any]:
+    """What a spec says to choose the plugin's part of a kind, from the kind's place in the table."""
+    place = KINDS[kind].place or INSIDE[kind]
+    value: Any = {"use": "acme/part"}
+    for name in reversed(place.split(".")):
+        value = {name.removesuffix("[]"): [value] if name.endswith("[]") else value}
+    return value
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_command_line_names_the_plugin_and_exits_with_3(packages, kind, tmp_path):
-    offers = "".join(
-        f"@hookimpl\ndef register_{one}(register):\n"
-        f"    register('part', options={OFFERED.get(one, 'Options')}, factory=Part, summary='A part.')\n"
-        for one in KINDS
-    )
+    offers = ""
+    for one, row in KINDS.items():
+        options = OFFERED.get(one, f"vstar_sdk.{row.base.__name__}")
+        offers += f"@hookimpl\ndef {row.hook}(register):\n"
+        offers += f"    register('part', options={options}, factory=Part, summary='A part.')\n"
     packages.add("acme", HEAD + offers)
-    story = {"prompt": "a volcano wakes up", "frames": 2, "sampling": {"steps": 1}, "synopsis": {"use": "miniworld", "states": 2}}
+    story = {"prompt": "a volcano wakes up", "frames": 2, "synopsis": {"use": "miniworld", "states": 2}}
     spec = tmp_path / "story.json"
-    spec.write_text(json.dumps(story | WHERE[kind]))
+    wanted = chosen(kind)
+    wanted.setdefault("sampling", {})["steps"] = 1
+    if kind in INSIDE:
+        wanted["synopsis"] |= {"use": "llm", "states": 2}
+    spec.write_text(json.dumps(story | wanted))
     result = packages.vstar("run", spec, "--out", tmp_path / "run")
     assert result.returncode == 3, result.stderr
-    place = PLACES.get(kind, KINDS[kind].place)
+    place = (KINDS[kind].place or INSIDE[kind]).replace("[]", "[0]")
     assert f"error: {place}: acme/part (vstar-acme 1.2)" in result.stderr
     assert "hint:" in result.stderr
     assert "fault of the program" not in result.stderr
