@@ -191,3 +191,12 @@ def test_an_override_reaches_into_the_defaults_of_a_list_that_is_left_out():
 
 def test_an_override_gives_one_value():
     assert "write one value" in refused(STORY, overrides=["frames=4\nseed: 3"])
+
+
+def test_problems_stand_in_the_order_of_the_file(tmp_path):
+    story = tmp_path / "story.yaml"
+    story.write_text("prompt: a beach\nregularisers: []\nfps: true\nseed: -1\n")
+    with pytest.raises(SpecError) as refused:
+        load_spec(story)
+    places = [line.removeprefix(f"{story}:").partition(" ")[0] for line in str(refused.value).splitlines()]
+    assert places == ["2:1:", "3:1:", "4:1:"]

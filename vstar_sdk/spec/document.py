@@ -46,8 +46,11 @@ class Document:
         for length in range(len(path), 0, -1):
             if path[:length] in self.given:
                 return self.given[path[:length]]
-        if self.name is None:
-            return ""
+        line, column = self.position(path)
+        return f"{self.name}:{line}:{column}" if self.name is not None else ""
+
+    def position(self, path: SpecPath) -> tuple[int, int]:
+        """Line and column, from 1, of the deepest part of the path that is written."""
         node, mark = self.root, getattr(self.root, "start_mark", None)
         for item in path:
             if isinstance(node, yaml.MappingNode):
@@ -60,7 +63,7 @@ class Document:
                 mark = node.start_mark
             else:
                 break
-        return f"{self.name}:{mark.line + 1}:{mark.column + 1}" if mark is not None else f"{self.name}:1:1"
+        return (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
 
 
 def read(path: Path) -> Document:

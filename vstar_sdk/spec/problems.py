@@ -52,7 +52,7 @@ def spec_error(error: ValidationError, document: Document, model: type[Any]) -> 
         if details["type"] == "part_unknown":
             path = (*path, "use")
         found.setdefault(path, []).append(details)
-    listed = list(found.items())[:_MOST]
+    listed = sorted(found.items(), key=lambda item: document.position(item[0]))[:_MOST]
     problems = [
         (path, sentence)
         for path, several in listed
