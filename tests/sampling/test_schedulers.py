@@ -305,3 +305,19 @@ def test_even_levels_are_shifted_once():
     torch.testing.assert_close(timesteps, 1000 * 5 * levels / (1 + 4 * levels))
     built.set_timesteps(sigmas=[1.0, 0.5])
     torch.testing.assert_close(built.sigmas, torch.tensor([1.0, 5 / 6, 0.0]))
+
+
+@pytest.mark.parametrize("spacing", ["linspace", "leading", "trailing"])
+def test_ddim_has_the_timesteps_of_diffusers_at_every_number_of_steps(spacing):
+    ours: Any = ClampedDDIMScheduler(timestep_spacing=spacing)
+    stock: Any = DDIMScheduler(timestep_spacing=spacing)
+    for steps in range(1, 1001):
+        ours.set_timesteps(steps)
+        stock.set_timesteps(steps)
+        assert torch.equal(ours.timesteps, stock.timesteps), steps
+
+
+def test_ddim_refuses_timesteps_behind_the_training():
+    scheduler: Any = ClampedDDIMScheduler(timestep_spacing="leading", steps_offset=1)
+    with pytest.raises(ValueError, match="with steps_offset 1 they begin behind the 1000 of the training"):
+        scheduler.set_timesteps(1000)

@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -120,21 +121,26 @@ class ClampedDDIMScheduler:
             device: of the timesteps.
 
         Raises:
-            ValueError: more steps than the training had.
+            ValueError: more steps than the training had, or one that lies behind it.
         """
-        trained = self.config["num_train_timesteps"]
+        trained: int = self.config["num_train_timesteps"]
+        offset: int = self.config["steps_offset"]
         if num_inference_steps > trained:
             raise ValueError(f"the model was trained with {trained} timesteps, which is the most that there can be")
         self.num_inference_steps = num_inference_steps
+        # numpy's ranges, for torch's round the steps between differently, and many lie on a half.
+        spaced: list[float]
         match self.config["timestep_spacing"]:
             case "linspace":
-                timesteps = torch.linspace(0, trained - 1, num_inference_steps, dtype=torch.float64).round().flip(0)
+                spaced = np.rint(np.linspace(0, trained - 1, num_inference_steps))[::-1].tolist()
             case "trailing":
-                timesteps = torch.arange(trained, 0, -trained / num_inference_steps, dtype=torch.float64).round() - 1
+                spaced = (np.rint(np.arange(trained, 0, -trained / num_inference_steps)) - 1).tolist()
             case _:
-                ratio = trained // num_inference_steps
-                timesteps = torch.arange(num_inference_steps).flip(0) * ratio + self.config["steps_offset"]
-        self.timesteps = timesteps.to(device, torch.int64)
+                spaced = [at * (trained // num_inference_steps) + offset for at in reversed(range(num_inference_steps))]
+        timesteps = torch.tensor([int(at) for at in spaced])
+        if timesteps[0] >= trained:
+            raise ValueError(f"with steps_offset {offset} they begin behind the {trained} of the training")
+        self.timesteps = timesteps.to(device)
 
     def step(
         self,

@@ -91,7 +91,7 @@ class Denoising:
         state: SamplerState | None = None,
     ) -> None:
         self.noise = noise
-        self.memory: dict[str, Any] = dict(state.memory) if state is not None else {}
+        self.memory: dict[str, Any] = state.memory_on(noise.device) if state is not None else {}
         self.done = state.done if state is not None else 0
         self.total = 0
         self.until: int | None = None
@@ -181,9 +181,14 @@ class Denoising:
             The latents after it.
 
         Raises:
-            ValueError: another step comes next, or more are taken than the sampler announced.
+            ValueError: another step comes next, `begin` was not called, more are taken than the sampler announced, or the latents
+                or the prediction are of another shape, type or device.
         """
         self._check(latents, "latents")
+        if prediction is not None:
+            self._check(prediction, "prediction")
+        if self._fresh:
+            raise ValueError("step before begin(), which gives the latents that the schedule begins with")
         if index != self._index or not index < len(self._timesteps):
             raise ValueError(f"step {index}: step {self._index} of {len(self._timesteps)} comes next; begin() goes back")
         if self.done == self.total:
@@ -260,7 +265,6 @@ class Denoising:
                 hint="sample from the first step, without a pause",
             )
         latents = state.resume(self._scheduler, self._generator, self.noise)
-        self.memory = state.memory_on(self.noise.device)
         self._guided.resume(state.guidance_on(self.noise.device))
         if self._draws is not None and state.draws is not None:
             self._draws.set_state(state.draws)
@@ -287,4 +291,4 @@ class Denoising:
     def _check(self, given: Tensor, what: str) -> None:
         came, wanted = (f"{tuple(held.shape)} {held.dtype} on {held.device}" for held in (given, self.noise))
         if came != wanted:
-            raise ValueError(f"the {what} are {came} instead of {wanted}")
+            raise ValueError(f"the sampler's {what}: {came} instead of {wanted}")

@@ -24,6 +24,11 @@ _TRAINED_WITH = (
 )
 """What a model was trained with: a scheduler that has no such option would ignore it, and the pictures would be wrong."""
 
+_TRAINED_NUMBERS = ("num_train_timesteps", "beta_start", "beta_end")
+"""Likewise, but every scheduler of a diffusion has them, or needs none."""
+
+_SPACINGS = ("linspace", "leading", "trailing")
+
 _OURS = {
     "CogVideoXDDIMScheduler": "vstar_sdk.models.cogvideox.schedulers:CogVideoXDDIM",
     "CogVideoXDPMScheduler": "vstar_sdk.models.cogvideox.schedulers:CogVideoXDPM",
@@ -59,12 +64,8 @@ def fitted(name: str, known: Known, config: Mapping[str, Any], settings: Mapping
     if _wants_shift(options, config):
         what = "a shifted signal-to-noise ratio"
         raise _unfit(f"scheduler {name!r} is for models trained with {what}, and this one was not", config)
-    written = inspect.signature(kind.__init__).parameters
-    for key in settings:
-        if key in _TRAINED_WITH or key not in written:
-            why = "is what the model was trained with" if key in _TRAINED_WITH else f"is no setting of {known.kind}"
-            near = difflib.get_close_matches(key, sorted({*written} - {*_TRAINED_WITH, "self"}), 1)
-            raise SpecError(f"{key} {why}", hint=f"did you mean {near[0]}?" if near else None, path=("scheduler", "config", key))
+    written = {key: one for key, one in inspect.signature(kind.__init__).parameters.items() if key != "self"}
+    _check_settings(settings, written, known.kind)
     try:
         # Flow matching has one configuration for all its schedulers, which each read a part of.
         read = {key: value for key, value in config.items() if key in written or not config.get("use_flow_sigmas")}
@@ -72,13 +73,37 @@ def fitted(name: str, known: Known, config: Mapping[str, Any], settings: Mapping
         # Not every class has options for these, but `timesteps_of` reads them.
         if moved := {key: config[key] for key in SHIFT if key in config}:
             built.register_to_config(**moved)
-        return built
-    except (ValueError, NotImplementedError) as error:
+    except (ValueError, TypeError, NotImplementedError) as error:
         raise SpecError(
             f"scheduler {name!r} cannot be built from this model's configuration: {error}",
-            hint="use another scheduler",
-            path=("scheduler",),
+            hint="use another scheduler" if not settings else "check the settings in sampling.scheduler.config",
+            path=("scheduler", "config") if settings else ("scheduler",),
         ) from None
+    return built
+
+
+def _check_settings(settings: Mapping[str, Any], written: Mapping[str, inspect.Parameter], kind: str) -> None:
+    """Refuse settings that a class does not have, that belong to the training, or are of another type than its own.
+
+    Raises:
+        SpecError: with its path.
+    """
+    fixed = {*_TRAINED_WITH, *_TRAINED_NUMBERS}
+    for key, value in settings.items():
+        path = ("scheduler", "config", key)
+        if key in fixed or key not in written:
+            why = "is what the model was trained with" if key in fixed else f"is no setting of {kind}"
+            near = difflib.get_close_matches(key, sorted({*written} - fixed), 1)
+            raise SpecError(f"{key} {why}", hint=f"did you mean {near[0]}?" if near else None, path=path)
+        own = written[key].default
+        if isinstance(own, bool) != isinstance(value, bool) and isinstance(own, bool | int | float):
+            raise SpecError(f"{key} must be {'true or false' if isinstance(own, bool) else 'a number'}", path=path)
+        if isinstance(own, int | float) and not isinstance(value, int | float):
+            raise SpecError(f"{key} must be a number", path=path)
+        if isinstance(own, str) and not isinstance(value, str):
+            raise SpecError(f"{key} must be text", path=path)
+        if key == "timestep_spacing" and value not in _SPACINGS:
+            raise SpecError(f"{key} must be {' or '.join(_SPACINGS)}", path=path)
 
 
 def find(name: str) -> type[Any]:

@@ -21,8 +21,8 @@ from vstar_sdk.sampling.schedulers import itself
 if TYPE_CHECKING:
     import torch
 
-_CONFIGURATION = "_internal_dict"
-"""The attribute in which diffusers keeps a configuration."""
+_CONFIGURATION = ("_internal_dict", "config")
+"""The attributes in which diffusers, and we, keep a configuration."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +31,13 @@ class SchedulerState:
 
     Attributes:
         kind: its class's name.
+        steps: of its schedule.
         config: its configuration.
         values: its attributes, tensors on the CPU.
     """
 
     kind: str
+    steps: int
     config: Mapping[str, Any]
     values: Mapping[str, Any]
 
@@ -51,7 +53,7 @@ class SchedulerState:
         values: dict[str, Any] = {}
         carried = cast(dict[str, Any], vars(own))
         for name, value in carried.items():
-            if name == _CONFIGURATION or inspect.isfunction(value):  # functions are made anew from the configuration
+            if name in _CONFIGURATION or inspect.isfunction(value):  # functions are made anew from the configuration
                 continue
             if not plain(value):
                 raise SamplerError(
@@ -59,7 +61,7 @@ class SchedulerState:
                     hint="use another scheduler for a run that is to be interrupted",
                 )
             values[name] = moved(value, copied)
-        return cls(kind, _config(own), values)
+        return cls(kind, len(own.timesteps), _config(own), values)
 
     def onto(self, scheduler: Any, device: torch.device) -> None:
         """Give the memory to a scheduler of the same configuration whose timesteps are set.

@@ -109,7 +109,7 @@ class SamplerState:
                 f"the state is of latents {tuple(self.latents.shape)}, and the run has {tuple(like.shape)}",
                 hint="frames, size and model must be those that the run was begun with",
             )
-        scheduled, there = len(self.scheduler.values["timesteps"]), len(scheduler.timesteps)
+        scheduled, there = self.scheduler.steps, len(scheduler.timesteps)
         if scheduled != there:
             raise SamplerError(
                 f"the state is of a schedule of {scheduled} steps, and the run has {there}",
@@ -128,7 +128,8 @@ class SamplerState:
         Raises:
             OutputError: the file cannot be written.
         """
-        scheduler = {"kind": self.scheduler.kind, "config": dict(self.scheduler.config), "values": dict(self.scheduler.values)}
+        kept = self.scheduler
+        scheduler = {"kind": kept.kind, "steps": kept.steps, "config": dict(kept.config), "values": dict(kept.values)}
         data = {field.name: getattr(self, field.name) for field in fields(self)}
         write_tensors(path, data | {"scheduler": scheduler, "memory": dict(self.memory), "guidance": dict(self.guidance)})
 
