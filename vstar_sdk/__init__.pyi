@@ -41,6 +41,7 @@ from .llm.contract import Request as Request
 from .models.contract import Adapter as Adapter
 from .models.contract import Facts as Facts
 from .models.contract import ModelSource as ModelSource
+from .models.contract import Preset as Preset
 from .models.diffusers.framewise_adapter import FramewiseAdapter as FramewiseAdapter
 from .models.diffusers.framewise_adapter import Networks as Networks
 from .models.diffusers.placement import Placement as Placement

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vstar_sdk import events
 from vstar_sdk.output.contract import Clip
+from vstar_sdk.plugin.boundary.calls import dotted
 from vstar_sdk.plugin.observers import Observers
 from vstar_sdk.plugin.transforms import Transforms
 from vstar_sdk.runs.ahead import imports_ahead
@@ -135,6 +136,7 @@ def _end(
         regularizers=plan.attention.summary(plan.settings.steps).splitlines(),
         seconds=run.times(),
         warnings=run.warnings,
+        defaults=[dotted(path) for path in plan.loaded.document.defaults],
         written=directory.entries(artifacts) if directory is not None else {"artifacts": [], "files": []},
     )
     if directory is not None:
