@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -54,6 +55,8 @@ def test_a_run_that_is_cancelled_leaves_an_earlier_one_whole(session, tmp_path):
             job.cancel()
     with pytest.raises(RunCancelled):
         job.result()
+    assert (tmp_path / "run" / "state" / "about.json").is_file()
+    shutil.rmtree(tmp_path / "run" / "state")
     assert files(tmp_path / "run") == before
 
 
@@ -64,7 +67,7 @@ def test_an_interrupted_run_may_be_begun_again_in_its_folder(session, tmp_path):
             job.cancel()
     with pytest.raises(RunCancelled):
         job.result()
-    assert sorted(files(tmp_path / "run")) == ["spec.yaml", "synopsis.json"]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["spec.yaml", "state", "synopsis.json"]
     session.run(STORY, out=tmp_path / "run")
     assert sorted(files(tmp_path / "run")) == ["manifest.json", "spec.yaml", "synopsis.json", "video.gif"]
 

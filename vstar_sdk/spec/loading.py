@@ -129,6 +129,12 @@ def load_spec(
     return loaded
 
 
+def load_document(document: Document, *, plugins: Iterable[object] = ()) -> LoadedSpec:
+    """Validate a document that was read already; see `load_spec`."""
+    names, passed = _passed(plugins)
+    return _validate(_listing(document, names), passed)
+
+
 def _passed(plugins: Iterable[object]) -> tuple[list[str], tuple[Plugin, ...]]:
     """Names and objects among the plugins that were passed."""
     plugins = list(plugins)
