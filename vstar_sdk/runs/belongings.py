@@ -20,6 +20,9 @@ MANIFEST = "manifest.json"
 SPEC = "spec.yaml"
 SYNOPSIS = "synopsis.json"
 
+RUN_FILES = (SPEC, SYNOPSIS, MANIFEST)
+"""What every run writes beside its artifacts."""
+
 _SEAL = "seal"
 _LARGEST = 64 << 20
 
