@@ -29,7 +29,7 @@ from vstar_sdk.runs.settings import Settings
 
 @click.command(cls=Command)
 @spec_arguments
-@click.option("-o", "--out", type=OutPath(path_type=Path), help="The run directory; a new one below runs/ unless named.")
+@click.option("-o", "--out", type=OutPath("run directory"), help="The run directory; a new one below runs/ unless named.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done; load and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line; the last names the run directory.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress; the run directory is still printed.")
