@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from vstar_sdk.cli.failure import Failure
 from vstar_sdk.cli.printing import document_json
 from vstar_sdk.cli.streams import apart
 from vstar_sdk.errors import error_json, exit_code_of
@@ -19,11 +20,8 @@ TOLD = "vstar.error-told"
 """In a context's ``meta``: the error is in what was printed already."""
 
 
-class Command(click.Command):
-    """A command that keeps its stdout apart while it works.
-
-    With ``--json`` an error is a document too: ``{"error": {"type": ..., "message": ..., "hint": ..., "exit_code": ...}}``.
-    """
+class _Apart(click.Command):
+    """What commands and groups of them share."""
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
@@ -39,12 +37,22 @@ class Command(click.Command):
             except Exception as error:
                 if not ctx.params.get("as_json") or TOLD in ctx.meta:
                     raise
+                if VERBOSE in ctx.meta:
+                    Failure(error, traceback=True).show()
                 document_json({"error": error_json(error)}, indent=None)
                 ctx.exit(exit_code_of(error))
 
 
-class Group(click.Group):
-    """A group of such commands; what it does itself should be done in `apart`."""
+class Command(_Apart):
+    """A command that keeps its stdout apart while it works.
+
+    With ``--json`` an error is a document too: ``{"error": {"type": ..., "message": ..., "hint": ..., "exit_code": ...}}``; with
+    ``-v`` its traceback goes to stderr.
+    """
+
+
+class Group(_Apart, click.Group):
+    """A group of such commands, which is one itself."""
 
     command_class = Command
 

@@ -89,11 +89,22 @@ class RunDirectory:
             OutputError: it cannot be made or written to, or another run is at work in it.
         """
         with self._errors():
-            self._made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
-            self.path.mkdir(parents=True, exist_ok=True)
-            self._journal = Journal.open(self.path)
+            self._journal = self._opened()
             self._is = self.path.stat()
             sweep(self.path, self._held.drafts)
+
+    def _opened(self) -> Journal | None:
+        """The journal, in a folder that is made here unless it is there."""
+        while True:
+            made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._made = list(dict.fromkeys([*self._made, *made]))
+            try:
+                return Journal.open(self.path)
+            except FileNotFoundError:
+                # Another process sweeps: it took the folder, empty as it still was, for what a dead run had left.
+                if self.path.is_dir():
+                    raise
 
     def still_there(self) -> None:
         """Find out whether the folder is the one that was claimed.
