@@ -20,8 +20,11 @@ TOLD = "vstar.error-told"
 """In a context's ``meta``: the error is in what was printed already."""
 
 
-class _Apart(click.Command):
-    """What commands and groups of them share."""
+class _Told(click.Command):
+    """What commands and groups of them share: ``-v``, and with ``--json`` an error is a document too.
+
+    It is ``{"error": {"type": ..., "message": ..., "hint": ..., "exit_code": ...}}``; with ``-v`` its traceback goes to stderr.
+    """
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
@@ -29,30 +32,30 @@ class _Apart(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Call it."""
-        with apart():
-            try:
-                return super().invoke(ctx)
-            except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            if not ctx.params.get("as_json") or TOLD in ctx.meta:
                 raise
-            except Exception as error:
-                if not ctx.params.get("as_json") or TOLD in ctx.meta:
-                    raise
-                if VERBOSE in ctx.meta:
-                    Failure(error, traceback=True).show()
-                document_json({"error": error_json(error)}, indent=None)
-                ctx.exit(exit_code_of(error))
+            if VERBOSE in ctx.meta:
+                Failure(error, traceback=True).show()
+            document_json({"error": error_json(error)}, indent=None)
+            ctx.exit(exit_code_of(error))
 
 
-class Command(_Apart):
-    """A command that keeps its stdout apart while it works.
+class Command(_Told):
+    """A command that keeps its stdout apart while it works."""
 
-    With ``--json`` an error is a document too: ``{"error": {"type": ..., "message": ..., "hint": ..., "exit_code": ...}}``; with
-    ``-v`` its traceback goes to stderr.
-    """
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call it."""
+        with apart():
+            return super().invoke(ctx)
 
 
-class Group(_Apart, click.Group):
-    """A group of such commands, which is one itself."""
+class Group(_Told, click.Group):
+    """A group of such commands; what it does itself should be done in `apart`, which would keep their help from stdout."""
 
     command_class = Command
 

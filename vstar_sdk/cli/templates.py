@@ -12,6 +12,7 @@ import click
 from vstar_sdk.cli.commands import Group
 from vstar_sdk.cli.completion import complete_templates
 from vstar_sdk.cli.printing import document, document_json, warn
+from vstar_sdk.cli.streams import apart
 from vstar_sdk.errors import SpecError, TemplateError
 from vstar_sdk.plugin import discovery
 from vstar_sdk.plugin.catalog import Catalog
@@ -71,7 +72,8 @@ def templates(ctx: click.Context, spec: Path | None, as_json: bool) -> None:
     ctx.obj = Beside(spec)
     command = templates.commands.get(ctx.invoked_subcommand or "")
     if command is None:
-        _list(ctx.obj.folder(), as_json)
+        with apart():
+            _list(ctx.obj.folder(), as_json)
     elif as_json:
         if not any(parameter.name == "as_json" for parameter in command.params):
             raise click.UsageError(f"'{command.name}' prints no JSON: leave --json out")
