@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
@@ -19,7 +20,15 @@ from vstar_sdk.spec.sources import is_prompt
 
 
 class OutPath(click.Path):
-    """The path of a folder to write to, which an empty text is not."""
+    """The path of a folder to write to, which an empty text is not.
+
+    Args:
+        what: the folder is, in messages.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(path_type=Path)
+        self._what = what
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Check and convert it.
@@ -27,7 +36,7 @@ class OutPath(click.Path):
         Raises:
             OutputError: it is empty.
         """
-        check_named(value)
+        check_named(value, self._what)
         return super().convert(value, param, ctx)
 
 

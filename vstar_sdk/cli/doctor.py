@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import click
 
-from vstar_sdk.caches import cache_folder
+from vstar_sdk.caches import ROOMS, cache_folder
 from vstar_sdk.cli.commands import Command
 from vstar_sdk.cli.printing import document, document_json
 from vstar_sdk.plugin.health import survey
@@ -80,9 +80,13 @@ def _state(state: str, reasons: tuple[str, ...]) -> str:
 
 
 def _caches() -> Iterator[tuple[str, str]]:
-    for room in ("plugins", "experience", "videocrafter2"):
-        folder = cache_folder(room)
-        yield room, f"{folder} ({_size(folder)})"
+    for room in ROOMS:
+        try:
+            folder = cache_folder(room)
+        except OSError as error:
+            yield room, f"none: {error.strerror}"
+        else:
+            yield room, f"{folder} ({_size(folder)})"
 
 
 def _size(folder: Path) -> str:

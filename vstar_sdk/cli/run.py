@@ -10,23 +10,29 @@ import click
 
 from vstar_sdk.cli.arguments import OutPath, SpecArguments, spec_arguments
 from vstar_sdk.cli.commands import Command
+from vstar_sdk.cli.description import describe, plan_data
 from vstar_sdk.cli.following import follow
-from vstar_sdk.cli.printing import document, warn
+from vstar_sdk.cli.printing import document, document_json, warn
 from vstar_sdk.runs.directory import RunDirectory
 from vstar_sdk.runs.exporters import exporters
 from vstar_sdk.runs.job import Job
 from vstar_sdk.runs.leftovers import sweep_all
 from vstar_sdk.runs.naming import RUNS, default_directory
-from vstar_sdk.runs.plan import Plan, make_plan
-from vstar_sdk.runs.settings import Settings
+from vstar_sdk.runs.plan import make_plan
+from vstar_sdk.runs.schedule import evaluations
 
 
 @click.command(cls=Command)
 @spec_arguments
-@click.option("-o", "--out", type=OutPath(path_type=Path), help="The run directory; a new one below runs/ unless named.")
+@click.option("-o", "--out", type=OutPath("run directory"), help="The run directory; a new one below runs/ unless named.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done; load and write nothing.")
 @click.option("--pause-after", type=click.IntRange(1), metavar="STEP", help="Stop after a step; `vstar resume` goes on.")
-@click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line; the last names the run directory.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print events as JSON, one a line; the last names the run directory. With --dry-run, the plan.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress; the run directory is still printed.")
 def run(
     given: SpecArguments,
@@ -45,9 +51,10 @@ def run(
     if dry_run:
         if out is not None:
             RunDirectory(out).check(exporters(plan.loaded))
-        from vstar_sdk.runs.schedule import evaluations  # here, because it brings torch
-
         evaluations(plan)
+        if as_json:
+            document_json({**plan_data(plan), "warnings": list(plan.warnings())}, indent=None)
+            return
         document(f"{describe(plan)}\n")
         for warning in plan.warnings():
             warn(warning)
@@ -71,25 +78,3 @@ def run(
             if out is None:
                 directory.rmdir()
         raise
-
-
-def describe(plan: Plan, *, sites: bool = False) -> str:
-    """The plan, for ``--dry-run``; ``sites``: every attention by itself."""
-    numbers = plan.settings
-    lines = [
-        plan.summary(),
-        f"scheduler {numbers.scheduler}, guidance {_guidance(numbers)}, eta {numbers.eta:g}, seed {numbers.seed}",
-        "",
-    ]
-    if plan.story is None:
-        lines.append(f"the key states will be written by {plan.spec.synopsis.part}")
-    else:
-        for number, (state, span) in enumerate(zip(plan.story.synopsis.states, plan.story.timeline.spans(), strict=True), 1):
-            lines.append(f"{number}. frames {span[0]}-{span[1]}: {state.caption}")
-    attention = plan.attention.describe if sites else plan.attention.summary
-    return "\n".join([*lines, "", attention(numbers.steps)])
-
-
-def _guidance(numbers: Settings) -> str:
-    by = "" if numbers.guided_by == "cfg" else f" by {numbers.guided_by}"
-    return f"{numbers.guidance:g}{by}"

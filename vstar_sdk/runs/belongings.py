@@ -19,6 +19,10 @@ MANIFEST = "manifest.json"
 
 SPEC = "spec.yaml"
 SYNOPSIS = "synopsis.json"
+STATE = "state"
+
+RUN_FILES = (SPEC, SYNOPSIS, MANIFEST, STATE)
+"""What every run writes beside its artifacts."""
 
 _SEAL = "seal"
 _LARGEST = 64 << 20

@@ -22,7 +22,7 @@ from vstar_sdk.errors import OutputError, SpecError
 from vstar_sdk.output.whole import DRAFT, write_whole
 from vstar_sdk.reading.escapes import printable
 from vstar_sdk.reading.files import read_bounded
-from vstar_sdk.runs.belongings import MANIFEST, SPEC
+from vstar_sdk.runs.belongings import MANIFEST, SPEC, STATE
 from vstar_sdk.runs.state import SAMPLER, RunState
 from vstar_sdk.spec.document import Document
 from vstar_sdk.spec.loading import LoadedSpec, load_document
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from vstar_sdk.sampling.state import SamplerState
-
-FOLDER = "state"
-"""Its name in a run directory."""
 
 _ABOUT, _RESOLVED = "about.json", SPEC
 _FORMAT = 1
@@ -67,7 +64,7 @@ class Saved:
     """
 
     def __init__(self, directory: Path) -> None:
-        self.path = directory / FOLDER
+        self.path = directory / STATE
         self.held = False
         """Whether it is this run's."""
         self.worth = False
@@ -180,7 +177,7 @@ class Saved:
 def resumable(directory: Path) -> bool:
     """Whether a run was interrupted in a directory, and can go on."""
     with suppress(OSError, ValueError):
-        return json.loads(read_bounded(directory / FOLDER / _ABOUT, _LARGEST))["run"] != _whole(directory)
+        return json.loads(read_bounded(directory / STATE / _ABOUT, _LARGEST))["run"] != _whole(directory)
     return False
 
 
@@ -196,7 +193,7 @@ def read_unfinished(directory: Path, plugins: Iterable[object] = ()) -> Unfinish
         SpecError: its spec was changed meanwhile, or is valid no longer.
         SamplerError: a file of the state is damaged.
     """
-    folder, shown = directory / FOLDER, printable(str(directory))
+    folder, shown = directory / STATE, printable(str(directory))
     whole = _whole(directory)
     try:
         about: dict[str, Any] = json.loads(read_bounded(folder / _ABOUT, _LARGEST))

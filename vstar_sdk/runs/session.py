@@ -203,7 +203,7 @@ def _work(
             emit,
             check,
             began=time.perf_counter() if began is None else began,
-            alone=not models.names,
+            alone=began is not None and not models.names,
         )
         emit(events.RunStart(run=run, frames=plan.settings.frames, seed=plan.settings.seed, directory=directory))
         from vstar_sdk.runs.perform import perform  # here, because it brings numpy and exporters
