@@ -15,7 +15,7 @@ from vstar_sdk.output.drafts import Draft, drafts_for
 from vstar_sdk.output.drafts import remove as remove_draft
 from vstar_sdk.output.whole import write_whole
 from vstar_sdk.reading.escapes import printable
-from vstar_sdk.runs.belongings import MANIFEST, RUN_FILES, SPEC, SYNOPSIS, Belongings, sealed
+from vstar_sdk.runs.belongings import MANIFEST, RESERVED, RUN_FILES, SPEC, SYNOPSIS, Belongings, sealed
 from vstar_sdk.runs.journal import Journal
 from vstar_sdk.runs.leftovers import release, remove_empty, sweep
 from vstar_sdk.runs.naming import ANOTHER, check_text, check_written
@@ -73,7 +73,7 @@ class RunDirectory:
             for name in RUN_FILES:
                 if (self.path / name).is_dir():
                     raise OutputError(f"{self.path / name} is a folder", hint="name another run directory with --out")
-            drafts = drafts_for(folder, exporters, reserved=RUN_FILES)
+            drafts = drafts_for(folder, exporters, reserved=RESERVED)
             self._names = [*RUN_FILES, *(self._name(draft.final) for draft in drafts)]
             journal = Journal.open(self.path, create=False) if folder.is_dir() else None
             try:

@@ -7,7 +7,7 @@ from pathlib import Path
 from vstar_sdk.errors import OutputError, SpecError
 from vstar_sdk.output.contract import Exporter
 from vstar_sdk.output.drafts import drafts_for
-from vstar_sdk.runs.belongings import RUN_FILES
+from vstar_sdk.runs.belongings import RESERVED
 from vstar_sdk.spec.loading import LoadedSpec
 
 
@@ -26,6 +26,6 @@ def check_exporters(loaded: LoadedSpec) -> None:
         SpecError: one of them would; its path is ``("output",)``.
     """
     try:
-        drafts_for(Path("/no-such-run"), exporters(loaded), reserved=RUN_FILES)
+        drafts_for(Path("/no-such-run"), exporters(loaded), reserved=RESERVED)
     except OutputError as error:
         raise SpecError(error.message, hint=error.hint, path=("output",)) from None
