@@ -49,9 +49,9 @@ def _next(scheduler: Any, values: Sequence[float], near: Set[float], value: floa
     Raises:
         SamplerError: it counts none, or another one.
     """
-    index: int | None = getattr(scheduler, "step_index", -1)
-    if index is None:  # before its first step
-        index = getattr(scheduler, "begin_index", None) or 0
+    counted: int | None = getattr(scheduler, "step_index", -1)
+    begun: int | None = getattr(scheduler, "begin_index", None)
+    index: int = (begun or 0) if counted is None else counted  # it counts from its first step on
     if not 0 <= index < len(values) or values[index] not in near:
         raise SamplerError(
             f"the denoiser was called at timestep {value:g}, which is so rounded that it stands for any of {len(near)} steps, "

@@ -205,17 +205,20 @@ class MixedAttention:
 
     Args:
         attend: the other, which gives ``P V``.
-        keep: its weight; at the number 0 it is not called, and one that changes is 0-d.
+        keep: its weight, 0-d where it changes; at the number 0 the other is not called.
         fixed: ``M``, ``(frames, frames)``, whose rows sum to ``1 - keep``.
     """
 
     def __init__(self, attend: Executor, keep: float | Placed, fixed: Tensor | Placed) -> None:
-        self._attend, self._keep, self._fixed = attend, keep, placed(fixed)
+        self._attend, self._fixed = attend, placed(fixed)
+        # A number is placed too: a step of a course is then computed as a constant is, to the last bit.
+        keep = keep if isinstance(keep, Placed) else torch.tensor(keep, dtype=torch.float64)
+        self._keep = None if isinstance(keep, Tensor) and keep == 0.0 else placed(keep)
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
         """See `Executor.prepare`."""
         self._fixed.on(device, dtype)
-        if isinstance(self._keep, Placed):
+        if self._keep is not None:
             self._keep.on(device, torch.float32)
         self._attend.prepare(device, dtype)
 
@@ -231,9 +234,9 @@ class MixedAttention:
                 hint="give the two regularizers different levels or windows",
             )
         fixed = self._fixed.on(value.device, value.dtype) @ value
-        if isinstance(self._keep, Placed):
-            return fixed.add_(self._attend(query, key, value) * self._keep.on(value.device, torch.float32))
-        return fixed if self._keep == 0.0 else fixed.add_(self._attend(query, key, value), alpha=self._keep)
+        if self._keep is None:
+            return fixed
+        return fixed.add_(self._attend(query, key, value) * self._keep.on(value.device, torch.float32))
 
 
 def _scaled(x: Tensor, factors: Placed | None, frames: Tensor | None) -> Tensor:
