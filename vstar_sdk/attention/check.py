@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, cast
 
 from vstar_sdk.attention.moment import steps_inside
-from vstar_sdk.attention.operations import OPERATIONS, Logits, Mix, Operation, Rotary, SegmentBias, Wrap
+from vstar_sdk.attention.operations import OPERATIONS, Logits, Mix, Operation, Rotary, Scale, SegmentBias, Wrap
 from vstar_sdk.attention.remembering import RememberingRegularizer
 from vstar_sdk.attention.sites import Site, SiteAddress
 from vstar_sdk.clock import Clock
@@ -96,7 +96,8 @@ def _check_weights(regularizer: Regularizer, operations: Sequence[Operation]) ->
 def check_together(site: Site, acts: Sequence[Act], steps: int | None) -> None:
     """Refuse regularizers of which one would undo all that another does at a site.
 
-    A `Mix` of weight 1 replaces the attention whole: what other regularizers do to its logits, or mixed in before, is lost.
+    A `Mix` of weight 1 replaces the attention whole: what other regularizers do to its logits, or mixed in before, is lost. At a
+    joint site it says how much goes to each frame, and scales and rotary positions still act on the attention inside frames.
 
     Args:
         site: where.
@@ -114,13 +115,14 @@ def check_together(site: Site, acts: Sequence[Act], steps: int | None) -> None:
                 hint="give them different levels, blocks or windows",
                 path=("regularizers", other.index),
             )
+    surviving = Scale | Rotary if site.kind == "joint" else Wrap  # a wrap is outside, and refused at joint sites
     for later, mixing in enumerate(acts):
         if not any(one.replaces for one in mixing.ingredients):
             continue
         for earlier, lost in enumerate(acts):
-            survive = Wrap if earlier < later else Wrap | Mix  # a wrap is outside; a later mix is mixed in
-            inside = [operation for operation in lost.operations if not isinstance(operation, survive)]
-            if earlier != later and inside and _overlap(lost.window, mixing.window, steps):
+            kept = surviving if earlier < later else surviving | Mix  # a later mix is mixed in
+            undone = [operation for operation in lost.operations if not isinstance(operation, kept)]
+            if earlier != later and undone and _overlap(lost.window, mixing.window, steps):
                 raise SpecError(
                     f"{lost.regularizer}: is lost where {mixing.regularizer} replaces the attention whole, as at {site.name}",
                     hint="give them different levels or windows, or the replacement a weight below 1",

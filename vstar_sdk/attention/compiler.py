@@ -43,15 +43,6 @@ def compile_acts(site: Site, acts: Sequence[Act], current: Current | None = None
     return Compiled(site, lower(acts, site.kind), current).attend
 
 
-def compile_recipe(site: Site, recipe: Recipe) -> Executor:
-    """Build the executor of a recipe; strengths that change are 1.
-
-    Raises:
-        PluginError: see `Terms`.
-    """
-    return Compiled(site, recipe).attend
-
-
 class Compiled:
     """An executor of a recipe.
 

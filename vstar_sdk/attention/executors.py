@@ -212,8 +212,8 @@ class MixedAttention:
     def __init__(self, attend: Executor, keep: float | Placed, fixed: Tensor | Placed) -> None:
         self._attend, self._fixed = attend, placed(fixed)
         # A number is placed too: a step of a course is then computed as a constant is, to the last bit.
-        keep = keep if isinstance(keep, Placed) else torch.tensor(keep, dtype=torch.float64)
-        self._keep = None if isinstance(keep, Tensor) and keep == 0.0 else placed(keep)
+        number = keep if isinstance(keep, Placed) else torch.tensor(keep, dtype=torch.float64)
+        self._keep = None if keep == 0.0 else placed(number)
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
         """See `Executor.prepare`."""
