@@ -159,6 +159,23 @@ def test_a_share_of_a_change_leaves_hidden_frames_hidden():
     assert moving.attend(*qkv()).isfinite().all()
 
 
+def test_a_share_of_a_change_shows_in_full_what_was_hidden_and_hides_in_full_what_was_not():
+    def swap(logits, distance):
+        shown = distance.abs() > 2
+        logits.masked_fill_(shown, 0.25)
+        logits.masked_fill_(distance == 1, -torch.inf)
+        logits.add_(0.5 * (distance == 0))
+
+    hide = Bias(lambda distance: (0.0 * distance).masked_fill(distance.abs() > 2, -torch.inf))
+    moving = at(SITE, hide, Logits(swap))
+    q, k, v = qkv().double()
+    for strength in STRENGTHS:
+        logits = q @ k.mT / 4.0 + strength * 0.5 * (DISTANCE == 0)
+        logits = torch.where(DISTANCE.abs() > 2, 0.25, logits.masked_fill(DISTANCE == 1, -torch.inf))
+        moving.tune({0: strength})
+        torch.testing.assert_close(moving.attend(*qkv()).double(), logits.softmax(-1) @ v, atol=1e-5, rtol=0)
+
+
 def test_sites_of_a_course_do_not_share_their_matrices():
     one, other = at(SITE, Bias(band)), at(SITE, Bias(band))
     before = other.attend(*qkv())

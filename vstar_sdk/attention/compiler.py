@@ -147,7 +147,8 @@ def _change(one: Ingredient[Logits], site: Site, share: Placed | None) -> Change
     def a_share(logits: Tensor, distance: Tensor) -> None:
         before = logits.clone()
         change(logits, distance)
-        same = logits == before  # what another has hidden, too, which has no difference in numbers
+        torch.where(before.isneginf(), logits, before, out=before)  # there is no share of a way from -inf: it is gone whole
+        same = logits == before  # among them what stays hidden, which has no difference in numbers
         logits.sub_(before).masked_fill_(same, 0.0).mul_(there.on(logits.device, torch.float32)).add_(before)
 
     if one.strength == 1.0 or share is None:

@@ -80,7 +80,8 @@ class Logits:
     Attributes:
         fn: ``fn(logits, distance)`` returns nothing, or ``logits`` itself: float32 of shape ``(n, heads, frames, frames)``, for
             ``n`` of the positions; ``distance`` holds ``i - j``, float32 of shape ``(frames, frames)``. The function must treat
-            every row by itself, for nothing says which rows share a chunk. ``-inf`` hides a frame, but never a whole row.
+            every row by itself, for nothing says which rows share a chunk. ``-inf`` hides a frame, but never a whole row; what is
+            hidden, or shown where it was hidden, is so in full at every strength above 0.
     """
 
     fn: Callable[[Tensor, Tensor], Tensor | None]

@@ -20,7 +20,8 @@ biases at a cross site         ``segment bias``: PyTorch's fused attention frame
 =============================  ==============================================================================
 
 A regularizer's strength ``s`` multiplies biases and the weights of mixes, and moves everything else by that share from what is
-there without it: angles, scales ``1 + s (q - 1)``, logits ``A + s (fn(A) - A)``, outputs of wraps ``out + s (fn(...) - out)``.
+there without it: angles, scales ``1 + s (q - 1)``, logits ``A + s (fn(A) - A)`` (``fn(A)`` where ``A`` is ``-inf``),
+outputs of wraps ``out + s (fn(...) - out)``.
 """
 
 from __future__ import annotations
