@@ -14,7 +14,7 @@ from vstar_sdk.attention.operations import Bias
 from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.attention.recording import Recording
 from vstar_sdk.clock import Clock
-from vstar_sdk.errors import SamplerError
+from vstar_sdk.errors import SamplerError, SpecError
 from vstar_sdk.models.unet3d.family import UNET3D
 from vstar_sdk.options import Course, RegularizerOptions
 from vstar_sdk.regularizers.tar import Tar, TarOptions
@@ -139,6 +139,16 @@ def test_watching_alone_leaves_the_picture_as_it_is(unet, tiny_source):
     assert all(torch.equal(a, b) for a, b in zip(outputs, run(unet, plan_of(tiny_source)), strict=True))
     assert [step for step, *_ in watching.runs[0].maps] == [2] * len(plan.sites) + [3] * len(plan.sites)
     assert watching.runs[0].asked == []
+
+
+def test_watching_in_a_window_without_a_step_is_refused(tiny_source):
+    with pytest.raises(
+        SpecError, match=r"Following: watches \S+ in the window \[0.55, 0.6\], which holds none of 4 steps"
+    ) as refused:
+        plan_of(tiny_source, Tar(TarOptions()), Following(watched=(0.55, 0.6)))
+    assert refused.value.path == ("regularizers", 1)
+    assert plan_of(tiny_source, Following(watched=(0.55, 0.6)), steps=20).sites
+    assert plan_of(tiny_source, Following(watched=(0.55, 0.6)), steps=None).sites
 
 
 def test_the_plan_says_who_watches_and_whose_strength_is_its_own(tiny_source):
