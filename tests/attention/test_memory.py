@@ -16,11 +16,14 @@ from vstar_sdk.attention.recording import Recording
 from vstar_sdk.clock import Clock
 from vstar_sdk.errors import SamplerError, SpecError
 from vstar_sdk.models.unet3d.family import UNET3D
-from vstar_sdk.options import Course, RegularizerOptions
+from vstar_sdk.options import Course, GuidanceOptions, RegularizerOptions
 from vstar_sdk.regularizers.tar import Tar, TarOptions
+from vstar_sdk.sampling.cfg import Cfg
+from vstar_sdk.sampling.denoising import Denoising
+from vstar_sdk.sampling.guided import Guided
 from vstar_sdk.sampling.noise import initial_noise, step_noise
-from vstar_sdk.sampling.sampler import sample
-from vstar_sdk.sampling.schedulers import build_scheduler, timesteps_of
+from vstar_sdk.sampling.sampler import denoise, sample
+from vstar_sdk.sampling.schedulers import build_scheduler, named, timesteps_of
 from vstar_sdk.sampling.state import SamplerState
 
 FRAMES, STEPS = 8, 4
@@ -62,7 +65,7 @@ def unet(tiny_adapter):
     return copy.deepcopy(tiny_adapter.denoiser)
 
 
-def plan_of(tiny_source, *regularizers, steps=STEPS):
+def plan_of(tiny_source, *regularizers, steps: int | None = STEPS):
     return plan_attention(tiny_source.facts().sites, regularizers, Clock(FRAMES, 8.0), steps)
 
 
@@ -230,6 +233,56 @@ def noting(memory, moments):
 
     memory.strength = strength
     return memory
+
+
+class Turns:
+    """Takes the schedule once from its beginning, then again from each of some steps."""
+
+    def __init__(self, *again):
+        self.again = again
+
+    def steps(self, schedule):
+        return schedule + sum(schedule - index for index in self.again)
+
+    def sample(self, denoising):
+        latents = denoising.noise
+        for index in (0, *self.again):
+            latents, first = denoising.begin(denoising.noise if index == 0 else latents, index)
+            for step in range(first, len(denoising.timesteps)):
+                latents = denoising.step(latents, step)
+        return latents
+
+
+def taken(tiny_adapter, tiny_source, following, sampler, steps=STEPS) -> Any:
+    text = tiny_adapter.encode(["a green landscape", "a red ball"]).repeat(4, 1, 1)
+    noise = torch.randn(tiny_adapter.latent_shape(FRAMES, 16, 16), generator=torch.Generator().manual_seed(7))
+    scheduler = named("ddim").make(tiny_adapter.scheduler_config)
+    plan = plan_of(tiny_source, following, steps=steps)
+    with nurse(tiny_adapter.denoiser, plan, tiny_adapter.family) as nursing, torch.no_grad():
+        guided = Guided(tiny_adapter, text, text[3], Cfg(GuidanceOptions()), 1.0, "one", nursing)
+        return denoise(sampler, Denoising(guided, noise, scheduler, steps, nursing=nursing))
+
+
+@pytest.mark.parametrize("steps", [STEPS, 1])
+def test_every_turn_of_a_sampler_has_a_memory_of_its_own(tiny_adapter, tiny_source, steps):
+    following = Following(watched=(0.0, 1.0))
+    twice = taken(tiny_adapter, tiny_source, following, Turns(0), steps)
+    once = taken(tiny_adapter, tiny_source, following, Turns(), steps)
+    assert torch.equal(twice, once)
+    first, second, alone = following.runs
+    for memory in (first, second):
+        assert [(step, name) for step, name, _ in memory.maps] == [(step, name) for step, name, _ in alone.maps]
+        assert all(torch.equal(a, b) for (*_, a), (*_, b) in zip(memory.maps, alone.maps, strict=True))
+
+
+def test_a_turn_from_inside_the_schedule_goes_on_with_the_memory_and_mixes_no_maps(tiny_adapter, tiny_source):
+    following = Following(watched=(0.0, 1.0))
+    taken(tiny_adapter, tiny_source, following, Turns(STEPS - 1, STEPS - 1))
+    (memory,) = following.runs
+    assert list(dict.fromkeys(step for step, *_ in memory.maps)) == list(range(STEPS))
+    of_one = [(step, attention) for step, name, attention in memory.maps if name == memory.sites[0]]
+    assert [step for step, _ in of_one] == [0, 1, 2, 3, 3, 3]
+    assert not torch.equal(of_one[-2][1], of_one[-1][1])
 
 
 def test_guidance_in_one_batch_and_in_two_agree(tiny_adapter, tiny_source):

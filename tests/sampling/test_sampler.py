@@ -123,6 +123,9 @@ def test_the_nursing_is_told_of_every_step_and_call(run, tiny_adapter, batch, ca
     told = []
 
     class Told:
+        def begin(self, index):
+            told.append(("begin", index))
+
         def at(self, step, steps, timestep):
             told.append((step, steps, timestep))
 
@@ -132,6 +135,7 @@ def test_the_nursing_is_told_of_every_step_and_call(run, tiny_adapter, batch, ca
     run(nursing=Told(), guidance_batch=batch)
     timesteps = [float(one) for one in timesteps_of(build_scheduler("ddim", tiny_adapter.scheduler_config), 4, "cpu")]
     inside = [(branches, 4, 4) for branches in calls]
+    assert told.pop(0) == ("begin", 0)
     assert told == [item for step in range(4) for item in [(step, 4, timesteps[step]), *inside]]
 
 

@@ -128,6 +128,9 @@ class Denoising:
     def begin(self, noise: Tensor, index: int = 0) -> tuple[Tensor, int]:
         """Begin the schedule, or go back in it.
 
+        At step 0 guidance and regularizers with a memory forget what they saw, as in a run of its own. A turn that begins inside
+        the schedule goes on with what regularizers saw; a guidance forgets.
+
         Args:
             noise: like `noise`, for the whole schedule; for a part of it, latents that `add_noise` brought to the step ``index``.
             index: of the step that comes next.
@@ -148,6 +151,8 @@ class Denoising:
                 self._state = None
             else:
                 self._guided.begin()
+                if self._nursing is not None:
+                    self._nursing.begin(index)
                 noise = noise if index else noise * getattr(self._scheduler, "init_noise_sigma", 1.0)
             self._latents, self._index = noise, index
             self._pause()
