@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from tests.attaching.conftest import make
+from tests.denoised import denoised, scheduler_for
 from vstar_sdk import Moment, RegularizerOptions, Wrap, attach
 from vstar_sdk.attaching.moment import moment
 from vstar_sdk.errors import SamplerError
 from vstar_sdk.regularizers.tar import Tar, TarOptions
-from vstar_sdk.sampling.sampler import sample
 
 TAR = {"sigma": {0: 1}, "stat": "spread", "window": (0.0, 1.0)}
 
@@ -105,16 +105,15 @@ def test_the_same_memory_gives_the_same_in_a_run(tiny_source):
     from vstar_sdk.attention.nursing import nurse
     from vstar_sdk.attention.plan import plan_attention
     from vstar_sdk.clock import Clock
-    from vstar_sdk.sampling.schedulers import build_scheduler
 
     adapter, following = tiny_source.load("cpu", "float32"), Following()
     noise = torch.randn(adapter.latent_shape(8, 16, 16), generator=torch.Generator().manual_seed(5))
     text, negative = adapter.encode(["a green landscape in summer", ""])
-    built: Any = build_scheduler("ddim", adapter.scheduler_config)
+    built: Any = scheduler_for("ddim", adapter.scheduler_config)
     plan = plan_attention(adapter.facts.sites, [following], Clock(8, 8.0), 4)
     with nurse(adapter.denoiser, plan, adapter.family) as nursing:
         frames = text.expand(8, -1, -1)
-        ours = sample(adapter, frames, negative, noise, built, steps=4, guidance=3.0, nursing=nursing)
+        ours = denoised(adapter, frames, negative, noise, built, steps=4, guidance=3.0, nursing=nursing)
     pipe: Any = TextToVideoSDPipeline.from_pretrained(tiny_source.directory)
     pipe.scheduler = built
     pipe.set_progress_bar_config(disable=True)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from tests.denoised import denoised, gaussian, scheduler_for
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.operations import Bias
 from vstar_sdk.attention.plan import plan_attention
@@ -16,14 +17,10 @@ from vstar_sdk.attention.recording import Recording
 from vstar_sdk.clock import Clock
 from vstar_sdk.errors import SamplerError, SpecError
 from vstar_sdk.models.unet3d.family import UNET3D
-from vstar_sdk.options import Course, GuidanceOptions, RegularizerOptions
+from vstar_sdk.options import Course, RegularizerOptions
 from vstar_sdk.regularizers.tar import Tar, TarOptions
-from vstar_sdk.sampling.cfg import Cfg
-from vstar_sdk.sampling.denoising import Denoising
-from vstar_sdk.sampling.guided import Guided
-from vstar_sdk.sampling.noise import initial_noise, step_noise
-from vstar_sdk.sampling.sampler import denoise, sample
-from vstar_sdk.sampling.schedulers import build_scheduler, named, timesteps_of
+from vstar_sdk.sampling.noise import step_noise
+from vstar_sdk.sampling.schedulers import timesteps_of
 from vstar_sdk.sampling.state import SamplerState
 
 FRAMES, STEPS = 8, 4
@@ -196,12 +193,13 @@ def test_branches_in_one_call_and_in_two_agree_as_tars_do(unet, tiny_source):
         torch.testing.assert_close(first, second, atol=1e-6, rtol=0)
 
 
-def sampled(tiny_adapter, tiny_source, following, **options):
+def sampled(tiny_adapter, tiny_source, following, steps=STEPS, **options: Any):
     text = tiny_adapter.encode(["a green landscape", "a red ball"]).repeat(4, 1, 1)
-    noise = initial_noise(tiny_adapter.latent_shape(FRAMES, 16, 16), 7)
-    scheduler = build_scheduler("ddim", tiny_adapter.scheduler_config)
-    with nurse(tiny_adapter.denoiser, plan_of(tiny_source, following), tiny_adapter.family) as nursing:
-        latents = sample(tiny_adapter, text, text[3], noise, scheduler, steps=STEPS, guidance=3.0, nursing=nursing, **options)
+    noise = gaussian(tiny_adapter.latent_shape(FRAMES, 16, 16), 7)
+    scheduler = scheduler_for("ddim", tiny_adapter.scheduler_config)
+    with nurse(tiny_adapter.denoiser, plan_of(tiny_source, following, steps=steps), tiny_adapter.family) as nursing:
+        given = {"steps": steps, "guidance": 3.0, "nursing": nursing} | options
+        latents = denoised(tiny_adapter, text, text[3], noise, scheduler, **given)
     return latents, scheduler
 
 
@@ -253,21 +251,11 @@ class Turns:
         return latents
 
 
-def taken(tiny_adapter, tiny_source, following, sampler, steps=STEPS) -> Any:
-    text = tiny_adapter.encode(["a green landscape", "a red ball"]).repeat(4, 1, 1)
-    noise = torch.randn(tiny_adapter.latent_shape(FRAMES, 16, 16), generator=torch.Generator().manual_seed(7))
-    scheduler = named("ddim").make(tiny_adapter.scheduler_config)
-    plan = plan_of(tiny_source, following, steps=steps)
-    with nurse(tiny_adapter.denoiser, plan, tiny_adapter.family) as nursing, torch.no_grad():
-        guided = Guided(tiny_adapter, text, text[3], Cfg(GuidanceOptions()), 1.0, "one", nursing)
-        return denoise(sampler, Denoising(guided, noise, scheduler, steps, nursing=nursing))
-
-
 @pytest.mark.parametrize("steps", [STEPS, 1])
 def test_every_turn_of_a_sampler_has_a_memory_of_its_own(tiny_adapter, tiny_source, steps):
     following = Following(watched=(0.0, 1.0))
-    twice = taken(tiny_adapter, tiny_source, following, Turns(0), steps)
-    once = taken(tiny_adapter, tiny_source, following, Turns(), steps)
+    twice, _ = sampled(tiny_adapter, tiny_source, following, steps, sampler=Turns(0))
+    once, _ = sampled(tiny_adapter, tiny_source, following, steps, sampler=Turns())
     assert torch.equal(twice, once)
     first, second, alone = following.runs
     for memory in (first, second):
@@ -277,7 +265,7 @@ def test_every_turn_of_a_sampler_has_a_memory_of_its_own(tiny_adapter, tiny_sour
 
 def test_a_turn_from_inside_the_schedule_goes_on_with_the_memory_and_mixes_no_maps(tiny_adapter, tiny_source):
     following = Following(watched=(0.0, 1.0))
-    taken(tiny_adapter, tiny_source, following, Turns(STEPS - 1, STEPS - 1))
+    sampled(tiny_adapter, tiny_source, following, sampler=Turns(STEPS - 1, STEPS - 1))
     (memory,) = following.runs
     assert list(dict.fromkeys(step for step, *_ in memory.maps)) == list(range(STEPS))
     of_one = [(step, attention) for step, name, attention in memory.maps if name == memory.sites[0]]

@@ -12,11 +12,11 @@ import pytest
 import torch
 from diffusers import schedulers as diffusers_schedulers
 
+from tests.denoised import denoised, gaussian, scheduler_for
 from vstar_sdk.errors import MissingDependency, OutputError, SamplerError, SpecError
 from vstar_sdk.plugin.discovery import built_in_catalog
-from vstar_sdk.sampling.noise import initial_noise, step_noise
-from vstar_sdk.sampling.sampler import sample
-from vstar_sdk.sampling.schedulers import build_scheduler, known_schedulers
+from vstar_sdk.sampling.noise import step_noise
+from vstar_sdk.sampling.scheduler_classes import KNOWN
 from vstar_sdk.sampling.state import SamplerState
 from vstar_sdk.sampling.tensor_file import read_tensors, write_tensors
 
@@ -66,10 +66,10 @@ class Swirl:
 
 def sampled(adapter, scheduler, generator, **options):
     text, negative = adapter.encode(["a green landscape", "a red ball"])
-    noise = initial_noise(adapter.latent_shape(4, 16, 16), 7)
+    noise = gaussian(adapter.latent_shape(4, 16, 16), 7)
     eta = 1.0 if "eta" in inspect.signature(scheduler.step).parameters else 0.0
     given = {"steps": STEPS, "guidance": 3.0, "eta": eta, "generator": generator} | options
-    return sample(adapter, text.expand(4, -1, -1), negative, noise, scheduler, **given)
+    return denoised(adapter, text.expand(4, -1, -1), negative, noise, scheduler, **given)
 
 
 def others() -> list[str]:
@@ -90,9 +90,7 @@ def test_there_are_other_schedulers():
     assert {"DEISMultistepScheduler", "PNDMScheduler", "SASolverScheduler", "FlowMatchHeunDiscreteScheduler"} <= set(others())
 
 
-@pytest.mark.parametrize(
-    "name", [*known_schedulers(), "scaled-ddim", *(pytest.param(name, marks=pytest.mark.slow) for name in others())]
-)
+@pytest.mark.parametrize("name", [*KNOWN, "scaled-ddim", *(pytest.param(name, marks=pytest.mark.slow) for name in others())])
 def test_going_on_from_a_file_gives_the_same_bits(name, tmp_path):
     whole = sampled(Swirl(), build(name), step_noise(7))
     for stop in range(STEPS):
@@ -176,7 +174,7 @@ def test_a_state_of_another_sampling_is_refused(state, scheduler, options, words
 
 
 def test_so_is_one_of_another_configuration_or_another_clip(state):
-    other = build_scheduler("ddim", PLAIN | {"beta_end": 0.02})
+    other = scheduler_for("ddim", PLAIN | {"beta_end": 0.02})
     with pytest.raises(SamplerError, match="another beta_end"):
         sampled(Swirl(), other, step_noise(7), state=state)
     longer = dataclasses.replace(state, latents=torch.zeros(1, 4, 5, 4, 4))

@@ -196,8 +196,8 @@ class ScaledAttention:
 
     def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
         """The attention output."""
-        query = _scaled(query, self._q, None if part is None else part.queries)
-        return self._attend(query, _scaled(key, self._k, None if part is None else part.keys), value, part)
+        query = scaled(query, self._q, None if part is None else part.queries)
+        return self._attend(query, scaled(key, self._k, None if part is None else part.keys), value, part)
 
 
 class MixedAttention:
@@ -239,8 +239,24 @@ class MixedAttention:
         return fixed.add_(self._attend(query, key, value) * self._keep.on(value.device, torch.float32))
 
 
-def _scaled(x: Tensor, factors: Placed | None, frames: Tensor | None) -> Tensor:
+def scaled(x: Tensor, factors: Placed | None, frames: Tensor | None = None, layout: Layout = ALL_VIDEO) -> Tensor:
+    """Queries or keys ``(batch, heads, tokens, head_dim)``, those of the video times the factor of their frame.
+
+    Args:
+        x: queries or keys.
+        factors: ``(frames,)``, or None for 1.
+        frames: which frames they are of; None for all, in their order.
+        layout: of a joint site whose sequence holds text too.
+    """
     if factors is None:
         return x
     there = factors.on(x.device, torch.float32)
-    return (x * (there if frames is None else there[frames])[:, None]).to(x.dtype)
+    there = there if frames is None else there[frames]
+    video = layout.video(x.shape[2])
+    by_frame = torch.unflatten(x[:, :, video], -2, (len(there), -1)) * there[:, None, None]
+    changed = by_frame.flatten(-3, -2).to(x.dtype)
+    if not layout.texts:
+        return changed
+    out = x.clone()
+    out[:, :, video] = changed
+    return out

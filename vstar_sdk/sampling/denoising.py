@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vstar_sdk.attention.moment import Moment
 from vstar_sdk.errors import SamplerError, SamplingEnded
+from vstar_sdk.sampling.plain_values import given_back
 from vstar_sdk.sampling.schedulers import step_arguments, timesteps_of
 from vstar_sdk.sampling.state import SamplerState
 
@@ -91,7 +92,7 @@ class Denoising:
         state: SamplerState | None = None,
     ) -> None:
         self.noise = noise
-        self.memory: dict[str, Any] = state.memory_on(noise.device) if state is not None else {}
+        self.memory: dict[str, Any] = given_back(state.memory, noise.device) if state is not None else {}
         self.done = state.done if state is not None else 0
         self.total = 0
         self.until: int | None = None
@@ -270,7 +271,7 @@ class Denoising:
                 hint="sample from the first step, without a pause",
             )
         latents = state.resume(self._scheduler, self._generator, self.noise)
-        self._guided.resume(state.guidance_on(self.noise.device))
+        self._guided.resume(given_back(state.guidance, self.noise.device))
         if self._draws is not None and state.draws is not None:
             self._draws.set_state(state.draws)
         return latents, state.step
