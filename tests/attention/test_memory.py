@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from tests.denoised import denoised, gaussian, scheduler_for
+from vstar_sdk.attention.memory import Memories
+from vstar_sdk.attention.moment import Moment
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.operations import Bias
 from vstar_sdk.attention.plan import plan_attention
@@ -121,6 +123,20 @@ def test_a_run_without_a_say_is_the_plain_regularizer(unet, tiny_source):
     plain = Tar(TarOptions(sigma={0: 1}, stat="spread", window=(0.0, 1.0)))
     outputs = run(unet, plan_of(tiny_source, Silent()))
     assert all(torch.equal(a, b) for a, b in zip(outputs, run(unet, plan_of(tiny_source, plain)), strict=True))
+
+
+def test_its_maps_have_one_buffer_for_a_site_on_a_device(tiny_source):
+    (plan, *others) = plan_of(tiny_source, Following(watched=(0.0, 1.0))).sites
+    memories = Memories(plan_of(tiny_source, Following(watched=(0.0, 1.0))).remembering)
+    slots: list[Any] = []
+    for step in (0, 0, 1, 2):
+        memories.at(Moment(step, STEPS), [plan, *others])
+        slots.append(memories.slot(plan, Moment(step, STEPS), torch.device("cpu")))
+    memories.turn(0)
+    memories.at(Moment(0, STEPS), [plan, *others])
+    slots.append(memories.slot(plan, Moment(0, STEPS), torch.device("cpu")))
+    assert len({id(slot) for slot in slots}) == 1
+    assert memories.slot(others[0], Moment(0, STEPS), torch.device("cpu")) is not slots[0]
 
 
 def test_watching_alone_leaves_the_picture_as_it_is(unet, tiny_source):

@@ -14,6 +14,7 @@ from vstar_sdk.errors import SamplerError, SpecError
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 from vstar_sdk.sampling.noise import step_noise
 from vstar_sdk.sampling.schedulers import timesteps_of
+from vstar_sdk.sampling.single import Single
 
 
 @pytest.fixture
@@ -159,3 +160,46 @@ def test_eta_is_refused_where_a_scheduler_has_none(run):
 def test_eta_is_at_most_1(run):
     with pytest.raises(SpecError, match=r"eta 1\.5"):
         run(eta=1.5)
+
+
+class Alone(Single):
+    """One step, from a prediction that it changed."""
+
+    def __init__(self, change):
+        self.change = change
+
+    def steps(self, schedule):
+        return 1
+
+    def sample(self, denoising):
+        latents, first = denoising.begin(denoising.noise)
+        return denoising.step(latents, first, self.change(denoising.predict(latents, first)))
+
+
+def test_a_prediction_that_the_sampler_made_counts(run):
+    assert torch.equal(run(sampler=Alone(lambda prediction: prediction.clone())), run(until=1))
+    assert not torch.equal(run(sampler=Alone(torch.zeros_like)), run(until=1))
+
+
+@pytest.mark.parametrize(
+    ("change", "came"),
+    [
+        (lambda prediction: prediction[:, :, :4], r"\(1, 4, 4, 4, 4\) torch.float32 on cpu"),
+        (lambda prediction: prediction[0], r"\(4, 8, 4, 4\) torch.float32 on cpu"),
+        (lambda prediction: prediction.double(), r"\(1, 4, 8, 4, 4\) torch.float64 on cpu"),
+        (lambda prediction: prediction.to("meta"), r"\(1, 4, 8, 4, 4\) torch.float32 on meta"),
+    ],
+    ids=["frames", "dimensions", "type", "device"],
+)
+def test_a_prediction_of_another_shape_type_or_device_is_refused(run, change, came):
+    with pytest.raises(ValueError, match=rf"the sampler's prediction: {came} instead of \(1, 4, 8, 4, 4\) torch.float32 on cpu"):
+        run(sampler=Alone(change))
+
+
+def test_a_step_before_the_beginning_is_refused(run):
+    class Early(Single):
+        def sample(self, denoising):
+            return denoising.step(denoising.noise, 0)
+
+    with pytest.raises(ValueError, match=r"step before begin\(\), which gives the latents that the schedule begins with"):
+        run(sampler=Early())

@@ -151,15 +151,36 @@ def test_a_name_and_a_mapping_mean_the_same_class(written, kind, settings):
 
 
 @pytest.mark.parametrize(
-    ("key", "words"),
-    [("solver_ordr", "is no setting of DPMSolverMultistepScheduler"), ("prediction_type", "is what the model was trained with")],
+    ("key", "value", "words"),
+    [
+        ("solver_ordr", 3, "is no setting of DPMSolverMultistepScheduler"),
+        *((key, 3, f"{key} is what the model was trained with") for key in ("prediction_type", "num_train_timesteps")),
+        *((key, 0.5, f"{key} is what the model was trained with") for key in ("beta_start", "beta_end")),
+        ("solver_order", "two", "solver_order must be a number"),
+        ("solver_order", True, "solver_order must be a number"),
+        ("lambda_min_clipped", "low", "lambda_min_clipped must be a number"),
+        ("thresholding", 1, "thresholding must be true or false"),
+        ("thresholding", "yes", "thresholding must be true or false"),
+        ("timestep_spacing", 3, "timestep_spacing must be text"),
+        ("timestep_spacing", "even", "timestep_spacing must be linspace or leading or trailing"),
+    ],
 )
-def test_a_setting_that_the_class_does_not_have_or_that_is_the_models_is_refused(key, words):
-    source = built_in_catalog().part("schedulers", "dpm++")
-    made = source.make(source.options.model_validate({"config": {key: 3}}))
+def test_a_setting_that_the_class_does_not_have_or_that_is_the_models_or_of_another_type_is_refused(key, value, words):
     with pytest.raises(SpecError, match=words) as refused:
-        made.make(EPSILON)
+        configured("dpm++", {key: value})
     assert refused.value.path == ("scheduler", "config", key)
+
+
+def configured(name: str, config: dict[str, Any]) -> Any:
+    source = built_in_catalog().part("schedulers", name)
+    return source.make(source.options.model_validate({"config": config})).make(EPSILON)
+
+
+def test_a_setting_that_the_class_itself_refuses_is_refused_where_the_settings_stand():
+    with pytest.raises(SpecError, match="cannot be built from this model's configuration") as refused:
+        configured("dpm++", {"algorithm_type": "fast"})
+    assert refused.value.path == ("scheduler", "config")
+    assert refused.value.hint == "check the settings in sampling.scheduler.config"
 
 
 def test_a_class_that_diffusers_does_not_have_is_refused_when_it_is_built():
