@@ -12,14 +12,13 @@ from vstar_sdk.attention.executors import (
     Executor,
     MaskedAttention,
     MixedAttention,
-    Placed,
     ScaledAttention,
-    placed,
     plain_attention,
 )
 from vstar_sdk.attention.joint import joint_attention
 from vstar_sdk.attention.logits import Change, LogitsAttention
 from vstar_sdk.attention.operations import Logits, Statistic
+from vstar_sdk.attention.placing import Placed, placed
 from vstar_sdk.attention.recipe import Act, Ingredient, Recipe, lower
 from vstar_sdk.attention.rotation import RotatedAttention
 from vstar_sdk.attention.segments import SegmentAttention

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad, scaled_dot_product_attention
 
-from vstar_sdk.attention.executors import Frames, JointExecutor, Placed, placed, plain_attention, scaled
+from vstar_sdk.attention.executors import Frames, JointExecutor, plain_attention, scaled
 from vstar_sdk.attention.joint_biases import attend_by_rows, attend_without_mask, with_texts_done
 from vstar_sdk.attention.layout import ALL_VIDEO, Layout
 from vstar_sdk.attention.operations import Statistic
+from vstar_sdk.attention.placing import Placed, placed
 
 
 def joint_attention(
