@@ -1,0 +1,24 @@
+"""Training-free methods of the field for longer videos, as parts of vstar-sdk. One file a method, with its formula and source.
+
+This module, which the entry point names, offers them; it is imported to validate a spec, so that nothing heavy is imported here.
+"""
+
+from __future__ import annotations
+
+from vstar_longvideo.freenoise import FreeNoise, FreeNoiseOptions
+from vstar_longvideo.freenoise_windows import Windows, WindowsOptions
+from vstar_sdk import Register, hookimpl
+
+
+@hookimpl
+def register_noises(register: Register) -> None:
+    """Offer the noise of FreeNoise."""
+    register(
+        "freenoise", options=FreeNoiseOptions, factory=FreeNoise, summary="Later frames have the first ones' noise, shuffled."
+    )
+
+
+@hookimpl
+def register_regularizers(register: Register) -> None:
+    """Offer the methods that change the attention."""
+    register("freenoise", options=WindowsOptions, factory=Windows, summary="Attention in overlapping windows (FreeNoise).")
