@@ -63,4 +63,5 @@ def session() -> Iterator[Session]:
 @pytest.fixture(scope="session")
 def story() -> dict[str, Any]:
     """A short run of the embedded model."""
-    return {"prompt": "a landscape from winter to autumn", "frames": 16, "sampling": {"steps": 2}, "regularizers": []}
+    clip = {"prompt": "a landscape from winter to autumn", "frames": 16, "size": [32, 32]}
+    return clip | {"sampling": {"steps": 2}, "regularizers": []}

@@ -15,6 +15,7 @@ TAR = {"use": "tar", "sigma": 1, "window": [0, 1]}
 NOISE = {"use": "longvideo/freenoise", "window": 8}
 REGULARIZERS = [
     {"use": "longvideo/freenoise", "size": 8},
+    {"use": "longvideo/enhance"},
 ]
 
 

@@ -5,6 +5,8 @@ This module, which the entry point names, offers them; it is imported to validat
 
 from __future__ import annotations
 
+from vstar_longvideo.enhance import Enhance, EnhanceOptions
+from vstar_longvideo.freeinit import FreeInit, FreeInitOptions
 from vstar_longvideo.freenoise import FreeNoise, FreeNoiseOptions
 from vstar_longvideo.freenoise_windows import Windows, WindowsOptions
 from vstar_sdk import Register, hookimpl
@@ -14,7 +16,10 @@ from vstar_sdk import Register, hookimpl
 def register_noises(register: Register) -> None:
     """Offer the noise of FreeNoise."""
     register(
-        "freenoise", options=FreeNoiseOptions, factory=FreeNoise, summary="Later frames have the first ones' noise, shuffled."
+        "freenoise",
+        options=FreeNoiseOptions,
+        factory=FreeNoise,
+        summary="Later frames have the first ones' noise, in another order (FreeNoise).",
     )
 
 
@@ -22,3 +27,17 @@ def register_noises(register: Register) -> None:
 def register_regularizers(register: Register) -> None:
     """Offer the methods that change the attention."""
     register("freenoise", options=WindowsOptions, factory=Windows, summary="Attention in overlapping windows (FreeNoise).")
+    register(
+        "enhance", options=EnhanceOptions, factory=Enhance, summary="Raises what frames have of each other (Enhance-A-Video)."
+    )
+
+
+@hookimpl
+def register_samplers(register: Register) -> None:
+    """Offer FreeInit."""
+    register(
+        "freeinit",
+        options=FreeInitOptions,
+        factory=FreeInit,
+        summary="Several turns; each begins with the low frequencies of the last one's clip (FreeInit).",
+    )
