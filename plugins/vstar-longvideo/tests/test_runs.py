@@ -16,6 +16,7 @@ NOISE = {"use": "longvideo/freenoise", "window": 8}
 REGULARIZERS = [
     {"use": "longvideo/freenoise", "size": 8},
     {"use": "longvideo/enhance"},
+    {"use": "longvideo/freelong", "trained_frames": 8, "windows": [1, 2]},
 ]
 
 

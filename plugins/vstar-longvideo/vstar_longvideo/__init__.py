@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from vstar_longvideo.enhance import Enhance, EnhanceOptions
 from vstar_longvideo.freeinit import FreeInit, FreeInitOptions
+from vstar_longvideo.freelong import FreeLong, FreeLongOptions
 from vstar_longvideo.freenoise import FreeNoise, FreeNoiseOptions
 from vstar_longvideo.freenoise_windows import Windows, WindowsOptions
+from vstar_longvideo.riflex import Riflex, RiflexOptions
 from vstar_sdk import Register, hookimpl
 
 
@@ -29,6 +31,15 @@ def register_regularizers(register: Register) -> None:
     register("freenoise", options=WindowsOptions, factory=Windows, summary="Attention in overlapping windows (FreeNoise).")
     register(
         "enhance", options=EnhanceOptions, factory=Enhance, summary="Raises what frames have of each other (Enhance-A-Video)."
+    )
+    register(
+        "freelong",
+        options=FreeLongOptions,
+        factory=FreeLong,
+        summary="Slow changes from attention to all frames, fast ones from near frames (FreeLong).",
+    )
+    register(
+        "riflex", options=RiflexOptions, factory=Riflex, summary="A rotary frequency that does not come round (RIFLEx)."
     )
 
 
