@@ -17,6 +17,11 @@ REGULARIZERS = [
     {"use": "longvideo/freenoise", "size": 8},
     {"use": "longvideo/enhance"},
     {"use": "longvideo/freelong", "trained_frames": 8, "windows": [1, 2]},
+    {"use": "longvideo/ultravico", "trained_frames": 8},
+    {"use": "longvideo/first-frame", "window": [0, 1]},
+    {"use": "longvideo/off-diagonal"},
+    {"use": "longvideo/loop", "sigma": 1, "band": "seam", "window": [0, 1]},
+    {"use": "longvideo/profile", "sigma": 2, "share": 0.9, "window": [0, 1]},
 ]
 
 

@@ -6,11 +6,16 @@ This module, which the entry point names, offers them; it is imported to validat
 from __future__ import annotations
 
 from vstar_longvideo.enhance import Enhance, EnhanceOptions
+from vstar_longvideo.first_frame import FirstFrame, FirstFrameOptions
 from vstar_longvideo.freeinit import FreeInit, FreeInitOptions
 from vstar_longvideo.freelong import FreeLong, FreeLongOptions
 from vstar_longvideo.freenoise import FreeNoise, FreeNoiseOptions
 from vstar_longvideo.freenoise_windows import Windows, WindowsOptions
+from vstar_longvideo.loop import Loop, LoopOptions
+from vstar_longvideo.off_diagonal import OffDiagonal, OffDiagonalOptions
+from vstar_longvideo.profile import Profile, ProfileOptions
 from vstar_longvideo.riflex import Riflex, RiflexOptions
+from vstar_longvideo.ultravico import Ultravico, UltravicoOptions
 from vstar_sdk import Register, hookimpl
 
 
@@ -38,9 +43,16 @@ def register_regularizers(register: Register) -> None:
         factory=FreeLong,
         summary="Slow changes from attention to all frames, fast ones from near frames (FreeLong).",
     )
+    register("riflex", options=RiflexOptions, factory=Riflex, summary="A rotary frequency that does not come round (RIFLEx).")
+    register("ultravico", options=UltravicoOptions, factory=Ultravico, summary="Attention to far frames decays (UltraViCo).")
     register(
-        "riflex", options=RiflexOptions, factory=Riflex, summary="A rotary frequency that does not come round (RIFLEx)."
+        "first-frame", options=FirstFrameOptions, factory=FirstFrame, summary="Less attention to the first frame (after DyMoS)."
     )
+    register(
+        "off-diagonal", options=OffDiagonalOptions, factory=OffDiagonal, summary="Less weight on the frame itself (after TiARA)."
+    )
+    register("loop", options=LoopOptions, factory=Loop, summary="TAR's band over a clip whose end meets its beginning.")
+    register("profile", options=ProfileOptions, factory=Profile, summary="As much of TAR's band as keeps attention near.")
 
 
 @hookimpl

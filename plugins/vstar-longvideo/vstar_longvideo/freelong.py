@@ -1,4 +1,4 @@
-"""FreeLong: slow changes from all frames, fast ones from near frames (Lu et al., NeurIPS 2024, arXiv 2407.19918), and its ``++``.
+"""FreeLong: slow changes from all frames, fast ones from near frames (Lu et al., NeurIPS 2024, arXiv 2407.19918).
 
 Attention over more frames than a model was trained with blurs what is fine in space and time; attention to near frames alone
 loses the whole. Their outputs are blended by frequency, over the frames, rows and columns of the site::
@@ -6,9 +6,9 @@ loses the whole. Their outputs are blended by frequency, over the frames, rows a
     out = IFFT3(L FFT3(Z_global) + (1 - L) FFT3(Z_local))        Z_local: attention with |i - j| <= 8, half of the training's 16
     L   = exp(-r^2 / 2),  r = sqrt(f_t^2 + f_y^2 + f_x^2) / 0.25, each f from 0 to 1, the highest frequency
 
-FreeLong++ has several local attentions, in windows of ``1, 2, 4`` times the training's frames, each with a band of its own. The
-longer the window, the lower its band: the one after a window of ``a`` times the training's ends at ``0.25 / a`` (the cut-off of
-FreeLong where ``a`` is 1; how the paper spaces the others is not followed), and all frames have what is left::
+FreeLong++ (arXiv 2507.00162) has several local attentions in windows of ``1, 2, 4`` times the training's frames, each with
+a band of its own: the longer the window, the lower its band: the one after a window of ``a`` times the training's ends at ``0.25 / a``,
+FreeLong's own cut-off where ``a`` is 1 (the other cut-offs are ours), and attention to all frames has what is left::
 
     out = Z_1 + sum_k IFFT3(L_k FFT3(Z_{k+1} - Z_k))             L_k: with the cut-off 0.25 / a_k;  Z_{K+1} = Z_global
 """

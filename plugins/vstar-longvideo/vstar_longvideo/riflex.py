@@ -63,7 +63,7 @@ class Riflex:
             )
         if own[number - 1] <= slow:
             raise SpecError(
-                f"riflex: in {site.frames} latent frames, frequency {number} takes less than {self.options.turn:g} of a turn already",
+                f"riflex: in {site.frames} latent frames, frequency {number} takes less than {self.options.turn:g} turns already",
                 hint="the clip is too short to repeat itself: take riflex out, or make more frames",
                 path=("frequency",),
             )
