@@ -5,6 +5,7 @@ This module, which the entry point names, offers them; it is imported to validat
 
 from __future__ import annotations
 
+from vstar_longvideo.cycle import Cycle, CycleOptions
 from vstar_longvideo.enhance import Enhance, EnhanceOptions
 from vstar_longvideo.first_frame import FirstFrame, FirstFrameOptions
 from vstar_longvideo.freeinit import FreeInit, FreeInitOptions
@@ -13,6 +14,7 @@ from vstar_longvideo.freenoise import FreeNoise, FreeNoiseOptions
 from vstar_longvideo.freenoise_windows import Windows, WindowsOptions
 from vstar_longvideo.loop import Loop, LoopOptions
 from vstar_longvideo.off_diagonal import OffDiagonal, OffDiagonalOptions
+from vstar_longvideo.pacing import Pacing, PacingOptions
 from vstar_longvideo.profile import Profile, ProfileOptions
 from vstar_longvideo.riflex import Riflex, RiflexOptions
 from vstar_longvideo.ultravico import Ultravico, UltravicoOptions
@@ -64,3 +66,10 @@ def register_samplers(register: Register) -> None:
         factory=FreeInit,
         summary="Several turns; each begins with the low frequencies of the last one's clip (FreeInit).",
     )
+
+
+@hookimpl
+def register_synopses(register: Register) -> None:
+    """Offer what changes the time of a story."""
+    register("cycle", options=CycleOptions, factory=Cycle, summary="A story whose last frame is its first state again.")
+    register("pacing", options=PacingOptions, factory=Pacing, summary="A story that goes faster here and slower there.")

@@ -1,7 +1,7 @@
 """What methods with a band like TAR's share (VSTAR; Li et al., ICLR 2025, arXiv 2403.13501)::
 
-    G_ij  = exp(-(i - j)^2 / (2 sigma^2))
-    A'_ij = A_ij + strength s_i G_ij             s_i: a statistic of row i of the logits A
+G_ij  = exp(-(i - j)^2 / (2 sigma^2))
+A'_ij = A_ij + strength s_i G_ij             s_i: a statistic of row i of the logits A
 """
 
 from __future__ import annotations

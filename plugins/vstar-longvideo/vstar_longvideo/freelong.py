@@ -7,8 +7,8 @@ loses the whole. Their outputs are blended by frequency, over the frames, rows a
     L   = exp(-r^2 / 2),  r = sqrt(f_t^2 + f_y^2 + f_x^2) / 0.25, each f from 0 to 1, the highest frequency
 
 FreeLong++ (arXiv 2507.00162) has several local attentions in windows of ``1, 2, 4`` times the training's frames, each with
-a band of its own: the longer the window, the lower its band: the one after a window of ``a`` times the training's ends at ``0.25 / a``,
-FreeLong's own cut-off where ``a`` is 1 (the other cut-offs are ours), and attention to all frames has what is left::
+a band of its own: the longer the window, the lower its band. The one after a window of ``a`` times the training's ends at
+``0.25 / a``, which is FreeLong's where ``a`` is 1 (the other cut-offs are ours), and attention to all frames has what is left::
 
     out = Z_1 + sum_k IFFT3(L_k FFT3(Z_{k+1} - Z_k))             L_k: with the cut-off 0.25 / a_k;  Z_{K+1} = Z_global
 """
