@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -50,7 +50,7 @@ class Told:
 
 
 @contextmanager
-def _placed() -> Iterator[None]:
+def _placed() -> Generator[None]:
     """Tells where a fault of the other one's options stands; one of the prompt has its place."""
     try:
         yield
