@@ -7,6 +7,7 @@ import torch
 from vstar_longvideo import enhance
 from vstar_longvideo.enhance import Enhance, EnhanceOptions
 
+from vstar_sdk import Bias
 from vstar_sdk.testing.regularizers import attend, check_regularizer
 
 
@@ -39,19 +40,18 @@ def test_nothing_is_lowered(attention):
     torch.testing.assert_close(out, sharp.plain, atol=1e-5, rtol=0)
 
 
-def test_the_map_is_the_one_that_other_regularizers_make(attention):
+def test_the_gain_is_of_the_models_own_map_whatever_others_make_of_it(attention):
     class Near:
         options = EnhanceOptions()
 
         def operations(self, site):
-            from vstar_sdk import Bias
-
             return [Bias(lambda distance: (-distance.abs()).exp(), stat="max")]
 
     given = attention(8)
-    logits = given.logits + given.logits.amax(-1, keepdim=True) * (-given.distance.abs()).exp()
+    gain = expected(given, given.logits, 1, 4.0) / given.out(given.logits)
+    near = given.logits + given.logits.amax(-1, keepdim=True) * (-given.distance.abs()).exp()
     out = attend([Enhance(EnhanceOptions()), Near()], *given.qkv, width=6)
-    torch.testing.assert_close(out.double(), expected(given, logits, 1, 4.0), atol=1e-5, rtol=0)
+    torch.testing.assert_close(out.double(), gain * given.out(near), atol=1e-5, rtol=0)
 
 
 def test_the_branches_of_guidance_are_the_same_together_and_apart(attention):

@@ -1,23 +1,26 @@
 """Enhance-A-Video: more of what frames have of each other (Luo et al., 2025, arXiv 2502.07508).
 
-Of the attention map ``P`` over ``F`` frames, the mean outside of its diagonal says how much frames have of each other::
+Of the model's own attention map ``P = softmax(Q K^T / sqrt(d))`` over ``F`` frames, the mean outside of its diagonal says how
+much frames have of each other::
 
     m     = mean_{i != j} P_ij                       over positions and heads, too
     out'  = max(1, (F + w) m) out                    w = 4 (Wan, HunyuanVideo), 3.4 (CogVideoX)
 
 ``m`` is ``1 / F`` where all frames weigh the same, so that ``w / F`` is the share by which an even attention is raised; none is
 lowered. The paper's ``m`` is of the whole call; here it is of each video in it, so that the branches of guidance make the same
-picture in one call and in two. The map is the one that the video is made with: what other regularizers do to it counts.
+picture in one call and in two.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from vstar_longvideo.freelong import FreeLongOptions
 from vstar_longvideo.levels import LevelOptions
-from vstar_sdk import Site, Wrap
+from vstar_sdk import Regularizer, Site, SpecError, Wrap
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,31 +57,36 @@ class Enhance:
         def attend(
             call_next: CallNext, query: Tensor, key: Tensor, value: Tensor, q_frames: Tensor, k_frames: Tensor, call: Call
         ) -> Tensor:
-            out = call_next(query, key, value, q_frames, k_frames)
             frames = query.shape[2]
-            own = _diagonals(call_next, query, key, value, q_frames, k_frames)
-            own = own.reshape(len(call.branches), -1).mean(dim=1)
-            others = (frames - own) / (frames * (frames - 1))  # every row sums to 1
+            own = _diagonals(query, key).reshape(len(call.branches), -1).mean(dim=1)
+            others = (frames - own) / (frames * (frames - 1))  # every row of a map sums to 1
             gain = ((frames + weight) * others).clamp(min=1).repeat_interleave(len(query) // len(own))
+            out = call_next(query, key, value, q_frames, k_frames)
             return (out * gain[:, None, None, None]).to(out.dtype)
 
         return [Wrap(attend)]
 
+    def beside(self, site: Site, before: Sequence[Regularizer], after: Sequence[Regularizer]) -> None:
+        """See `vstar_sdk.ParticularRegularizer`: it is not inside of FreeLong."""
+        for other in before:
+            if isinstance(other.options, FreeLongOptions):
+                raise SpecError(
+                    "enhance: inside of freelong it would see each frame by itself, and not the map over all of them",
+                    hint="write longvideo/enhance before longvideo/freelong",
+                )
 
-def _diagonals(call_next: CallNext, query: Tensor, key: Tensor, value: Tensor, q_frames: Tensor, k_frames: Tensor) -> Tensor:
-    """The sum of the diagonal of every map: attention to values that are a matrix of ones in the diagonal is the map itself.
+
+def _diagonals(query: Tensor, key: Tensor) -> Tensor:
+    """The sum of the diagonal of every map, in bounded memory: ``sum_i exp(A_ii - log sum_j exp(A_ij))``.
 
     Returns:
         ``(batch, heads)``, float32.
     """
-    import torch
-
-    batch, heads, frames, _ = query.shape
-    eye = torch.eye(frames, dtype=value.dtype, device=value.device).expand(batch, heads, -1, -1)
+    batch, heads, frames, head_dim = query.shape
     size = max(1, CHUNK // (heads * frames * frames))
-    found = query.new_empty((batch, heads), dtype=torch.float32)
+    found = query.new_empty((batch, heads)).float()
     for start in range(0, batch, size):
         rows = slice(start, start + size)
-        maps = call_next(query[rows], key[rows], eye[rows], q_frames, k_frames)
-        found[rows] = maps.diagonal(dim1=2, dim2=3).float().sum(dim=2)
+        logits = query[rows].float() @ key[rows].float().mT * head_dim**-0.5
+        found[rows] = (logits.diagonal(dim1=2, dim2=3) - logits.logsumexp(dim=3)).exp().sum(dim=2)
     return found

@@ -15,14 +15,17 @@ a band of its own: the longer the window, the lower its band. The one after a wi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, field_validator
 
+from vstar_longvideo.freenoise_windows import WindowsOptions
 from vstar_longvideo.levels import LevelOptions
+from vstar_longvideo.refusals import APART, refuse_another, refuse_maps, refuse_windows
 from vstar_longvideo.spectrum import gaussian, low_pass, radius
-from vstar_sdk import Site, Wrap
+from vstar_sdk import Regularizer, Site, SpecError, Wrap
 from vstar_sdk.options import Window
 
 if TYPE_CHECKING:
@@ -88,6 +91,15 @@ class FreeLong:
             return out.permute(0, 4, 5, 1, 3, 2).flatten(0, 2).to(value.dtype)
 
         return [Wrap(attend)]
+
+    def beside(self, site: Site, before: Sequence[Regularizer], after: Sequence[Regularizer]) -> None:
+        """See `vstar_sdk.ParticularRegularizer`: no windows around or inside of it, and no map over all frames."""
+        others = (*before, *after)
+        refuse_maps("freelong", site, others)
+        refuse_another("freelong", self.options, others)
+        refuse_windows("freelong", "that its slow changes come from", others)
+        if any(isinstance(other.options, WindowsOptions) for other in others):
+            raise SpecError("freelong: in the windows of freenoise no attention is over all frames", hint=APART)
 
 
 def _local(

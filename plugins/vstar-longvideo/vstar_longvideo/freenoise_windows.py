@@ -11,12 +11,14 @@ The noise that belongs to it is in `vstar_longvideo.freenoise`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import Field, model_validator
 
 from vstar_longvideo.levels import LevelOptions
-from vstar_sdk import Site, Wrap
+from vstar_longvideo.refusals import refuse_another, refuse_maps
+from vstar_sdk import Regularizer, Site, Wrap
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -73,3 +75,9 @@ class Windows:
             return (out / total).to(value.dtype)
 
         return [Wrap(attend)]
+
+    def beside(self, site: Site, before: Sequence[Regularizer], after: Sequence[Regularizer]) -> None:
+        """See `vstar_sdk.ParticularRegularizer`: no map over all frames."""
+        others = (*before, *after)
+        refuse_maps("freenoise", site, others)
+        refuse_another("freenoise", self.options, others)

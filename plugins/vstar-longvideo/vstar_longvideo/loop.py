@@ -12,10 +12,14 @@ same sigma beside it: together they are the periodic band. The story comes round
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from vstar_longvideo.band import BandOptions, gaussian_band
-from vstar_sdk import Bias, Site
+from vstar_longvideo.freenoise_windows import WindowsOptions
+from vstar_longvideo.profile import ProfileOptions
+from vstar_longvideo.refusals import APART, name_of, refuse_windows
+from vstar_sdk import Bias, Regularizer, Site, SpecError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,3 +57,17 @@ class Loop:
             return band if whole else band - gaussian_band(straight, sigma)
 
         return [Bias(bias, stat=self.options.stat)]
+
+    def beside(self, site: Site, before: Sequence[Regularizer], after: Sequence[Regularizer]) -> None:
+        """See `vstar_sdk.ParticularRegularizer`: nothing that keeps both ends of the clip apart, and no straight band twice."""
+        others = (*before, *after)
+        refuse_windows("loop", "that meet where the clip comes round", others)
+        for other in others:
+            if isinstance(other.options, WindowsOptions):
+                raise SpecError("loop: no window of freenoise holds both ends of the clip", hint=APART)
+            if self.options.band == "whole" and (name_of(other.options) == "tar" or isinstance(other.options, ProfileOptions)):
+                raise SpecError(
+                    f"loop: the band of {name_of(other.options) or 'another'} is in it already, and would count twice",
+                    hint="write band: seam, or take the other one out",
+                    path=("band",),
+                )

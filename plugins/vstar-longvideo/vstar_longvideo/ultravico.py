@@ -8,12 +8,15 @@ those that are positive become smaller::
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from vstar_longvideo.freenoise_windows import WindowsOptions
 from vstar_longvideo.levels import LevelOptions
-from vstar_sdk import Logits, Site
+from vstar_longvideo.refusals import APART
+from vstar_sdk import Logits, Regularizer, Site, SpecError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,3 +52,12 @@ class Ultravico:
             logits.mul_(1 - (1 - factor) * smaller)
 
         return [Logits(decay)]
+
+    def beside(self, site: Site, before: Sequence[Regularizer], after: Sequence[Regularizer]) -> None:
+        """See `vstar_sdk.ParticularRegularizer`: windows that hold no frames so far from each other leave it nothing to do."""
+        reach = self.options.trained_frames / 2
+        for other in (*before, *after):
+            if isinstance(other.options, WindowsOptions) and other.options.size - 1 <= reach:
+                raise SpecError(
+                    f"ultravico: no frames in a window of {other.options.size} are more than {reach:g} apart", hint=APART
+                )
