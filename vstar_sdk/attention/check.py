@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from vstar_sdk.attention.moment import steps_inside
 from vstar_sdk.attention.operations import OPERATIONS, Logits, Mix, Operation, Rotary, Scale, SegmentBias, Wrap
+from vstar_sdk.attention.particular import ParticularRegularizer
 from vstar_sdk.attention.remembering import RememberingRegularizer
 from vstar_sdk.attention.sites import Site, SiteAddress
 from vstar_sdk.clock import Clock
@@ -152,6 +153,31 @@ def check_together(site: Site, acts: Sequence[Act], steps: int | None) -> None:
                     hint="give them different levels or windows, or the replacement a weight below 1",
                     path=("regularizers", lost.index),
                 )
+
+
+def check_beside(site: Site, acts: Sequence[Act], regularizers: Sequence[Regularizer], steps: int | None) -> None:
+    """Have regularizers refuse others beside which they have no meaning.
+
+    Args:
+        site: where.
+        acts: what is done there, in the order of the spec.
+        regularizers: all of the spec.
+        steps: steps of the run; None when they are not known yet.
+
+    Raises:
+        SpecError: the path begins with ``("regularizers", index)`` of the one that refuses.
+    """
+    for act in acts:
+        asked = regularizers[act.index]
+        if not isinstance(asked, ParticularRegularizer):
+            continue
+        others = [other.index for other in acts if other is not act and _overlap(act.window, other.window, steps)]
+        before = [regularizers[index] for index in others if index < act.index]
+        after = [regularizers[index] for index in others if index > act.index]
+        try:
+            asked.beside(site, before, after)
+        except SpecError as error:
+            raise error.under("regularizers", act.index) from None
 
 
 def _overlap(one: tuple[float, float], other: tuple[float, float], steps: int | None) -> bool:
