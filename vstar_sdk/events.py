@@ -118,6 +118,17 @@ class FramesDecoded(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Measured(Event):
+    """A metric has seen all frames."""
+
+    kind: ClassVar[str] = "metric"
+    metric: str
+    """As in ``use``."""
+    numbers: Mapping[str, float]
+    """What it measured, by the names that the manifest has."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Artifact(Event):
     """A file, or a folder, is whole and in its place."""
 

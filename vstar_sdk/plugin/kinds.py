@@ -184,6 +184,7 @@ KINDS: Mapping[str, Kind] = {
             contract=_checked("samplers"),
             plain=Plain(),
         ),
+        Kind("metrics", "metric", Options, "vstar_sdk.metrics.contract:Metric", "metrics[]", contract=_checked("metrics")),
     )
 }
 """Every kind, by name."""

@@ -169,6 +169,19 @@ def register_samplers(register: Register) -> None:
 
 
 @_hookspec
+def register_metrics(register: Register) -> None:
+    """Offer metrics: what is measured on the finished frames.
+
+    Args:
+        register: called once for each metric; its factory returns a `vstar_sdk.Metric`.
+
+    When: once, when a spec or a listing first needs the plugin.
+    Exceptions: quarantine the plugin whole.
+    Stability: new in HOOK_API 1.
+    """
+
+
+@_hookspec
 def register_families(register: RegisterFamily) -> None:
     """Offer families of denoisers: what ``attach`` needs to nurse a pipeline that holds one.
 

@@ -20,6 +20,7 @@ def manifest(
     regularizers: Sequence[str],
     seconds: Mapping[str, float],
     warnings: Sequence[str],
+    metrics: Mapping[str, float],
     written: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The manifest of a run.
@@ -32,6 +33,7 @@ def manifest(
         regularizers: what they do at which level, line by line.
         seconds: time spent in each stage, before and between them, and in total.
         warnings: what the user should know.
+        metrics: what was measured on the frames.
         written: files and folders; see `vstar_sdk.runs.directory.RunDirectory.entries`.
     """
     return {
@@ -43,6 +45,7 @@ def manifest(
         "attention": list(regularizers),
         "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
         "warnings": list(warnings),
+        "metrics": dict(metrics),
         **written,
         "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
         "python": platform.python_version(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from vstar_sdk.runs.resolving import resolve
 from vstar_sdk.runs.result import Result
 from vstar_sdk.runs.run import Run
 from vstar_sdk.runs.schedule import evaluations
-from vstar_sdk.runs.stages.decode import decode
+from vstar_sdk.runs.stages.decode import Decoded, decode
 from vstar_sdk.runs.stages.load import dtype_of, load
 from vstar_sdk.runs.stages.synopsis import synopsis
 from vstar_sdk.runs.state import RunState, made
@@ -94,7 +94,7 @@ def _perform(run: Run, models: Models, observers: Observers, directory: RunDirec
         directory.begin(clip.spec, synopsis_data(story))
     state = encode(run, adapter, state)
     state = sample(run, adapter, state)
-    artifacts = decode(run, adapter, state, clip, directory) if directory is not None else ()
+    decoded = decode(run, adapter, state, clip, directory)
     if directory is not None and begun is None:
         _learn(run, adapter)
     return Result(
@@ -104,17 +104,15 @@ def _perform(run: Run, models: Models, observers: Observers, directory: RunDirec
         timeline=clip.timeline,
         latents=made(state.latents),
         directory=directory.path if directory is not None else None,
-        artifacts=artifacts,
-        manifest=_end(run, adapter, observers, directory, artifacts),
+        artifacts=decoded.artifacts,
+        manifest=_end(run, adapter, observers, directory, decoded),
         warnings=tuple(run.warnings),
         load=partial(models.get, plan),
         finish=partial(_finish, plan, run.transforms, clip),
     )
 
 
-def _end(
-    run: Run, adapter: Adapter, observers: Observers, directory: RunDirectory | None, artifacts: Sequence[Path]
-) -> dict[str, Any]:
+def _end(run: Run, adapter: Adapter, observers: Observers, directory: RunDirectory | None, decoded: Decoded) -> dict[str, Any]:
     """Write the manifest, tell the end, and return the manifest with what observers did wrong until then."""
     plan = run.plan
     for fault in (faults := observers.faults()):
@@ -135,7 +133,8 @@ def _end(
         regularizers=plan.attention.summary(plan.settings.steps).splitlines(),
         seconds=run.times(),
         warnings=run.warnings,
-        written=directory.entries(artifacts) if directory is not None else {"artifacts": [], "files": []},
+        metrics=decoded.metrics,
+        written=directory.entries(decoded.artifacts) if directory is not None else {"artifacts": [], "files": []},
     )
     if directory is not None:
         directory.record(record)

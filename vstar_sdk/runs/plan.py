@@ -12,6 +12,7 @@ from vstar_sdk.models.range import out_of_range
 from vstar_sdk.options import RegularizerOptions
 from vstar_sdk.runs.engine import Engine, engine_of
 from vstar_sdk.runs.exporters import check_exporters
+from vstar_sdk.runs.measuring import check_metrics
 from vstar_sdk.runs.settings import Settings, settings_of
 from vstar_sdk.runs.story import Story, check_story, write_story
 from vstar_sdk.spec.loading import LoadedSpec
@@ -102,6 +103,8 @@ def make_plan(loaded: LoadedSpec) -> Plan:
         engine = engine_of(loaded, facts)
         settings = settings_of(loaded.spec, facts, engine)
         attention = _attention(loaded, facts, settings)
+        footage = settings.footage(loaded.spec.prompt)
+        check_metrics(loaded, footage)
         check_exporters(loaded)
         writer: SynopsisWriter = loaded.catalog.make("synopses", loaded.spec.synopsis)
     except SpecError as error:

@@ -50,6 +50,7 @@ class Composer:
         """
         defaults: dict[str, Callable[[], object]] = {
             "regularizers": lambda: DEFAULT_REGULARIZERS,
+            "metrics": list,
             "output": lambda: DEFAULT_OUTPUT,
         }
         written: dict[str, Any] = {
