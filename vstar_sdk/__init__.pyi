@@ -34,6 +34,7 @@ from .errors import StopRun as StopRun
 from .errors import TemplateError as TemplateError
 from .errors import VstarError as VstarError
 from .events import Event as Event
+from .finishers.contract import Finisher as Finisher
 from .footage import Footage as Footage
 from .llm.contract import Backend as Backend
 from .llm.contract import Completion as Completion

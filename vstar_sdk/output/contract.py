@@ -30,6 +30,20 @@ class Clip(Footage):
     timeline: Timeline
     spec: str
 
+    @classmethod
+    def telling(cls, footage: Footage, synopsis: Synopsis, timeline: Timeline, spec: str) -> Clip:
+        """The clip of a footage that tells a story."""
+        return cls(
+            frames=footage.frames,
+            width=footage.width,
+            height=footage.height,
+            fps=footage.fps,
+            prompt=footage.prompt,
+            synopsis=synopsis,
+            timeline=timeline,
+            spec=spec,
+        )
+
 
 class Exporter(Protocol):
     """Writes one artifact, frame by frame, while the clip is being decoded.

@@ -169,6 +169,19 @@ def register_samplers(register: Register) -> None:
 
 
 @_hookspec
+def register_finishers(register: Register) -> None:
+    """Offer finishers: frames to frames, of another size, number or rate.
+
+    Args:
+        register: called once for each finisher; its factory returns a `vstar_sdk.Finisher`.
+
+    When: once, when a spec or a listing first needs the plugin.
+    Exceptions: quarantine the plugin whole.
+    Stability: new in HOOK_API 1.
+    """
+
+
+@_hookspec
 def register_metrics(register: Register) -> None:
     """Offer metrics: what is measured on the finished frames.
 

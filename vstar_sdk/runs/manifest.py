@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from vstar_sdk.footage import Footage
+
 _PACKAGES = ("vstar-sdk", "torch", "diffusers", "transformers", "numpy", "av", "pillow")
 
 
@@ -15,6 +17,7 @@ def manifest(
     *,
     run: str,
     seed: int,
+    clip: Footage,
     model: Mapping[str, Any],
     plugins: Sequence[Mapping[str, Any]],
     regularizers: Sequence[str],
@@ -28,6 +31,7 @@ def manifest(
     Args:
         run: its id.
         seed: its seed.
+        clip: what was written: number, size and rate of the frames.
         model: name, device, precision and weight hashes.
         plugins: those that took part, in order; see `vstar_sdk.runs.participants`.
         regularizers: what they do at which level, line by line.
@@ -40,6 +44,7 @@ def manifest(
         "run": run,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seed": seed,
+        "clip": {"frames": clip.frames, "width": clip.width, "height": clip.height, "fps": clip.fps},
         "model": dict(model),
         "plugins": [dict(plugin) for plugin in plugins],
         "attention": list(regularizers),

@@ -1,4 +1,4 @@
-"""A run from beginning to end: synopsis -> timeline -> load -> encode -> sample -> decode -> export."""
+"""A run from beginning to end: synopsis -> timeline -> load -> encode -> sample -> decode -> finish -> export."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vstar_sdk import events
-from vstar_sdk.output.contract import Clip
 from vstar_sdk.plugin.observers import Observers
 from vstar_sdk.plugin.transforms import Transforms
 from vstar_sdk.runs.ahead import imports_ahead
+from vstar_sdk.runs.clips import Clips
 from vstar_sdk.runs.directory import RunDirectory
 from vstar_sdk.runs.experience import Experience, remember, workload_of
 from vstar_sdk.runs.exporters import exporters
@@ -30,7 +30,7 @@ from vstar_sdk.runs.stages.decode import Decoded, decode
 from vstar_sdk.runs.stages.load import dtype_of, load
 from vstar_sdk.runs.stages.synopsis import synopsis
 from vstar_sdk.runs.state import RunState, made
-from vstar_sdk.runs.story import Story, synopsis_data
+from vstar_sdk.runs.story import synopsis_data
 from vstar_sdk.spec.writing import to_yaml
 
 if TYPE_CHECKING:
@@ -89,26 +89,26 @@ def _perform(run: Run, models: Models, observers: Observers, directory: RunDirec
 
     story = made(state.story)
     resolved = resolve(plan, story, dtype_of(adapter))
-    clip = _clip(run, story, to_yaml(resolved))
+    clips = Clips.of(plan, story, to_yaml(resolved))
     if directory is not None:
-        directory.begin(clip.spec, synopsis_data(story))
+        directory.begin(clips.final.spec, synopsis_data(story))
     state = encode(run, adapter, state)
     state = sample(run, adapter, state)
-    decoded = decode(run, adapter, state, clip, directory)
+    decoded = decode(run, adapter, state, clips, directory)
     if directory is not None and begun is None:
         _learn(run, adapter)
     return Result(
         id=run.id,
         spec=resolved,
-        synopsis=clip.synopsis,
-        timeline=clip.timeline,
+        synopsis=story.synopsis,
+        timeline=story.timeline,
         latents=made(state.latents),
         directory=directory.path if directory is not None else None,
         artifacts=decoded.artifacts,
         manifest=_end(run, adapter, observers, directory, decoded),
         warnings=tuple(run.warnings),
         load=partial(models.get, plan),
-        finish=partial(_finish, plan, run.transforms, clip),
+        finish=partial(_finish, plan, run.transforms, clips),
     )
 
 
@@ -128,6 +128,7 @@ def _end(run: Run, adapter: Adapter, observers: Observers, directory: RunDirecto
     record = manifest(
         run=run.id,
         seed=plan.settings.seed,
+        clip=plan.final,
         model=model,
         plugins=participants_record(plan.loaded),
         regularizers=plan.attention.summary(plan.settings.steps).splitlines(),
@@ -161,21 +162,7 @@ def _learn(run: Run, adapter: Adapter) -> None:
     remember(run.plan, str(adapter.device), dtype, took)
 
 
-def _clip(run: Run, story: Story, spec: str) -> Clip:
-    numbers = run.plan.settings
-    return Clip(
-        frames=numbers.frames,
-        width=numbers.width,
-        height=numbers.height,
-        fps=numbers.fps,
-        prompt=run.plan.spec.prompt,
-        synopsis=story.synopsis,
-        timeline=story.timeline,
-        spec=spec,
-    )
-
-
-def _finish(plan: Plan, transforms: Transforms, clip: Clip, frames: Iterator[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
+def _finish(plan: Plan, transforms: Transforms, clips: Clips, frames: Iterator[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
     """Frames that are decoded once more, for `Result.frames`."""
     with enough_memory(plan, "decode"):
-        yield from transforms.frames(frames, clip)
+        yield from clips.again(plan).finished(transforms, frames)

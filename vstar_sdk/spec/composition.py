@@ -50,6 +50,7 @@ class Composer:
         """
         defaults: dict[str, Callable[[], object]] = {
             "regularizers": lambda: DEFAULT_REGULARIZERS,
+            "finish": list,
             "metrics": list,
             "output": lambda: DEFAULT_OUTPUT,
         }

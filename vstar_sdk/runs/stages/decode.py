@@ -1,4 +1,4 @@
-"""The stage ``decode``: from latents to frames, straight into the metrics and the exporters."""
+"""The stage ``decode``: from latents to frames, straight through the finishers into the metrics and the exporters."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from vstar_sdk import events
 from vstar_sdk.output.contract import Clip
 from vstar_sdk.output.writing import Artifacts
+from vstar_sdk.runs.clips import Clips
 from vstar_sdk.runs.directory import RunDirectory
 from vstar_sdk.runs.exporters import exporters
 from vstar_sdk.runs.measuring import Measuring, metrics_of
@@ -34,19 +35,19 @@ class Decoded:
     metrics: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
-def decode(run: Run, adapter: Adapter, state: RunState, clip: Clip, directory: RunDirectory | None) -> Decoded:
-    """Decode the frames, measure them and write them; where nothing asks for frames, none is decoded.
+def decode(run: Run, adapter: Adapter, state: RunState, clips: Clips, directory: RunDirectory | None) -> Decoded:
+    """Decode the frames, finish, measure and write them; where nothing asks for frames, none is decoded.
 
     Args:
         run: under way.
         adapter: the loaded model.
         state: has the latents.
-        clip: the finished one.
+        clips: the decoder's, and the finished one.
         directory: where exporters write; None: nowhere.
 
     Raises:
         OutputError: an artifact cannot be written.
-        PluginError: a plugin failed to transform the frames, or to measure them.
+        PluginError: a plugin failed to transform, finish or measure the frames.
         SamplerError: there is not enough memory.
         SpecError: a metric cannot measure the frames.
     """
@@ -55,13 +56,14 @@ def decode(run: Run, adapter: Adapter, state: RunState, clip: Clip, directory: R
         return Decoded()
     numbers: dict[str, float] = {}
     with run.stage("decode"), enough_memory(run.plan, "decode"), run.under():
-        measuring = Measuring(metrics, clip)
-        with _artifacts(run, clip, directory) as artifacts:
-            for done, frame in enumerate(run.transforms.frames(adapter.decode(made(state.latents)), clip), 1):
+        final = clips.final
+        measuring = Measuring(metrics, final)
+        with _artifacts(run, final, directory) as artifacts:
+            for done, frame in enumerate(clips.finished(run.transforms, adapter.decode(made(state.latents))), 1):
                 run.check()
                 measuring.add(frame)
                 artifacts.write(frame)
-                run.emit(events.FramesDecoded(run=run.id, done=done, total=clip.frames))
+                run.emit(events.FramesDecoded(run=run.id, done=done, total=final.frames))
             for use, measured in measuring.results():
                 run.emit(events.Measured(run=run.id, metric=use, numbers=measured))
                 numbers |= measured
