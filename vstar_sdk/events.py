@@ -34,6 +34,8 @@ class Event:
     """
 
     kind: ClassVar[str] = "event"
+    hook: ClassVar[str | None] = None
+    """The hook that is given it, where that is not ``on_<kind>``."""
     run: str
     number: int = 0
     time: float = field(default_factory=time.time)
@@ -110,9 +112,10 @@ class Step(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class FramesDecoded(Event):
-    """Some frames have left the decoder."""
+    """Some frames have left the decoder, and what is behind it, and were measured and written."""
 
     kind: ClassVar[str] = "decoded"
+    hook: ClassVar[str | None] = "on_frames"
     done: int
     total: int
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from vstar_sdk.footage import Footage
 
     Frames = Iterator[NDArray[np.uint8]]
-
-
-_SMALLEST = 16
-"""Pixels of a side in which FFmpeg finds motion."""
 
 
 class InterpolateOptions(Options):
@@ -42,30 +38,33 @@ class Interpolate:
     """
 
     def __init__(self, options: InterpolateOptions) -> None:
-        self._factor, self._between = options.factor, _METHODS[options.method]
+        self._factor, self._moves = options.factor, options.method == "motion"
 
     def plan(self, clip: Footage) -> Footage:
         """Number and rate grow, the size stays.
 
         Raises:
             SpecError: there are not two frames, or they are too small to find motion in.
+            MissingDependency: the FFmpeg of the installed PyAV cannot do it.
         """
         if clip.frames < 2:
             raise SpecError("there is nothing between the frames of a clip of 1 frame", hint="leave interpolate out")
-        if min(clip.width, clip.height) < _SMALLEST and self._between is moved:
-            raise SpecError(
-                f"motion is found in pictures of at least {_SMALLEST}x{_SMALLEST} pixels, not in {clip.width}x{clip.height}",
-                hint="write method: blend, or upscale before",
-                path=("method",),
-            )
+        if self._moves:
+            from vstar_sdk.finishers.motion import check
+
+            check(clip)
         return replace(clip, frames=(clip.frames - 1) * self._factor + 1, fps=clip.fps * self._factor)
 
     def finish(self, frames: Frames, clip: Footage) -> Frames:
         """Make what is between; a few frames are held."""
-        return self._between(frames, self._factor, clip)
+        if not self._moves:
+            return blended(frames, self._factor)
+        from vstar_sdk.finishers.motion import moved
+
+        return moved(frames, self._factor, clip)
 
 
-def blended(frames: Frames, factor: int, clip: Footage) -> Frames:
+def blended(frames: Frames, factor: int) -> Frames:
     """``x[t + k / factor] = (1 - k / factor) x[t] + (k / factor) x[t + 1]``, rounded; one frame is held."""
     import numpy as np
 
@@ -77,16 +76,6 @@ def blended(frames: Frames, factor: int, clip: Footage) -> Frames:
             yield np.rint(old + (new - old) * (part / factor)).astype(np.uint8)
         yield frame
         before = frame
-
-
-def moved(frames: Frames, factor: int, clip: Footage) -> Frames:
-    """What is between two frames is put where its motion has brought it by then; see `vstar_sdk.finishers.motion`."""
-    from vstar_sdk.finishers.motion import between
-
-    return between(frames, factor, clip)
-
-
-_METHODS: Mapping[str, Callable[[Frames, int, Footage], Frames]] = {"motion": moved, "blend": blended}
 
 
 @hookimpl

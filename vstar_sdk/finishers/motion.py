@@ -14,7 +14,7 @@ from av.error import BlockingIOError as NothingYet
 from av.error import EOFError as NothingMore
 from av.filter import Graph, filters_available
 
-from vstar_sdk.errors import MissingDependency
+from vstar_sdk.errors import MissingDependency, SpecError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _FORMAT = "yuvj444p"
 """The filter knows no RGB; this has the full range of levels, and a colour for every pixel."""
 
+_SMALLEST = 16
+"""Pixels of a side below which the filter refuses to work."""
+
 _SMALL = 256
 """Pixels of the shorter side below which blocks of 8 pixels, not of 16, are moved."""
 
@@ -33,30 +36,38 @@ _AHEAD = 3
 """How often the last frame is shown once more: the filter looks ahead, and would not make what is before it otherwise."""
 
 
-def between(frames: Frames, factor: int, clip: Footage) -> Frames:
-    """The frames with ``factor - 1`` more between any two.
+def check(clip: Footage) -> None:
+    """Find out beforehand whether motion can be found.
+
+    Raises:
+        SpecError: the pictures are too small.
+        MissingDependency: the FFmpeg of the installed PyAV lacks the filter.
+    """
+    if min(clip.width, clip.height) < _SMALLEST:
+        raise SpecError(
+            f"motion is found in pictures of at least {_SMALLEST}x{_SMALLEST} pixels, not in {clip.width}x{clip.height}",
+            hint="write method: blend, or upscale before",
+            path=("method",),
+        )
+    if "minterpolate" not in filters_available:
+        raise MissingDependency(
+            f"interpolate: the FFmpeg of the installed PyAV {av.__version__} cannot compensate motion (it has no minterpolate)",
+            hint="pip install --only-binary av --force-reinstall av, or write method: blend",
+        )
+
+
+def moved(frames: Frames, factor: int, clip: Footage) -> Frames:
+    """The frames with ``factor - 1`` more between any two, in which everything is where its motion has brought it by then.
 
     Motion is estimated in blocks to both sides, and blocks overlap where they are put. Across a cut nothing is moved. The given
-    frames come out as they are; those between have passed a colour space of 8 bits, and may be off by a level or two. The filter
-    holds about four frames.
+    frames come out as they are; those between have passed a colour space of 8 bits, and may be off by a level or two. About four
+    frames are held.
 
     Args:
         frames: ``(height, width, 3)``, RGB, uint8.
         factor: from 2.
-        clip: what comes in.
-
-    Raises:
-        MissingDependency: the FFmpeg of the installed PyAV lacks the filter.
+        clip: what comes in; see `check`.
     """
-    if "minterpolate" not in filters_available:
-        raise MissingDependency(
-            f"the FFmpeg of the installed PyAV {av.__version__} has no motion-compensated interpolation (minterpolate)",
-            hint="pip install --only-binary av av, or write method: blend",
-        )
-    return _between(frames, factor, clip)
-
-
-def _between(frames: Frames, factor: int, clip: Footage) -> Frames:
     graph, given = _graph(clip, factor), deque[Any]()
     wanted = 0
     for number, frame in enumerate(_held(frames, given)):
@@ -71,12 +82,13 @@ def _between(frames: Frames, factor: int, clip: Footage) -> Frames:
 
 def _held(frames: Frames, given: deque[Any]) -> Frames:
     """The frames, kept for their turn, and the last one some times more."""
-    frame = None
+    last = deque[Any](maxlen=1)
     for frame in frames:
         given.append(frame)
+        last.append(frame)
         yield frame
-    for _ in range(_AHEAD if frame is not None else 0):
-        yield frame
+    for _ in range(_AHEAD):
+        yield from last
 
 
 def _graph(clip: Footage, factor: int) -> Any:

@@ -427,6 +427,33 @@ def on_step(event: events.Step) -> None:
 
 
 @_hookspec
+def on_frames(event: events.FramesDecoded, frames: NDArray[np.uint8]) -> None:
+    """Frames are finished: decoded, transformed, finished, measured and written.
+
+    Args:
+        event: how many are done, and how many there will be.
+        frames: the newest of them, ``(n, height, width, 3)``, RGB, to be looked at, not changed; the last is number ``done - 1``.
+
+    When: while frames are decoded: in a run that writes or measures something.
+    Exceptions: counted; `StopRun` ends the run.
+    Stability: new in HOOK_API 1.
+    """
+
+
+@_hookspec
+def on_metric(event: events.Measured) -> None:
+    """A metric has seen all frames.
+
+    Args:
+        event: the metric's name, and its numbers by their names in the manifest.
+
+    When: once for each metric of the spec, after the last frame, before any artifact is in its place.
+    Exceptions: counted; `StopRun` ends the run, whose artifacts are not written.
+    Stability: new in HOOK_API 1.
+    """
+
+
+@_hookspec
 def on_artifact(event: events.Artifact) -> None:
     """A file, or a folder, is whole and in its place.
 
@@ -436,6 +463,19 @@ def on_artifact(event: events.Artifact) -> None:
     When: once all exporters are done, for each artifact.
     Exceptions: counted; `StopRun` ends the run, whose artifacts stay.
     Stability: stable since HOOK_API 1.
+    """
+
+
+@_hookspec
+def on_warning(event: events.Warned) -> None:
+    """There is something that the user should know, and that does not end the run.
+
+    Args:
+        event: the message.
+
+    When: as it is found, in any stage; the manifest lists them all.
+    Exceptions: counted; `StopRun` ends the run.
+    Stability: new in HOOK_API 1.
     """
 
 

@@ -14,18 +14,15 @@ from vstar_sdk.plugin.boundary.frames import Source
 class _Finished(Drawn):
     """The frames of a finisher; an error of those that went in passes as it is."""
 
-    def __init__(self, items: Any, call: Call, check: Any, wanted: int | None, source: Source) -> None:
-        super().__init__(items, call, check, wanted)
-        self._source = source
-
     def __next__(self) -> Any:
         try:
             return super().__next__()
         except StopIteration:
             raise
         except BaseException:
-            if self._source.error is not None:
-                raise self._source.error from None
+            source = self._call.arguments["frames"]
+            if isinstance(source, Source) and source.error is not None:
+                raise source.error from None
             raise
 
 
@@ -50,9 +47,7 @@ def _frames(value: Any, call: Call) -> Drawn:
             raise Broken(f"gave as frame {index} {fault}")
         return frame
 
-    source = call.arguments["frames"]
-    source = source if isinstance(source, Source) else Source(iter(source))
-    return _Finished(value, call, check, planned.frames if planned else None, source)
+    return _Finished(value, call, check, planned.frames if planned else None)
 
 
 CONTRACT = Contract("Finisher", (Member("plan", _plan, ("clip",)), Member("finish", _frames, ("frames", "clip"))))

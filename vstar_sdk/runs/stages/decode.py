@@ -63,7 +63,7 @@ def decode(run: Run, adapter: Adapter, state: RunState, clips: Clips, directory:
                 run.check()
                 measuring.add(frame)
                 artifacts.write(frame)
-                run.emit(events.FramesDecoded(run=run.id, done=done, total=final.frames))
+                run.frame_done(frame, done, final.frames)
             for use, measured in measuring.results():
                 run.emit(events.Measured(run=run.id, metric=use, numbers=measured))
                 numbers |= measured
