@@ -23,5 +23,9 @@ class Footage:
     fps: float
     prompt: str = ""
 
+    def json(self) -> dict[str, float]:
+        """Number, size and rate as JSON data."""
+        return {"frames": self.frames, "width": self.width, "height": self.height, "fps": self.fps}
+
     def __str__(self) -> str:
         return f"{self.frames} frames of {self.width}x{self.height} at {self.fps:g} fps"

@@ -11,6 +11,7 @@ from vstar_sdk.cli.arguments import SpecArguments, spec_arguments
 from vstar_sdk.cli.commands import Command
 from vstar_sdk.cli.printing import document, document_json, warn
 from vstar_sdk.cli.run import describe
+from vstar_sdk.runs.measuring import metrics_of, names_of
 from vstar_sdk.runs.plan import Plan, make_plan
 
 if TYPE_CHECKING:
@@ -101,6 +102,8 @@ def _data(planned: Plan, foreseen: Forecast) -> dict[str, Any]:
     return {
         "model": planned.facts.name,
         "settings": dataclasses.asdict(planned.settings),
+        "final": planned.final.json(),
+        "metrics": [name for names in names_of(metrics_of(planned.loaded)) for name in names],
         "states": told,
         "attention": {
             "untouched": planned.attention.untouched,

@@ -92,6 +92,7 @@ def describe(plan: Plan, *, sites: bool = False) -> str:
     numbers = plan.settings
     lines = [
         plan.summary(),
+        *_behind(plan),
         f"scheduler {numbers.scheduler}, guidance {_guidance(numbers)}, eta {numbers.eta:g}, seed {numbers.seed}",
         "",
     ]
@@ -102,6 +103,16 @@ def describe(plan: Plan, *, sites: bool = False) -> str:
             lines.append(f"{number}. frames {span[0]}-{span[1]}: {state.caption}")
     attention = plan.attention.describe if sites else plan.attention.summary
     return "\n".join([*lines, "", attention(numbers.steps)])
+
+
+def _behind(plan: Plan) -> list[str]:
+    """What becomes of the frames behind the model, if anything does."""
+    spec, lines = plan.spec, list[str]()
+    if spec.finish:
+        lines.append(f"finished by {', '.join(options.part for options in spec.finish)}: {plan.final}")
+    if spec.metrics:
+        lines.append(f"measured by {', '.join(options.part for options in spec.metrics)}")
+    return lines
 
 
 def _guidance(numbers: Settings) -> str:

@@ -44,7 +44,7 @@ def manifest(
         "run": run,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seed": seed,
-        "clip": {"frames": clip.frames, "width": clip.width, "height": clip.height, "fps": clip.fps},
+        "clip": clip.json(),
         "model": dict(model),
         "plugins": [dict(plugin) for plugin in plugins],
         "attention": list(regularizers),
