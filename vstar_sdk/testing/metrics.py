@@ -36,7 +36,7 @@ def check_metric(make: Callable[[], Metric], *, clip: Footage | None = None) -> 
     """
     import numpy as np
 
-    clip = clip or sample_clip(frames=8)
+    clip = sample_clip(frames=8) if clip is None else clip
     frames = sample_frames(clip)
     part = _contained(make())
     first = _measure(part, clip, frames)
@@ -44,6 +44,8 @@ def check_metric(make: Callable[[], Metric], *, clip: Footage | None = None) -> 
     assert again == first, f"begun again, it measures {again}, not {first}: forget everything in begin()"
     other = _measure(_contained(make()), clip, frames)
     assert other == first, f"another of its kind measures {other}, not {first}"
+    reused = _measure(part, clip, frames, reuse=True)
+    assert reused == first, "it keeps the caller's array: copy what must outlive the call"
     one = Footage(frames=1, width=clip.width, height=clip.height, fps=clip.fps, prompt=clip.prompt)
     try:
         part.begin(one)
@@ -62,11 +64,12 @@ def _contained(metric: Metric) -> Metric:
     return made
 
 
-def _measure(metric: Metric, clip: Footage, frames: list[NDArray[np.uint8]]) -> Mapping[str, float]:
+def _measure(metric: Metric, clip: Footage, frames: list[NDArray[np.uint8]], *, reuse: bool = False) -> Mapping[str, float]:
     metric.begin(clip)
+    canvas = frames[0].copy()
     for frame in frames:
-        given = frame.copy()
+        given = canvas if reuse else frame.copy()
+        given[:] = frame
         metric.add(given)
         assert (given == frame).all(), "it changes the frames that it is given"
-        given[:] = 0  # the array is the caller's, who may use it again
     return metric.result()
