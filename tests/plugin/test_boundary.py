@@ -245,6 +245,13 @@ def test_a_metric_gives_the_numbers_that_it_names(names, came, words):
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize("number", [np.float32(0.5), np.float64(0.5), 1, np.int64(3)], ids=repr)
+def test_numbers_of_numpy_are_numbers(number):
+    metric = part_of("metrics", numbers=("a",), begin=lambda *_: None, add=lambda *_: None, result=lambda _: {"a": number})
+    assert metric.result() == {"a": float(number)}
+    assert type(metric.result()["a"]) is float
+
+
 FRAME = np.zeros((24, 40, 3), np.uint8)
 
 

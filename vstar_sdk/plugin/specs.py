@@ -346,7 +346,7 @@ def transform_latents(latents: Tensor, step: int, steps: int, timestep: float) -
 
 @_hookspec
 def transform_frames(frames: Iterator[NDArray[np.uint8]], clip: Clip) -> Iterable[NDArray[np.uint8]] | None:
-    """Change the frames on their way from the decoder to the exporters; usually a generator.
+    """Change the frames on their way from the decoder to the finishers; usually a generator.
 
     Args:
         frames: ``(height, width, 3)``, RGB, uint8, one by one. Copy a frame before changing it.
@@ -355,7 +355,7 @@ def transform_frames(frames: Iterator[NDArray[np.uint8]], clip: Clip) -> Iterabl
     Returns:
         As many frames of the same size, lazily if memory is to stay bounded; or None to leave them (having taken none).
 
-    When: once for every decoding: before the exporters, and at each call of ``result.frames()``.
+    When: once for every decoding: before finishers, metrics and exporters, and at each call of ``result.frames()``.
     Exceptions: end the run, also those that rise while frames are drawn.
     Stability: stable since HOOK_API 1.
     """

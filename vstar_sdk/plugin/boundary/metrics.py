@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any, cast
 
-from vstar_sdk.plugin.boundary import values
 from vstar_sdk.plugin.boundary.calls import Broken, Call, described
 from vstar_sdk.plugin.boundary.contract import Contract, Member, ignored
 
@@ -28,7 +29,8 @@ def _numbers(value: Any, call: Call) -> dict[str, float]:
         raise Broken(f"returned {described(value)}, not a mapping of names to numbers")
     came = cast(Mapping[Any, Any], value)
     for name, number in came.items():
-        if not values.number(number):
+        # numpy's numbers are numbers, too
+        if not isinstance(number, Real) or isinstance(number, bool) or not math.isfinite(number):
             raise Broken(f"returned for {name!r} {described(number)}, not a finite number")
     wanted = call.memory.get("numbers", tuple(came))
     if {*came} != {*wanted}:
