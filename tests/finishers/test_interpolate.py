@@ -59,6 +59,13 @@ def test_blending_is_its_formula():
     assert (made[6] == np.rint((x[1] + x[2]) / 2)).all()
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("side", [16, 33, 64])
+def test_a_still_picture_stays_exactly_as_it_is(method, side):
+    still = np.repeat(noise(1, side), 4, 0)
+    assert (finished(still, 3, method) == still[0]).all()
+
+
 def panned(count, step):
     """A wide random picture of soft blobs, seen through a window that moves."""
     blobs = np.random.default_rng(3).integers(0, 256, (12, 40, 3)).astype(float)

@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 
     Frames = Iterator[NDArray[np.uint8]]
 
-_FORMAT = "yuvj444p"
-"""The filter knows no RGB; this has the full range of levels, and a colour for every pixel."""
+_FORMAT = "yuva444p"
+"""The filter knows no RGB, finds motion in the first plane, and moves all planes alike. So brightness is put into the first, and
+red, green and blue into the other three: what comes out has passed no other colour space."""
+
+_BRIGHTNESS = (0.2126, 0.7152, 0.0722)
+"""Weights of red, green and blue (BT.709)."""
 
 _SMALLEST = 16
 """Pixels of a side below which the filter refuses to work."""
@@ -60,8 +64,7 @@ def moved(frames: Frames, factor: int, clip: Footage) -> Frames:
     """The frames with ``factor - 1`` more between any two, in which everything is where its motion has brought it by then.
 
     Motion is estimated in blocks to both sides, and blocks overlap where they are put. Across a cut nothing is moved. The given
-    frames come out as they are; those between have passed a colour space of 8 bits, and may be off by a level or two. About four
-    frames are held.
+    frames come out as they are. About four frames are held.
 
     Args:
         frames: ``(height, width, 3)``, RGB, uint8.
@@ -105,15 +108,27 @@ def _graph(clip: Footage, factor: int) -> Any:
 
 
 def _picture(frame: NDArray[np.uint8], number: int) -> Any:
-    picture: Any = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24").reformat(format=_FORMAT)
+    height, width, _ = frame.shape
+    picture: Any = av.VideoFrame(width, height, _FORMAT)
+    brightness = np.rint(frame @ np.array(_BRIGHTNESS))
+    for plane, values in zip(_planes(picture), (brightness, *np.moveaxis(frame, -1, 0)), strict=True):
+        plane[:] = values
     picture.pts, picture.time_base = number, Fraction(1)
     return picture
+
+
+def _planes(picture: Any) -> list[NDArray[np.uint8]]:
+    """Views of a picture's planes, ``(height, width)``; the memory of a line may be longer."""
+    return [
+        np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width] for plane in picture.planes
+    ]
 
 
 def _made(graph: Any) -> Frames:
     """What the filter has ready."""
     while True:
         try:
-            yield graph.pull().to_ndarray(format="rgb24")
+            picture = graph.pull()
         except (NothingYet, NothingMore):
             return
+        yield np.stack(_planes(picture)[1:], axis=-1)
