@@ -22,6 +22,7 @@ def _a_cache_of_our_own(tmp_path_factory: pytest.TempPathFactory):
     """Nothing is read from or written into the user's cache."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VSTAR_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("VSTAR_CONFIG", "")
         yield
 
 

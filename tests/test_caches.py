@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+import json
 
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from vstar_sdk import run
 from vstar_sdk.caches import FOLDER, cache_folder, remembered
+from vstar_sdk.cli.main import cli
 
 
 @pytest.fixture(autouse=True)
@@ -41,3 +47,37 @@ def test_what_is_raised_is_not_kept():
 def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path):
     (tmp_path / "cache").write_text("a file")
     assert [remembered("plans", 1, lambda: 6), remembered("plans", 1, lambda: 7)] == [6, 7]
+
+
+def test_a_question_that_is_no_json_is_answered_each_time():
+    answers = iter((6, 7))
+    assert [remembered("plans", {"betas": np.zeros(2)}, lambda: next(answers)) for _ in "ab"] == [6, 7]
+    assert not cache_folder("plans").exists()
+
+
+@pytest.fixture(params=[None, "~", "~nobody-is-called-so/cache"])
+def homeless(request, tmp_path, monkeypatch):
+    """No home directory: a container with a user number that has no name."""
+    pwd = pytest.importorskip("pwd")
+
+    def unknown(*_: object) -> None:
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv(FOLDER)
+    if request.param:
+        monkeypatch.setenv(FOLDER, request.param)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("homeless")
+def test_without_a_home_directory_there_is_no_cache_and_all_works(tmp_path):
+    with pytest.raises(OSError, match="there is no home directory"):
+        cache_folder("plans")
+    assert [remembered("plans", 1, lambda: 6), remembered("plans", 1, lambda: 7)] == [6, 7]
+    run({"prompt": "a volcano wakes up", "frames": 3, "sampling": {"steps": 1}, "output": [{"use": "gif"}]}, out="run")
+    told = CliRunner().invoke(cli, ["doctor", "--json"])
+    assert json.loads(told.stdout)["caches"]["plans"] == "none: there is no home directory"
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]

@@ -9,7 +9,16 @@ The public names stand in ``__init__.pyi``; each is imported when it is first us
         ...
 """
 
+from typing import Any
+
 import lazy_loader  # pyright: ignore[reportMissingTypeStubs]
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)  # pyright: ignore
+from vstar_sdk.deprecated import NAMES as _DEPRECATED
+from vstar_sdk.deprecated import deprecated as _deprecated
+
+_public, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)  # pyright: ignore
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    return _deprecated(name) if name in _DEPRECATED else _public(name)  # pyright: ignore

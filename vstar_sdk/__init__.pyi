@@ -28,6 +28,7 @@ from .errors import ModelError as ModelError
 from .errors import OutputError as OutputError
 from .errors import PluginError as PluginError
 from .errors import RunCancelled as RunCancelled
+from .errors import RunPaused as RunPaused
 from .errors import SamplerError as SamplerError
 from .errors import SpecError as SpecError
 from .errors import StopRun as StopRun
@@ -44,6 +45,7 @@ from .metrics.contract import Metric as Metric
 from .models.contract import Adapter as Adapter
 from .models.contract import Facts as Facts
 from .models.contract import ModelSource as ModelSource
+from .models.contract import Preset as Preset
 from .models.diffusers.framewise_adapter import FramewiseAdapter as FramewiseAdapter
 from .models.diffusers.framewise_adapter import Networks as Networks
 from .models.diffusers.placement import Placement as Placement
@@ -77,6 +79,7 @@ from .runs.job import Job as Job
 from .runs.plan import Plan as Plan
 from .runs.result import Result as Result
 from .runs.session import Session as Session
+from .runs.session import resume as resume
 from .runs.session import run as run
 from .runs.session import start as start
 from .sampling.conditioning import Conditioning as Conditioning

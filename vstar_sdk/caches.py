@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
@@ -14,6 +15,9 @@ from typing import Any
 FOLDER = "VSTAR_CACHE_DIR"
 """The environment variable that names another folder than the platform's."""
 
+ROOMS = ("plugins", "plans", "experience", "videocrafter2")
+"""The rooms of the cache."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -21,14 +25,23 @@ def cache_folder(room: str) -> Path:
     """The folder of one room of the cache; it may not exist yet.
 
     Args:
-        room: what is kept there: ``videocrafter2``, ``plugins``.
+        room: what is kept there, one of `ROOMS`.
+
+    Raises:
+        OSError: it would be in a home directory, and there is none.
     """
     named = os.environ.get(FOLDER, "").strip()
-    if named:
-        return Path(named).expanduser().absolute() / room
-    import platformdirs
+    try:
+        if named:
+            return Path(named).expanduser().absolute() / room
+        import platformdirs
 
-    return platformdirs.user_cache_path("vstar-sdk") / room
+        folder = platformdirs.user_cache_path("vstar-sdk")
+    except RuntimeError:
+        folder = Path("~")
+    if not folder.is_absolute():  # an older platformdirs leaves the ~ in it
+        raise FileNotFoundError(errno.ENOENT, "there is no home directory")
+    return folder / room
 
 
 def remembered(room: str, subject: object, find: Callable[[], Any]) -> Any:
@@ -39,9 +52,16 @@ def remembered(room: str, subject: object, find: Callable[[], Any]) -> Any:
         subject: the question as JSON data. It names everything that the answer depends on, versions included: with another
             subject the answer is found anew.
         find: finds the answer, which is JSON data. What it raises is not kept.
+
+    Nothing is kept where the subject is no JSON data after all (the configuration of somebody's model), or no folder is there
+    to keep it in.
     """
-    question = json.dumps(subject, sort_keys=True)
-    file = cache_folder(room) / f"{hashlib.sha256(question.encode()).hexdigest()[:40]}.json"
+    try:
+        question = json.dumps(subject, sort_keys=True)
+        file = cache_folder(room) / f"{hashlib.sha256(question.encode()).hexdigest()[:40]}.json"
+    except (OSError, TypeError, ValueError) as error:
+        _log.info("the next command works this out again: %s", error)
+        return find()
     try:
         kept = json.loads(file.read_bytes())
         if kept["subject"] == json.loads(question):
@@ -50,14 +70,18 @@ def remembered(room: str, subject: object, find: Callable[[], Any]) -> Any:
         pass
     answer = find()
     try:
-        _write(file, json.dumps({"subject": subject, "answer": answer}, indent=1))
+        write(file, json.dumps({"subject": subject, "answer": answer}, indent=1))
     except OSError as error:
         _log.info("the next command works this out again, because %s cannot be written: %s", file, error.strerror)
     return answer
 
 
-def _write(file: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+def write(file: Path, text: str) -> None:
+    """Write a file of the cache, whole or not at all; its folder is made.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     descriptor, draft = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
     try:

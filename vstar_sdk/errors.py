@@ -11,7 +11,8 @@
     ├── ModelError                    5      a video model cannot be loaded or used
     ├── SamplerError                  6      sampling went wrong
     ├── OutputError                   7      a file cannot be written
-    └── RunCancelled                130      the caller, or a plugin, ended the run
+    ├── RunCancelled                130      the caller, or a plugin, ended the run
+    └── RunPaused                     0      the run waits on disk, as it was asked to
 
     StopRun                                  raised *by* an observer to end a run
 """
@@ -126,6 +127,12 @@ class RunCancelled(VstarError):
     """The run was ended at a step boundary by its caller or by a plugin that raised `StopRun`."""
 
     exit_code: ClassVar[int] = 130
+
+
+class RunPaused(VstarError):
+    """The run has stopped after the step that it was asked to stop after, and can be resumed."""
+
+    exit_code: ClassVar[int] = 0
 
 
 class StopRun(Exception):

@@ -158,6 +158,16 @@ class RunEnd(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Paused(Event):
+    """The run has stopped where it was asked to; it can be resumed from its directory."""
+
+    kind: ClassVar[str] = "paused"
+    step: int
+    """The last that is done, from 1."""
+    directory: Path
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunFailed(Event):
     """The run ended by an error or a cancel."""
 

@@ -59,6 +59,18 @@ def test_a_spec_from_standard_input():
     assert "stdin:1:1" in vstar("validate", "-", stdin="frames: many", code=2).stderr
 
 
+@pytest.mark.parametrize("text", ["prompt: a lake", "frames: 8\nprompt: a lake\n", '{"prompt": "a lake"}'])
+def test_the_text_of_a_spec_is_no_prompt(text):
+    told = vstar("run", text, "--dry-run", code=2).stderr
+    assert "this is the text of a spec (it sets prompt" in told
+    assert "'-'" in told
+
+
+@pytest.mark.parametrize("prompt", ["winter: a lake is frozen", "[a lake", "a lake, that: is: frozen"])
+def test_a_prompt_may_have_a_colon(prompt):
+    assert json.loads(vstar("plan", prompt, "--plain", "--json").stdout)["states"][0]["caption"] == prompt
+
+
 def test_seed_frames_and_plain():
     told = json.loads(vstar("plan", "a volcano wakes up", "--seed", "9", "--frames", "2s", "--plain", "--json").stdout)
     assert (told["settings"]["seed"], told["settings"]["frames"]) == (9, 16)
@@ -89,6 +101,31 @@ def test_an_error_is_json_where_json_was_asked_for(command):
     assert told["error"]["message"] == "there is no file absent.yaml"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("plan", "absent.yaml"),
+        ("validate", "absent.yaml"),
+        ("templates", "--spec", "absent"),
+        ("templates", "--spec", "absent", "list"),
+    ],
+)
+def test_the_traceback_of_an_error_in_json_goes_to_stderr(words):
+    quiet, told = vstar(*words, "--json", code=2), vstar(*words, "--json", "-v", code=2)
+    assert quiet.stderr == ""
+    assert "Traceback" in told.stderr
+    assert told.stdout == quiet.stdout
+    assert json.loads(told.stdout)
+
+
+def test_a_dry_run_prints_the_plan_as_json():
+    (line,) = vstar("run", "a volcano wakes up", "--frames", "70", "--dry-run", "--json").stdout.splitlines()
+    told, planned = json.loads(line), json.loads(vstar("plan", "a volcano wakes up", "--frames", "70", "--json").stdout)
+    assert told["settings"]["frames"] == 70
+    assert told.pop("warnings") == []
+    assert told == {key: planned[key] for key in told}
+
+
 def test_the_synopsis_as_json():
     told = json.loads(vstar("synopsis", "a volcano wakes up", "--json").stdout)
     assert [state["anchor"] for state in told["states"]] == [0, 31, 63]
@@ -108,6 +145,13 @@ def test_a_video_shows_the_spec_that_it_carries_and_runs_again(made):
     assert shown == (made / "spec.yaml").read_text(encoding="utf-8") == vstar("show", str(made)).stdout
     assert "3 frames" in vstar("run", str(made / "video.mp4"), "--dry-run").stdout
     assert "seed 5" in vstar("run", str(made / "video.mp4"), "--dry-run").stdout
+
+
+def test_a_spec_that_is_no_text_is_told(here):
+    (here / "spec.yaml").write_bytes(b"prompt: caf\xe9")
+    assert "spec.yaml is not text (UTF-8)" in vstar("show", ".", code=2).stderr
+    (here / "spec.yaml").write_text("prompt: " + "x" * (1 << 20))
+    assert "spec.yaml cannot be read: it holds more than" in vstar("show", ".", code=2).stderr
 
 
 def test_what_carries_no_spec_is_told(made, here):
@@ -175,6 +219,9 @@ def test_names_are_completed():
 
     assert "run" in offered("r")
     assert "regularizers" in offered("parts", "reg")
+    for command in ("show", "render", "lint"):
+        assert offered("templates", command, "time") == ["timelapse"]
+        assert offered("templates", command, "./t") == ["./t"]
 
 
 def test_python_takes_a_prompt_too():

@@ -94,6 +94,8 @@ def test_an_artifact_with_an_odd_path(here, path, code, words):
         (["schema", "-o", "file"], 7, "file exists and is not what `vstar schema` writes"),
         (["schema", "-o", "a\x1b/b"], 7, r"a\x1b/b cannot be written"),
         (["schema", "-o", ""], 7, "cannot be written"),
+        (["schema", "-o", "looped"], 7, "looped cannot be written: it is a folder"),
+        (["schema", "-o", "loop"], 7, "loop cannot be written: Too many levels of symbolic links"),
         (["new", "spec", f"{LONG}.yaml"], 7, "File name too long"),
         (["new", "spec", "loop"], 7, "loop exists already"),
         (["new", "spec", "a\x1b/b.yaml"], 7, r"'a\x1b/b.yaml' has characters in its name that cannot be seen"),
@@ -116,3 +118,20 @@ def test_a_path_in_double_quotes_is_told_with_its_place(here):
     said = refused(2, "validate", "story.yaml")
     assert r"story.yaml:4:3: model.path: D:\temp\new\t2v" in said
     assert "use single quotes" in said
+
+
+def test_a_schema_is_written_through_a_link(here):
+    for link in ("dangling", "dangling"):  # made first, replaced then
+        assert CliRunner().invoke(cli, ["schema", "--core", "-o", link]).exit_code == 0
+        assert (here / "dangling").is_symlink()
+        assert json.loads((here / "nothing").read_text(encoding="utf-8"))["title"]
+        (here / "nothing").write_text((here / "nothing").read_text(encoding="utf-8").replace("\n", " "), encoding="utf-8")
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_no_spec_is_left_without_its_schema(here, monkeypatch, full):
+    if full:
+        monkeypatch.setattr("vstar_sdk.cli.schema_file.write_whole", lambda *_: os.write(-1, b""))
+    else:
+        (here / "vstar.schema.json").mkdir()
+    assert "cannot be written" in refused(7, "new", "spec", "story.yaml")

@@ -68,6 +68,13 @@ def test_the_list_holds_those_beside_a_spec_first(project, monkeypatch):
     assert "hidden" in rows[3]["summary"]
 
 
+def test_json_may_stand_before_the_command():
+    assert vstar("templates", "--json", "list").stdout == vstar("templates", "list", "--json").stdout
+    said = json.loads(vstar("templates", "--json", "render", "key-states", "--prompt", "x").stdout)
+    assert said.keys() == {"system", "user"}
+    assert "'show' prints no JSON" in vstar("templates", "--json", "show", "timelapse").stderr
+
+
 def test_show_prints_the_file():
     assert vstar("templates", "show", "timelapse").stdout == built_in()["timelapse"].read_text(encoding="utf-8")
 

@@ -10,7 +10,7 @@ import pytest
 
 from vstar_sdk.output.digests import digest
 from vstar_sdk.output.mp4 import Mp4, Mp4Options
-from vstar_sdk.output.whole import write_whole
+from vstar_sdk.output.whole import whole_folder, write_whole
 from vstar_sdk.output.writing import Artifacts
 
 
@@ -32,6 +32,18 @@ def test_a_new_file_takes_nobodys_place(tmp_path):
     with pytest.raises(FileExistsError):
         write_whole(tmp_path / "story.yaml", b"ours", new=True)
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("story.yaml", "mine")]
+
+
+def test_a_folder_appears_whole_or_leaves_nothing(tmp_path):
+    with whole_folder(tmp_path / "a" / "b") as draft:
+        (draft / "file").write_text("one")
+        assert not (tmp_path / "a" / "b").exists()
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["b"]
+    with pytest.raises(FileExistsError), whole_folder(tmp_path / "a"):
+        pass
+    with pytest.raises(FileNotFoundError), whole_folder(tmp_path / "c" / "d") as draft:
+        (draft / "absent").read_text()
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == ["a", "a/b", "a/b/file"]
 
 
 def test_the_draft_is_announced_before_it_is_there(tmp_path):

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from click.testing import CliRunner
 
-from vstar_sdk import OutputError, RunCancelled, Session, events
+from vstar_sdk import ExporterOptions, ModelError, OutputError, RunCancelled, Session, SpecError, events, hookimpl, load_spec
 from vstar_sdk.cli.main import cli
+from vstar_sdk.output.frames import Frames
+from vstar_sdk.runs.directory import RunDirectory
 from vstar_sdk.runs.naming import default_directory
+from vstar_sdk.runs.plan import make_plan
 
 STORY = {"prompt": "a volcano wakes up", "frames": 4, "sampling": {"steps": 2}, "output": [{"use": "gif"}]}
 
@@ -54,6 +58,8 @@ def test_a_run_that_is_cancelled_leaves_an_earlier_one_whole(session, tmp_path):
             job.cancel()
     with pytest.raises(RunCancelled):
         job.result()
+    assert (tmp_path / "run" / "state" / "about.json").is_file()
+    shutil.rmtree(tmp_path / "run" / "state")
     assert files(tmp_path / "run") == before
 
 
@@ -64,7 +70,7 @@ def test_an_interrupted_run_may_be_begun_again_in_its_folder(session, tmp_path):
             job.cancel()
     with pytest.raises(RunCancelled):
         job.result()
-    assert sorted(files(tmp_path / "run")) == ["spec.yaml", "synopsis.json"]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["spec.yaml", "state", "synopsis.json"]
     session.run(STORY, out=tmp_path / "run")
     assert sorted(files(tmp_path / "run")) == ["manifest.json", "spec.yaml", "synopsis.json", "video.gif"]
 
@@ -103,3 +109,47 @@ def test_a_dry_run_finds_it_too(tmp_path):
     result = CliRunner().invoke(cli, ["run", "--prompt", "a volcano", "--dry-run", "--out", str(tmp_path / "file")])
     assert result.exit_code == 7
     assert "is a file" in result.stderr
+
+
+class Writes(Frames):
+    """An exporter of a plugin, with a path of any form."""
+
+    def __init__(self, options):
+        self.path = options.path
+
+
+class Given:
+    """A plugin that brings the exporter ``text``."""
+
+    class Text(ExporterOptions):
+        path: str
+
+    @hookimpl
+    def register_exporters(self, register):
+        register("text", options=self.Text, factory=Writes, summary="Text.")
+
+
+@pytest.mark.parametrize("path", ["manifest.json", "Spec.yaml", "./synopsis.json", "MANIFEST.json/part.txt"])
+def test_an_exporter_cannot_write_over_the_runs_own_files(path):
+    spec = load_spec(STORY | {"output": [{"use": "given/text", "path": path}]}, plugins=[Given()])
+    with pytest.raises(SpecError, match=r"exporter given/text: .* collides with the run's own file \w+\.(json|yaml)") as error:
+        make_plan(spec)
+    assert error.value.path == ("output",)
+    make_plan(load_spec(STORY | {"output": [{"use": "given/text", "path": "manifests.json"}]}, plugins=[Given()]))
+
+
+def test_the_same_holds_where_the_files_are_written(tmp_path):
+    exporter = Writes(Given.Text(path="manifest.json"))
+    with pytest.raises(OutputError, match=r"the run's own file manifest\.json"):
+        RunDirectory(tmp_path / "run").check([("given/text", exporter)])
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_run_that_fails_removes_the_folders_that_it_made_and_no_other(session, tmp_path, there):
+    folder = tmp_path / "mine" / "run"
+    if there:
+        folder.mkdir(parents=True)
+
+    with pytest.raises(ModelError):
+        session.run(STORY | {"model": {"device": "cuda:99"}}, out=folder)
+    assert list(tmp_path.rglob("*")) == ([tmp_path / "mine", folder] if there else [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,8 @@ from vstar_sdk.runs import experience
 from vstar_sdk.runs.experience import Experience, recall, remember, seconds, workload_of
 from vstar_sdk.runs.forecast import forecast
 from vstar_sdk.runs.plan import make_plan
+from vstar_sdk.runs.process import peak_bytes
+from vstar_sdk.runs.session import start
 
 SPEC = {"prompt": "a landscape from winter to autumn", "frames": 4, "sampling": {"steps": 2}, "output": [{"use": "frames"}]}
 
@@ -41,9 +44,33 @@ def test_a_run_is_remembered_and_foretells_the_same_run(tmp_path):
     run(SPEC, out=tmp_path / "run")
     kept = recall(planned(), "cpu", "float32")
     assert kept is not None
+    assert kept.peak_bytes is None  # it was a process with other things in its memory
     assert kept.workload == Workload(frames=4, width=64, height=64, branches=2, dtype="float32")
     foreseen = forecast(planned())
     assert foreseen.seconds == pytest.approx(2 * kept.step_seconds + kept.decode_seconds)
+
+
+def test_the_memory_of_a_process_is_kept_where_it_does_nothing_but_the_run(tmp_path):
+    start(SPEC, out=tmp_path / "run", began=time.perf_counter()).result()
+    kept = recall(planned(), "cpu", "float32")
+    assert kept is not None
+    assert kept.peak_bytes is None if peak_bytes() is None else kept.peak_bytes > 100 << 20
+
+
+def test_an_estimate_without_operations_foretells_no_time(monkeypatch):
+    short, long = planned(), planned(frames=8)
+    source = type(short.source)
+    nothing = replace(short.source.estimate(workload_of(short, "float32")[0]), call_flops=0, decode_flops=0)
+    monkeypatch.setattr(source, "estimate", lambda *_: nothing)
+    workload, calls = workload_of(long, "float32")
+    assert seconds(long, took(short), workload, calls, steps=2) is None
+
+
+def test_two_that_keep_at_once_do_not_spoil_each_other(cache):
+    plan = planned()
+    experience._path(plan, "cpu", "float32").with_suffix(".draft").mkdir(parents=True)
+    remember(plan, "cpu", "float32", took(plan))
+    assert recall(plan, "cpu", "float32") == took(plan)
 
 
 def test_a_run_in_memory_decodes_nothing_and_teaches_nothing():

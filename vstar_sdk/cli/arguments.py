@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
@@ -13,12 +14,21 @@ from vstar_sdk.cli.completion import complete_plugins, complete_specs
 from vstar_sdk.errors import SpecError
 from vstar_sdk.reading.escapes import printable
 from vstar_sdk.runs.naming import check_named
+from vstar_sdk.spec.defaults import own_defaults
 from vstar_sdk.spec.loading import LoadedSpec, load_spec
 from vstar_sdk.spec.sources import is_prompt
 
 
 class OutPath(click.Path):
-    """The path of a folder to write to, which an empty text is not."""
+    """The path of a folder to write to, which an empty text is not.
+
+    Args:
+        what: the folder is, in messages.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(path_type=Path)
+        self._what = what
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Check and convert it.
@@ -26,7 +36,7 @@ class OutPath(click.Path):
         Raises:
             OutputError: it is empty.
         """
-        check_named(value)
+        check_named(value, self._what)
         return super().convert(value, param, ctx)
 
 
@@ -62,7 +72,7 @@ class SpecArguments:
                 "nothing to do: name a spec file, or write a prompt", hint='vstar run "a landscape from winter to autumn"'
             )
         source: str | dict[str, Any] = self.source if self.source is not None else {}
-        return load_spec(source, prompt=self.prompt, overrides=self.overrides, plugins=self.plugins)
+        return load_spec(source, prompt=self.prompt, overrides=self.overrides, plugins=self.plugins, defaults=own_defaults())
 
 
 PLAIN = ("synopsis={use: none}", "regularizers=[]")
@@ -72,6 +82,9 @@ _OPTIONS = (
     click.option("--prompt", metavar="TEXT", help="The story in your words; takes the place of the spec's prompt."),
     click.option("--seed", type=int, help="Another seed: another video of the same story."),
     click.option("--frames", metavar="N", help="Length of the clip: frames (64) or seconds (8s)."),
+    click.option(
+        "--preset", metavar="NAME", help="Fewer steps where the model has been measured: fast, or draft for a first look."
+    ),
     click.option("--plain", is_flag=True, help="The model alone: no key states, no regularizers. The baseline to compare with."),
     click.option(
         "-s",
@@ -115,12 +128,14 @@ def _changed_spec(function: F, where: str) -> F:
         prompt: str | None,
         seed: int | None,
         frames: str | None,
+        preset: str | None,
         plain: bool,
         overrides: tuple[str, ...],
         plugins: tuple[str, ...],
         **named: Any,
     ) -> Any:
-        written = [f"{name}={value}" for name, value in (("seed", seed), ("frames", frames)) if value is not None]
+        numbers = {"seed": seed, "frames": frames, "sampling.preset": preset}
+        written = [f"{path}={value}" for path, value in numbers.items() if value is not None]
         changes = (*(PLAIN if plain else ()), *written, *overrides)
 
         def arguments(source: str | None) -> SpecArguments:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from vstar_sdk.cli.failure import Failure
 from vstar_sdk.cli.printing import document_json
 from vstar_sdk.cli.streams import apart
 from vstar_sdk.errors import error_json, exit_code_of
@@ -19,10 +20,10 @@ TOLD = "vstar.error-told"
 """In a context's ``meta``: the error is in what was printed already."""
 
 
-class Command(click.Command):
-    """A command that keeps its stdout apart while it works.
+class _Told(click.Command):
+    """What commands and groups of them share: ``-v``, and with ``--json`` an error is a document too.
 
-    With ``--json`` an error is a document too: ``{"error": {"type": ..., "message": ..., "hint": ..., "exit_code": ...}}``.
+    It is ``{"error": {"type": ..., "message": ..., "hint": ..., "exit_code": ...}}``; with ``-v`` its traceback goes to stderr.
     """
 
     def __init__(self, *args: Any, **named: Any) -> None:
@@ -31,20 +32,30 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Call it."""
-        with apart():
-            try:
-                return super().invoke(ctx)
-            except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            if not ctx.params.get("as_json") or TOLD in ctx.meta:
                 raise
-            except Exception as error:
-                if not ctx.params.get("as_json") or TOLD in ctx.meta:
-                    raise
-                document_json({"error": error_json(error)}, indent=None)
-                ctx.exit(exit_code_of(error))
+            if VERBOSE in ctx.meta:
+                Failure(error, traceback=True).show()
+            document_json({"error": error_json(error)}, indent=None)
+            ctx.exit(exit_code_of(error))
 
 
-class Group(click.Group):
-    """A group of such commands; what it does itself should be done in `apart`."""
+class Command(_Told):
+    """A command that keeps its stdout apart while it works."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call it."""
+        with apart():
+            return super().invoke(ctx)
+
+
+class Group(_Told, click.Group):
+    """A group of such commands; what it does itself should be done in `apart`, which would keep their help from stdout."""
 
     command_class = Command
 

@@ -25,11 +25,10 @@ def complete_plugins(ctx: click.Context, param: click.Parameter, incomplete: str
 
 
 def complete_templates(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Built-in templates."""
-    del ctx, param
+    """Built-in templates; files, where none begins so."""
     from vstar_sdk.templating.templates import built_in
 
-    return _beginning(incomplete, built_in())
+    return _beginning(incomplete, built_in()) or complete_specs(ctx, param, incomplete)
 
 
 def complete_kinds(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

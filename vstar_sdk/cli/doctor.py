@@ -12,10 +12,11 @@ from typing import Any, cast
 
 import click
 
-from vstar_sdk.caches import cache_folder
+from vstar_sdk.caches import ROOMS, cache_folder
 from vstar_sdk.cli.commands import Command
 from vstar_sdk.cli.printing import document, document_json
 from vstar_sdk.plugin.health import survey
+from vstar_sdk.spec.defaults import config_file
 
 _PACKAGES = ("vstar-sdk", "torch", "diffusers", "transformers", "accelerate", "numpy", "av", "pillow", "pydantic", "pluggy")
 
@@ -36,6 +37,7 @@ def doctor(as_json: bool) -> None:
         "devices": _devices(),
         "plugins": {health.name: _state(health.state, health.reasons) for health in survey()[1]},
         "caches": dict(_caches()),
+        "config": _config(),
         "missing": {name: {"for": what, "remedy": how} for name, (what, how) in _NEEDED.items() if _absent(name)},
         "environment": sorted(name for name in os.environ if name.startswith(("VSTAR_", "HF_"))),
     }
@@ -43,6 +45,11 @@ def doctor(as_json: bool) -> None:
         document_json(found)
         return
     document("\n".join(_lines(found)) + "\n")
+
+
+def _config() -> str:
+    path = config_file()
+    return "switched off" if path is None else f"{path}" if path.exists() else f"{path} (there is none)"
 
 
 def _version(package: str) -> str | None:
@@ -73,9 +80,13 @@ def _state(state: str, reasons: tuple[str, ...]) -> str:
 
 
 def _caches() -> Iterator[tuple[str, str]]:
-    for room in ("plugins", "experience", "videocrafter2"):
-        folder = cache_folder(room)
-        yield room, f"{folder} ({_size(folder)})"
+    for room in ROOMS:
+        try:
+            folder = cache_folder(room)
+        except OSError as error:
+            yield room, f"none: {error.strerror}"
+        else:
+            yield room, f"{folder} ({_size(folder)})"
 
 
 def _size(folder: Path) -> str:
@@ -93,6 +104,7 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"plugin   {name}, {state}"
     for room, about in found["caches"].items():
         yield f"cache    {room}, {about}"
+    yield f"config   {found['config']}"
     for name, about in found["missing"].items():
         yield f"missing  {name}, for {about['for']}: {about['remedy']}"
     for name in found["environment"]:

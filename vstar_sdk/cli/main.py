@@ -29,6 +29,7 @@ class Lazy(NamedTuple):
 
 COMMANDS = {
     "run": Lazy("vstar_sdk.cli.run:run", "Make a video from a spec file or a prompt."),
+    "resume": Lazy("vstar_sdk.cli.resume:resume", "Go on with runs that were interrupted or paused."),
     "synopsis": Lazy("vstar_sdk.cli.synopsis:synopsis", "Show the key states and the frames that they rule."),
     "plan": Lazy("vstar_sdk.cli.plan:plan", "Show what a run will do, and what it takes."),
     "validate": Lazy("vstar_sdk.cli.validate:validate", "Check a spec without running it."),

@@ -74,8 +74,13 @@ def spec(path: Path, prompt: str) -> None:
         raise OutputError(f"{SCHEMA} is the name of the schema beside the spec", hint="name another file")
     try:
         check_schema(schema)
+        text = to_text(schema_of(installed_catalog(say)))
         write_whole(path, content, new=True)
-        write_schema(schema, to_text(schema_of(installed_catalog(say))))
+        try:
+            write_schema(schema, text)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
     except FileExistsError:
         raise OutputError(f"{shown} exists already", hint="name another file: vstar new spec other.yaml") from None
     except OSError as error:
@@ -94,7 +99,7 @@ def _part_options(function: F) -> F:
 @new.command("plugin")
 @click.argument("namespace")
 @_part_options
-@click.option("--out", type=OutPath(path_type=Path), help="The folder; vstar-NAMESPACE unless named.")
+@click.option("--out", type=OutPath("folder of the plugin"), help="The folder; vstar-NAMESPACE unless named.")
 def plugin(namespace: str, out: Path | None, **named: tuple[str, ...]) -> None:
     """Write a plugin to begin with: a distribution that installs and passes its own tests.
 

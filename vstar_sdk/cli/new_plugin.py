@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.metadata
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vstar_sdk.errors import OutputError, SpecError
+from vstar_sdk.cli.plugin_names import check_contents, check_names
+from vstar_sdk.errors import OutputError
+from vstar_sdk.output.whole import whole_folder
 from vstar_sdk.reading.escapes import printable
 
 SCAFFOLD = Path(__file__).parent / "scaffold"
@@ -16,8 +17,6 @@ SCAFFOLD = Path(__file__).parent / "scaffold"
 
 _LINE = 88
 """Characters of the longest import that stays on one line."""
-
-_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,8 @@ class Word:
         imports: public names that the plugin's module needs for it.
         files: templates, and what their names end in.
         summary: of the part that is written.
-        example: a line of a spec that uses it, with ``NAME`` in the place of its name; "" for none.
+        example: a line of a spec that uses all parts of the kind (``USES``), or one of them (``USE``); "" for none.
+        use: how a spec uses one, with ``NAME`` in the place of its name.
     """
 
     hook: str
@@ -37,6 +37,7 @@ class Word:
     files: tuple[tuple[str, str], ...]
     summary: str
     example: str = ""
+    use: str = "{use: NAME}"
 
 
 WORDS = {
@@ -45,21 +46,22 @@ WORDS = {
         ("Register", "RegularizerOptions", "hookimpl"),
         (("regularizer.py.jinja", ".py"),),
         "Far frames weigh less, in a straight line.",
-        "regularizers: [{use: NAME, slope: 0.2}]",
+        "regularizers: [USES]",
+        "{use: NAME, slope: 0.2}",
     ),
     "exporter": Word(
         "register_exporters",
         ("ArtifactOptions", "Register", "hookimpl"),
         (("exporter.py.jinja", ".py"),),
         "The brightness of every frame, as CSV.",
-        "output: [{use: mp4}, {use: NAME}]",
+        "output: [{use: mp4}, USES]",
     ),
     "synopsis": Word(
         "register_synopses",
         ("Options", "Register", "hookimpl"),
         (("synopsis.py.jinja", ".py"),),
         "The prompt at three times of the day.",
-        "synopsis: {use: NAME}",
+        "synopsis: USE",
     ),
     "backend": Word(
         "register_llm_backends",
@@ -73,7 +75,7 @@ WORDS = {
         ("ModelOptions", "Register", "RegisterFamily", "hookimpl"),
         (("model.py.jinja", ".py"), ("model_network.py.jinja", "_network.py")),
         "A small random transformer.",
-        "model: {use: NAME}",
+        "model: USE",
     ),
 }
 """What a plugin can be begun with."""
@@ -123,25 +125,18 @@ def write_plugin(folder: Path, namespace: str, parts: list[Part]) -> None:
         parts: at least one, no two with the same name.
 
     Raises:
-        SpecError: a name that cannot be one.
+        SpecError: a name that cannot be one, or two that clash.
         OutputError: the folder exists, or cannot be written.
     """
-    for name in (namespace, *(part.name for part in parts)):
-        if not _NAME.fullmatch(name):
-            raise SpecError(
-                f"'{printable(name)}' is no name: lower case letters, digits and single hyphens",
-                hint="such as acme or far-frames",
-            )
-    names = [part.module for part in parts]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise SpecError(f"two parts are called '{twice}', and each gets a module of its own", hint="give them two names")
-    files = dict(_files(namespace, parts))
+    check_names(namespace, [part.name for part in parts])
+    files = list(_files(namespace, parts))
+    check_contents(files)
     try:
-        folder.mkdir(parents=True)
-        for name, content in files.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content, encoding="utf-8")
+        with whole_folder(folder) as draft:
+            for name, content in files:
+                path = draft / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(content, encoding="utf-8")
     except FileExistsError:
         raise OutputError(f"{printable(str(folder))} exists already", hint="name another folder with --out") from None
     except OSError as error:
@@ -171,10 +166,8 @@ def _files(namespace: str, parts: list[Part]) -> Iterator[tuple[str, str]]:
         keep_trailing_newline=True,
     )
     package = f"vstar_{namespace.replace('-', '_')}"
-    words = [part.word for part in parts]
+    words = {part.word: [other for other in parts if other.word == part.word] for part in parts}
     imports = {name for word in words for name in WORDS[word].imports}
-    lines = [(WORDS[part.word].example, f"{namespace}/{part.name}") for part in parts]
-    examples = [line.replace("NAME", name) for line, name in lines if line]
     common = {
         "namespace": namespace,
         "package": package,
@@ -185,7 +178,7 @@ def _files(namespace: str, parts: list[Part]) -> Iterator[tuple[str, str]]:
         "test_imports": _import({name for word in words for name in _TESTED.get(word, ())}),
         "env": f"{namespace.replace('-', '_').upper()}_API_KEY",
         "summary": ", ".join(f"{part.word} {part.name}" for part in parts),
-        "example": "\n".join(["prompt: a beach from noon to night", "frames: 16", *examples]) if examples else "",
+        "examples": list(_examples(namespace, words)),
     }
 
     def rendered(template: str, **more: object) -> str:
@@ -197,5 +190,17 @@ def _files(namespace: str, parts: list[Part]) -> Iterator[tuple[str, str]]:
     yield f"{package}/py.typed", ""
     for part in parts:
         for template, ending in WORDS[part.word].files:
-            yield f"{package}/{part.module}{ending}", rendered(template, part=part)
+            stem = part.module if ending.endswith(".py") else part.name  # a template is called as it calls itself
+            yield f"{package}/{stem}{ending}", rendered(template, part=part)
     yield f"tests/test_{package.removeprefix('vstar_')}.py", rendered("tests.py.jinja")
+
+
+def _examples(namespace: str, words: Mapping[str, Sequence[Part]]) -> Iterator[str]:
+    """Lines of a spec: one for each kind of part that a spec names."""
+    for word, parts in words.items():
+        first, *others = (WORDS[word].use.replace("NAME", f"{namespace}/{part.name}") for part in parts)
+        line = WORDS[word].example
+        if "USES" in line:
+            yield line.replace("USES", ", ".join([first, *others]))
+        elif line:
+            yield line.replace("USE", first) + (f"  # or {', or '.join(others)}" if others else "")

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from vstar_sdk.cli.arguments import SpecArguments, spec_arguments
 from vstar_sdk.cli.commands import Command
+from vstar_sdk.cli.description import describe, plan_data
 from vstar_sdk.cli.printing import document, document_json, warn
-from vstar_sdk.cli.run import describe
-from vstar_sdk.runs.measuring import metrics_of, names_of
+from vstar_sdk.runs.forecast import Forecast, forecast
 from vstar_sdk.runs.plan import Plan, make_plan
-
-if TYPE_CHECKING:
-    from vstar_sdk.runs.forecast import Forecast
 
 
 @click.command(cls=Command)
@@ -30,11 +27,9 @@ def plan(given: SpecArguments, sites: bool, as_json: bool) -> None:
     language model is asked.
     """
     planned = make_plan(given.load())
-    from vstar_sdk.runs.forecast import forecast  # here, because it brings torch
-
     foreseen = forecast(planned)
     if as_json:
-        document_json(_data(planned, foreseen))
+        document_json({**plan_data(planned), **_data(foreseen)})
     else:
         document(f"{describe(planned, sites=sites)}\n\n{table(planned, foreseen)}\n")
     for warning in planned.warnings():
@@ -90,35 +85,9 @@ def _time(seconds: float) -> str:
     return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
-def _data(planned: Plan, foreseen: Forecast) -> dict[str, Any]:
-    steps, story = planned.settings.steps, planned.story
-    told = None
-    if story is not None:
-        told = [
-            {"caption": state.caption, "anchor": anchor, "rules": list(span)}
-            for state, anchor, span in zip(story.synopsis.states, story.timeline.anchors, story.timeline.spans(), strict=True)
-        ]
+def _data(foreseen: Forecast) -> dict[str, Any]:
     estimate = foreseen.estimate
     return {
-        "model": planned.facts.name,
-        "settings": dataclasses.asdict(planned.settings),
-        "final": planned.final.json(),
-        "metrics": [name for names in names_of(metrics_of(planned.loaded)) for name in names],
-        "states": told,
-        "attention": {
-            "untouched": planned.attention.untouched,
-            "sites": [
-                {
-                    "name": site.site.name,
-                    "level": site.site.level,
-                    "stretches": [
-                        {"steps": [part.steps[0], part.steps[-1]], "execution": part.recipe.words, "by": part.regularizers}
-                        for part in site.stretches(steps)
-                    ],
-                }
-                for site in planned.attention.sites
-            ],
-        },
         "device": foreseen.device,
         "dtype": foreseen.dtype,
         "estimate": None

@@ -1,13 +1,16 @@
-"""The progress of a run on stderr: one line that renews itself on a terminal, plain lines elsewhere."""
+"""The progress of a run on stderr: bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
-import shutil
-from typing import Self
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Self
 
 from vstar_sdk import events
 from vstar_sdk.cli.printing import on_terminal, renew, say
 from vstar_sdk.reading.escapes import printable
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 _STAGES = {
     "synopsis": "writing the synopsis",
@@ -29,6 +32,7 @@ class Progress:
         self._quiet = quiet
         self._live = on_terminal()
         self._open = False
+        self._bar: tqdm[Any] | None = None
         self._tenths = 0
 
     def show(self, event: events.Event) -> None:
@@ -39,8 +43,7 @@ class Progress:
             case _ if self._quiet:
                 return
             case events.StageStart():
-                self._tenths = 0
-                self._update(_STAGES[event.stage], always=True)
+                self._begin(_STAGES[event.stage])
             case events.SynopsisReady():
                 for number, (state, (first, last)) in enumerate(
                     zip(event.synopsis.states, event.timeline.spans(), strict=True), 1
@@ -64,26 +67,57 @@ class Progress:
 
     def __exit__(self, *error: object) -> None:
         """Leave the cursor on a fresh line."""
+        self._end_bar()
         if self._open:
             say("")
             self._open = False
 
-    def _share(self, stage: str, done: int, total: int, text: str) -> None:
-        """A terminal shows every step; a log file a line at each tenth."""
-        tenths = 10 * done // total
-        self._update(f"{stage}: {text}", always=tenths > self._tenths)
-        self._tenths = tenths
-
-    def _update(self, text: str, *, always: bool) -> None:
+    def _begin(self, text: str) -> None:
+        """Tell a stage: on a terminal until something else is told."""
+        self._end_bar()
+        self._tenths = 0
         if self._live:
-            width = shutil.get_terminal_size().columns - 1
-            renew(text[:width])
+            renew(text)
             self._open = True
-        elif always:
+        else:
             say(text)
 
-    def _line(self, text: str, *, label: str = "", color: str | None = None) -> None:
+    def _share(self, stage: str, done: int, total: int, text: str) -> None:
+        """A terminal shows a bar; a log file a line at each tenth."""
+        if self._live:
+            with suppress(OSError, ValueError):  # nobody sees it
+                self._bar = self._bar or self._new_bar(stage, total)
+                self._bar.update(done - self._bar.n)
+            return
+        tenths = 10 * done // total
+        if tenths > self._tenths:
+            say(f"{stage}: {text}")
+        self._tenths = tenths
+
+    def _new_bar(self, stage: str, total: int) -> tqdm[Any]:
+        from tqdm import tqdm
+
+        self._clear()
+        tqdm.monitor_interval = 0  # no thread of its own
+        return tqdm(total=total, desc=stage, leave=False, dynamic_ncols=True, mininterval=0)
+
+    def _end_bar(self) -> None:
+        if self._bar is not None:
+            with suppress(OSError, ValueError):
+                self._bar.close()
+            self._bar = None
+
+    def _clear(self) -> None:
         if self._open:
             renew("")
             self._open = False
+
+    def _line(self, text: str, *, label: str = "", color: str | None = None) -> None:
+        if self._bar is not None:
+            with suppress(OSError, ValueError):
+                self._bar.clear()
+        self._clear()
         say(text, label=label, color=color)
+        if self._bar is not None:
+            with suppress(OSError, ValueError):
+                self._bar.refresh()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import cast
 
@@ -16,11 +18,13 @@ _LARGEST = 16 << 20
 
 
 def check_schema(file: Path) -> None:
-    """Refuse a file that is there and holds no schema of ours.
+    """Refuse a folder, and a file that is there and holds no schema of ours.
 
     Raises:
-        OutputError: it does not.
+        OutputError: it is one.
     """
+    if file.is_dir():
+        raise OutputError(f"{printable(str(file))} cannot be written: it is a folder", hint="name a file")
     if file.is_file() and not _is_ours(file):
         raise OutputError(
             f"{printable(str(file))} exists and is not what `vstar schema` writes", hint="move it away, or name another file"
@@ -28,7 +32,7 @@ def check_schema(file: Path) -> None:
 
 
 def write_schema(file: Path, text: str) -> None:
-    """Write the schema, whole or not at all; a device or a pipe is written to as it is.
+    """Write the schema, whole or not at all; a link stays, and a device or a pipe is written to as it is.
 
     Args:
         file: its path.
@@ -41,8 +45,11 @@ def write_schema(file: Path, text: str) -> None:
         check_schema(file)
         if file.exists() and not file.is_file():
             file.write_text(text, encoding="utf-8")
-        else:
-            write_whole(file, text.encode())
+            return
+        target = Path(os.path.realpath(file))
+        if target.is_symlink():
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        write_whole(target, text.encode())
     except OSError as error:
         raise OutputError(f"{printable(str(file))} cannot be written: {error.strerror}") from None
 

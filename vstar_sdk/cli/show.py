@@ -10,6 +10,8 @@ from vstar_sdk.cli.commands import Command
 from vstar_sdk.cli.printing import document
 from vstar_sdk.errors import OutputError, SpecError
 from vstar_sdk.reading.escapes import printable
+from vstar_sdk.reading.files import read_bounded
+from vstar_sdk.spec.document import LARGEST
 
 
 @click.command(cls=Command)
@@ -25,12 +27,22 @@ def show(video: Path) -> None:
         spec = video / "spec.yaml"
         if not spec.is_file():
             raise SpecError(f"{printable(str(video))} is no run directory: it has no spec.yaml", hint="name a video or a run")
-        document(spec.read_text(encoding="utf-8"))
+        document(_text(spec))
         return
     text = read_spec(video)
     if text is None:
         raise SpecError(f"{printable(str(video))} carries no spec", hint="only videos that vstar wrote, with metadata, carry one")
     document(text)
+
+
+def _text(spec: Path) -> str:
+    shown = printable(str(spec))
+    try:
+        return read_bounded(spec, LARGEST).decode("utf-8")
+    except UnicodeDecodeError:
+        raise SpecError(f"{shown} is not text (UTF-8)", hint="no run wrote it so: make the run again") from None
+    except OSError as error:
+        raise SpecError(f"{shown} cannot be read: {error.strerror}", hint="name a video or a run") from None
 
 
 @click.command("open", cls=Command)

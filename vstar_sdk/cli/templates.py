@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from vstar_sdk.cli.commands import Group
+from vstar_sdk.cli.completion import complete_templates
 from vstar_sdk.cli.printing import document, document_json, warn
 from vstar_sdk.cli.streams import apart
 from vstar_sdk.errors import SpecError, TemplateError
@@ -24,6 +26,29 @@ from vstar_sdk.templating.rendering import render as fill_in
 from vstar_sdk.templating.templates import Found, Template, available, find, is_path, read
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Where the templates of one's own are.
+
+    Attributes:
+        spec: the file that they stand beside; None for the working directory.
+    """
+
+    spec: Path | None
+
+    def folder(self) -> Path:
+        """The folder of the spec.
+
+        Raises:
+            SpecError: there is no such spec.
+        """
+        if self.spec is not None and not self.spec.is_file():
+            raise SpecError(
+                f"there is no file {printable(str(self.spec))}", hint="--spec names the spec file that the templates stand beside"
+            )
+        return self.spec.parent if self.spec is not None else Path()
 
 
 def _beside(function: F) -> F:
@@ -44,18 +69,23 @@ def templates(ctx: click.Context, spec: Path | None, as_json: bool) -> None:
     Without a command, lists those beside the spec, those of plugins, and those that are built in. Of two with one name, the
     first is meant.
     """
-    ctx.obj = _folder(spec)
-    if ctx.invoked_subcommand is None:
+    ctx.obj = Beside(spec)
+    command = templates.commands.get(ctx.invoked_subcommand or "")
+    if command is None:
         with apart():
-            _list(ctx.obj, as_json)
+            _list(ctx.obj.folder(), as_json)
+    elif as_json:
+        if not any(parameter.name == "as_json" for parameter in command.params):
+            raise click.UsageError(f"'{command.name}' prints no JSON: leave --json out")
+        ctx.default_map = {str(ctx.invoked_subcommand): {"as_json": True}}
 
 
 @templates.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def list_(folder: Path, as_json: bool) -> None:
+def list_(beside: Beside, as_json: bool) -> None:
     """List templates, as without a command."""
-    _list(folder, as_json)
+    _list(beside.folder(), as_json)
 
 
 def _list(folder: Path, as_json: bool) -> None:
@@ -69,25 +99,25 @@ def _list(folder: Path, as_json: bool) -> None:
 
 
 @templates.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_templates)
 @click.pass_obj
-def show(folder: Path, name: str) -> None:
+def show(beside: Beside, name: str) -> None:
     """Print the template NAME: the beginning of your own.
 
     NAME is what a spec says: a name, namespace/name, or the path of a file.
     """
-    document(read(_found(name, folder)).path.read_text(encoding="utf-8-sig"))
+    document(read(_found(name, beside.folder())).path.read_text(encoding="utf-8-sig"))
 
 
 @templates.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_templates)
 @click.option("--prompt", metavar="TEXT", required=True, help="The story in your words.")
 @click.option(
     "-s", "--set", "assignments", metavar="NAME=VALUE", multiple=True, help="An input of the template, or states, style, ..."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def render(folder: Path, name: str, prompt: str, assignments: tuple[str, ...], as_json: bool) -> None:
+def render(beside: Beside, name: str, prompt: str, assignments: tuple[str, ...], as_json: bool) -> None:
     """Fill in the template NAME, and print what a language model would be told.
 
     Set to begin with: 4 states, 64 frames, 8 fps.
@@ -98,7 +128,7 @@ def render(folder: Path, name: str, prompt: str, assignments: tuple[str, ...], a
         key, value = _assigned(assignment)
         (given if key in given else inputs)[key] = value
     given["seconds"] = given["frames"] / given["fps"]
-    said = fill_in(read(_found(name, folder)), given, inputs)
+    said = fill_in(read(_found(name, beside.folder())), given, inputs)
     if as_json:
         document_json({"system": said.system, "user": said.user})
     else:
@@ -106,7 +136,7 @@ def render(folder: Path, name: str, prompt: str, assignments: tuple[str, ...], a
 
 
 @templates.command()
-@click.argument("names", nargs=-1, required=True, metavar="PATH|NAME...")
+@click.argument("names", nargs=-1, required=True, metavar="PATH|NAME...", shell_complete=complete_templates)
 @click.pass_context
 def lint(ctx: click.Context, names: tuple[str, ...]) -> None:
     """Check templates without filling them in.
@@ -114,20 +144,12 @@ def lint(ctx: click.Context, names: tuple[str, ...]) -> None:
     Front matter, syntax, blocks, filters, variables that are used but not declared or declared but not used, and words of the
     user's in the system block. Exits with 1 when there is anything to say.
     """
-    lines = [line for name in names for line in _findings(_found(name, ctx.obj))]
+    lines = [line for name in names for line in _findings(_found(name, ctx.obj.folder()))]
     for line in lines:
         document(f"{line}\n")
     if lines:
         ctx.exit(1)
     document(f"{', '.join(names)}: no problems found\n")
-
-
-def _folder(spec: Path | None) -> Path:
-    if spec is not None and not spec.is_file():
-        raise SpecError(
-            f"there is no file {printable(str(spec))}", hint="--spec names the spec file that the templates stand beside"
-        )
-    return spec.parent if spec is not None else Path()
 
 
 def _found(name: str, folder: Path) -> Found:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from vstar_sdk.cli.arguments import SpecArguments, several_specs
-from vstar_sdk.cli.commands import Command
+from vstar_sdk.cli.commands import VERBOSE, Command
 from vstar_sdk.cli.failure import Failure
 from vstar_sdk.cli.printing import document, document_json, warn
 from vstar_sdk.errors import VstarError, error_json
@@ -32,10 +32,10 @@ def validate(ctx: click.Context, given: list[SpecArguments], as_json: bool) -> N
         except VstarError as error:
             if len(given) == 1 and not as_json:
                 raise
-            failure = Failure(error)
+            failure = Failure(error, traceback=VERBOSE in ctx.meta)
             failed = failed or failure
             found.append({"spec": one.name, "valid": False, "error": error_json(error)})
-            if not as_json:
+            if not as_json or failure.traceback:
                 failure.show()
         else:
             found.append(_valid(one, plan))

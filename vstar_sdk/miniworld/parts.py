@@ -11,6 +11,7 @@ from vstar_sdk.errors import SpecError
 from vstar_sdk.miniworld.grammar import vocabulary
 from vstar_sdk.miniworld.source import MiniworldSource
 from vstar_sdk.miniworld.writer import write
+from vstar_sdk.models.contract import Preset
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.options import Options
 from vstar_sdk.parts import Register, hookimpl
@@ -40,6 +41,7 @@ def miniworld(options: FramewiseOptions) -> MiniworldSource:
         fps=8.0,
         steps=25,
         guidance=4.0,
+        presets={"fast": Preset("unipc", 12), "draft": Preset("unipc", 6)},
         vocabulary=vocabulary(),
         options=options,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from vstar_sdk.clock import EVERY_FRAME, Clock, Rhythm
@@ -20,6 +20,19 @@ if TYPE_CHECKING:
 
     from vstar_sdk.attention.sites import SiteAddress
     from vstar_sdk.models.family import Family
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A scheduler and a number of steps that were measured together on a model.
+
+    Attributes:
+        scheduler: its name in a spec.
+        steps: denoising steps.
+    """
+
+    scheduler: str
+    steps: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +54,7 @@ class Facts:
         guidance: its default classifier-free guidance scale.
         eta: its default DDIM eta.
         scheduler: its default scheduler, by the names of `vstar_sdk.sampling.schedulers`.
+        presets: others that were measured on it, by the names that ``sampling.preset`` may have.
         negative_prompt: used when neither the synopsis nor the spec gives one.
         vocabulary: the words that it was trained with, in lower case; None for a model of ordinary language.
         scheduler_config: the configuration that its schedulers are built from, where it is known before loading; else empty.
@@ -61,6 +75,7 @@ class Facts:
     lengths: tuple[int, int] | None = None
     max_frames: int | None = None
     scheduler: str = "ddim"
+    presets: Mapping[str, Preset] = field(default_factory=dict[str, Preset])
     negative_prompt: str = ""
     vocabulary: frozenset[str] | None = None
     scheduler_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -79,6 +94,23 @@ class Facts:
     def clock(self, frames: int, fps: float) -> Clock:
         """The time of a clip of ``frames`` pixel frames, which `check` has let through."""
         return Clock(frames, fps, self.rhythm)
+
+    def preset(self, name: str | None) -> Facts:
+        """The same model with a preset's scheduler and steps as its defaults.
+
+        Args:
+            name: of the preset; None for the model's own defaults.
+
+        Raises:
+            SpecError: the model has no such preset; with its path in the spec.
+        """
+        if name is None:
+            return self
+        if name not in self.presets:
+            known = f"use {' or '.join(self.presets)}" if self.presets else "set sampling.steps and sampling.scheduler"
+            raise SpecError(f"{self.name} has no preset {name!r}", hint=known, path=("sampling", "preset"))
+        chosen = self.presets[name]
+        return replace(self, scheduler=chosen.scheduler, steps=chosen.steps)
 
     def unknown_words(self, caption: str) -> tuple[str, ...]:
         """The words of a caption that the model was never trained with, in its order; none where it reads ordinary language."""

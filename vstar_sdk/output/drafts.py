@@ -99,21 +99,30 @@ class Draft:
         remove(self.partial)
 
 
-def drafts_for(folder: Path, exporters: Sequence[tuple[str, Exporter]]) -> tuple[Draft, ...]:
+def drafts_for(folder: Path, exporters: Sequence[tuple[str, Exporter]], *, reserved: Sequence[str] = ()) -> tuple[Draft, ...]:
     """Give every exporter its place; nothing is written yet.
 
     Args:
         folder: the run directory, absolute; need not exist.
         exporters: names, as in ``use``, and exporters.
+        reserved: names of files that the run itself writes to the folder.
 
     Raises:
-        OutputError: a path leaves the folder, two paths collide, or a folder that is no older artifact is in the way.
+        OutputError: a path leaves the folder, two paths collide, one is reserved, or a folder that is no older artifact is in the
+            way.
     """
+    own = {PurePosixPath(written.casefold()): written for written in reserved}
     drafts: dict[PurePosixPath, Draft] = {}
     for name, exporter in exporters:
         relative, draft = _draft(folder, name, exporter)
         # Upper and lower case are one name on macOS and Windows, and a folder of frames is replaced whole.
         place = PurePosixPath(str(relative).casefold())
+        for other, written in own.items():
+            if place.is_relative_to(other):
+                raise OutputError(
+                    f"exporter {name}: {exporter.path} collides with the run's own file {written}",
+                    hint="give this exporter another path",
+                )
         for other, earlier in drafts.items():
             if place.is_relative_to(other) or other.is_relative_to(place):
                 raise OutputError(

@@ -1,10 +1,13 @@
-"""Text files that are whole or absent."""
+"""Files and folders that are whole or absent."""
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 DRAFT = ".partial-"
@@ -41,4 +44,36 @@ def write_whole(
         os.replace(draft, target)
     except BaseException:
         draft.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def whole_folder(target: Path) -> Generator[Path]:
+    """Open around the making of a new folder; the folders around it are made, too.
+
+    Where the block raises, nothing of all that is left.
+
+    Args:
+        target: its path.
+
+    Returns:
+        A hidden sibling to fill, which is renamed to its path when the block ends.
+
+    Raises:
+        FileExistsError: something is there.
+        OSError: it cannot be made.
+    """
+    if os.path.lexists(target):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+    made = [parent for parent in target.parents if not parent.exists()]
+    draft = draft_of(target)
+    try:
+        draft.mkdir(parents=True)
+        yield draft
+        draft.rename(target)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        for parent in made:
+            with suppress(OSError):
+                parent.rmdir()
         raise

@@ -40,8 +40,8 @@ class Plugin:
         installed: whether it was found as an entry point, not passed by a host: what it names to be imported is tried first.
 
     Raises:
-        PluginError: a hook is misspelled, not marked, asynchronous or a wrapper, takes arguments that its specification does
-            not have, or there is none at all.
+        PluginError: it needs another version of the hooks; a hook is misspelled, not marked, asynchronous or a wrapper, or takes
+            arguments that its specification does not have; or there is none at all.
     """
 
     def __init__(self, namespace: str, source: object, distribution: str, *, installed: bool = False) -> None:
@@ -51,6 +51,9 @@ class Plugin:
         self.installed = installed
         if namespace != CORE:
             _check_form(f"plugin {self}", source)
+            with contained(f"plugin {self} cannot be read"):
+                needed: object = getattr(source, "HOOK_API", None)
+            _check_version(f"plugin {self}", needed)
         # A manager of its own: one plugin's faults can then never reach another's implementations.
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(specs)
@@ -136,6 +139,21 @@ def given(source: object) -> Plugin:
             hint="give the object an attribute namespace: lower case letters, digits and hyphens",
         )
     return Plugin(namespace, source, "passed by the caller")
+
+
+def _check_version(what: str, needed: object) -> None:
+    """Refuse a plugin that says, by ``HOOK_API``, that it needs another version of the hooks.
+
+    Raises:
+        PluginError: it does.
+    """
+    if needed is None or needed == specs.HOOK_API:
+        return
+    newer = isinstance(needed, int) and needed > specs.HOOK_API
+    raise PluginError(
+        f"{what} needs version {needed} of the hooks (HOOK_API), and this is version {specs.HOOK_API}",
+        hint="install a newer vstar-sdk" if newer else "install a newer version of the plugin",
+    )
 
 
 def _check_form(who: str, source: object) -> None:

@@ -19,6 +19,13 @@ MANIFEST = "manifest.json"
 
 SPEC = "spec.yaml"
 SYNOPSIS = "synopsis.json"
+STATE = "state"
+
+RUN_FILES = (SPEC, SYNOPSIS, MANIFEST)
+"""What every run writes beside its artifacts."""
+
+RESERVED = (*RUN_FILES, STATE)
+"""What no artifact may be named."""
 
 _SEAL = "seal"
 _LARGEST = 64 << 20

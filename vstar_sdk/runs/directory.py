@@ -15,7 +15,7 @@ from vstar_sdk.output.drafts import Draft, drafts_for
 from vstar_sdk.output.drafts import remove as remove_draft
 from vstar_sdk.output.whole import write_whole
 from vstar_sdk.reading.escapes import printable
-from vstar_sdk.runs.belongings import MANIFEST, SPEC, SYNOPSIS, Belongings, sealed
+from vstar_sdk.runs.belongings import MANIFEST, RESERVED, RUN_FILES, SPEC, SYNOPSIS, Belongings, sealed
 from vstar_sdk.runs.journal import Journal
 from vstar_sdk.runs.leftovers import release, remove_empty, sweep
 from vstar_sdk.runs.naming import ANOTHER, check_text, check_written
@@ -70,11 +70,11 @@ class RunDirectory:
                 raise OutputError(f"the folder {self.path} cannot be made: {there} is a file", hint=ANOTHER)
             if not os.access(there, os.W_OK | os.X_OK):
                 raise OutputError(f"the folder {self.path} cannot be written to", hint=ANOTHER)
-            for name in (SPEC, SYNOPSIS, MANIFEST):
+            for name in RUN_FILES:
                 if (self.path / name).is_dir():
                     raise OutputError(f"{self.path / name} is a folder", hint="name another run directory with --out")
-            drafts = drafts_for(folder, exporters)
-            self._names = [SPEC, SYNOPSIS, MANIFEST, *(self._name(draft.final) for draft in drafts)]
+            drafts = drafts_for(folder, exporters, reserved=RESERVED)
+            self._names = [*RUN_FILES, *(self._name(draft.final) for draft in drafts)]
             journal = Journal.open(self.path, create=False) if folder.is_dir() else None
             try:
                 Belongings(self.path, journal.files if journal else {}).check(self._names)
@@ -89,11 +89,22 @@ class RunDirectory:
             OutputError: it cannot be made or written to, or another run is at work in it.
         """
         with self._errors():
-            self._made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
-            self.path.mkdir(parents=True, exist_ok=True)
-            self._journal = Journal.open(self.path)
+            self._journal = self._opened()
             self._is = self.path.stat()
             sweep(self.path, self._held.drafts)
+
+    def _opened(self) -> Journal | None:
+        """The journal, in a folder that is made here unless it is there."""
+        while True:
+            made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._made = list(dict.fromkeys([*self._made, *made]))
+            try:
+                return Journal.open(self.path)
+            except FileNotFoundError:
+                # Another process sweeps: it took the folder, empty as it still was, for what a dead run had left.
+                if self.path.is_dir():
+                    raise
 
     def still_there(self) -> None:
         """Find out whether the folder is the one that was claimed.
@@ -203,7 +214,7 @@ class RunDirectory:
                 release(self._journal, self.path)
         self._journal = None
         if failed:
-            for folder in self._made or [self.path]:
+            for folder in self._made:
                 with suppress(OSError):
                     folder.rmdir()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from vstar_sdk.caches import cache_folder
+from vstar_sdk import caches
 from vstar_sdk.models.estimates import EstimatedSource, Workload
 from vstar_sdk.runs.plan import Plan
 
@@ -26,8 +26,8 @@ class Experience:
         calls: of the denoiser in a step.
         step_seconds: of one step, on average.
         decode_seconds: of the whole clip, exporters included.
-        peak_bytes: the most memory of the process, interpreter and libraries included. None where it had done other runs, or the
-            system does not tell.
+        peak_bytes: the most memory of the process, interpreter and libraries included. None where it did anything but this run,
+            or the system does not tell.
     """
 
     workload: Workload
@@ -56,12 +56,8 @@ def workload_of(plan: Plan, dtype: str) -> tuple[Workload, int]:
 
 def remember(plan: Plan, device: str, dtype: str, experience: Experience) -> None:
     """Keep what a run took; the newest of a model counts. A cache that cannot be written costs nothing but the forecast."""
-    path = _path(plan, device, dtype)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps(asdict(experience)), encoding="utf-8")
-        draft.replace(path)
+        caches.write(_path(plan, device, dtype), json.dumps(asdict(experience)))
     except OSError as error:
         _log.debug("what the run took is not kept: %s", error)
 
@@ -87,7 +83,7 @@ def seconds(plan: Plan, experience: Experience, workload: Workload, calls: int, 
         steps: of the schedule.
 
     Returns:
-        Seconds; None where the workload is another one and the model has no estimate.
+        Seconds; None where the workload is another one, and the model has no estimate or one without operations.
     """
     before = experience.workload
     if (before, experience.calls) == (workload, calls):
@@ -95,6 +91,8 @@ def seconds(plan: Plan, experience: Experience, workload: Workload, calls: int, 
     if not isinstance(plan.source, EstimatedSource):
         return None
     then, now = plan.source.estimate(before), plan.source.estimate(workload)
+    if not (then.call_flops and then.decode_flops):
+        return None
     sampling = experience.step_seconds * (now.call_flops * calls) / (then.call_flops * experience.calls)
     return sampling * steps + experience.decode_seconds * now.decode_flops / then.decode_flops
 
@@ -102,4 +100,4 @@ def seconds(plan: Plan, experience: Experience, workload: Workload, calls: int, 
 def _path(plan: Plan, device: str, dtype: str) -> Path:
     model = plan.spec.model
     about = json.dumps([model.part, model.model_dump(mode="json"), plan.facts.name, device, dtype], sort_keys=True)
-    return cache_folder("experience") / f"{hashlib.sha256(about.encode()).hexdigest()[:32]}.json"
+    return caches.cache_folder("experience") / f"{hashlib.sha256(about.encode()).hexdigest()[:32]}.json"

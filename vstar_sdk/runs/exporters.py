@@ -7,6 +7,7 @@ from pathlib import Path
 from vstar_sdk.errors import OutputError, SpecError
 from vstar_sdk.output.contract import Exporter
 from vstar_sdk.output.drafts import drafts_for
+from vstar_sdk.runs.belongings import RESERVED
 from vstar_sdk.spec.loading import LoadedSpec
 
 
@@ -19,12 +20,12 @@ def exporters(loaded: LoadedSpec) -> list[tuple[str, Exporter]]:
 
 
 def check_exporters(loaded: LoadedSpec) -> None:
-    """Refuse exporters that would write to the same file.
+    """Refuse exporters that would write to the same file, or to one of the run's own.
 
     Raises:
-        SpecError: two of them would; its path is ``("output",)``.
+        SpecError: one of them would; its path is ``("output",)``.
     """
     try:
-        drafts_for(Path("/no-such-run"), exporters(loaded))
+        drafts_for(Path("/no-such-run"), exporters(loaded), reserved=RESERVED)
     except OutputError as error:
         raise SpecError(error.message, hint=error.hint, path=("output",)) from None

@@ -7,14 +7,14 @@ from concurrent.futures import Future
 from typing import Any, Literal
 
 from vstar_sdk import events
-from vstar_sdk.errors import RunCancelled, VstarError
+from vstar_sdk.errors import RunCancelled, RunPaused, VstarError
 from vstar_sdk.runs.forks import renewed_in_children
 from vstar_sdk.runs.log import EventLog
 from vstar_sdk.runs.progress import progress
 from vstar_sdk.runs.queue import Queue
 from vstar_sdk.runs.result import Result
 
-JobState = Literal["queued", "running", "done", "failed", "cancelled"]
+JobState = Literal["queued", "running", "done", "paused", "failed", "cancelled"]
 
 Work = Callable[[Callable[[events.Event], events.Event], Callable[[], None]], Result]
 """A run: given where to log events, and a function that raises `RunCancelled` once the run is to end."""
@@ -47,7 +47,8 @@ class Job:
 
     @property
     def state(self) -> JobState:
-        """``queued``, ``running``, or how it ended: ``done``, ``failed``, ``cancelled`` (by `cancel`, or by a plugin)."""
+        """``queued``, ``running``, or how it ended: ``done``, ``paused``, ``failed``, ``cancelled`` (by `cancel`, or by a
+        plugin)."""
         return self._state
 
     @property
@@ -99,6 +100,7 @@ class Job:
         Raises:
             TimeoutError: the run goes on.
             RunCancelled: it was cancelled.
+            RunPaused: it was paused.
             VstarError: it failed; or it is asked for by a part of a run of the same session, which it would wait for.
         """
         if not self.done and self._queue.serves_in_this_thread():
@@ -137,7 +139,7 @@ class Job:
             result = self._work(self._note, self._check)
         except BaseException as error:
             failure = error
-            return lambda: self._end("cancelled" if isinstance(failure, RunCancelled) else "failed", failure)
+            return lambda: self._end(_ended_by(failure), failure)
         return lambda: self._end("done", result)
 
     def withdrawn(self) -> None:
@@ -177,6 +179,10 @@ class Job:
         else:
             self._outcome.set_result(outcome)
         self._log.close()
+
+
+def _ended_by(error: BaseException) -> JobState:
+    return "cancelled" if isinstance(error, RunCancelled) else "paused" if isinstance(error, RunPaused) else "failed"
 
 
 def _outcome() -> Future[Result]:

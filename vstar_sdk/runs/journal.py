@@ -40,6 +40,7 @@ class Journal:
     _descriptor: int
     drafts: list[str] = field(default_factory=list[str])
     files: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    _torn: bool = False
 
     @classmethod
     def open(cls, folder: Path, *, create: bool = True) -> Journal | None:
@@ -68,8 +69,9 @@ class Journal:
             try:
                 _lock(descriptor, folder)
                 if _is(path, descriptor):
-                    journal = cls(path, descriptor)
-                    for entry in _entries(os.read(descriptor, _LARGEST)):
+                    content = os.read(descriptor, _LARGEST)
+                    journal = cls(path, descriptor, _torn=content[-1:] not in (b"", b"\n"))
+                    for entry in _entries(content):
                         journal._take(entry)
                     return journal
             except BaseException:
@@ -107,7 +109,12 @@ class Journal:
             self.path.unlink(missing_ok=True)
 
     def _note(self, entry: Mapping[str, str]) -> None:
-        os.write(self._descriptor, json.dumps(entry).encode() + b"\n")
+        line = json.dumps(entry).encode() + b"\n"
+        left = memoryview(b"\n" + line if self._torn else line)
+        self._torn = True
+        while left:
+            left = left[os.write(self._descriptor, left) :]
+        self._torn = False
         self._take(entry)
 
     def _take(self, entry: Mapping[str, Any]) -> None:

@@ -24,6 +24,7 @@ def manifest(
     seconds: Mapping[str, float],
     warnings: Sequence[str],
     metrics: Mapping[str, float],
+    defaults: Sequence[str],
     written: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The manifest of a run.
@@ -38,6 +39,7 @@ def manifest(
         seconds: time spent in each stage, before and between them, and in total.
         warnings: what the user should know.
         metrics: what was measured on the frames.
+        defaults: keys of the spec that come from the user's own defaults.
         written: files and folders; see `vstar_sdk.runs.directory.RunDirectory.entries`.
     """
     return {
@@ -51,6 +53,7 @@ def manifest(
         "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
         "warnings": list(warnings),
         "metrics": dict(metrics),
+        "from_config": list(defaults),
         **written,
         "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
         "python": platform.python_version(),

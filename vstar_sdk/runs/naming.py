@@ -17,14 +17,18 @@ RUNS = Path("runs")
 """Where run directories are made that nobody names."""
 
 
-def check_named(out: str | os.PathLike[str]) -> None:
+def check_named(out: str | os.PathLike[str], what: str = "run directory") -> None:
     """Refuse an empty name, which would be the folder that the program runs in.
+
+    Args:
+        out: the name.
+        what: it is to be, in the message.
 
     Raises:
         OutputError: it is empty.
     """
     if os.fspath(out) == "":
-        raise OutputError("the run directory has an empty name", hint="name a folder with --out, or leave it out")
+        raise OutputError(f"the {what} has an empty name", hint="name a folder with --out, or leave it out")
 
 
 def check_written(path: Path) -> None:

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vstar_sdk import events
+from vstar_sdk.errors import RunPaused, SpecError
+from vstar_sdk.plugin.boundary.calls import dotted
 from vstar_sdk.plugin.observers import Observers
 from vstar_sdk.plugin.transforms import Transforms
+from vstar_sdk.reading.escapes import printable
 from vstar_sdk.runs.ahead import imports_ahead
 from vstar_sdk.runs.clips import Clips
 from vstar_sdk.runs.directory import RunDirectory
@@ -25,6 +28,7 @@ from vstar_sdk.runs.process import peak_bytes
 from vstar_sdk.runs.resolving import resolve
 from vstar_sdk.runs.result import Result
 from vstar_sdk.runs.run import Run
+from vstar_sdk.runs.saved import Saved
 from vstar_sdk.runs.schedule import evaluations
 from vstar_sdk.runs.stages.decode import Decoded, decode
 from vstar_sdk.runs.stages.load import dtype_of, load
@@ -38,9 +42,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vstar_sdk.models.contract import Adapter
+    from vstar_sdk.sampling.state import SamplerState
 
 
-def perform(run: Run, models: Models, observers: Observers, folder: Path | None, state: RunState | None = None) -> Result:
+def perform(
+    run: Run,
+    models: Models,
+    observers: Observers,
+    folder: Path | None,
+    state: RunState | None = None,
+    *,
+    until: int | None = None,
+) -> Result:
     """Do a run.
 
     Args:
@@ -49,22 +62,32 @@ def perform(run: Run, models: Models, observers: Observers, folder: Path | None,
         observers: the plugins that watch; asked for their faults at the end.
         folder: the run directory; None keeps the run in memory.
         state: what an earlier part of the same run has made; its stages pass over that.
+        until: steps after which to pause; None goes on to the end.
 
     Raises:
+        RunPaused: it was paused.
         VstarError: whatever ended it; files that were being written are gone.
     """
-    directory = RunDirectory(folder) if folder is not None else None
+    directory, saved = (RunDirectory(folder), Saved(folder)) if folder is not None else (None, None)
     done = False
     try:
         if directory is not None:
             directory.check(exporters(run.plan.loaded))
-        evaluations(run.plan)  # an unfit scheduler ends the run before a language model is paid and a model is loaded
+        if saved is not None:
+            saved.check()
+        steps = evaluations(run.plan)  # an unfit scheduler ends the run before a language model is paid and a model is loaded
+        if until is not None and not (done_before := state.sampler.done if state and state.sampler else 0) < until < steps:
+            raise SpecError(f"the run cannot pause after step {until}: it goes from {done_before} to {steps}")
         if directory is not None:
             directory.claim()
             run = replace(run, check=_both(run.check, directory.still_there))
-        result = _perform(run, models, observers, directory, state or RunState())
+        if saved is not None:
+            saved.go_on() if state is not None else saved.begin(run.id, run.plan.loaded)
+        result = _perform(run, models, observers, directory, saved, state or RunState(), until)
         done = True
     finally:
+        if saved is not None and saved.held and (done or not saved.worth):
+            saved.remove()
         if directory is not None:
             directory.leave(failed=not done)
     return result
@@ -78,11 +101,20 @@ def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[],
     return both
 
 
-def _perform(run: Run, models: Models, observers: Observers, directory: RunDirectory | None, state: RunState) -> Result:
-    plan = run.plan
-    begun = state.sampler
+def _perform(
+    run: Run,
+    models: Models,
+    observers: Observers,
+    directory: RunDirectory | None,
+    saved: Saved | None,
+    state: RunState,
+    until: int | None,
+) -> Result:
+    plan, whole = run.plan, state.sampler is None and state.latents is None
     with imports_ahead(plan):
         state = synopsis(run, state)
+    if saved is not None and not plan.writer.offline:
+        saved.keep(RunState(story=state.story))
     adapter = load(run, models)
     from vstar_sdk.runs.stages.encode import encode  # here, because these bring torch, which the load stage counts
     from vstar_sdk.runs.stages.sample import sample
@@ -92,10 +124,16 @@ def _perform(run: Run, models: Models, observers: Observers, directory: RunDirec
     clips = Clips.of(plan, story, to_yaml(resolved))
     if directory is not None:
         directory.begin(clips.final.spec, synopsis_data(story))
+    if saved is not None:
+        saved.keep_resolved(clips.final.spec)
     state = encode(run, adapter, state)
-    state = sample(run, adapter, state)
+    state = sample(run, adapter, state, until=until, saved=saved)
+    if state.sampler is not None:
+        raise _paused(run, saved, state.sampler)
+    if saved is not None:
+        saved.keep_latents(made(state.latents))
     decoded = decode(run, adapter, state, clips, directory)
-    if directory is not None and begun is None:
+    if directory is not None and whole:
         _learn(run, adapter)
     return Result(
         id=run.id,
@@ -110,6 +148,17 @@ def _perform(run: Run, models: Models, observers: Observers, directory: RunDirec
         load=partial(models.get, plan),
         finish=partial(_finish, plan, run.transforms, clips),
     )
+
+
+def _paused(run: Run, saved: Saved | None, sampler: SamplerState) -> RunPaused:
+    """Keep the state of a run that is to pause."""
+    if saved is None:
+        raise ValueError("a run in memory cannot be paused: give it a directory")
+    saved.keep_sampler(lambda: sampler)
+    directory = saved.path.parent
+    run.emit(events.Paused(run=run.id, step=sampler.done, directory=directory))
+    shown = printable(str(directory))
+    return RunPaused(f"the run is paused after step {sampler.done}", hint=f"go on with: vstar resume {shown}")
 
 
 def _end(run: Run, adapter: Adapter, observers: Observers, directory: RunDirectory | None, decoded: Decoded) -> dict[str, Any]:
@@ -135,6 +184,7 @@ def _end(run: Run, adapter: Adapter, observers: Observers, directory: RunDirecto
         seconds=run.times(),
         warnings=run.warnings,
         metrics=decoded.metrics,
+        defaults=[dotted(path) for path in plan.loaded.document.defaults],
         written=directory.entries(decoded.artifacts) if directory is not None else {"artifacts": [], "files": []},
     )
     if directory is not None:

@@ -103,7 +103,7 @@ def make_plan(loaded: LoadedSpec) -> Plan:
     """
     try:
         source: ModelSource = loaded.catalog.make("models", loaded.spec.model)
-        facts = source.facts()
+        facts = source.facts().preset(loaded.spec.sampling.preset)
         engine = engine_of(loaded, facts)
         settings = settings_of(loaded.spec, facts, engine)
         attention = _attention(loaded, facts, settings)

@@ -21,7 +21,7 @@ def resolve(plan: Plan, story: Story, dtype: str | None = None) -> RunSpec:
         story: the story that was told.
         dtype: the precision that ``auto`` came to.
     """
-    settings, sampling = plan.settings, plan.spec.sampling.model_dump(mode="json", exclude_none=True)
+    settings, sampling = plan.settings, plan.spec.sampling.model_dump(mode="json", exclude={"preset"}, exclude_none=True)
     data: dict[str, Any] = plan.spec.model_dump(mode="json") | {
         "frames": settings.frames,
         "size": [settings.width, settings.height],

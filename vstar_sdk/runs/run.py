@@ -31,7 +31,7 @@ class Run:
         began: when, by `time.perf_counter`; for `vstar run`, when the program was started.
         seconds: that each finished stage took; ``start``: what came before the first.
         warnings: what the user should know, so far.
-        alone: whether its process had no other model in memory when it began.
+        alone: whether its process does nothing but this run.
         show: told of frames, and given them; None: `emit` is told, and nobody sees them.
     """
 

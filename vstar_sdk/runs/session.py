@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from vstar_sdk import events
-from vstar_sdk.errors import RunCancelled, StopRun
+from vstar_sdk.errors import OutputError, RunCancelled, RunPaused, StopRun
 from vstar_sdk.plugin.observers import Observers
 from vstar_sdk.plugin.transforms import Transforms
 from vstar_sdk.runs.job import Job
@@ -20,6 +20,8 @@ from vstar_sdk.runs.plan import Plan, make_plan
 from vstar_sdk.runs.queue import Queue, closed_error
 from vstar_sdk.runs.result import Result
 from vstar_sdk.runs.run import Run
+from vstar_sdk.runs.saved import read_unfinished
+from vstar_sdk.runs.state import RunState
 from vstar_sdk.spec.loading import LoadedSpec, load_spec
 from vstar_sdk.spec.run_spec import RunSpec
 
@@ -120,8 +122,32 @@ class Session:
         finally:
             del job  # it holds the error, whose traceback holds this frame
 
+    def resume(self, directory: str | Path, *, plugins: Iterable[object] = (), pause_after: int | None = None) -> Job:
+        """Put a run that was interrupted at the end of the queue: it goes on from its last state, to the same bytes.
+
+        Args:
+            directory: its run directory.
+            plugins: the objects that were passed to it when it began.
+            pause_after: see `start`.
+
+        Raises:
+            OutputError: no run was interrupted there, or it was begun with other versions.
+            SpecError: its spec was changed meanwhile.
+            SamplerError: its state is damaged.
+            VstarError: the session is closed.
+        """
+        check_named(directory)
+        found = read_unfinished(Path(directory), plugins)
+        return self._queued(self.plan(found.loaded), found.run, Path(directory), found.state, pause_after, None)
+
     def start(
-        self, source: Source, *, out: str | Path | None = None, plugins: Iterable[object] = (), began: float | None = None
+        self,
+        source: Source,
+        *,
+        out: str | Path | None = None,
+        plugins: Iterable[object] = (),
+        pause_after: int | None = None,
+        began: float | None = None,
     ) -> Job:
         """Put a run at the end of the session's queue. The spec is validated here, before it is queued.
 
@@ -129,6 +155,7 @@ class Session:
             source: see `run`.
             out: see `run`.
             plugins: see `run`.
+            pause_after: steps after which the run stops; `resume` goes on. It needs a directory. None: it does not stop.
             began: since when its time counts, by `time.perf_counter`, for a program that does nothing but this run; None: since
                 its turn came.
 
@@ -140,11 +167,18 @@ class Session:
         """
         if out is not None:
             check_named(out)
-        plan, run = self.plan(source, plugins=plugins), uuid.uuid4().hex[:12]
-        directory, models = Path(out) if out is not None else None, self._models
+        if out is None and pause_after is not None:
+            raise OutputError("a run in memory cannot be paused", hint="give it a directory: out=...")
+        directory = Path(out) if out is not None else None
+        return self._queued(self.plan(source, plugins=plugins), uuid.uuid4().hex[:12], directory, None, pause_after, began)
+
+    def _queued(
+        self, plan: Plan, run: str, directory: Path | None, state: RunState | None, until: int | None, began: float | None
+    ) -> Job:
+        models = self._models
 
         def work(log: Callable[[events.Event], events.Event], check: Callable[[], None]) -> Result:
-            return _work(plan, run, directory, models, log, check, began)
+            return _work(plan, run, directory, models, log, check, state, until, began)
 
         return Job(run, work, self._queue)
 
@@ -156,6 +190,8 @@ def _work(
     models: Models,
     log: Callable[[events.Event], events.Event],
     check: Callable[[], None],
+    state: RunState | None,
+    until: int | None,
     began: float | None,
 ) -> Result:
     observers = Observers(plan.loaded.participants)
@@ -174,17 +210,19 @@ def _work(
             emit,
             check,
             began=time.perf_counter() if began is None else began,
-            alone=not models.names,
+            alone=began is not None and not models.names,
             show=show,
         )
         emit(events.RunStart(run=run, frames=plan.settings.frames, seed=plan.settings.seed, directory=directory))
         from vstar_sdk.runs.perform import perform  # here, because it brings numpy and exporters
 
-        return perform(begun, models, observers, directory)
+        return perform(begun, models, observers, directory, state, until=until)
     except StopRun as stop:
         cancelled = RunCancelled(f"a plugin stopped the run: {stop}")
         emit(events.RunFailed(run=run, error=cancelled))
         raise cancelled from stop
+    except RunPaused:
+        raise
     except BaseException as error:
         emit(events.RunFailed(run=run, error=error))
         raise
@@ -207,6 +245,18 @@ def run(source: Source, *, out: str | Path | None = None, plugins: Iterable[obje
         raise
 
 
-def start(source: Source, *, out: str | Path | None = None, plugins: Iterable[object] = (), began: float | None = None) -> Job:
+def start(
+    source: Source,
+    *,
+    out: str | Path | None = None,
+    plugins: Iterable[object] = (),
+    pause_after: int | None = None,
+    began: float | None = None,
+) -> Job:
     """Begin one run in a thread of its own; see `Session.start`."""
-    return Session().start(source, out=out, plugins=plugins, began=began)
+    return Session().start(source, out=out, plugins=plugins, pause_after=pause_after, began=began)
+
+
+def resume(directory: str | Path, *, plugins: Iterable[object] = (), pause_after: int | None = None) -> Job:
+    """Go on with a run that was interrupted, in a thread of its own; see `Session.resume`."""
+    return Session().resume(directory, plugins=plugins, pause_after=pause_after)

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-_STORY, _CONDITIONING, _SAMPLER, _LATENTS = "story.json", "conditioning", "sampler", "latents"
+SAMPLER = "sampler"
+"""The file of an unfinished sampling."""
+
+_STORY, _CONDITIONING, _LATENTS = "story.json", "conditioning", "latents"
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +65,7 @@ class RunState:
             text = {"text": self.conditioning.text, "negative": self.conditioning.negative}
             write_tensors(folder / _CONDITIONING, text)
         if self.sampler is not None:
-            self.sampler.write(folder / _SAMPLER)
+            self.sampler.write(folder / SAMPLER)
         if self.latents is not None:
             write_tensors(folder / _LATENTS, self.latents)
 
@@ -80,7 +83,7 @@ class RunState:
         def there(name: str) -> Path | None:
             return folder / name if (folder / name).exists() else None
 
-        story, conditioning, sampler, latents = map(there, (_STORY, _CONDITIONING, _SAMPLER, _LATENTS))
+        story, conditioning, sampler, latents = map(there, (_STORY, _CONDITIONING, SAMPLER, _LATENTS))
         return cls(
             _story(story) if story else None,
             Conditioning(**read_tensors(conditioning)) if conditioning else None,

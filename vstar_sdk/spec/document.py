@@ -33,6 +33,7 @@ class Document:
         folder: where relative paths in it begin.
         root: the YAML node tree, which knows the places.
         given: paths that did not come from the text, and what to call their place (``--set sampling.steps``).
+        defaults: those of them that come from the user's own defaults.
     """
 
     data: Any
@@ -40,6 +41,7 @@ class Document:
     folder: Path | None = None
     root: yaml.Node | None = field(default=None, compare=False)
     given: Mapping[SpecPath, str] = field(default_factory=dict[SpecPath, str])
+    defaults: tuple[SpecPath, ...] = ()
 
     def place(self, path: SpecPath) -> str:
         """``file:line:column`` of the deepest part of the path that is written, or "" without a file."""

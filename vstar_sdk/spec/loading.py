@@ -21,6 +21,7 @@ from vstar_sdk.reading.places import check_size
 from vstar_sdk.spec import document as documents
 from vstar_sdk.spec import sources
 from vstar_sdk.spec.composition import Composer
+from vstar_sdk.spec.defaults import beneath
 from vstar_sdk.spec.document import Document
 from vstar_sdk.spec.mentions import absent, listed, mentions
 from vstar_sdk.spec.problems import located, spec_error
@@ -86,6 +87,7 @@ def load_spec(
     prompt: str | None = None,
     overrides: Iterable[str] = (),
     plugins: Iterable[object] = (),
+    defaults: Document | None = None,
 ) -> LoadedSpec:
     """Read and validate a spec.
 
@@ -96,6 +98,7 @@ def load_spec(
         overrides: assignments such as ``"sampling.steps=50"`` or ``"regularizers[0].sigma.0=2"``, applied in order.
         plugins: take part besides the spec's, after them: names of installed ones, which join its ``plugins``, and objects with
             hook implementations.
+        defaults: count where the spec is silent; see `vstar_sdk.spec.defaults`.
 
     Raises:
         SpecError: something in it is wrong, or it names a plugin that is not installed; the message lists each problem with its
@@ -110,6 +113,8 @@ def load_spec(
         document = Document(copy.deepcopy(dict(source)))
     else:
         document = sources.read(source)
+    if defaults is not None:
+        document = beneath(document, defaults)
     if prompt is not None:
         document = _set(document, ("prompt",), prompt, "--prompt")
     for assignment in overrides:
@@ -122,6 +127,12 @@ def load_spec(
             path=("prompt",),
         )
     return loaded
+
+
+def load_document(document: Document, *, plugins: Iterable[object] = ()) -> LoadedSpec:
+    """Validate a document that was read already; see `load_spec`."""
+    names, passed = _passed(plugins)
+    return _validate(_listing(document, names), passed)
 
 
 def _passed(plugins: Iterable[object]) -> tuple[list[str], tuple[Plugin, ...]]:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from vstar_sdk.errors import SpecError
 from vstar_sdk.reading.escapes import printable
+from vstar_sdk.reading.yaml_reader import read_yaml
 from vstar_sdk.spec import document
 from vstar_sdk.spec.document import Document
+from vstar_sdk.spec.run_spec import RunSpec
 
 STDIN = "-"
 """The name of standard input."""
@@ -35,9 +37,14 @@ def read(source: str | Path) -> Document:
             words that names no file is a prompt.
 
     Raises:
-        SpecError: it cannot be read, or the video carries no spec.
+        SpecError: it cannot be read, the video carries no spec, or it is the text of a spec and no prompt.
     """
     if isinstance(source, str) and is_prompt(source):
+        if keys := _spec_keys(source):
+            raise SpecError(
+                f"this is the text of a spec (it sets {', '.join(keys)}), where the name of a file or a prompt is wanted",
+                hint="write it to a file, or send it to standard input and name that: '-'; a prompt like this goes with --prompt",
+            )
         return Document({"prompt": source})
     if str(source) == STDIN:
         return _standard_input()
@@ -45,6 +52,15 @@ def read(source: str | Path) -> Document:
     if path.suffix.lower() == ".mp4":
         return _carried(path)
     return document.read(path)
+
+
+def _spec_keys(text: str) -> list[str]:
+    """The keys of a spec that a text sets, where it is YAML or JSON that does."""
+    try:
+        data = read_yaml(text, "prompt")[0]
+    except SpecError:
+        return []
+    return [key for key in RunSpec.model_fields if key in data] if isinstance(data, dict) else []
 
 
 def _standard_input() -> Document:

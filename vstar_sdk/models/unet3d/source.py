@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vstar_sdk.errors import ModelError
-from vstar_sdk.models.contract import Facts
+from vstar_sdk.models.contract import Facts, Preset
 from vstar_sdk.models.counting import counted_once
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.models.unet3d.sites import unet3d_sites
@@ -39,6 +39,7 @@ class UNet3DSource:
         lengths: the shortest and the longest clip that come out well; None for what `Facts` says.
         max_frames: the most frames that it can make at once, or None.
         scheduler: default scheduler, by the names of `vstar_sdk.sampling.schedulers`.
+        presets: see `Facts`.
         negative_prompt: used when nothing else gives one.
         vocabulary: the words that it was trained with; None for a model of ordinary language.
         options: memory and speed.
@@ -58,6 +59,7 @@ class UNet3DSource:
     lengths: tuple[int, int] | None = None
     max_frames: int | None = None
     scheduler: str = "ddim"
+    presets: Mapping[str, Preset] = field(default_factory=dict[str, Preset])
     negative_prompt: str = ""
     vocabulary: frozenset[str] | None = None
     options: FramewiseOptions = field(default_factory=FramewiseOptions)
@@ -89,6 +91,7 @@ class UNet3DSource:
             guidance=self.guidance,
             eta=self.eta,
             scheduler=self.scheduler,
+            presets=self.presets,
             negative_prompt=self.negative_prompt,
             vocabulary=self.vocabulary,
             scheduler_config=read_config(self.directory, "scheduler/scheduler_config.json"),

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vstar_sdk.caches import cache_folder
+from vstar_sdk import caches
 from vstar_sdk.plugin.probe.target import Target
 
 _log = logging.getLogger(__name__)
@@ -45,21 +43,12 @@ def recall(target: Target, state: str) -> Verdict | None:
 def keep(target: Target, state: str, verdict: Verdict) -> None:
     """Remember a verdict: in this process, and in the cache where that can be written."""
     _here[target.key, state] = verdict
-    file = _file(target)
     about = {"target": target.value, "distribution": target.distribution, "state": state, "fault": verdict.fault}
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, draft = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                json.dump(about, stream, indent=1)
-            os.replace(draft, file)
-        except BaseException:
-            os.unlink(draft)
-            raise
+        caches.write(_file(target), json.dumps(about, indent=1))
     except OSError as error:
-        _log.info("%s is tried again by the next command, for %s cannot be written: %s", target.value, file, error.strerror)
+        _log.info("%s is tried again by the next command, for its verdict cannot be kept: %s", target.value, error)
 
 
 def _file(target: Target) -> Path:
-    return cache_folder("plugins") / f"{target.key}.json"
+    return caches.cache_folder("plugins") / f"{target.key}.json"

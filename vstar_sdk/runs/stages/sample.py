@@ -12,12 +12,13 @@ import torch
 
 from vstar_sdk import events
 from vstar_sdk.attention.nursing import nurse
+from vstar_sdk.errors import SamplerError, VstarError
 from vstar_sdk.models.contract import SamplingAdapter
 from vstar_sdk.runs.engine import Engine, engine_of
 from vstar_sdk.runs.memory import enough_memory
 from vstar_sdk.runs.run import Run
 from vstar_sdk.runs.state import RunState, made
-from vstar_sdk.sampling.denoising import Denoising, OnStep
+from vstar_sdk.sampling.denoising import Denoising
 from vstar_sdk.sampling.guided import Guided
 from vstar_sdk.sampling.noise import folded, step_noise
 from vstar_sdk.sampling.sampler import denoise
@@ -26,16 +27,18 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from vstar_sdk.models.contract import Adapter
+    from vstar_sdk.runs.saved import Saved
 
 
-def sample(run: Run, adapter: Adapter, state: RunState, *, until: int | None = None) -> RunState:
+def sample(run: Run, adapter: Adapter, state: RunState, *, until: int | None = None, saved: Saved | None = None) -> RunState:
     """Denoise, from the beginning or from where the state's sampler stands.
 
     Args:
         run: under way.
         adapter: the loaded model.
         state: has the conditioning.
-        until: steps of the schedule after which to stop; None goes on to its end.
+        until: steps after which to stop; None goes on to the end.
+        saved: where the sampler's state is kept on the way.
 
     Returns:
         The state with its latents, or, where it was stopped, with its sampler.
@@ -44,6 +47,8 @@ def sample(run: Run, adapter: Adapter, state: RunState, *, until: int | None = N
         SpecError: the scheduler does not fit the model or the settings.
         SamplerError: the latents stopped being finite, there is not enough memory, or the state is of another run.
     """
+    if state.latents is not None:
+        return state
     conditioning = made(state.conditioning)
     numbers, device = run.plan.settings, adapter.device
     with run.stage("sample"), enough_memory(run.plan, "sample"), torch.no_grad():
@@ -54,6 +59,12 @@ def sample(run: Run, adapter: Adapter, state: RunState, *, until: int | None = N
             guided = Guided(adapter, text, negative, engine.guidance, engine.scale, numbers.guidance_batch, nursing)
             draws = torch.Generator().manual_seed(folded(numbers.seed))
             draw = partial(_drawn, run, engine, adapter.latent_shape(numbers.frames, numbers.height, numbers.width), draws)
+            if until is not None and nursing.remembers:
+                names = " and ".join(nursing.remembers)
+                raise SamplerError(
+                    f"the run cannot pause: {names} has a memory of earlier steps", hint="let the run go on, or leave it out"
+                )
+            reports = _Reports(run, saved if not nursing.remembers else None)
             denoising = Denoising(
                 guided,
                 draw().to(device),
@@ -65,9 +76,10 @@ def sample(run: Run, adapter: Adapter, state: RunState, *, until: int | None = N
                 generator=step_noise(numbers.seed),
                 nursing=nursing,
                 transform=run.transforms.latents if run.transforms.implemented("transform_latents") else None,
-                on_step=_reports(run, begun=state.sampler.done if state.sampler else 0),
+                on_step=reports.on_step,
                 state=state.sampler,
             )
+            reports.of = denoising
             latents = denoise(engine.sampler, denoising, until=until)
         if latents is None:
             return replace(state, sampler=denoising.state())
@@ -80,14 +92,39 @@ def _drawn(run: Run, engine: Engine, shape: tuple[int, ...], generator: torch.Ge
     return run.transforms.noise(engine.noise.draw(shape, clock, generator), clock)
 
 
-def _reports(run: Run, begun: int) -> OnStep:
-    """Tells every step, and ends the sampling when the run is to end."""
-    began = time.perf_counter()
+class _Reports:
+    """Tells every step, keeps the sampler's state now and then, and ends the sampling when the run is to end.
 
-    def on_step(step: int, steps: int, timestep: float, latents: Tensor) -> None:
-        passed = time.perf_counter() - began
-        left = passed / (step - begun) * (steps - step)
-        run.emit(events.Step(run=run.id, step=step, steps=steps, timestep=timestep, seconds=passed, eta=left))
-        run.check()
+    Args:
+        run: under way.
+        saved: where states are kept; None keeps none.
+    """
 
-    return on_step
+    of: Denoising
+
+    def __init__(self, run: Run, saved: Saved | None) -> None:
+        self._run, self._saved = run, saved
+        self._began, self._first = time.perf_counter(), 0
+
+    def on_step(self, step: int, steps: int, timestep: float, latents: Tensor) -> None:
+        """See `OnStep`."""
+        passed = time.perf_counter() - self._began
+        self._first = self._first or step
+        left = passed / (step - self._first + 1) * (steps - step)
+        try:
+            self._run.emit(events.Step(run=self._run.id, step=step, steps=steps, timestep=timestep, seconds=passed, eta=left))
+            self._run.check()
+        except BaseException:
+            self._keep()
+            raise
+        if self._saved is not None and self._saved.due():
+            self._keep()
+
+    def _keep(self) -> None:
+        if self._saved is None:
+            return
+        try:
+            self._saved.keep_sampler(self.of.state)
+        except VstarError as error:  # the run goes on all the same
+            self._saved = None
+            self._run.warn(f"the run could not be resumed from here, only from its first step: {error.message}")

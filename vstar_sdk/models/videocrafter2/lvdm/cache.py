@@ -13,6 +13,8 @@ from vstar_sdk.models.videocrafter2.lvdm.tokenizer import DEFAULT
 
 logger = logging.getLogger(__name__)
 
+_HINT = "convert it once: vstar convert videocrafter2"
+
 
 def converted(checkpoint: Path, tokenizer: str | None) -> Path:
     """The converted directory of a checkpoint, made now if it is not in the cache.
@@ -28,14 +30,16 @@ def converted(checkpoint: Path, tokenizer: str | None) -> Path:
         ModelError: see `convert`.
         OutputError: the cache cannot be written.
     """
-    out = cache_directory() / f"{file_hash(checkpoint)[:40]}-{_short(tokenizer or DEFAULT)}-{FORMAT}"
+    try:
+        folder = cache_directory()
+    except OSError as error:
+        raise OutputError(f"there is no folder for conversions: {error.strerror}", hint=_HINT) from None
+    out = folder / f"{file_hash(checkpoint)[:40]}-{_short(tokenizer or DEFAULT)}-{FORMAT}"
     if not out.is_dir():
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(
-                f"{out.parent} cannot be written: {error.strerror}", hint="convert it once: vstar convert videocrafter2"
-            ) from None
+            raise OutputError(f"{out.parent} cannot be written: {error.strerror}", hint=_HINT) from None
         try:
             convert(checkpoint, out, tokenizer, report=logger.info)
         except OutputError:
@@ -45,7 +49,11 @@ def converted(checkpoint: Path, tokenizer: str | None) -> Path:
 
 
 def cache_directory() -> Path:
-    """Where conversions are kept."""
+    """Where conversions are kept.
+
+    Raises:
+        OSError: there is no home directory.
+    """
     return cache_folder("videocrafter2")
 
 

@@ -1,0 +1,62 @@
+"""Progress: bars on a terminal, lines elsewhere; a warning never ends up inside a bar."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+from click import unstyle
+
+from vstar_sdk import events
+from vstar_sdk.cli.progress import Progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    def show(stream: io.StringIO, *told: events.Event) -> str:
+        monkeypatch.setattr(sys, "stderr", stream)
+        with Progress() as progress:
+            for event in told:
+                progress.show(event)
+        return stream.getvalue()
+
+    return show
+
+
+def step(number: int) -> events.Event:
+    return events.Step(run="r", step=number, steps=4, timestep=1.0, seconds=1.0, eta=2.0)
+
+
+def test_a_terminal_shows_a_bar_that_is_gone_at_the_end(shown):
+    text = shown(
+        Terminal(), events.StageStart(run="r", stage="sample"), step(1), step(4), events.StageStart(run="r", stage="decode")
+    )
+    assert "sampling: 100%" in text
+    assert "4/4" in text
+    assert unstyle(text).rstrip("\n").split("\r")[-1].endswith("decoding")
+
+
+def test_a_warning_stands_on_a_line_of_its_own(shown):
+    text = shown(Terminal(), step(1), events.Warned(run="r", message="the disk is slow"), step(2))
+    before, _, after = unstyle(text).partition("warning: the disk is slow\n")
+    assert before.endswith("\r")
+    assert "2/4" in after
+
+
+def test_a_file_gets_a_line_at_each_tenth_and_no_bar(shown):
+    text = shown(io.StringIO(), events.StageStart(run="r", stage="sample"), step(1), step(2))
+    assert text.splitlines() == ["sampling", "sampling: step 1/4, 2 s left", "sampling: step 2/4, 2 s left"]
+
+
+def test_a_terminal_that_is_gone_costs_nothing(shown):
+    class Gone(Terminal):
+        def write(self, text: str) -> int:
+            raise OSError(5, "Input/output error")
+
+    assert shown(Gone(), step(1), step(2)) == ""

@@ -1,0 +1,77 @@
+"""A plan in words, and as JSON data: what a run will do."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from vstar_sdk.runs.measuring import metrics_of, names_of
+from vstar_sdk.runs.plan import Plan
+from vstar_sdk.runs.settings import Settings
+
+
+def describe(plan: Plan, *, sites: bool = False) -> str:
+    """The plan in a few lines; ``sites``: every attention by itself."""
+    numbers = plan.settings
+    lines = [
+        plan.summary(),
+        *_behind(plan),
+        f"scheduler {numbers.scheduler}, guidance {_guidance(numbers)}, eta {numbers.eta:g}, seed {numbers.seed}",
+        "",
+    ]
+    if plan.story is None:
+        lines.append(f"the key states will be written by {plan.spec.synopsis.part}")
+    else:
+        for number, (state, span) in enumerate(zip(plan.story.synopsis.states, plan.story.timeline.spans(), strict=True), 1):
+            lines.append(f"{number}. frames {span[0]}-{span[1]}: {state.caption}")
+    attention = plan.attention.describe if sites else plan.attention.summary
+    return "\n".join([*lines, "", attention(numbers.steps)])
+
+
+def plan_data(plan: Plan) -> dict[str, Any]:
+    """The plan as JSON data: ``model``, ``settings``, ``final``, ``metrics``, ``attention``, and ``states``, None where they are to be
+    written.
+    """
+    steps, story = plan.settings.steps, plan.story
+    told = None
+    if story is not None:
+        told = [
+            {"caption": state.caption, "anchor": anchor, "rules": list(span)}
+            for state, anchor, span in zip(story.synopsis.states, story.timeline.anchors, story.timeline.spans(), strict=True)
+        ]
+    return {
+        "model": plan.facts.name,
+        "settings": dataclasses.asdict(plan.settings),
+        "final": plan.final.json(),
+        "metrics": [name for names in names_of(metrics_of(plan.loaded)) for name in names],
+        "states": told,
+        "attention": {
+            "untouched": plan.attention.untouched,
+            "sites": [
+                {
+                    "name": site.site.name,
+                    "level": site.site.level,
+                    "stretches": [
+                        {"steps": [part.steps[0], part.steps[-1]], "execution": part.recipe.words, "by": part.regularizers}
+                        for part in site.stretches(steps)
+                    ],
+                }
+                for site in plan.attention.sites
+            ],
+        },
+    }
+
+
+def _behind(plan: Plan) -> list[str]:
+    """What becomes of the frames behind the model, if anything does."""
+    spec, lines = plan.spec, list[str]()
+    if spec.finish:
+        lines.append(f"finished by {', '.join(options.part for options in spec.finish)}: {plan.final}")
+    if spec.metrics:
+        lines.append(f"measured by {', '.join(options.part for options in spec.metrics)}")
+    return lines
+
+
+def _guidance(numbers: Settings) -> str:
+    by = "" if numbers.guided_by == "cfg" else f" by {numbers.guided_by}"
+    return f"{numbers.guidance:g}{by}"

@@ -1,0 +1,100 @@
+"""Defaults of one's own: a small file beside the specs, which counts where a spec is silent. Only the command reads it.
+
+It holds what belongs to a person or a machine, not to a picture: the model and its device, who writes the key states, what is
+written, which plugins take part. A resolved spec says all of these, so that running it again gives the same video anywhere.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import platformdirs
+
+from vstar_sdk.errors import SpecError, SpecPath
+from vstar_sdk.spec import document as documents
+from vstar_sdk.spec.document import Document
+
+ENVIRONMENT = "VSTAR_CONFIG"
+"""Names another file; empty: none is read."""
+
+KEYS = ("model", "synopsis", "output", "plugins")
+"""What the file may hold."""
+
+
+def config_file() -> Path | None:
+    """Where the defaults stand, whether or not there is such a file; None where they are switched off."""
+    named = os.environ.get(ENVIRONMENT)
+    if named is not None:
+        return Path(named) if named else None
+    try:
+        return platformdirs.user_config_path("vstar") / "config.yaml"
+    except RuntimeError:  # there is no home
+        return None
+
+
+def own_defaults() -> Document | None:
+    """The defaults, or None without any.
+
+    Raises:
+        SpecError: the file cannot be read, or holds another key; with its place.
+    """
+    path = config_file()
+    if path is None or (ENVIRONMENT not in os.environ and not path.exists()):
+        return None
+    defaults = documents.read(path)
+    for key in defaults.data:
+        if key not in KEYS:
+            raise SpecError(
+                f"{defaults.place((key,))}: {key} is no default of one's own",
+                hint=f"the file may hold {', '.join(KEYS)}; everything else stands in a spec",
+            )
+    return defaults
+
+
+def beneath(document: Document, defaults: Document) -> Document:
+    """The document, with the defaults where it is silent.
+
+    A default that chooses a part (``use``) counts where the document leaves the key out or chooses the same part; one that
+    only sets options counts for any part.
+
+    Args:
+        document: a spec.
+        defaults: see `own_defaults`.
+    """
+    data = copy.deepcopy(document.data)
+    given, taken = dict(document.given), list[SpecPath]()
+    for path, value in _missing(data, defaults.data):
+        node: Any = data
+        for key in path[:-1]:
+            node = node[key]
+        node[path[-1]] = copy.deepcopy(value)
+        given |= {inside: defaults.place(inside) for inside in _paths(value, path)}
+        taken.append(path)
+    return replace(document, data=data, given=given, defaults=tuple(taken))
+
+
+def _missing(data: Mapping[Any, Any], defaults: Mapping[Any, Any], path: SpecPath = ()) -> Iterator[tuple[SpecPath, Any]]:
+    """What the defaults have and the data has not."""
+    if "use" in defaults and path and defaults["use"] != data.get("use"):
+        return
+    for key, value in defaults.items():
+        if key not in data:
+            yield (*path, key), value
+        elif isinstance(data[key], dict) and isinstance(value, dict):
+            yield from _missing(cast(dict[Any, Any], data[key]), cast(dict[Any, Any], value), (*path, key))
+
+
+def _paths(value: Any, path: SpecPath) -> Iterator[SpecPath]:
+    """A path, and all within it."""
+    yield path
+    if isinstance(value, dict):
+        for key, inner in cast(dict[Any, Any], value).items():
+            yield from _paths(inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(cast(list[Any], value)):
+            yield from _paths(inner, (*path, index))
