@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from vstar_sdk import Options, PluginError, RunCancelled, Session, SpecError, StopRun, hookimpl
+from vstar_sdk import Options, PluginError, RunCancelled, RunPaused, Session, SpecError, StopRun, hookimpl
 from vstar_sdk.metrics.flicker import Flicker
 from vstar_sdk.runs.plan import make_plan
 from vstar_sdk.spec.loading import load_spec
@@ -162,6 +162,16 @@ def test_the_judge_measures_a_run_of_its_world(session):
     assert numbers["scene"] > 0.9
     assert numbers["order"] > 0.9
     assert numbers["stage_error"] < 0.15
+
+
+def test_a_run_that_was_paused_measures_what_an_undisturbed_one_does(session, tmp_path):
+    spec = measured("flicker", "drift", finish=[{"use": "interpolate", "method": "blend"}])
+    with pytest.raises(RunPaused):
+        session.start(spec, out=tmp_path / "run", pause_after=1).result()
+    resumed = session.resume(tmp_path / "run").result().manifest
+    undisturbed = session.run(spec).manifest
+    assert resumed["metrics"] == undisturbed["metrics"]
+    assert resumed["clip"] == undisturbed["clip"] == {"frames": 11, "width": 64, "height": 64, "fps": 16.0}
 
 
 def test_a_metric_of_a_plugin_that_breaks_its_contract_ends_the_run_by_name(session):

@@ -140,6 +140,7 @@ SAMPLES = {
     "metric": {"metric": "seam", "numbers": {"seam": 1.5, "seam_at": 3.0}},
     "artifact": {"exporter": "gif", "path": "run/video.gif"},
     "warning": {"message": "look"},
+    "paused": {"step": 2, "directory": "run"},
     "run_end": {"seconds": 2.0, "directory": None},
     "run_error": {"error": errors.ModelError("absent", hint="find it")},
 }

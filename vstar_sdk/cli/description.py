@@ -29,8 +29,8 @@ def describe(plan: Plan, *, sites: bool = False) -> str:
 
 
 def plan_data(plan: Plan) -> dict[str, Any]:
-    """The plan as JSON data: ``model``, ``settings``, ``final`` (of the frames), ``metrics`` (names), ``attention``, and ``states``,
-    None where they are to be written.
+    """The plan as JSON data: ``model``, ``settings``, ``final`` (of the frames), ``metrics`` (names), ``attention``, and
+    ``states``, None where they are to be written.
     """
     steps, story = plan.settings.steps, plan.story
     told = None
