@@ -12,6 +12,7 @@ from .attention.operations import Rotary as Rotary
 from .attention.operations import Scale as Scale
 from .attention.operations import SegmentBias as SegmentBias
 from .attention.operations import Wrap as Wrap
+from .attention.particular import ParticularRegularizer as ParticularRegularizer
 from .attention.processor import NursedProcessor as NursedProcessor
 from .attention.recording import Recording as Recording
 from .attention.remembering import Memory as Memory

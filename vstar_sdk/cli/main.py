@@ -36,6 +36,7 @@ COMMANDS = {
     "show": Lazy("vstar_sdk.cli.show:show", "Print the spec that a video carries."),
     "check": Lazy("vstar_sdk.cli.check:check", "Measure a finished video, and whether it is as expected."),
     "open": Lazy("vstar_sdk.cli.show:open_result", "Show a result in the system's viewer."),
+    "compare": Lazy("vstar_sdk.cli.compare:compare", "Make a page and a picture of runs side by side."),
     "parts": Lazy("vstar_sdk.cli.parts:parts", "List everything that a spec can name."),
     "doctor": Lazy("vstar_sdk.cli.doctor:doctor", "Show versions, devices, caches, and what is missing."),
     "plugins": Lazy("vstar_sdk.cli.plugins:plugins", "List the installed plugins and their health."),
