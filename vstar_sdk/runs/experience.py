@@ -102,6 +102,5 @@ def _path(plan: Plan, device: str, dtype: str) -> Path:
     about: list[object] = [model.part, model.model_dump(mode="json"), plan.facts.name, device, dtype]
     if behind := [options.model_dump(mode="json") for options in (*spec.finish, *spec.metrics)]:
         about.append(behind)  # finishers and metrics may take longer than the decoder
-    return (
-        caches.cache_folder("experience") / f"{hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:32]}.json"
-    )
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+    return caches.cache_folder("experience") / f"{digest[:32]}.json"
