@@ -34,6 +34,7 @@ COMMANDS = {
     "plan": Lazy("vstar_sdk.cli.plan:plan", "Show what a run will do, and what it takes."),
     "validate": Lazy("vstar_sdk.cli.validate:validate", "Check a spec without running it."),
     "show": Lazy("vstar_sdk.cli.show:show", "Print the spec that a video carries."),
+    "check": Lazy("vstar_sdk.cli.check:check", "Measure a finished video, and whether it is as expected."),
     "open": Lazy("vstar_sdk.cli.show:open_result", "Show a result in the system's viewer."),
     "compare": Lazy("vstar_sdk.cli.compare:compare", "Make a page and a picture of runs side by side."),
     "parts": Lazy("vstar_sdk.cli.parts:parts", "List everything that a spec can name."),
