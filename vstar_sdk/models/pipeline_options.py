@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from vstar_sdk.options import ModelOptions
+from vstar_sdk.weights.finding import Commit, ModelReference
 
 Offload = Literal["none", "model", "group"]
 """Which weights wait outside the device's memory: none, those of the components not at work, or all but the layer at work."""
@@ -40,3 +41,23 @@ class FramewiseOptions(PipelineOptions):
 
     decode_batch: int = Field(default=1, ge=1, le=256)
     """Frames decoded at once: more is faster and takes more memory; the last bits of the result change."""
+
+
+class TransformerOptions(PipelineOptions):
+    """Of a model in a folder or on the hub, whose denoiser attends over all tokens of a clip."""
+
+    MODEL: ClassVar[str]
+    """The model's name in a spec, for messages."""
+
+    path: ModelReference
+    """A folder in diffusers format, or a hub id together with `revision`."""
+    revision: Commit | None = None
+    """The commit of a hub id: 40 hexadecimal digits."""
+
+    @field_validator("compile")
+    @classmethod
+    def _not_compiled(cls, compile: bool) -> bool:
+        if compile:
+            why = "attention over all tokens is regularized in loops over chunks of them"
+            raise ValueError(f"{cls.MODEL} cannot be compiled: {why}")
+        return compile

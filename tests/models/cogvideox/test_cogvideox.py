@@ -27,7 +27,7 @@ from vstar_sdk.attention.recording import Recording
 from vstar_sdk.attention.sites import Site
 from vstar_sdk.errors import MissingDependency, ModelError, SamplerError, SpecError
 from vstar_sdk.models.cogvideox.decoding import decode_causally
-from vstar_sdk.models.cogvideox.source import CogVideoXOptions, cogvideox
+from vstar_sdk.models.cogvideox.source import CogVideoXOptions, CogVideoXSource
 from vstar_sdk.models.diffusers.measuring import LiveBytes
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.site_check import attentions_within, check_sites
@@ -49,11 +49,11 @@ def model(request):
 
 @pytest.fixture(scope="module")
 def adapter(cogvideox_5b):
-    return cogvideox(CogVideoXOptions(path=str(cogvideox_5b))).load("cpu", "float32")
+    return CogVideoXSource(CogVideoXOptions(path=str(cogvideox_5b))).load("cpu", "float32")
 
 
 def loaded(directory) -> Any:
-    return cogvideox(CogVideoXOptions(path=str(directory))).load("cpu", "float32")
+    return CogVideoXSource(CogVideoXOptions(path=str(directory))).load("cpu", "float32")
 
 
 def latents(adapter, seed=0):
@@ -81,7 +81,7 @@ def plan(adapter, *regularizers, frames=FRAMES):
 
 @both
 def test_the_configuration_files_say_what_the_model_is(model):
-    facts = cogvideox(CogVideoXOptions(path=str(model))).facts()
+    facts = CogVideoXSource(CogVideoXOptions(path=str(model))).facts()
     assert [site.name for site in facts.sites] == ["transformer_blocks.0.attn1", "transformer_blocks.1.attn1"]
     assert {(site.kind, site.block, site.level, site.heads, site.head_dim) for site in facts.sites} == {
         ("joint", "stack", 0, 2, 16)
@@ -94,7 +94,7 @@ def test_the_configuration_files_say_what_the_model_is(model):
 @pytest.mark.parametrize(("frames", "hint"), [(48, "use 45 or 49"), (50, "use 49 or 53"), (2, "use 1 or 5")])
 def test_an_impossible_count_of_frames_names_both_neighbours(cogvideox_2b, frames, hint):
     with pytest.raises(SpecError, match=f"cannot make {frames} frames") as refused:
-        cogvideox(CogVideoXOptions(path=str(cogvideox_2b))).facts().check(frames, 32, 32)
+        CogVideoXSource(CogVideoXOptions(path=str(cogvideox_2b))).facts().check(frames, 32, 32)
     assert refused.value.hint == hint
 
 
@@ -113,7 +113,7 @@ def test_another_model_of_the_family_is_refused_by_what_it_is(cogvideox_2b, tmp_
     config = copied / "transformer" / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | changes))
     with pytest.raises(ModelError, match=reason):
-        cogvideox(CogVideoXOptions(path=str(copied))).facts()
+        CogVideoXSource(CogVideoXOptions(path=str(copied))).facts()
 
 
 def test_a_tokenizer_that_needs_a_package_names_it(cogvideox_2b, tmp_path, monkeypatch):
@@ -353,7 +353,7 @@ def written(like, directory):
         (directory / component).mkdir()
         (directory / component / "config.json").write_text(json.dumps(config))
     shutil.copytree(like / "scheduler", directory / "scheduler")
-    return cogvideox(CogVideoXOptions(path=str(directory)))
+    return CogVideoXSource(CogVideoXOptions(path=str(directory)))
 
 
 def test_the_real_configuration_of_the_2b(cogvideox_2b, tmp_path):

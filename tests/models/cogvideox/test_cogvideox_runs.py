@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from vstar_sdk import Session, SpecError, load_spec
 from vstar_sdk.cli.main import cli
-from vstar_sdk.models.cogvideox.source import CogVideoXOptions, cogvideox
+from vstar_sdk.models.cogvideox.source import CogVideoXOptions, CogVideoXSource
 from vstar_sdk.runs.plan import make_plan
 from vstar_sdk.testing.models import check_model
 
@@ -155,4 +155,4 @@ def test_the_presets_fit_the_model(cogvideox_2b, preset):
 
 @both
 def test_the_kits_own_check(model):
-    check_model(cogvideox(CogVideoXOptions(path=str(model))), frames=9, width=32, height=32)
+    check_model(CogVideoXSource(CogVideoXOptions(path=str(model))), frames=9, width=32, height=32)

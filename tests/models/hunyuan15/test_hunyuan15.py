@@ -35,7 +35,7 @@ from vstar_sdk.models.diffusers.site_check import attentions_within, check_sites
 from vstar_sdk.models.estimates import Workload
 from vstar_sdk.models.hunyuan15.decoding import decode_causally
 from vstar_sdk.models.hunyuan15.family import HUNYUAN15
-from vstar_sdk.models.hunyuan15.source import Hunyuan15Options, hunyuan15, widescreen
+from vstar_sdk.models.hunyuan15.source import Hunyuan15Options, Hunyuan15Source, widescreen
 from vstar_sdk.models.hunyuan15.text import Lengths, Text, unpacked
 from vstar_sdk.options import RegularizerOptions
 from vstar_sdk.regularizers.tar import Tar, TarOptions
@@ -49,7 +49,7 @@ ONE, OTHER = "a green landscape in summer", 'winter, "snow" and "ice" on a sign'
 
 @pytest.fixture(scope="module")
 def adapter(hunyuan15_dir) -> Any:
-    loaded = hunyuan15(Hunyuan15Options(path=str(hunyuan15_dir))).load("cpu", "float32")
+    loaded = Hunyuan15Source(Hunyuan15Options(path=str(hunyuan15_dir))).load("cpu", "float32")
     return dataclasses.replace(loaded, lengths=FEW)
 
 
@@ -129,7 +129,7 @@ def test_another_model_of_the_family_is_refused_by_what_it_is(hunyuan15_dir, tmp
     config = tmp_path / "transformer" / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | changes))
     with pytest.raises(ModelError, match=reason):
-        hunyuan15(Hunyuan15Options(path=str(tmp_path))).facts()
+        Hunyuan15Source(Hunyuan15Options(path=str(tmp_path))).facts()
 
 
 def test_text_and_masks_are_what_the_pipeline_reads(adapter, pipe):
@@ -320,7 +320,7 @@ def test_the_real_configuration(tmp_path):
         (tmp_path / component).mkdir()
         file = "scheduler_config.json" if component == "scheduler" else "config.json"
         (tmp_path / component / file).write_text(json.dumps(config))
-    source = hunyuan15(Hunyuan15Options(path=str(tmp_path)))
+    source = Hunyuan15Source(Hunyuan15Options(path=str(tmp_path)))
     facts = source.facts()
     facts.check(121, 848, 480)
     assert (len(facts.sites), facts.clock(121, 24.0).latents, facts.frames) == (54, 31, 121)

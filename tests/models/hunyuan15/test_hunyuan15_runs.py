@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from vstar_sdk import Session, SpecError, load_spec
-from vstar_sdk.models.hunyuan15.source import Hunyuan15Options, hunyuan15
+from vstar_sdk.models.hunyuan15.source import Hunyuan15Options, Hunyuan15Source
 from vstar_sdk.runs.plan import make_plan
 from vstar_sdk.testing.models import check_model
 
@@ -81,4 +81,4 @@ def test_the_presets_fit_the_model(hunyuan15_dir, preset):
 
 
 def test_the_kits_own_check(hunyuan15_dir):
-    check_model(hunyuan15(Hunyuan15Options(path=str(hunyuan15_dir))), frames=5, width=32, height=32)
+    check_model(Hunyuan15Source(Hunyuan15Options(path=str(hunyuan15_dir))), frames=5, width=32, height=32)

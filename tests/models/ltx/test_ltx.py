@@ -21,7 +21,7 @@ from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.errors import ModelError, SamplerError, SpecError
 from vstar_sdk.models.diffusers.ltx_tokens import pack, unpack
 from vstar_sdk.models.estimates import Workload
-from vstar_sdk.models.ltx.source import LTXOptions, ltx
+from vstar_sdk.models.ltx.source import LTXOptions, LTXSource
 from vstar_sdk.options import RegularizerOptions
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 from vstar_sdk.testing.models import check_model
@@ -32,7 +32,7 @@ ONE, OTHER = "a green landscape in summer", "a snowy winter"
 
 @pytest.fixture(scope="module")
 def adapter(tiny_ltx) -> Any:
-    return ltx(LTXOptions(path=str(tiny_ltx))).load("cpu", "float32")
+    return LTXSource(LTXOptions(path=str(tiny_ltx))).load("cpu", "float32")
 
 
 def latents(adapter, seed=0):
@@ -62,7 +62,7 @@ def plan(adapter, *regularizers, frames=FRAMES):
 
 
 def test_the_configuration_files_say_what_the_model_is(tiny_ltx):
-    facts = ltx(LTXOptions(path=str(tiny_ltx), frame_rate=24.0)).facts()
+    facts = LTXSource(LTXOptions(path=str(tiny_ltx), frame_rate=24.0)).facts()
     assert [site.name for site in facts.sites] == ["transformer_blocks.0.attn1", "transformer_blocks.1.attn1"]
     assert {(site.kind, site.block, site.level, site.heads, site.head_dim) for site in facts.sites} == {
         ("joint", "stack", 0, 2, 10)
@@ -75,7 +75,7 @@ def test_the_configuration_files_say_what_the_model_is(tiny_ltx):
 )
 def test_an_impossible_count_of_frames_names_both_neighbours(tiny_ltx, frames, hint):
     with pytest.raises(SpecError, match=f"cannot make {frames} frames") as refused:
-        ltx(LTXOptions(path=str(tiny_ltx))).facts().check(frames, 64, 64)
+        LTXSource(LTXOptions(path=str(tiny_ltx))).facts().check(frames, 64, 64)
     assert refused.value.hint == hint
 
 
@@ -93,7 +93,7 @@ def test_another_model_of_the_family_is_refused_by_what_it_is(tiny_ltx, tmp_path
     shutil.copytree(tiny_ltx, copied)
     (copied / file).write_text(json.dumps(json.loads((copied / file).read_text()) | changes))
     with pytest.raises(ModelError, match=reason):
-        ltx(LTXOptions(path=str(copied))).facts()
+        LTXSource(LTXOptions(path=str(copied))).facts()
 
 
 def test_compiling_is_refused(tiny_ltx):
@@ -126,7 +126,7 @@ def test_with_one_prompt_it_samples_and_decodes_what_diffusers_pipeline_does(tin
 
 def test_a_decoder_that_takes_away_noise_is_told_and_given_some(tmp_path):
     write_tiny_ltx(tmp_path, vae=DENOISING_VAE | {"decoder_inject_noise": (False,) * 4})
-    adapter: Any = ltx(LTXOptions(path=str(tmp_path))).load("cpu", "float32")
+    adapter: Any = LTXSource(LTXOptions(path=str(tmp_path))).load("cpu", "float32")
     pipe, noise = pipeline(tmp_path, adapter), latents(adapter)
     asked = {"prompt": ONE, "height": 64, "width": 64, "num_frames": FRAMES, "guidance_scale": 1.0, "num_inference_steps": 2}
     asked |= {"latents": pack(noise, 1)}
@@ -134,7 +134,7 @@ def test_a_decoder_that_takes_away_noise_is_told_and_given_some(tmp_path):
     seeded = torch.Generator().manual_seed(0)
     pictures = pipe(**asked, output_type="np", generator=seeded, decode_timestep=0.05, decode_noise_scale=0.025).frames[0]
     assert np.abs(np.stack(list(adapter.decode(final))) / 255.0 - pictures).max() < 0.5 / 255 + 1e-4
-    quiet: Any = ltx(LTXOptions(path=str(tmp_path), decode_noise=0.0)).load("cpu", "float32")
+    quiet: Any = LTXSource(LTXOptions(path=str(tmp_path), decode_noise=0.0)).load("cpu", "float32")
     assert not np.array_equal(np.stack(list(quiet.decode(final))), np.stack(list(adapter.decode(final))))
 
 
@@ -167,7 +167,7 @@ def test_every_latent_frame_reads_its_own_text(adapter):
 
 
 def test_frames_a_second_change_the_positions(tiny_ltx, adapter):
-    slow: Any = ltx(LTXOptions(path=str(tiny_ltx), frame_rate=12.5)).load("cpu", "float32")
+    slow: Any = LTXSource(LTXOptions(path=str(tiny_ltx), frame_rate=12.5)).load("cpu", "float32")
     text = adapter.encode([ONE])[:, None].expand(-1, LATENT_FRAMES, -1, -1)
     one, other = (model.denoise(latents(adapter), torch.tensor(500.0), text) for model in (adapter, slow))
     assert not torch.allclose(one, other, atol=1e-4)
@@ -264,7 +264,7 @@ def test_a_prompt_that_is_too_long_says_what_is_cut(adapter):
 
 
 def test_the_kits_own_check(tiny_ltx):
-    source = ltx(LTXOptions(path=str(tiny_ltx)))
+    source = LTXSource(LTXOptions(path=str(tiny_ltx)))
     check_model(source, frames=9, width=32, height=32)
 
 
@@ -291,7 +291,7 @@ def test_the_real_configuration(tiny_ltx, tmp_path):
         (tmp_path / component).mkdir()
         (tmp_path / component / "config.json").write_text(json.dumps(config))
     shutil.copytree(tiny_ltx / "scheduler", tmp_path / "scheduler")
-    source = ltx(LTXOptions(path=str(tmp_path)))
+    source = LTXSource(LTXOptions(path=str(tmp_path)))
     facts = source.facts()
     facts.check(161, 704, 512)
     assert (len(facts.sites), facts.clock(161, 25.0).latents, facts.max_frames) == (28, 21, None)

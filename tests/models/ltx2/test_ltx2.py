@@ -21,7 +21,7 @@ from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.cli.main import cli
 from vstar_sdk.models.diffusers.ltx_tokens import pack
 from vstar_sdk.models.estimates import Workload
-from vstar_sdk.models.ltx2.source import LTX2Options, ltx2
+from vstar_sdk.models.ltx2.source import LTX2Options, LTX2Source
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 from vstar_sdk.runs.plan import make_plan
 from vstar_sdk.testing.models import check_model
@@ -58,7 +58,7 @@ def pipeline(directory, adapter) -> Any:
 
 
 def test_the_configuration_files_say_what_the_model_is(tiny_ltx2):
-    facts = ltx2(LTX2Options(path=str(tiny_ltx2))).facts()
+    facts = LTX2Source(LTX2Options(path=str(tiny_ltx2))).facts()
     assert [site.name for site in facts.sites] == ["transformer_blocks.0.attn1", "transformer_blocks.1.attn1"]
     assert {(site.kind, site.heads, site.head_dim) for site in facts.sites} == {("joint", 2, 10)}
     assert (facts.name, facts.rhythm.formula, facts.size_multiple, facts.fps) == ("LTX-2", "1 + 8 k", 32, 24.0)
@@ -67,7 +67,7 @@ def test_the_configuration_files_say_what_the_model_is(tiny_ltx2):
 @pytest.mark.parametrize(("frames", "hint"), [(64, "use 57 or 65"), (120, "use 113 or 121"), (2, "use 1 or 9")])
 def test_an_impossible_count_of_frames_names_both_neighbours(tiny_ltx2, frames, hint):
     with pytest.raises(SpecError, match=f"cannot make {frames} frames") as refused:
-        ltx2(LTX2Options(path=str(tiny_ltx2))).facts().check(frames, 64, 64)
+        LTX2Source(LTX2Options(path=str(tiny_ltx2))).facts().check(frames, 64, 64)
     assert refused.value.hint == hint
 
 
@@ -85,13 +85,13 @@ def test_another_model_of_the_family_is_refused_by_what_it_is(tiny_ltx2, tmp_pat
     shutil.copytree(tiny_ltx2, copied)
     (copied / file).write_text(json.dumps(json.loads((copied / file).read_text()) | changes))
     with pytest.raises(ModelError, match=reason):
-        ltx2(LTX2Options(path=str(copied))).facts()
+        LTX2Source(LTX2Options(path=str(copied))).facts()
 
 
 @both
 def test_with_one_prompt_it_samples_what_the_pipeline_does_with_video_and_sound_apart(model, monkeypatch):
     """The pipeline itself, whose network is told to keep them apart: text, schedule and guidance are its own."""
-    adapter: Any = ltx2(LTX2Options(path=str(model))).load("cpu", "float32")
+    adapter: Any = LTX2Source(LTX2Options(path=str(model))).load("cpu", "float32")
     pipe, noise = pipeline(model, adapter), gaussian(adapter.latent_shape(FRAMES, 64, 64), 0)
     forward = type(pipe.transformer).forward
     monkeypatch.setattr(
@@ -113,7 +113,7 @@ def test_with_one_prompt_it_samples_what_the_pipeline_does_with_video_and_sound_
 
 @both
 def test_equal_texts_for_all_latent_frames_equal_one_text_whatever_the_sound(model):
-    adapter: Any = ltx2(LTX2Options(path=str(model))).load("cpu", "float32")
+    adapter: Any = LTX2Source(LTX2Options(path=str(model))).load("cpu", "float32")
     pipe, x = pipeline(model, adapter), gaussian(adapter.latent_shape(FRAMES, 64, 64), 0)
     embeddings, mask = pipe.encode_prompt(ONE, do_classifier_free_guidance=False)[:2]
     text, sound, there = pipe.connectors(embeddings, mask)
@@ -131,7 +131,7 @@ def test_equal_texts_for_all_latent_frames_equal_one_text_whatever_the_sound(mod
 @both
 def test_a_nursed_network_equals_one_whose_attention_is_materialised(model, monkeypatch):
     """With the whole matrix of tokens by tokens in float64."""
-    adapter: Any = ltx2(LTX2Options(path=str(model))).load("cpu", "float32")
+    adapter: Any = LTX2Source(LTX2Options(path=str(model))).load("cpu", "float32")
     text = adapter.encode([ONE])[:, None].expand(-1, LATENT_FRAMES, -1, -1)
     x, timestep = gaussian(adapter.latent_shape(FRAMES, 64, 64), 0), torch.tensor(700.0)
     clock = adapter.facts.clock(FRAMES, 24.0)
@@ -163,7 +163,7 @@ def test_a_nursed_network_equals_one_whose_attention_is_materialised(model, monk
 
 @both
 def test_the_kits_own_check(model):
-    check_model(ltx2(LTX2Options(path=str(model))), frames=9, width=64, height=64, tolerance=1e-6)
+    check_model(LTX2Source(LTX2Options(path=str(model))), frames=9, width=64, height=64, tolerance=1e-6)
 
 
 @pytest.mark.parametrize("model", [pytest.param("tiny_ltx2", marks=pytest.mark.slow), "tiny_ltx23"], indirect=True)
@@ -206,7 +206,7 @@ def test_a_picture_of_one_latent_is_refused(session, tiny_ltx2):
 
 
 def test_a_prompt_that_is_too_long_says_what_is_cut(tiny_ltx2):
-    adapter: Any = ltx2(LTX2Options(path=str(tiny_ltx2))).load("cpu", "float32")
+    adapter: Any = LTX2Source(LTX2Options(path=str(tiny_ltx2))).load("cpu", "float32")
     assert adapter.cut_off(ONE) == ""
     assert adapter.cut_off("a" * 1024 + "winter") == "winter"
 
@@ -233,7 +233,7 @@ def test_the_real_size(tiny_ltx2, tmp_path):
     shutil.copytree(tiny_ltx2, tmp_path / "m")
     for part in ("transformer", "vae"):
         (tmp_path / "m" / part / "config.json").write_text("{}")
-    source = ltx2(LTX2Options(path=str(tmp_path / "m")))
+    source = LTX2Source(LTX2Options(path=str(tmp_path / "m")))
     with pytest.raises(ModelError, match=r"has no .num_layers"):
         source.facts()
     real = {"num_layers": 48, "num_attention_heads": 32, "attention_head_dim": 128}

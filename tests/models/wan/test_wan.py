@@ -30,7 +30,7 @@ from vstar_sdk.models.estimates import Workload
 from vstar_sdk.models.wan.adapter import self_attentions
 from vstar_sdk.models.wan.decoding import decode_causally
 from vstar_sdk.models.wan.experts import WanExperts
-from vstar_sdk.models.wan.source import WanOptions, wan
+from vstar_sdk.models.wan.source import WanOptions, WanSource
 from vstar_sdk.options import RegularizerOptions
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 
@@ -54,7 +54,7 @@ def model(request):
 
 @pytest.fixture(scope="module")
 def adapter(wan_21):
-    return wan(WanOptions(path=str(wan_21))).load("cpu", "float32")
+    return WanSource(WanOptions(path=str(wan_21))).load("cpu", "float32")
 
 
 def latents(adapter, seed=0):
@@ -85,7 +85,7 @@ def plan(adapter, *regularizers, frames=FRAMES, steps=None):
 
 @both
 def test_the_configuration_files_say_what_the_model_is(model):
-    facts = wan(WanOptions(path=str(model))).facts()
+    facts = WanSource(WanOptions(path=str(model))).facts()
     two = model.name.startswith("wan-2.2")
     names = [f"transformer{expert}.blocks.{block}.attn1" for expert in ("", "_2")[: 1 + two] for block in (0, 1)]
     assert [site.name for site in facts.sites] == names
@@ -101,7 +101,7 @@ def test_the_configuration_files_say_what_the_model_is(model):
 )
 def test_an_impossible_count_of_frames_names_both_neighbours(wan_21, frames, hint):
     with pytest.raises(SpecError, match=f"cannot make {frames} frames") as refused:
-        wan(WanOptions(path=str(wan_21))).facts().check(frames, 64, 64)
+        WanSource(WanOptions(path=str(wan_21))).facts().check(frames, 64, 64)
     assert refused.value.hint == hint
 
 
@@ -125,7 +125,7 @@ def test_another_model_of_the_family_is_refused_by_what_it_is(wan_21, tmp_path, 
     shutil.copytree(wan_21, copied)
     (copied / file).write_text(json.dumps(json.loads((copied / file).read_text()) | changes))
     with pytest.raises(ModelError, match=reason):
-        wan(WanOptions(path=str(copied))).facts()
+        WanSource(WanOptions(path=str(copied))).facts()
 
 
 def test_compiling_is_refused(wan_21):
@@ -136,7 +136,7 @@ def test_compiling_is_refused(wan_21):
 @both
 @pytest.mark.parametrize("scheduler", ["unipc", "flow-euler"])
 def test_with_one_prompt_it_samples_what_diffusers_pipeline_does(model, scheduler):
-    adapter: Any = wan(WanOptions(path=str(model))).load("cpu", "float32")
+    adapter: Any = WanSource(WanOptions(path=str(model))).load("cpu", "float32")
     parts: dict[str, Any] = {name: getattr(adapter.denoiser, name) for name in ("transformer", "transformer_2")}
     index = json.loads((model / "model_index.json").read_text())
     pipe: Any = WanPipeline(
@@ -164,7 +164,7 @@ def test_with_one_prompt_it_samples_what_diffusers_pipeline_does(model, schedule
 
 @both
 def test_equal_texts_for_all_latent_frames_equal_one_text(model):
-    adapter: Any = wan(WanOptions(path=str(model))).load("cpu", "float32")
+    adapter: Any = WanSource(WanOptions(path=str(model))).load("cpu", "float32")
     text = adapter.encode([OTHER, ONE])
     x = latents(adapter).expand(2, -1, -1, -1, -1)
     for timestep in (torch.tensor(900), torch.tensor(100)):
@@ -193,7 +193,7 @@ def test_every_latent_frame_reads_its_own_text(adapter):
 
 
 def test_the_experts_change_at_the_boundary(wan_22):
-    experts = wan(WanOptions(path=str(wan_22))).load("cpu", "float32").denoiser
+    experts = WanSource(WanOptions(path=str(wan_22))).load("cpu", "float32").denoiser
     assert [experts.at(torch.tensor(t)) is experts.transformer for t in (999, 875, 874, 1)] == [True, True, False, False]
 
 
@@ -255,7 +255,7 @@ def test_memory_of_decoding_does_not_grow_with_the_clip(adapter):
 
 @both
 def test_nursing_is_on_all_experts_and_leaves_the_model_as_it_was(model):
-    adapter: Any = wan(WanOptions(path=str(model))).load("cpu", "float32")
+    adapter: Any = WanSource(WanOptions(path=str(model))).load("cpu", "float32")
     weights, before = weights_and_processors(adapter)
     text = adapter.encode([ONE])[:, None].expand(-1, LATENT_FRAMES, -1, -1)
 
@@ -401,7 +401,7 @@ def test_a_network_whose_weights_do_not_fit_is_refused(wan_21, tmp_path):
     config = copied / "transformer" / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"num_layers": 3}))
     with pytest.raises(ModelError, match="weights do not match"):
-        wan(WanOptions(path=str(copied))).load("cpu", "float32")
+        WanSource(WanOptions(path=str(copied))).load("cpu", "float32")
 
 
 REAL = {
@@ -437,7 +437,7 @@ def test_the_real_configuration_of_the_small_model(wan_21, tmp_path):
         (tmp_path / component / "config.json").write_text(json.dumps(config))
     shutil.copy(wan_21 / "model_index.json", tmp_path)
     shutil.copytree(wan_21 / "scheduler", tmp_path / "scheduler")
-    source = wan(WanOptions(path=str(tmp_path)))
+    source = WanSource(WanOptions(path=str(tmp_path)))
     facts = source.facts()
     facts.check(81, 832, 480)
     assert (len(facts.sites), facts.clock(81, 16.0).latents, facts.max_frames) == (30, 21, 4093)

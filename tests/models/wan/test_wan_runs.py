@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from vstar_sdk import ModelError, Session, SpecError, load_spec
 from vstar_sdk.cli.main import cli
-from vstar_sdk.models.wan.source import WanOptions, wan
+from vstar_sdk.models.wan.source import WanOptions, WanSource
 from vstar_sdk.runs.plan import make_plan
 from vstar_sdk.testing.models import check_model
 
@@ -189,7 +189,7 @@ def test_half_precision_is_near_single_precision(session, wan_22):
 
 @pytest.mark.parametrize("version", ["wan_21", "wan_22"])
 def test_the_kits_own_check(version, request):
-    source = wan(WanOptions(path=str(request.getfixturevalue(version))))  # type: ignore[call-arg]
+    source = WanSource(WanOptions(path=str(request.getfixturevalue(version))))  # type: ignore[call-arg]
     check_model(source, frames=9, width=32, height=32, tolerance=1e-5)
 
 

@@ -2,58 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vstar_sdk.clock import Rhythm
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.cogvideox.options import CogVideoXOptions
 from vstar_sdk.models.cogvideox.sites import cogvideox_sites
 from vstar_sdk.models.contract import Facts
+from vstar_sdk.models.diffusers.pipeline_source import PipelineSource, check_class, of_this_family
 from vstar_sdk.parts import Register, RegisterFamily, hookimpl
-from vstar_sdk.resolver import Resolver
 from vstar_sdk.weights.directory import read_config
-from vstar_sdk.weights.finding import CONFIGURATION, find_model
+from vstar_sdk.weights.finding import CONFIGURATION
 
 if TYPE_CHECKING:
     from vstar_sdk.models.cogvideox.adapter import CogVideoXAdapter
     from vstar_sdk.models.estimates import Estimate, Workload
 
-WEIGHTS = ("*.json", "*.safetensors", "tokenizer/*")
-"""Patterns of the files that it is loaded from: the vocabulary of T5 is no text file."""
-
 
 @dataclass(frozen=True)
-class CogVideoXSource:
-    """A CogVideoX model named by a path or a hub id; a `vstar_sdk.models.contract.ModelSource`.
+class CogVideoXSource(PipelineSource[CogVideoXOptions]):
+    """A CogVideoX model named by a path or a hub id; a `vstar_sdk.models.contract.ModelSource`."""
 
-    Attributes:
-        options: which model, and how it runs.
-        resolver: finds a hub id.
-    """
-
-    options: CogVideoXOptions
-    resolver: Resolver
+    modules = ("vstar_sdk.models.cogvideox.adapter",)
 
     def facts(self) -> Facts:
-        """Read the configuration files, of a hub id after fetching them.
-
-        Raises:
-            ModelError: one is missing, damaged or of another family.
-        """
-        directory = self._find(CONFIGURATION)
+        """See `PipelineSource.facts`."""
+        directory = self.find(CONFIGURATION)
         network, vae = read_config(directory, "transformer/config.json"), read_config(directory, "vae/config.json")
         scheduler = read_config(directory, "scheduler/scheduler_config.json")
-        try:
+        with of_this_family(directory):
             sites = cogvideox_sites(network)
             _check_text_to_video(network, vae)
             pixels = 2 ** (len(vae["block_out_channels"]) - 1)
             width, height = network["sample_width"] * pixels, network["sample_height"] * pixels
             rotary = network.get("use_rotary_positional_embeddings", False)
-        except (ModelError, KeyError) as error:
-            hint = "this is a model of another family, or one that is not for text to video"
-            raise ModelError(f"{directory}: {error}", hint=hint) from None
         return Facts(
             name="CogVideoX 5B" if rotary else "CogVideoX 2B",
             sites=sites,
@@ -72,52 +57,30 @@ class CogVideoXSource:
         )
 
     def load(self, device: str, dtype: str) -> CogVideoXAdapter:
-        """Load the weights.
-
-        Args:
-            device: a torch device.
-            dtype: ``float32``, ``float16`` or ``bfloat16``.
-
-        Raises:
-            ModelError: a file is missing or damaged, or does not match its configuration.
-        """
+        """See `PipelineSource.load`."""
         from vstar_sdk.models.cogvideox.adapter import load
 
-        return load(self._find(WEIGHTS), self.facts(), self.options, device, dtype)
+        return load(self.find(self.weights), self.facts(), self.options, device, dtype)
 
-    def estimate(self, workload: Workload) -> Estimate:
-        """Count what a workload takes, without the weights.
-
-        Raises:
-            ModelError: a configuration is missing or of another family.
-        """
+    def count(self, directory: Path, workload: Workload) -> Estimate:
+        """See `PipelineSource.count`."""
         from vstar_sdk.models.cogvideox.estimate import estimate
 
-        return estimate(self._find(CONFIGURATION), workload)
-
-    def _find(self, patterns: tuple[str, ...]) -> Path:
-        return find_model(self.options.path, self.options.revision, self.resolver, patterns)
+        return estimate(directory, workload)
 
 
-def _check_text_to_video(network: dict[str, object], vae: dict[str, object]) -> None:
+def _check_text_to_video(network: Mapping[str, Any], vae: Mapping[str, Any]) -> None:
     """Refuse a network that wants more than text.
 
     Raises:
         ModelError: it does.
     """
-    kind = network.get("_class_name", "CogVideoXTransformer3DModel")
-    if kind != "CogVideoXTransformer3DModel":
-        raise ModelError(f"its transformer is a {kind}")
+    check_class(network, "transformer", "CogVideoXTransformer3DModel")
     channels, latent = network.get("in_channels", 16), vae.get("latent_channels", 16)
     if channels != latent:
         raise ModelError(f"its transformer takes {channels} channels and the latents have {latent}: it wants a picture or video")
     if network.get("use_learned_positional_embeddings"):
         raise ModelError("its positions are learned for one size of picture, as those of image-to-video models are")
-
-
-def cogvideox(options: CogVideoXOptions, *, resolver: Resolver | None = None) -> CogVideoXSource:
-    """A CogVideoX model."""
-    return CogVideoXSource(options, resolver or Resolver())
 
 
 @hookimpl
@@ -126,7 +89,7 @@ def register_models(register: Register) -> None:
     register(
         "cogvideox",
         options=CogVideoXOptions,
-        factory=cogvideox,
+        factory=CogVideoXSource,
         summary="CogVideoX 2B and 5B text to video, from a folder or the hub; beyond the paper, and experimental.",
     )
 

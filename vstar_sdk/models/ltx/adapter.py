@@ -11,7 +11,7 @@ import torch
 from diffusers.models.autoencoders.autoencoder_kl_ltx import AutoencoderKLLTXVideo
 from diffusers.models.transformers.transformer_ltx import LTXAttention, LTXVideoTransformer3DModel
 from torch import Tensor
-from transformers import AutoTokenizer, T5EncoderModel
+from transformers import T5EncoderModel
 
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.frame_text import folded_frames
@@ -21,6 +21,7 @@ from vstar_sdk.models.diffusers.masked_text import with_presence, without_presen
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.site_check import check_sites
 from vstar_sdk.models.diffusers.streamed_decoding import decode_streamed
+from vstar_sdk.models.diffusers.t5_tokenizer import load_t5_tokenizer
 from vstar_sdk.models.ltx.family import LTX, LTXFamily
 from vstar_sdk.models.ltx.text import TOKENS, cut_off
 from vstar_sdk.models.modules import modules_of
@@ -131,9 +132,10 @@ def load(directory: Path, facts: Facts, options: LTXOptions, device: str, dtype:
 
     Raises:
         ModelError: a file is missing or damaged, or does not match its configuration.
+        MissingDependency: the tokenizer is in a format that a package must be installed for.
     """
     precision = getattr(torch, dtype)
-    tokenizer = load_component(AutoTokenizer, directory, "tokenizer")
+    tokenizer = load_t5_tokenizer(directory)
     denoiser = load_component(LTXVideoTransformer3DModel, directory, "transformer", precision)
     own = {name for name, module in modules_of(denoiser) if isinstance(module, LTXAttention) and not name.endswith(".attn2")}
     check_sites(denoiser, facts, own, directory)

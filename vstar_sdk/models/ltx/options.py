@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from vstar_sdk.models.pipeline_options import PipelineOptions
+from vstar_sdk.models.pipeline_options import TransformerOptions
 from vstar_sdk.options import Number
-from vstar_sdk.weights.finding import Commit, ModelReference
+from vstar_sdk.weights.finding import ModelReference
 
 
-class LTXOptions(PipelineOptions):
+class LTXOptions(TransformerOptions):
     """Which model, and how it runs."""
 
-    ONE_AT_A_TIME: ClassVar[frozenset[str]] = PipelineOptions.ONE_AT_A_TIME | {
+    MODEL: ClassVar[str] = "ltx"
+    ONE_AT_A_TIME: ClassVar[frozenset[str]] = TransformerOptions.ONE_AT_A_TIME | {
         "flow_shift",
         "frame_rate",
         "decode_timestep",
@@ -23,8 +24,6 @@ class LTXOptions(PipelineOptions):
 
     path: ModelReference
     """A folder in diffusers format, or a hub id such as `Lightricks/LTX-Video` together with `revision`."""
-    revision: Commit | None = None
-    """The commit of a hub id: 40 hexadecimal digits."""
     frame_rate: Annotated[float, Number, Field(gt=0.0, le=240.0)] = 25.0
     """Frames a second that the model is told, which is how fast things move: its positions in time are seconds."""
     flow_shift: float | None = Field(default=None, gt=0.0, le=100.0)
@@ -33,10 +32,3 @@ class LTXOptions(PipelineOptions):
     """From version 0.9.1 on the decoder takes away the last noise itself; this is how much it is told there is."""
     decode_noise: float = Field(default=0.025, ge=0.0, le=1.0)
     """Of such a decoder: the share of noise that its latents are given. The noise is the same for all seeds."""
-
-    @field_validator("compile")
-    @classmethod
-    def _not_compiled(cls, compile: bool) -> bool:
-        if compile:
-            raise ValueError("ltx cannot be compiled: attention over all tokens is regularized in loops over chunks of them")
-        return compile

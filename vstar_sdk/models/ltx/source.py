@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vstar_sdk.clock import Rhythm
-from vstar_sdk.errors import ModelError
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.flow_matching import flow_config
+from vstar_sdk.models.diffusers.ltx_configs import check_token_channels
+from vstar_sdk.models.diffusers.pipeline_source import PipelineSource, check_class, of_this_family
 from vstar_sdk.models.ltx.options import LTXOptions
 from vstar_sdk.models.ltx.sites import ltx_sites
 from vstar_sdk.parts import Register, RegisterFamily, hookimpl
-from vstar_sdk.resolver import Resolver
 from vstar_sdk.weights.directory import read_config
-from vstar_sdk.weights.finding import CONFIGURATION, WEIGHTS, find_model
+from vstar_sdk.weights.finding import CONFIGURATION
 
 if TYPE_CHECKING:
     from vstar_sdk.models.estimates import Estimate, Workload
@@ -31,31 +31,20 @@ NEGATIVE_PROMPT = "worst quality, inconsistent motion, blurry, jittery, distorte
 
 
 @dataclass(frozen=True)
-class LTXSource:
-    """An LTX model named by a path or a hub id; a `vstar_sdk.models.contract.ModelSource`.
+class LTXSource(PipelineSource[LTXOptions]):
+    """An LTX model named by a path or a hub id; a `vstar_sdk.models.contract.ModelSource`."""
 
-    Attributes:
-        options: which model, and how it runs.
-        resolver: finds a hub id.
-    """
-
-    options: LTXOptions
-    resolver: Resolver
+    modules = ("vstar_sdk.models.ltx.adapter",)
 
     def facts(self) -> Facts:
-        """Read the configuration files, of a hub id after fetching them.
-
-        Raises:
-            ModelError: one is missing, damaged or of another family.
-        """
-        directory = self._find(CONFIGURATION)
+        """See `PipelineSource.facts`."""
+        directory = self.find(CONFIGURATION)
         vae, network = read_config(directory, "vae/config.json"), read_config(directory, "transformer/config.json")
-        try:
+        with of_this_family(directory):
             sites = ltx_sites(network)
-            _check_classes(network, vae)
-        except ModelError as error:
-            hint = "this is a model of another family, or one that is not for text to video"
-            raise ModelError(f"{directory}: {error}", hint=hint) from None
+            check_class(network, "transformer", "LTXVideoTransformer3DModel")
+            check_class(vae, "vae", "AutoencoderKLLTXVideo")
+            check_token_channels(network, vae)
         frames, pixels = _compression(vae)
         return Facts(
             name="LTX-Video",
@@ -75,44 +64,16 @@ class LTXSource:
         )
 
     def load(self, device: str, dtype: str) -> LTXAdapter:
-        """Load the weights.
-
-        Args:
-            device: a torch device.
-            dtype: ``float32``, ``float16`` or ``bfloat16``.
-
-        Raises:
-            ModelError: a file is missing or damaged, or does not match its configuration.
-        """
+        """See `PipelineSource.load`."""
         from vstar_sdk.models.ltx.adapter import load
 
-        return load(self._find(WEIGHTS), self.facts(), self.options, device, dtype)
+        return load(self.find(self.weights), self.facts(), self.options, device, dtype)
 
-    def estimate(self, workload: Workload) -> Estimate:
-        """Count what a workload takes, without the weights.
-
-        Raises:
-            ModelError: a configuration is missing or of another family.
-        """
+    def count(self, directory: Path, workload: Workload) -> Estimate:
+        """See `PipelineSource.count`."""
         from vstar_sdk.models.ltx.estimate import estimate
 
-        return estimate(self._find(CONFIGURATION), workload)
-
-    def _find(self, patterns: tuple[str, ...]) -> Path:
-        return find_model(self.options.path, self.options.revision, self.resolver, patterns)
-
-
-def _check_classes(network: Mapping[str, Any], vae: Mapping[str, Any]) -> None:
-    """Be sure that the network makes the decoder's latents."""
-    for part, config, kind in (
-        ("transformer", network, "LTXVideoTransformer3DModel"),
-        ("vae", vae, "AutoencoderKLLTXVideo"),
-    ):
-        if (given := config.get("_class_name", kind)) != kind:
-            raise ModelError(f"its {part} is a {given}")
-    channels, latent = network.get("in_channels", 128), vae.get("latent_channels", 128) * network.get("patch_size", 1) ** 2
-    if channels != latent:
-        raise ModelError(f"its transformer takes {channels} channels where a token of the latents has {latent}")
+        return estimate(directory, workload)
 
 
 def _compression(vae: Mapping[str, Any]) -> tuple[int, int]:
@@ -123,18 +84,13 @@ def _compression(vae: Mapping[str, Any]) -> tuple[int, int]:
     return frames, pixels
 
 
-def ltx(options: LTXOptions, *, resolver: Resolver | None = None) -> LTXSource:
-    """An LTX model."""
-    return LTXSource(options, resolver or Resolver())
-
-
 @hookimpl
 def register_models(register: Register) -> None:
     """Offer the model."""
     register(
         "ltx",
         options=LTXOptions,
-        factory=ltx,
+        factory=LTXSource,
         summary="LTX-Video text to video, from a folder or the hub; beyond the paper, and experimental.",
     )
 

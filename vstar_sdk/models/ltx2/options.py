@@ -4,30 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from vstar_sdk.models.pipeline_options import PipelineOptions
+from vstar_sdk.models.pipeline_options import TransformerOptions
 from vstar_sdk.options import Number
-from vstar_sdk.weights.finding import Commit, ModelReference
+from vstar_sdk.weights.finding import ModelReference
 
 
-class LTX2Options(PipelineOptions):
+class LTX2Options(TransformerOptions):
     """Which model, and how it runs."""
 
-    ONE_AT_A_TIME: ClassVar[frozenset[str]] = PipelineOptions.ONE_AT_A_TIME | {"flow_shift", "frame_rate"}
+    MODEL: ClassVar[str] = "ltx2"
+    ONE_AT_A_TIME: ClassVar[frozenset[str]] = TransformerOptions.ONE_AT_A_TIME | {"flow_shift", "frame_rate"}
 
     path: ModelReference
     """A folder in diffusers format, or a hub id such as `Lightricks/LTX-2` together with `revision`."""
-    revision: Commit | None = None
-    """The commit of a hub id: 40 hexadecimal digits."""
     frame_rate: Annotated[float, Number, Field(gt=0.0, le=240.0)] = 24.0
     """Frames a second that the model is told, which is how fast things move: its positions in time are seconds."""
     flow_shift: float | None = Field(default=None, gt=0.0, le=100.0)
     """How much of the schedule goes to the noisy part. Left out: it grows with the size of the clip, as the model was trained."""
-
-    @field_validator("compile")
-    @classmethod
-    def _not_compiled(cls, compile: bool) -> bool:
-        if compile:
-            raise ValueError("ltx2 cannot be compiled: attention over all tokens is regularized in loops over chunks of them")
-        return compile

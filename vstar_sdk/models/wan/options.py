@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from vstar_sdk.models.pipeline_options import PipelineOptions
-from vstar_sdk.weights.finding import Commit, ModelReference
+from vstar_sdk.models.pipeline_options import TransformerOptions
+from vstar_sdk.weights.finding import ModelReference
 
 
-class WanOptions(PipelineOptions):
+class WanOptions(TransformerOptions):
     """Which model, and how it runs."""
 
-    ONE_AT_A_TIME: ClassVar[frozenset[str]] = PipelineOptions.ONE_AT_A_TIME | {"flow_shift"}
+    MODEL: ClassVar[str] = "wan"
+    ONE_AT_A_TIME: ClassVar[frozenset[str]] = TransformerOptions.ONE_AT_A_TIME | {"flow_shift"}
 
     path: ModelReference
     """A folder in diffusers format, or a hub id such as `Wan-AI/Wan2.1-T2V-1.3B-Diffusers` together with `revision`."""
-    revision: Commit | None = None
-    """The commit of a hub id: 40 hexadecimal digits."""
     flow_shift: float | None = Field(default=None, gt=0.0, le=100.0)
     """How much of the schedule goes to the noisy part; its authors use 3 at 480p and 5 at 720p. Left out: the model's own."""
-
-    @field_validator("compile")
-    @classmethod
-    def _not_compiled(cls, compile: bool) -> bool:
-        if compile:
-            raise ValueError("wan cannot be compiled: attention over all tokens is regularized in loops over chunks of them")
-        return compile

@@ -10,19 +10,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from vstar_sdk.clock import Rhythm
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.contract import Facts
-from vstar_sdk.models.counting import counted_once
 from vstar_sdk.models.diffusers.flow_matching import flow_config
+from vstar_sdk.models.diffusers.pipeline_source import PipelineSource, check_class, of_this_family
 from vstar_sdk.models.wan.options import WanOptions
 from vstar_sdk.models.wan.sites import wan_sites
 from vstar_sdk.parts import Register, RegisterFamily, hookimpl
-from vstar_sdk.resolver import Resolver
 from vstar_sdk.weights.directory import read_config
-from vstar_sdk.weights.finding import CONFIGURATION, WEIGHTS, find_model
+from vstar_sdk.weights.finding import CONFIGURATION
 
 if TYPE_CHECKING:
     from vstar_sdk.models.estimates import Estimate, Workload
@@ -64,38 +63,24 @@ _WAN_22_SMALL = _Release("Wan 2.2 TI2V", 121, (1280, 704), 24.0, 50, 5.0)
 
 
 @dataclass(frozen=True)
-class WanSource:
-    """A Wan model named by a path or a hub id; a `vstar_sdk.models.contract.ModelSource`.
+class WanSource(PipelineSource[WanOptions]):
+    """A Wan model named by a path or a hub id; a `vstar_sdk.models.contract.ModelSource`."""
 
-    Attributes:
-        options: which model, and how it runs.
-        resolver: finds a hub id.
-        modules: what loading imports.
-    """
-
-    modules: ClassVar[tuple[str, ...]] = ("vstar_sdk.models.wan.adapter",)
-
-    options: WanOptions
-    resolver: Resolver
+    modules = ("vstar_sdk.models.wan.adapter",)
+    counted = ("model_index.json", *PipelineSource.counted)
 
     def facts(self) -> Facts:
-        """Read the configuration files, of a hub id after fetching them.
-
-        Raises:
-            ModelError: one is missing, damaged or of another family.
-        """
-        directory = self._find(CONFIGURATION)
+        """See `PipelineSource.facts`."""
+        directory = self.find(CONFIGURATION)
         index, vae = read_config(directory, "model_index.json"), read_config(directory, "vae/config.json")
-        try:
+        with of_this_family(directory):
             networks = _networks(index)
-            sites = tuple(
-                site for network in networks for site in wan_sites(_config(directory, network, vae), prefix=f"{network}.")
-            )
-            network = read_config(directory, f"{networks[0]}/config.json")
-            frames, pixels = vae.get("scale_factor_temporal", 4), vae.get("scale_factor_spatial", 8)
-        except (ModelError, KeyError) as error:
-            hint = "this is a model of another family, or one that is not for text to video"
-            raise ModelError(f"{directory}: {error}", hint=hint) from None
+        configs = {network: read_config(directory, f"{network}/config.json") for network in networks}
+        with of_this_family(directory):
+            for name, config in configs.items():
+                _check_text_to_video(name, config, vae)
+            sites = tuple(site for name, config in configs.items() for site in wan_sites(config, prefix=f"{name}."))
+        network, frames = configs[networks[0]], vae.get("scale_factor_temporal", 4)
         release = _WAN_22_SMALL if index.get("expand_timesteps") else _WAN_22 if len(networks) == 2 else _WAN_21
         return Facts(
             name=release.name,
@@ -103,7 +88,7 @@ class WanSource:
             frames=release.frames,
             width=release.size[0],
             height=release.size[1],
-            size_multiple=pixels * max(network["patch_size"][1:]),
+            size_multiple=vae.get("scale_factor_spatial", 8) * max(network["patch_size"][1:]),
             rhythm=Rhythm.causal(frames),
             max_frames=1 + (network.get("rope_max_seq_len", 1024) - 1) * frames,
             fps=release.fps,
@@ -116,39 +101,17 @@ class WanSource:
         )
 
     def load(self, device: str, dtype: str) -> WanAdapter:
-        """Load the weights.
-
-        Args:
-            device: a torch device.
-            dtype: ``float32``, ``float16`` or ``bfloat16``; of the decoder always float32, as its authors advise.
-
-        Raises:
-            ModelError: a file is missing or damaged, or does not match its configuration.
-        """
+        """See `PipelineSource.load`; the decoder is always float32, as its authors advise."""
         from vstar_sdk.models.wan.adapter import load
 
-        return load(self._find(WEIGHTS), self.facts(), self.options, device, dtype)
+        return load(self.find(self.weights), self.facts(), self.options, device, dtype)
 
-    def estimate(self, workload: Workload) -> Estimate:
-        """Count what a workload takes, without the weights.
+    def count(self, directory: Path, workload: Workload) -> Estimate:
+        """See `PipelineSource.count`."""
+        from vstar_sdk.models.wan.estimate import estimate
 
-        Raises:
-            ModelError: a configuration is missing or of another family.
-        """
-        directory = self._find(CONFIGURATION)
         networks = _networks(read_config(directory, "model_index.json"))
-
-        def count() -> Estimate:
-            from vstar_sdk.models.wan.estimate import estimate
-
-            return estimate(directory, networks, workload)
-
-        files = [directory / file for file in ("model_index.json", f"{networks[0]}/config.json")]
-        files += [directory / component / "config.json" for component in ("vae", "text_encoder")]
-        return counted_once(files, workload, self.options, count)
-
-    def _find(self, patterns: tuple[str, ...]) -> Path:
-        return find_model(self.options.path, self.options.revision, self.resolver, patterns)
+        return estimate(directory, networks, workload)
 
 
 def _networks(index: Mapping[str, Any]) -> tuple[str, ...]:
@@ -162,21 +125,12 @@ def _networks(index: Mapping[str, Any]) -> tuple[str, ...]:
     raise ModelError(f"its model_index.json names {' and '.join(given) or 'no transformer'} with boundary_ratio {boundary}")
 
 
-def _config(directory: Path, network: str, vae: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration of one network, once it is sure that it makes the VAE's latents from text alone."""
-    config = read_config(directory, f"{network}/config.json")
-    kind = config.get("_class_name", "WanTransformer3DModel")
-    if kind != "WanTransformer3DModel":
-        raise ModelError(f"its {network} is a {kind}")
+def _check_text_to_video(network: str, config: Mapping[str, Any], vae: Mapping[str, Any]) -> None:
+    """Be sure that a network makes the VAE's latents from text alone."""
+    check_class(config, network, "WanTransformer3DModel")
     channels, latent = config.get("in_channels", 16), vae.get("z_dim", 16)
     if channels != latent:
         raise ModelError(f"its {network} takes {channels} channels where the latents have {latent}: it wants a picture or video")
-    return config
-
-
-def wan(options: WanOptions, *, resolver: Resolver | None = None) -> WanSource:
-    """A Wan model."""
-    return WanSource(options, resolver or Resolver())
 
 
 @hookimpl
@@ -185,7 +139,7 @@ def register_models(register: Register) -> None:
     register(
         "wan",
         options=WanOptions,
-        factory=wan,
+        factory=WanSource,
         summary="Wan 2.1 and 2.2 text to video, from a folder or the hub; beyond the paper, and experimental.",
     )
 

@@ -1,0 +1,120 @@
+"""Models that a spec names by a path or a hub id, before they are loaded: what their sources share. No torch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from vstar_sdk.errors import ModelError
+from vstar_sdk.models.contract import Facts
+from vstar_sdk.models.counting import counted_once
+from vstar_sdk.models.pipeline_options import TransformerOptions
+from vstar_sdk.resolver import Resolver
+from vstar_sdk.weights.finding import CONFIGURATION, find_model
+
+if TYPE_CHECKING:
+    from vstar_sdk.models.contract import Adapter
+    from vstar_sdk.models.estimates import Estimate, Workload
+
+Chosen = TypeVar("Chosen", bound=TransformerOptions)
+
+
+@dataclass(frozen=True)
+class PipelineSource(ABC, Generic[Chosen]):
+    """A `vstar_sdk.models.contract.ModelSource` but for its facts, its loading and its counting.
+
+    Attributes:
+        options: which model, and how it runs.
+        resolver: finds a hub id.
+        modules: what loading imports.
+        weights: patterns of the files that it is loaded from.
+        counted: the configuration files that `count` reads.
+    """
+
+    modules: ClassVar[tuple[str, ...]]
+    weights: ClassVar[tuple[str, ...]] = ("*.json", "*.safetensors", "tokenizer*/*")  # vocabularies come in all formats
+    counted: ClassVar[tuple[str, ...]] = ("transformer/config.json", "vae/config.json", "text_encoder/config.json")
+
+    options: Chosen
+    resolver: Resolver = field(default_factory=Resolver)
+
+    @abstractmethod
+    def facts(self) -> Facts:
+        """Read the configuration files, of a hub id after fetching them.
+
+        Raises:
+            ModelError: one is missing, damaged or of another family.
+        """
+
+    @abstractmethod
+    def load(self, device: str, dtype: str) -> Adapter:
+        """Load the weights.
+
+        Args:
+            device: a torch device.
+            dtype: ``float32``, ``float16`` or ``bfloat16``.
+
+        Raises:
+            ModelError: a file is missing or damaged, or does not match its configuration.
+        """
+
+    @abstractmethod
+    def count(self, directory: Path, workload: Workload) -> Estimate:
+        """What `estimate` gives, counted on the networks of a directory.
+
+        Args:
+            directory: with the configuration files.
+            workload: what will be asked for.
+        """
+
+    def estimate(self, workload: Workload) -> Estimate:
+        """Count what a workload takes, without the weights.
+
+        Raises:
+            ModelError: a configuration is missing or of another family.
+        """
+        directory = self.find(CONFIGURATION)
+        files = [directory / file for file in self.counted]
+        return counted_once(files, workload, self.options, partial(self.count, directory, workload))
+
+    def find(self, patterns: tuple[str, ...]) -> Path:
+        """Its directory, see `vstar_sdk.weights.finding.find_model`.
+
+        Args:
+            patterns: of the files that are wanted of a hub id.
+        """
+        return find_model(self.options.path, self.options.revision, self.resolver, patterns)
+
+
+@contextmanager
+def of_this_family(directory: Path) -> Generator[None]:
+    """Around the reading of configurations: say whose they are where they are not what they should be.
+
+    Raises:
+        ModelError: inside it one was raised, or an entry is missing.
+    """
+    try:
+        yield
+    except (ModelError, KeyError) as error:
+        hint = "this is a model of another family, or one that is not for text to video"
+        raise ModelError(f"{directory}: {error}", hint=hint) from None
+
+
+def check_class(config: Mapping[str, Any], part: str, kind: str) -> None:
+    """Be sure of a component's class; a configuration that does not say it is taken at its word.
+
+    Args:
+        config: the component's ``config.json``.
+        part: its name.
+        kind: the class.
+
+    Raises:
+        ModelError: it is another one.
+    """
+    if (given := config.get("_class_name", kind)) != kind:
+        raise ModelError(f"its {part} is a {given}")
