@@ -9,7 +9,8 @@ import torch
 from diffusers.models.autoencoders.autoencoder_kl_cogvideox import AutoencoderKLCogVideoX
 from torch import Tensor
 
-from vstar_sdk.models.diffusers.causal_tiles import Decode, Grid, TiledDecoder
+from vstar_sdk.models.diffusers.decoding import decode_clip
+from vstar_sdk.models.diffusers.tiles import Grid
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,33 +31,27 @@ def at_once(count: int, vae: AutoencoderKLCogVideoX) -> list[int]:
     return [count - (times - 1) * size, *[size] * (times - 1)]
 
 
-@torch.no_grad()
 def decode_causally(
     vae: AutoencoderKLCogVideoX, latents: Tensor, placement: Placement, *, tiling: bool = False
 ) -> Iterator[NDArray[np.uint8]]:
-    """Decode a clip a few frames at a time, however long it is: memory does not grow with its length.
+    """Decode a clip a few frames at a time: see `vstar_sdk.models.diffusers.decoding.decode_clip`.
 
     ``AutoencoderKLCogVideoX.decode`` gives the same frames, all at once.
 
     Args:
         vae: the decoder.
-        latents: ``(1, channels, latent frames, height, width)`` in the denoiser's scale, on any device.
+        latents: in the denoiser's scale.
         placement: of the decoder.
-        tiling: decode pictures larger than a tile in overlapping tiles, each with a memory of its own.
-
-    Returns:
-        Frames ``(height, width, 3)``, RGB, one by one.
+        tiling: decode pictures larger than a tile in overlapping tiles.
     """
-    grid = _grid(vae)
-    tiled = tiling and grid.exceeded_by(latents)
-    decode: Decode = TiledDecoder(vae, grid, lambda: CausalDecoder(vae)) if tiled else CausalDecoder(vae)
-    with placement.using(vae):
-        for some in torch.split(latents, at_once(latents.shape[2], vae), dim=2):
-            scaled = some / vae.config["scaling_factor"]
-            with placement.computing():
-                frames = decode(scaled.to(placement.device, vae.dtype))
-            frames = frames[0].float().div_(2.0).add_(0.5).clamp_(0.0, 1.0).mul_(255.0).round_()
-            yield from frames.permute(1, 2, 3, 0).to("cpu", torch.uint8).numpy()
+
+    def decode(tile: Tensor) -> Iterator[Tensor]:
+        parts = torch.split(tile, at_once(tile.shape[2], vae), dim=2)
+        scaled = ((part / vae.config["scaling_factor"]).to(placement.device, vae.dtype) for part in parts)
+        return map(CausalDecoder(vae), scaled)
+
+    grid = Grid.of_overlaps(vae, vae.tile_overlap_factor_height, vae.tile_overlap_factor_width) if tiling else None
+    return decode_clip(vae, latents, placement, decode, grid)
 
 
 class CausalDecoder:
@@ -67,16 +62,8 @@ class CausalDecoder:
         self._past: dict[str, Any] | None = None
 
     def __call__(self, latents: Tensor) -> Tensor:
-        """The frames of the next latent frames: see `Decode`."""
+        """The frames of the next latent frames."""
         if self._vae.post_quant_conv is not None:
             latents = self._vae.post_quant_conv(latents)
         frames, self._past = self._vae.decoder(latents, conv_cache=self._past)
         return frames
-
-
-def _grid(vae: AutoencoderKLCogVideoX) -> Grid:
-    return Grid.of(
-        latent=(vae.tile_latent_min_height, vae.tile_latent_min_width),
-        sample=(vae.tile_sample_min_height, vae.tile_sample_min_width),
-        overlaps=(vae.tile_overlap_factor_height, vae.tile_overlap_factor_width),
-    )

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import torch
 from torch import Tensor
 
-from vstar_sdk.models.diffusers.tiles import decode_in_tiles, exceeds_a_tile
+from vstar_sdk.models.diffusers.decoding import decode_clip
+from vstar_sdk.models.diffusers.tiles import Grid
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from vstar_sdk.models.diffusers.placement import Placement
 
 
-@torch.no_grad()
 def decode_streamed(
     vae: Any, latents: Tensor, placement: Placement, *, timestep: float | None = None, tiling: bool = False
 ) -> Iterator[NDArray[np.uint8]]:
@@ -45,16 +45,7 @@ def decode_streamed(
         given = (latent.to(placement.device, vae.dtype) for latent in torch.split(tile, 1, dim=2))
         return stream(vae, given, timestep, noise)
 
-    tiled = tiling and exceeds_a_tile(vae, latents)
-    pictures = decode_in_tiles(vae, latents, decode) if tiled else decode(latents)
-    with placement.using(vae):
-        while True:
-            with placement.computing():
-                frames = next(pictures, None)
-            if frames is None:
-                return
-            frames = frames[0].float().div_(2.0).add_(0.5).clamp_(0.0, 1.0).mul_(255.0).round_()
-            yield from frames.permute(1, 2, 3, 0).to("cpu", torch.uint8).numpy()
+    return decode_clip(vae, latents, placement, decode, Grid.of_strides(vae) if tiling else None)
 
 
 def stream(

@@ -15,7 +15,8 @@ from diffusers.models.autoencoders.autoencoder_kl_hunyuanvideo15 import Autoenco
 from torch import Tensor
 from torch.nn.functional import pad, scaled_dot_product_attention
 
-from vstar_sdk.models.diffusers.causal_tiles import Decode, Grid, TiledDecoder
+from vstar_sdk.models.diffusers.decoding import decode_clip
+from vstar_sdk.models.diffusers.tiles import Grid
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,38 +25,28 @@ if TYPE_CHECKING:
     from vstar_sdk.models.diffusers.placement import Placement
 
 
-@torch.no_grad()
 def decode_causally(
     vae: AutoencoderKLHunyuanVideo15, latents: Tensor, placement: Placement, *, tiling: bool = False
 ) -> Iterator[NDArray[np.uint8]]:
-    """Decode a clip frame by frame: memory grows with its length by the keys and values of the middle block alone.
+    """Decode a clip frame by frame: see `vstar_sdk.models.diffusers.decoding.decode_clip`.
 
+    Memory grows with the length of a clip by the keys and values of the middle block alone.
     ``AutoencoderKLHunyuanVideo15.decode`` gives the same frames, all at once.
 
     Args:
         vae: the decoder.
-        latents: ``(1, channels, latent frames, height, width)`` in the denoiser's scale, on any device.
+        latents: in the denoiser's scale.
         placement: of the decoder.
-        tiling: decode pictures larger than a tile in overlapping tiles, each with a memory of its own.
-
-    Returns:
-        Frames ``(height, width, 3)``, RGB, one by one.
+        tiling: decode pictures larger than a tile in overlapping tiles.
     """
-    overlap = vae.tile_overlap_factor
-    grid = Grid.of(
-        latent=(vae.tile_latent_min_height, vae.tile_latent_min_width),
-        sample=(vae.tile_sample_min_height, vae.tile_sample_min_width),
-        overlaps=(overlap, overlap),
-    )
-    tiled = tiling and grid.exceeded_by(latents)
-    decode: Decode = TiledDecoder(vae, grid, lambda: CausalDecoder(vae)) if tiled else CausalDecoder(vae)
-    with placement.using(vae):
-        for latent in torch.split(latents, 1, dim=2):
-            scaled = latent / vae.config["scaling_factor"]
-            with placement.computing():
-                frames = decode(scaled.to(placement.device, vae.dtype))
-            frames = frames[0].float().div_(2.0).add_(0.5).clamp_(0.0, 1.0).mul_(255.0).round_()
-            yield from frames.permute(1, 2, 3, 0).to("cpu", torch.uint8).numpy()
+
+    def decode(tile: Tensor) -> Iterator[Tensor]:
+        parts = torch.split(tile, 1, dim=2)
+        scaled = ((part / vae.config["scaling_factor"]).to(placement.device, vae.dtype) for part in parts)
+        return map(CausalDecoder(vae), scaled)
+
+    grid = Grid.of_overlaps(vae, vae.tile_overlap_factor, vae.tile_overlap_factor) if tiling else None
+    return decode_clip(vae, latents, placement, decode, grid)
 
 
 class CausalDecoder:
@@ -67,7 +58,7 @@ class CausalDecoder:
         self._past: dict[Any, Tensor] = {}
 
     def __call__(self, latent: Tensor) -> Tensor:
-        """The frames of the next latent frame, ``(1, channels, 1, height, width)``: see `Decode`."""
+        """The frames of the next latent frame, ``(1, channels, 1, height, width)``."""
         network = self._decoder
         x = self._convolved(network.conv_in, latent) + latent.repeat_interleave(network.repeat, dim=1)
         middle = network.mid_block

@@ -10,7 +10,8 @@ from diffusers.models.autoencoders import autoencoder_kl_wan
 from diffusers.models.autoencoders.autoencoder_kl_wan import AutoencoderKLWan, WanCausalConv3d
 from torch import Tensor
 
-from vstar_sdk.models.diffusers.tiles import decode_in_tiles, exceeds_a_tile
+from vstar_sdk.models.diffusers.decoding import frames_of
+from vstar_sdk.models.diffusers.tiles import Grid, decode_in_tiles
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,39 +22,29 @@ if TYPE_CHECKING:
 _wan: Any = autoencoder_kl_wan  # typed in part
 
 
-@torch.no_grad()
 def decode_causally(
     vae: AutoencoderKLWan, latents: Tensor, placement: Placement, *, tiling: bool = False
 ) -> Iterator[NDArray[np.uint8]]:
-    """Decode a clip frame by frame, however long it is: memory does not grow with its length.
+    """Decode a clip frame by frame: see `vstar_sdk.models.diffusers.decoding.frames_of`.
 
     ``AutoencoderKLWan.decode`` gives the same frames, all at once.
 
     Args:
         vae: the decoder.
-        latents: ``(1, channels, latent frames, height, width)`` in the denoiser's scale, on any device.
+        latents: in the denoiser's scale.
         placement: of the decoder.
-        tiling: decode pictures larger than a tile in overlapping tiles, each with a memory of its own.
-
-    Returns:
-        Frames ``(height, width, 3)``, RGB, one by one.
+        tiling: decode pictures larger than a tile in overlapping tiles.
     """
-    mean, std = (torch.tensor(vae.config[key]).view(1, -1, 1, 1, 1) for key in ("latents_mean", "latents_std"))
-    patch = vae.config["patch_size"]
+    mean, std = (torch.tensor(vae.config[key]).view(1, -1, 1, 1, 1).to(latents) for key in ("latents_mean", "latents_std"))
+    patch: int | None = vae.config["patch_size"]
 
     def decode(tile: Tensor) -> Iterator[Tensor]:
-        decoder = CausalDecoder(vae)
-        for latent in torch.split(tile, 1, dim=2):
-            scaled = latent * std.to(latent) + mean.to(latent)
-            with placement.computing():
-                yield decoder(scaled.to(placement.device, vae.dtype))
+        scaled = ((latent * std + mean).to(placement.device, vae.dtype) for latent in torch.split(tile, 1, dim=2))
+        return map(CausalDecoder(vae), scaled)
 
-    tiled = tiling and exceeds_a_tile(vae, latents)
-    with placement.using(vae):
-        for frames in decode_in_tiles(vae, latents, decode, patch or 1) if tiled else decode(latents):
-            pictures: Tensor = frames if patch is None else _wan.unpatchify(frames, patch_size=patch)
-            pictures = pictures[0].float().clamp_(-1.0, 1.0).div_(2.0).add_(0.5).mul_(255.0).round_()
-            yield from pictures.permute(1, 2, 3, 0).to("cpu", torch.uint8).numpy()
+    pictures = decode_in_tiles(vae, Grid.of_strides(vae, patch or 1), latents, decode) if tiling else decode(latents)
+    whole = pictures if patch is None else (_wan.unpatchify(frames, patch_size=patch) for frames in pictures)
+    return frames_of(whole, vae, placement)
 
 
 class CausalDecoder:
