@@ -13,10 +13,10 @@ from vstar_sdk.attention.sites import Site, SiteAddress
 from vstar_sdk.clock import Rhythm
 from vstar_sdk.models.cogvideox.processor import CogVideoXProcessor, cogvideox_processor
 from vstar_sdk.models.cogvideox.sites import cogvideox_sites
-from vstar_sdk.models.cogvideox.text import cut_off
 from vstar_sdk.models.diffusers.guidance import branches_in_one_batch
 from vstar_sdk.models.diffusers.one_text import text_of_all_frames
 from vstar_sdk.models.diffusers.pipelines import text_encoder_of
+from vstar_sdk.models.diffusers.prompts import end_beyond
 from vstar_sdk.models.family import Branches, DenoiserCall, Family
 
 
@@ -51,7 +51,7 @@ class CogVideoXFamily(Family):
     def cut_off(self, pipe: Any, caption: str) -> str:
         """See `Family.cut_off`."""
         tokenizer, _ = text_encoder_of(pipe)
-        return cut_off(tokenizer, caption, pipe.transformer.config.max_text_seq_length)
+        return end_beyond(pipe.transformer.config.max_text_seq_length, tokenizer, caption)
 
     def branches(self, pipe: Any, denoiser: nn.Module) -> AbstractContextManager[Branches]:
         """See `Family.branches`: guidance is one batch, dynamic guidance too."""

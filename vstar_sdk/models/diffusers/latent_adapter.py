@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.placement import Placement
+from vstar_sdk.models.family import Family
 from vstar_sdk.weights.directory import weight_hashes
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, kw_only=True)
-class LatentAdapter:
+class LatentAdapter(ABC):
     """A `vstar_sdk.models.contract.SamplingAdapter`, but for its family, its text, its calls and its decoding.
 
     Attributes:
         facts: what was known of it before it was loaded.
         directory: that it was loaded from.
         denoiser: a network of diffusers.
-        vae: with ``spatial_compression_ratio`` and ``latent_channels``.
+        vae: the decoder.
+        text_encoder: a network of transformers.
+        tokenizer: its tokenizer.
         placement: of all components.
     """
 
@@ -31,7 +40,14 @@ class LatentAdapter:
     directory: Path
     denoiser: Any
     vae: Any
+    text_encoder: Any
+    tokenizer: Any
     placement: Placement
+
+    @property
+    @abstractmethod
+    def family(self) -> Family:
+        """What nursing needs to know of the denoiser."""
 
     @property
     def device(self) -> torch.device:
@@ -47,14 +63,80 @@ class LatentAdapter:
         """SHA-256 of every weight file, by its path in the model's directory."""
         return weight_hashes(self.directory)
 
+    @torch.no_grad()
+    def encode(self, prompts: Sequence[str]) -> Tensor:
+        """Text embeddings ``(prompts, tokens, dim)``.
+
+        Each prompt is encoded by itself, so that its embedding does not depend on its neighbours; what exceeds the tokens that
+        are read is cut (see `cut_off`).
+        """
+        with ExitStack() as using:
+            for network in self.encoders:
+                using.enter_context(self.placement.using(network))
+            return torch.cat([self.encode_one(prompt) for prompt in prompts])
+
+    @property
+    def encoders(self) -> Sequence[Any]:
+        """The networks that `encode_one` calls, on the device meanwhile."""
+        return (self.text_encoder,)
+
+    @abstractmethod
+    def encode_one(self, prompt: str) -> Tensor:
+        """The embedding of a prompt, ``(1, tokens, dim)``."""
+
+    @abstractmethod
+    def cut_off(self, prompt: str) -> str:
+        """The end of a prompt that is not read; "" when all is."""
+
+    @property
+    def latent(self) -> tuple[int, int]:
+        """Channels of the latents, and pixels of a side to one."""
+        return self.vae.config["latent_channels"], self.vae.spatial_compression_ratio
+
     def latent_shape(self, frames: int, height: int, width: int) -> tuple[int, ...]:
         """Shape ``(1, channels, latent frames, height, width)`` of the latents of a clip of ``height`` by ``width`` pixels."""
-        factor: int = self.vae.spatial_compression_ratio
-        latents = self.facts.clock(frames, self.facts.fps).latents
-        return (1, self.vae.config["latent_channels"], latents, height // factor, width // factor)
+        channels, factor = self.latent
+        return (1, channels, self.facts.clock(frames, self.facts.fps).latents, height // factor, width // factor)
 
-    @contextmanager
-    def sampling(self) -> Generator[None]:
+    def sampling(self) -> AbstractContextManager[None]:
         """Open around all the calls of `denoise` in a run; see `vstar_sdk.models.contract.SamplingAdapter`."""
-        with self.placement.using(self.denoiser):
-            yield
+        return self.placement.using(self.denoiser)
+
+    @torch.no_grad()
+    def denoise(self, latents: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
+        """One call of the denoiser.
+
+        Args:
+            latents: ``(branches, channels, latent frames, height, width)``.
+            timestep: 0-d.
+            text: ``(branches, latent frames, tokens, dim)``, see `encode`; the same for all frames where the family has one text.
+
+        Returns:
+            The prediction, of the latents' shape and precision.
+
+        Raises:
+            SamplerError: the frames of a branch have different texts, and the family has one.
+        """
+        with self.sampling():
+            return self.predict(latents.to(self.denoiser.dtype), timestep, text).to(latents.dtype)
+
+    @abstractmethod
+    def predict(self, latents: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
+        """Call the denoiser, which is on the device.
+
+        Args:
+            latents: ``(branches, channels, latent frames, height, width)``, in its precision.
+            timestep: 0-d.
+            text: ``(branches, latent frames, tokens, dim)``, in the precision of the text encoder.
+
+        Returns:
+            Its prediction, of the latents' shape.
+        """
+
+    @abstractmethod
+    def decode(self, latents: Tensor) -> Iterator[NDArray[np.uint8]]:
+        """Frames ``(height, width, 3)``, decoded a few latent frames at a time.
+
+        Args:
+            latents: ``(1, channels, latent frames, height, width)``.
+        """

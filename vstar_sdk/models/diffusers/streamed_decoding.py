@@ -24,6 +24,17 @@ if TYPE_CHECKING:
     from vstar_sdk.models.diffusers.placement import Placement
 
 
+def in_own_scale(vae: Any, latents: Tensor) -> Tensor:
+    """Latents of the denoiser in the scale of the decoder.
+
+    Args:
+        vae: see `decode_streamed`.
+        latents: ``(1, channels, latent frames, height, width)``.
+    """
+    mean, std = (values.to(latents).view(1, -1, 1, 1, 1) for values in (vae.latents_mean, vae.latents_std))
+    return latents * std / vae.config["scaling_factor"] + mean
+
+
 def decode_streamed(
     vae: Any, latents: Tensor, placement: Placement, *, timestep: float | None = None, tiling: bool = False
 ) -> Iterator[NDArray[np.uint8]]:
@@ -31,7 +42,7 @@ def decode_streamed(
 
     Args:
         vae: an ``AutoencoderKLLTXVideo`` or ``AutoencoderKLLTX2Video``.
-        latents: ``(1, channels, latent frames, height, width)`` in the decoder's own scale, on any device.
+        latents: ``(1, channels, latent frames, height, width)`` in the decoder's own scale (see `in_own_scale`), on any device.
         placement: of the decoder.
         timestep: that a decoder is told which takes away noise; None for the others.
         tiling: decode pictures larger than a tile in overlapping tiles, each with a memory of its own.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from torch import Tensor
 from transformers import AutoTokenizer, ByT5Tokenizer, Qwen2_5_VLTextModel, T5EncoderModel
 
 from vstar_sdk.models.contract import Facts
+from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
 from vstar_sdk.models.diffusers.one_text import text_of_all_frames
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.site_check import attentions_within, check_sites
@@ -28,7 +28,6 @@ from vstar_sdk.models.hunyuan15.family import HUNYUAN15, Hunyuan15Family
 from vstar_sdk.models.hunyuan15.inputs import call
 from vstar_sdk.models.hunyuan15.text import Lengths, Text, cut_off, unpacked
 from vstar_sdk.weights.components import load_component
-from vstar_sdk.weights.directory import weight_hashes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,46 +39,26 @@ _pipeline: Any = HunyuanVideo15Pipeline  # whose functions are private, and read
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hunyuan15Adapter:
+class Hunyuan15Adapter(LatentAdapter):
     """A `vstar_sdk.models.contract.SamplingAdapter`; made by `load`."""
 
-    facts: Facts
-    directory: Path
-    denoiser: Any
-    vae: AutoencoderKLHunyuanVideo15
-    text_encoder: Any
-    tokenizer: Any
     text_encoder_2: T5EncoderModel
     tokenizer_2: Any
     options: Hunyuan15Options
-    placement: Placement
     lengths: Lengths = field(default_factory=Lengths)
 
     @property
     def family(self) -> Hunyuan15Family:
-        """What nursing needs to know of the denoiser."""
+        """See `LatentAdapter.family`."""
         return HUNYUAN15
 
     @property
-    def device(self) -> torch.device:
-        """Where the model computes."""
-        return self.placement.device
+    def encoders(self) -> Sequence[Any]:
+        """See `LatentAdapter.encoders`: none for all of `encode_one`, for the two take turns."""
+        return ()
 
-    @property
-    def scheduler_config(self) -> Mapping[str, Any]:
-        """The configuration that every scheduler is built from."""
-        return self.facts.scheduler_config
-
-    @torch.no_grad()
-    def encode(self, prompts: Sequence[str]) -> Tensor:
-        """Text embeddings ``(prompts, 1256, dim + 1)``: the tokens of both encoders with their masks, see `Text.packed`.
-
-        Each prompt is encoded by itself, so that its embedding does not depend on its neighbours; what exceeds the denoiser's
-        tokens is cut (see `cut_off`).
-        """
-        return torch.cat([self._encode(prompt) for prompt in prompts])
-
-    def _encode(self, prompt: str) -> Tensor:
+    def encode_one(self, prompt: str) -> Tensor:
+        """See `LatentAdapter.encode_one`: the tokens of both encoders with their masks, see `Text.packed`."""
         with self.placement.using(self.text_encoder):
             read = _pipeline._get_mllm_prompt_embeds(self.text_encoder, self.tokenizer, prompt, self.device, self.lengths.prompt)
         with self.placement.using(self.text_encoder_2):
@@ -89,54 +68,18 @@ class Hunyuan15Adapter:
         return Text(*read, *glyphs).packed()
 
     def cut_off(self, prompt: str) -> str:
-        """The end of a prompt that the denoiser does not read; "" when it reads all."""
+        """See `LatentAdapter.cut_off`."""
         return cut_off(self.tokenizer, prompt, self.lengths.prompt)
 
-    def weights(self) -> Mapping[str, str]:
-        """SHA-256 of every weight file, by its path in the model's directory."""
-        return weight_hashes(self.directory)
-
-    def latent_shape(self, frames: int, height: int, width: int) -> tuple[int, ...]:
-        """Shape ``(1, channels, latent frames, height, width)`` of the latents of a clip of ``height`` by ``width`` pixels."""
-        factor = int(self.vae.config["spatial_compression_ratio"])
-        latent_frames = self.facts.clock(frames, self.facts.fps).latents
-        return (1, self.vae.config["latent_channels"], latent_frames, height // factor, width // factor)
-
-    @contextmanager
-    def sampling(self) -> Generator[None]:
-        """Open around all the calls of `denoise` in a run; see `vstar_sdk.models.contract.SamplingAdapter`."""
-        with self.placement.using(self.denoiser):
-            yield
-
-    @torch.no_grad()
-    def denoise(self, latents: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
-        """One call of the network.
-
-        Args:
-            latents: ``(branches, channels, latent frames, height, width)``.
-            timestep: 0-d.
-            text: ``(branches, latent frames, tokens, dim)``, packed, the same for all frames of a branch.
-
-        Returns:
-            The prediction, of the latents' shape and precision.
-
-        Raises:
-            SamplerError: the frames of a branch have different texts.
-        """
-        dtype, config = self.denoiser.dtype, self.denoiser.config
+    def predict(self, latents: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
+        """See `LatentAdapter.predict`."""
+        dtype, config = latents.dtype, self.denoiser.config
         one = text_of_all_frames(text, self.facts.name).to(dtype)
         told = unpacked(one, self.lengths.glyphs, (config.text_embed_dim, config.text_embed_2_dim))
-        given = (latents.to(dtype), timestep.expand(len(latents)).to(dtype), told)
-        with self.sampling():
-            predicted = call(self.denoiser, *given, self.lengths.picture)
-        return predicted.to(latents.dtype)
+        return call(self.denoiser, latents, timestep.expand(len(latents)).to(dtype), told, self.lengths.picture)
 
     def decode(self, latents: Tensor) -> Iterator[NDArray[np.uint8]]:
-        """Frames ``(height, width, 3)``, decoded a latent frame at a time.
-
-        Args:
-            latents: ``(1, channels, latent frames, height, width)``.
-        """
+        """See `LatentAdapter.decode`."""
         return decode_causally(self.vae, latents, self.placement, tiling=self.options.tiling)
 
 

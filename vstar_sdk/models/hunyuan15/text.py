@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from vstar_sdk.models.diffusers.prompts import end_beyond
+
 
 @dataclass(frozen=True)
 class Lengths:
@@ -68,5 +70,4 @@ def cut_off(tokenizer: Any, prompt: str, tokens: int) -> str:
         prompt: any text.
         tokens: that the denoiser reads.
     """
-    read = tokenizer(prompt, add_special_tokens=False, verbose=False)["input_ids"]
-    return str(tokenizer.decode(read[tokens:]))
+    return end_beyond(tokens, tokenizer, prompt, special=0)  # the pipeline reads so many of the prompt itself

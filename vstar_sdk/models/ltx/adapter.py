@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl_ltx import AutoencoderKLLTXVideo
@@ -19,8 +19,9 @@ from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
 from vstar_sdk.models.diffusers.ltx_tokens import pack, readers, unpack
 from vstar_sdk.models.diffusers.masked_text import with_presence, without_presence
 from vstar_sdk.models.diffusers.placement import Placement
+from vstar_sdk.models.diffusers.prompts import tokens_of
 from vstar_sdk.models.diffusers.site_check import check_sites
-from vstar_sdk.models.diffusers.streamed_decoding import decode_streamed
+from vstar_sdk.models.diffusers.streamed_decoding import decode_streamed, in_own_scale
 from vstar_sdk.models.diffusers.t5_tokenizer import load_t5_tokenizer
 from vstar_sdk.models.ltx.family import LTX, LTXFamily
 from vstar_sdk.models.ltx.text import TOKENS, cut_off
@@ -38,54 +39,30 @@ if TYPE_CHECKING:
 class LTXAdapter(LatentAdapter):
     """A `vstar_sdk.models.contract.SamplingAdapter`; made by `load`."""
 
-    text_encoder: T5EncoderModel
-    tokenizer: Any
     options: LTXOptions
 
     @property
     def family(self) -> LTXFamily:
-        """What nursing needs to know of the denoiser."""
+        """See `LatentAdapter.family`."""
         return LTX
 
-    @torch.no_grad()
-    def encode(self, prompts: Sequence[str]) -> Tensor:
-        """Text embeddings ``(prompts, 128, dim + 1)``: last hidden states of the text encoder, and a channel that is the mask.
-
-        Each prompt is encoded by itself, so that its embedding does not depend on its neighbours; what exceeds 128 tokens is cut
-        (see `cut_off`).
-        """
-        with self.placement.using(self.text_encoder):
-            return torch.cat([self._encode(prompt) for prompt in prompts])
-
-    def _encode(self, prompt: str) -> Tensor:
-        read = self.tokenizer(
-            [prompt], padding="max_length", max_length=TOKENS, truncation=True, add_special_tokens=True, return_tensors="pt"
-        )
-        embeddings = self.text_encoder(read["input_ids"].to(self.device))[0]
-        return with_presence(embeddings.float(), read["attention_mask"].to(self.device))
+    def encode_one(self, prompt: str) -> Tensor:
+        """See `LatentAdapter.encode_one`: 128 last hidden states of the text encoder, and a channel that is the mask."""
+        tokens, mask = tokens_of(self.tokenizer, prompt, TOKENS, self.device)
+        return with_presence(self.text_encoder(tokens).last_hidden_state.float(), mask)
 
     def cut_off(self, prompt: str) -> str:
-        """The end of a prompt that the text encoder does not see; "" when it sees all."""
+        """See `LatentAdapter.cut_off`."""
         return cut_off(self.tokenizer, prompt)
 
-    @torch.no_grad()
-    def denoise(self, latents: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
-        """One call of the denoiser.
-
-        Args:
-            latents: ``(branches, channels, latent frames, height, width)``.
-            timestep: 0-d.
-            text: ``(branches, latent frames, tokens, dim + 1)``, see `encode`.
-
-        Returns:
-            The prediction, of the latents' shape and precision.
-        """
-        dtype, patch = self.denoiser.dtype, self.denoiser.config["patch_size"]
+    def predict(self, latents: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
+        """See `LatentAdapter.predict`."""
+        dtype, patch = latents.dtype, self.denoiser.config["patch_size"]
         frames, height, width = latents.shape[2:]
         embeddings, bias = without_presence(text)
-        with self.sampling(), folded_frames(readers(self.denoiser, "attn2"), frames):
+        with folded_frames(readers(self.denoiser, "attn2"), frames):
             predicted = self.denoiser(
-                hidden_states=pack(latents.to(dtype), patch),
+                hidden_states=pack(latents, patch),
                 encoder_hidden_states=embeddings.flatten(1, 2).to(dtype),
                 timestep=timestep.expand(len(latents)),
                 encoder_attention_mask=bias.flatten(0, 1)[:, None].to(dtype),
@@ -95,7 +72,7 @@ class LTXAdapter(LatentAdapter):
                 rope_interpolation_scale=self._scale,
                 return_dict=False,
             )[0]
-        return unpack(predicted, patch, frames, height, width).to(latents.dtype)
+        return unpack(predicted, patch, frames, height, width)
 
     @property
     def _scale(self) -> tuple[float, int, int]:
@@ -104,20 +81,13 @@ class LTXAdapter(LatentAdapter):
         return (self.vae.temporal_compression_ratio / self.options.frame_rate, pixels, pixels)
 
     def decode(self, latents: Tensor) -> Iterator[NDArray[np.uint8]]:
-        """Frames ``(height, width, 3)``, decoded a latent frame at a time.
-
-        Args:
-            latents: ``(1, channels, latent frames, height, width)``.
-        """
-        vae = self.vae
-        mean, std = (values.to(latents).view(1, -1, 1, 1, 1) for values in (vae.latents_mean, vae.latents_std))
-        own = latents * std / vae.config["scaling_factor"] + mean
-        timestep = None
-        if vae.config["timestep_conditioning"]:
+        """See `LatentAdapter.decode`."""
+        own, timestep = in_own_scale(self.vae, latents), None
+        if self.vae.config["timestep_conditioning"]:
             timestep, share = self.options.decode_timestep, self.options.decode_noise
             noise = torch.randn(own.shape, generator=torch.Generator().manual_seed(0))
             own = (1 - share) * own + share * noise.to(own)
-        return decode_streamed(vae, own, self.placement, timestep=timestep, tiling=self.options.tiling)
+        return decode_streamed(self.vae, own, self.placement, timestep=timestep, tiling=self.options.tiling)
 
 
 def load(directory: Path, facts: Facts, options: LTXOptions, device: str, dtype: str) -> LTXAdapter:

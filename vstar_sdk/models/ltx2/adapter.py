@@ -20,8 +20,9 @@ from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
 from vstar_sdk.models.diffusers.ltx_tokens import pack, unpack
 from vstar_sdk.models.diffusers.masked_text import with_presence, without_presence
 from vstar_sdk.models.diffusers.placement import Placement
+from vstar_sdk.models.diffusers.prompts import tokens_of
 from vstar_sdk.models.diffusers.site_check import check_sites
-from vstar_sdk.models.diffusers.streamed_decoding import decode_streamed
+from vstar_sdk.models.diffusers.streamed_decoding import decode_streamed, in_own_scale
 from vstar_sdk.models.ltx2.family import LTX2, LTX2Family
 from vstar_sdk.models.ltx2.network import check_border, see
 from vstar_sdk.models.ltx2.text import TOKENS, cut_off
@@ -39,37 +40,29 @@ if TYPE_CHECKING:
 class LTX2Adapter(LatentAdapter):
     """A `vstar_sdk.models.contract.SamplingAdapter`; made by `load`."""
 
-    text_encoder: Any
-    tokenizer: Any
     connectors: Any
     options: LTX2Options
 
     @property
     def family(self) -> LTX2Family:
-        """What nursing needs to know of the denoiser."""
+        """See `LatentAdapter.family`."""
         return LTX2
 
-    @torch.no_grad()
-    def encode(self, prompts: Sequence[str]) -> Tensor:
-        """Text embeddings ``(prompts, 1024, dim + 1)``: what the connectors make of the text encoder's layers, and a mask.
+    @property
+    def encoders(self) -> Sequence[Any]:
+        """See `LatentAdapter.encoders`."""
+        return (self.text_encoder, self.connectors)
 
-        Each prompt is encoded by itself, so that its embedding does not depend on its neighbours; what exceeds 1024 tokens is cut
-        (see `cut_off`).
-        """
-        with self.placement.using(self.text_encoder), self.placement.using(self.connectors):
-            return torch.cat([self._encode(prompt) for prompt in prompts])
-
-    def _encode(self, prompt: str) -> Tensor:
-        length: dict[str, Any] = {"padding": "max_length", "max_length": TOKENS, "truncation": True}
-        read = self.tokenizer([prompt.strip()], **length, add_special_tokens=True, return_tensors="pt")
-        tokens, mask = (read[key].to(self.device) for key in ("input_ids", "attention_mask"))
+    def encode_one(self, prompt: str) -> Tensor:
+        """See `LatentAdapter.encode_one`: what the connectors make of the text encoder's layers, 1024 tokens, and a mask."""
+        tokens, mask = tokens_of(self.tokenizer, prompt.strip(), TOKENS, self.device)
         layers = self.text_encoder(input_ids=tokens, attention_mask=mask, output_hidden_states=True).hidden_states
         packed = torch.stack(layers, dim=-1).flatten(2, 3).to(self.text_encoder.dtype)
         video, _, there = self.connectors(packed, mask, padding_side=self.tokenizer.padding_side)
         return with_presence(video, there)
 
     def cut_off(self, prompt: str) -> str:
-        """The end of a prompt that the text encoder does not see; "" when it sees all."""
+        """See `LatentAdapter.cut_off`."""
         return cut_off(self.tokenizer, prompt)
 
     def latent_shape(self, frames: int, height: int, width: int) -> tuple[int, ...]:
@@ -82,37 +75,20 @@ class LTX2Adapter(LatentAdapter):
         check_border(self.vae, *shape[3:])
         return shape
 
-    @torch.no_grad()
-    def denoise(self, latents: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
-        """One call of the denoiser, with video and sound apart.
-
-        Args:
-            latents: ``(branches, channels, latent frames, height, width)``.
-            timestep: 0-d.
-            text: ``(branches, latent frames, tokens, dim + 1)``, see `encode`.
-
-        Returns:
-            The prediction, of the latents' shape and precision.
-        """
+    def predict(self, latents: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
+        """See `LatentAdapter.predict`: video and sound apart."""
         patch: int = self.denoiser.config["patch_size"]
         frames, height, width = latents.shape[2:]
-        tokens = pack(latents.to(self.denoiser.dtype), patch)
-        grid = (frames, height // patch, width // patch)
-        with self.sampling():
-            moment = timestep.expand(len(latents))
-            predicted = see(self.denoiser, tokens, moment, *without_presence(text), grid, self.options.frame_rate)
-        return unpack(predicted, patch, frames, height, width).to(latents.dtype)
+        grid, moment = (frames, height // patch, width // patch), timestep.expand(len(latents))
+        tokens = pack(latents, patch)
+        predicted = see(self.denoiser, tokens, moment, *without_presence(text), grid, self.options.frame_rate)
+        return unpack(predicted, patch, frames, height, width)
 
     def decode(self, latents: Tensor) -> Iterator[NDArray[np.uint8]]:
-        """Frames ``(height, width, 3)``, decoded a latent frame at a time.
-
-        Args:
-            latents: ``(1, channels, latent frames, height, width)``.
-        """
-        mean, std = (values.to(latents).view(1, -1, 1, 1, 1) for values in (self.vae.latents_mean, self.vae.latents_std))
-        own = latents * std / self.vae.config["scaling_factor"] + mean
+        """See `LatentAdapter.decode`."""
         # A decoder that takes away noise is told that there is none, as its pipeline tells it.
         timestep = 0.0 if self.vae.config["timestep_conditioning"] else None
+        own = in_own_scale(self.vae, latents)
         return decode_streamed(self.vae, own, self.placement, timestep=timestep, tiling=self.options.tiling)
 
 
