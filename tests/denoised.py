@@ -10,14 +10,18 @@ from torch import Tensor
 
 from vstar_sdk.clock import Clock
 from vstar_sdk.options import GuidanceOptions, Options
+from vstar_sdk.plugin.discovery import built_in_catalog
 from vstar_sdk.sampling.cfg import Cfg
 from vstar_sdk.sampling.denoising import Denoising
 from vstar_sdk.sampling.gaussian import Gaussian
 from vstar_sdk.sampling.guided import GuidanceBatch, Guided
 from vstar_sdk.sampling.noise import folded
 from vstar_sdk.sampling.sampler import Sampler, denoise
-from vstar_sdk.sampling.schedulers import named
 from vstar_sdk.sampling.single import Single
+
+CATALOG = built_in_catalog()
+SCHEDULERS = tuple(part.name for part in CATALOG.parts("schedulers") if part.name != "diffusers")
+"""The short names, those included that model families offer."""
 
 
 def gaussian(shape: Sequence[int], seed: int) -> Tensor:
@@ -28,7 +32,7 @@ def gaussian(shape: Sequence[int], seed: int) -> Tensor:
 
 def scheduler_for(name: str, config: Mapping[str, Any]) -> Any:
     """A scheduler of a short name or a class's for the configuration of a model."""
-    return named(name).make(config)
+    return CATALOG.make("schedulers", name).make(config)
 
 
 @torch.no_grad()

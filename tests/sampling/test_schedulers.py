@@ -10,13 +10,12 @@ import pytest
 import torch
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
-from tests.denoised import scheduler_for
+from tests.denoised import CATALOG, scheduler_for
 from vstar_sdk.errors import MissingDependency, SpecError
+from vstar_sdk.models.diffusers.ddim import ClampedDDIMScheduler
 from vstar_sdk.models.diffusers.flow_matching import flow_config
-from vstar_sdk.plugin.discovery import built_in_catalog
-from vstar_sdk.sampling.ddim import ClampedDDIMScheduler
+from vstar_sdk.models.diffusers.scheduler_classes import DIFFUSERS
 from vstar_sdk.sampling.noise import step_noise
-from vstar_sdk.sampling.scheduler_classes import KNOWN
 from vstar_sdk.sampling.schedulers import named, step_arguments, timesteps_of
 from vstar_sdk.spec.loading import load_spec
 
@@ -37,9 +36,8 @@ ZERO_SNR = {
     "steps_offset": 0,
 }
 
-OTHERS = ("flow-euler", "flow-euler-even", "cogvideox-ddim", "cogvideox-dpm")
-PLAIN = [name for name in KNOWN if name not in OTHERS]
-"""Those for a diffusion model without a shifted ratio."""
+PLAIN = [name for name in DIFFUSERS if name != "flow-euler"]
+"""Those for a diffusion model of any family."""
 
 
 def denoise(scheduler, eta=0.0, steps=3):
@@ -145,7 +143,7 @@ def test_a_name_and_a_mapping_mean_the_same_class(written, kind, settings):
     dumped = spec.model_dump(mode="json")["sampling"]["scheduler"]
     assert dumped == (written if isinstance(written, str) else {"config": {}} | written)
     assert spec.sampling.scheduler is not None
-    scheduler: Any = built_in_catalog().make("schedulers", spec.sampling.scheduler).make(EPSILON)
+    scheduler: Any = CATALOG.make("schedulers", spec.sampling.scheduler).make(EPSILON)
     assert type(scheduler).__name__ == kind
     assert {key: scheduler.config[key] for key in settings} == settings
 
@@ -172,7 +170,7 @@ def test_a_setting_that_the_class_does_not_have_or_that_is_the_models_or_of_anot
 
 
 def configured(name: str, config: dict[str, Any]) -> Any:
-    source = built_in_catalog().part("schedulers", name)
+    source = CATALOG.part("schedulers", name)
     return source.make(source.options.model_validate({"config": config})).make(EPSILON)
 
 
@@ -211,7 +209,10 @@ def test_a_number_of_steps_that_a_scheduler_cannot_take_is_refused(name, steps):
 
 
 def test_names_need_no_torch():
-    code = "import sys; from vstar_sdk.sampling.schedulers import named; named('ddim').takes_eta; print('torch' in sys.modules)"
+    code = (
+        "import sys; from vstar_sdk.plugin.discovery import built_in_catalog; "
+        "built_in_catalog().make('schedulers', 'cogvideox-dpm').takes_eta; print('torch' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
@@ -314,7 +315,7 @@ def test_a_scheduler_of_a_shifted_ratio_is_for_models_that_have_one(name):
     assert denoise(scheduler_for(name, shifted)).isfinite().all()
     with pytest.raises(SpecError, match="has no eta"):
         denoise(scheduler_for(name, shifted), eta=0.5)
-    assert not named(name).takes_eta
+    assert not CATALOG.make("schedulers", name).takes_eta
 
 
 def test_even_levels_are_shifted_once():

@@ -12,15 +12,13 @@ import pytest
 import torch
 from diffusers import schedulers as diffusers_schedulers
 
-from tests.denoised import denoised, gaussian, scheduler_for
+from tests.denoised import SCHEDULERS, denoised, gaussian, scheduler_for
 from vstar_sdk.errors import MissingDependency, OutputError, SamplerError, SpecError
 from vstar_sdk.options import GuidanceOptions
-from vstar_sdk.plugin.discovery import built_in_catalog
 from vstar_sdk.sampling.cfg import Cfg
 from vstar_sdk.sampling.denoising import Denoising
 from vstar_sdk.sampling.guided import Guided
 from vstar_sdk.sampling.noise import step_noise
-from vstar_sdk.sampling.scheduler_classes import KNOWN
 from vstar_sdk.sampling.state import SamplerState
 from vstar_sdk.sampling.tensor_file import read_tensors, write_tensors
 
@@ -42,14 +40,13 @@ FLOW = {
 SCALED = PLAIN | {"signal_scale": 0.7, "signal_scale_steps": 400}
 SHIFTED = PLAIN | {"snr_shift_scale": 3.0}
 STEPS = 5
-CATALOG = built_in_catalog()
 
 
 def build(name: str) -> Any:
     """A scheduler, from the configuration of whatever kind of model it is for."""
     for config in (PLAIN, FLOW, SCALED, SHIFTED):
         try:
-            return CATALOG.make("schedulers", name).make(config)
+            return scheduler_for(name, config)
         except SpecError:
             continue
     raise AssertionError(f"no configuration fits {name}")
@@ -94,7 +91,7 @@ def test_there_are_other_schedulers():
     assert {"DEISMultistepScheduler", "PNDMScheduler", "SASolverScheduler", "FlowMatchHeunDiscreteScheduler"} <= set(others())
 
 
-@pytest.mark.parametrize("name", [*KNOWN, "scaled-ddim", *(pytest.param(name, marks=pytest.mark.slow) for name in others())])
+@pytest.mark.parametrize("name", [*SCHEDULERS, *(pytest.param(name, marks=pytest.mark.slow) for name in others())])
 def test_going_on_from_a_file_gives_the_same_bits(name, tmp_path):
     whole = sampled(Swirl(), build(name), step_noise(7))
     for stop in range(STEPS):

@@ -1,31 +1,20 @@
-"""The schedulers of diffusers as parts: short names, any other class by its name. No torch until one is made."""
+"""The schedulers of diffusers by short names, any other class by its own; their timesteps and steps. No torch at first."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import Field
 
 from vstar_sdk.errors import SpecError
-from vstar_sdk.options import ClassName, Options
+from vstar_sdk.models.diffusers.scheduler_classes import DIFFUSERS, KNOWN, SHIFT, Known, is_flow, step_parameters
+from vstar_sdk.models.diffusers.scheduler_source import DiffusersScheduler, SchedulerOptions, offer
+from vstar_sdk.options import ClassName
 from vstar_sdk.parts import Register, hookimpl
-from vstar_sdk.sampling.scheduler_classes import KNOWN, SHIFT, Known, is_flow, step_parameters
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from vstar_sdk.sampling.contract import Scheduler
-
-
-class SchedulerOptions(Options):
-    """A scheduler class of diffusers."""
-
-    config: dict[str, bool | int | float | str] = Field(
-        default_factory=dict, max_length=32, examples=[{"timestep_spacing": "trailing"}]
-    )
-    """Settings of the class in diffusers, in the place of the model's own."""
 
 
 class ClassOptions(SchedulerOptions):
@@ -33,34 +22,6 @@ class ClassOptions(SchedulerOptions):
 
     name: ClassName = Field(examples=["DEISMultistepScheduler"])
     """Name of the class."""
-
-
-class DiffusersScheduler:
-    """A `vstar_sdk.SchedulerSource` for a class of diffusers.
-
-    Args:
-        name: as in the spec, for messages.
-        known: the class.
-        config: see `SchedulerOptions`.
-    """
-
-    def __init__(self, name: str, known: Known, config: Mapping[str, Any] | None = None) -> None:
-        self._name, self._known, self._config = name, known, config or {}
-
-    @property
-    def takes_eta(self) -> bool:
-        """Whether the steps take eta; needs torch only for a class without a short name."""
-        if self._name in KNOWN:
-            return self._known.eta
-        from vstar_sdk.sampling.fitting import find
-
-        return "eta" in step_parameters(find(self._known.kind))
-
-    def make(self, config: Mapping[str, Any]) -> Scheduler:
-        """See `vstar_sdk.SchedulerSource.make`."""
-        from vstar_sdk.sampling.fitting import fitted
-
-        return fitted(self._name, self._known, config, self._config)
 
 
 def named(name: str) -> DiffusersScheduler:
@@ -122,7 +83,7 @@ def step_arguments(scheduler: Any, eta: float, generator: Any) -> dict[str, Any]
     if not 0.0 <= eta <= 1.0:
         raise SpecError(f"eta {eta:g}: it is a number from 0 to 1", path=("eta",))
     if eta and "eta" not in parameters:
-        takers = ", ".join(name for name, known in KNOWN.items() if known.eta)
+        takers = ", ".join(name for name, known in sorted(KNOWN.items()) if known.eta)
         raise SpecError(f"{kind.__name__} has no eta", hint=f"leave it out, or use {takers}", path=("eta",))
     given = {"eta": eta, "generator": generator}
     return {key: value for key, value in given.items() if key in parameters}
@@ -133,10 +94,6 @@ def itself(scheduler: Any) -> Any:
     return getattr(scheduler, "__wrapped__", scheduler)
 
 
-def _short(name: str, options: SchedulerOptions) -> DiffusersScheduler:
-    return DiffusersScheduler(name, KNOWN[name], options.config)
-
-
 def by_class(options: ClassOptions) -> DiffusersScheduler:
     """The source of a class without a short name."""
     return DiffusersScheduler(options.name, Known(options.name, ""), options.config)
@@ -145,6 +102,5 @@ def by_class(options: ClassOptions) -> DiffusersScheduler:
 @hookimpl
 def register_schedulers(register: Register) -> None:
     """Offer the schedulers of diffusers."""
-    for name, known in KNOWN.items():
-        register(name, options=SchedulerOptions, factory=partial(_short, name), summary=known.summary)
+    offer(register, DIFFUSERS)
     register("diffusers", options=ClassOptions, factory=by_class, summary="Any scheduler class of diffusers, by its name.")

@@ -13,6 +13,8 @@ from vstar_sdk.models.cogvideox.options import CogVideoXOptions
 from vstar_sdk.models.cogvideox.sites import cogvideox_sites
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.pipeline_source import PipelineSource, check_class, of_this_family
+from vstar_sdk.models.diffusers.scheduler_classes import Known
+from vstar_sdk.models.diffusers.scheduler_source import offer
 from vstar_sdk.parts import Register, RegisterFamily, hookimpl
 from vstar_sdk.weights.directory import read_config
 from vstar_sdk.weights.finding import CONFIGURATION
@@ -20,6 +22,20 @@ from vstar_sdk.weights.finding import CONFIGURATION
 if TYPE_CHECKING:
     from vstar_sdk.models.cogvideox.adapter import CogVideoXAdapter
     from vstar_sdk.models.estimates import Estimate, Workload
+
+_OURS = "vstar_sdk.models.cogvideox.schedulers"
+SCHEDULERS = {
+    "cogvideox-ddim": Known(
+        "CogVideoXDDIMScheduler",
+        "DDIM for models with a shifted signal-to-noise ratio (CogVideoX).",
+        ours=f"{_OURS}:CogVideoXDDIM",
+    ),
+    "cogvideox-dpm": Known(
+        "CogVideoXDPMScheduler",
+        "DPM-Solver++ for models with a shifted signal-to-noise ratio (CogVideoX).",
+        ours=f"{_OURS}:CogVideoXDPM",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -92,6 +108,12 @@ def register_models(register: Register) -> None:
         factory=CogVideoXSource,
         summary="CogVideoX 2B and 5B text to video, from a folder or the hub; beyond the paper, and experimental.",
     )
+
+
+@hookimpl
+def register_schedulers(register: Register) -> None:
+    """Offer the schedulers."""
+    offer(register, SCHEDULERS)
 
 
 @hookimpl

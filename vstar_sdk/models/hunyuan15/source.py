@@ -12,6 +12,8 @@ from vstar_sdk.errors import ModelError
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.flow_matching import flow_config
 from vstar_sdk.models.diffusers.pipeline_source import PipelineSource, check_class, of_this_family
+from vstar_sdk.models.diffusers.scheduler_classes import Known
+from vstar_sdk.models.diffusers.scheduler_source import offer
 from vstar_sdk.models.hunyuan15.options import Hunyuan15Options
 from vstar_sdk.models.hunyuan15.sites import hunyuan15_sites
 from vstar_sdk.parts import Register, RegisterFamily, hookimpl
@@ -21,6 +23,14 @@ from vstar_sdk.weights.finding import CONFIGURATION
 if TYPE_CHECKING:
     from vstar_sdk.models.estimates import Estimate, Workload
     from vstar_sdk.models.hunyuan15.adapter import Hunyuan15Adapter
+
+SCHEDULERS = {
+    "flow-euler-even": Known(
+        "FlowMatchEvenEulerScheduler",
+        "The same over evenly spread noise levels (HunyuanVideo).",
+        ours="vstar_sdk.models.hunyuan15.even_flow:FlowMatchEvenEulerScheduler",
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -109,6 +119,12 @@ def register_models(register: Register) -> None:
         factory=Hunyuan15Source,
         summary="HunyuanVideo 1.5 text to video, from a folder or the hub; beyond the paper, and experimental.",
     )
+
+
+@hookimpl
+def register_schedulers(register: Register) -> None:
+    """Offer the scheduler."""
+    offer(register, SCHEDULERS)
 
 
 @hookimpl

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from vstar_sdk.errors import MissingDependency, SpecError
-from vstar_sdk.sampling.scheduler_classes import KNOWN, SHIFT, Known, is_flow, step_parameters
+from vstar_sdk.models.diffusers.scheduler_classes import KNOWN, SHIFT, Known, is_flow, step_parameters
 
 _TRAINED_WITH = (
     "beta_schedule",
@@ -28,14 +28,6 @@ _TRAINED_NUMBERS = ("num_train_timesteps", "beta_start", "beta_end")
 """Likewise, but every scheduler of a diffusion has them, or needs none."""
 
 _SPACINGS = ("linspace", "leading", "trailing")
-
-_OURS = {
-    "CogVideoXDDIMScheduler": "vstar_sdk.models.cogvideox.schedulers:CogVideoXDDIM",
-    "CogVideoXDPMScheduler": "vstar_sdk.models.cogvideox.schedulers:CogVideoXDPM",
-    "DDIMScheduler": "vstar_sdk.sampling.ddim:ClampedDDIMScheduler",
-    "FlowMatchEvenEulerScheduler": "vstar_sdk.sampling.even_flow:FlowMatchEvenEulerScheduler",
-}
-"""In place of a class of diffusers with a flaw, or with steps of its own, and classes that diffusers lacks."""
 
 
 def fitted(name: str, known: Known, config: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
@@ -107,14 +99,15 @@ def _check_settings(settings: Mapping[str, Any], written: Mapping[str, inspect.P
 
 
 def find(name: str) -> type[Any]:
-    """A scheduler class of diffusers, or ours in the place of one with a known flaw.
+    """A scheduler class of diffusers, or ours in its place (`Known.ours`).
 
     Raises:
         SpecError: there is none of that name.
         MissingDependency: diffusers needs another package for it.
     """
-    if name in _OURS:  # before the import of diffusers, which takes longer than a short run samples
-        module, _, attribute = _OURS[name].partition(":")
+    ours = next((known.ours for known in KNOWN.values() if known.kind == name and known.ours), None)
+    if ours:  # before the import of diffusers, which takes longer than a short run samples
+        module, _, attribute = ours.partition(":")
         return getattr(importlib.import_module(module), attribute)
     from diffusers import schedulers
 
@@ -143,7 +136,7 @@ def _unfit(message: str, config: Mapping[str, Any]) -> SpecError:
 def _able(config: Mapping[str, Any]) -> list[str]:
     """The short names of the schedulers that have every option that matters to a model."""
     needed = {*_mattering(config)}
-    kinds = {name: find(known.kind) for name, known in KNOWN.items()}
+    kinds = {name: find(known.kind) for name, known in sorted(KNOWN.items())}
     return [
         name
         for name, kind in kinds.items()
@@ -165,9 +158,9 @@ def _mattering(config: Mapping[str, Any]) -> list[str]:
 
 
 def _unknown(name: str, names: Iterable[str]) -> SpecError:
-    near = difflib.get_close_matches(name, [*names, *KNOWN], n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name, [*names, *sorted(KNOWN)], n=1, cutoff=0.5)
     return SpecError(
         f"unknown scheduler {name!r}" + (f". Did you mean {near[0]!r}?" if near else ""),
-        hint=f"{', '.join(KNOWN)}, or the name of a scheduler class of diffusers",
+        hint=f"{', '.join(sorted(KNOWN))}, or the name of a scheduler class of diffusers",
         path=("scheduler",),
     )
