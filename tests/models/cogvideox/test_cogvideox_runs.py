@@ -22,11 +22,6 @@ TAR: dict[str, Any] = {"use": "tar", "sigma": 1}
 both = pytest.mark.parametrize("model", ["cogvideox_2b", "cogvideox_5b"], indirect=True)
 
 
-@pytest.fixture
-def model(request):
-    return request.getfixturevalue(request.param)
-
-
 @pytest.fixture(scope="module")
 def session():
     with Session() as session:

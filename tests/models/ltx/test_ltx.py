@@ -18,7 +18,7 @@ from tests.tiny_ltx import DENOISING_VAE, write_tiny_ltx
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.operations import Bias, Mix
 from vstar_sdk.attention.plan import plan_attention
-from vstar_sdk.errors import ModelError, SamplerError, SpecError
+from vstar_sdk.errors import ModelError
 from vstar_sdk.models.diffusers.ltx_tokens import pack, unpack
 from vstar_sdk.models.estimates import Workload
 from vstar_sdk.models.ltx.source import LTXOptions, LTXSource
@@ -71,15 +71,6 @@ def test_the_configuration_files_say_what_the_model_is(tiny_ltx):
 
 
 @pytest.mark.parametrize(
-    ("frames", "hint"), [(64, "use 57 or 65"), (16, "use 9 or 17"), (160, "use 153 or 161"), (2, "use 1 or 9")]
-)
-def test_an_impossible_count_of_frames_names_both_neighbours(tiny_ltx, frames, hint):
-    with pytest.raises(SpecError, match=f"cannot make {frames} frames") as refused:
-        LTXSource(LTXOptions(path=str(tiny_ltx))).facts().check(frames, 64, 64)
-    assert refused.value.hint == hint
-
-
-@pytest.mark.parametrize(
     ("file", "changes", "reason"),
     [
         ("transformer/config.json", {"in_channels": 36}, "takes 36 channels where a token of the latents has 4"),
@@ -94,11 +85,6 @@ def test_another_model_of_the_family_is_refused_by_what_it_is(tiny_ltx, tmp_path
     (copied / file).write_text(json.dumps(json.loads((copied / file).read_text()) | changes))
     with pytest.raises(ModelError, match=reason):
         LTXSource(LTXOptions(path=str(copied))).facts()
-
-
-def test_compiling_is_refused(tiny_ltx):
-    with pytest.raises(ValueError, match="ltx cannot be compiled"):
-        LTXOptions(path=str(tiny_ltx), compile=True)
 
 
 @pytest.mark.parametrize("patch", [1, 2])
@@ -230,15 +216,6 @@ def test_nursing_with_nothing_to_do_changes_no_bit_and_leaves_the_model_as_it_wa
     assert torch.equal(adapter.denoise(x, torch.tensor(900.0), text), plain)
 
 
-def test_another_number_of_tokens_than_planned_is_an_error(adapter):
-    text = adapter.encode([ONE])[:, None].expand(-1, LATENT_FRAMES, -1, -1)
-    with (
-        nurse(adapter.denoiser, plan(adapter, Tar(TarOptions(sigma={0: 1})), frames=33), adapter.family),
-        pytest.raises(SamplerError, match="saw 12 tokens; its plan is for 5 latent frames"),
-    ):
-        adapter.denoise(latents(adapter), torch.tensor(900.0), text)
-
-
 @pytest.mark.parametrize(
     ("attribute", "name"), [("_attention_backend", "an attention backend"), ("_parallel_config", "context parallelism")]
 )
@@ -256,11 +233,6 @@ def test_an_attention_that_does_more_is_refused(adapter, attribute, name):
             pass
     finally:
         attention.set_processor(stock)
-
-
-def test_a_prompt_that_is_too_long_says_what_is_cut(adapter):
-    assert adapter.cut_off(ONE) == ""
-    assert adapter.cut_off("a " * 126 + "green winter autumn") == "winter autumn"
 
 
 def test_the_kits_own_check(tiny_ltx):

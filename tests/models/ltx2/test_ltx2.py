@@ -64,13 +64,6 @@ def test_the_configuration_files_say_what_the_model_is(tiny_ltx2):
     assert (facts.name, facts.rhythm.formula, facts.size_multiple, facts.fps) == ("LTX-2", "1 + 8 k", 32, 24.0)
 
 
-@pytest.mark.parametrize(("frames", "hint"), [(64, "use 57 or 65"), (120, "use 113 or 121"), (2, "use 1 or 9")])
-def test_an_impossible_count_of_frames_names_both_neighbours(tiny_ltx2, frames, hint):
-    with pytest.raises(SpecError, match=f"cannot make {frames} frames") as refused:
-        LTX2Source(LTX2Options(path=str(tiny_ltx2))).facts().check(frames, 64, 64)
-    assert refused.value.hint == hint
-
-
 @pytest.mark.parametrize(
     ("file", "changes", "reason"),
     [
@@ -203,12 +196,6 @@ def test_a_picture_of_one_latent_is_refused(session, tiny_ltx2):
     with pytest.raises(ModelError, match="cannot decode so small a picture") as refused:
         session.run(story(tiny_ltx2, size=[64, 32]))
     assert refused.value.hint == "use at least 64 x 64 pixels"
-
-
-def test_a_prompt_that_is_too_long_says_what_is_cut(tiny_ltx2):
-    adapter: Any = LTX2Source(LTX2Options(path=str(tiny_ltx2))).load("cpu", "float32")
-    assert adapter.cut_off(ONE) == ""
-    assert adapter.cut_off("a" * 1024 + "winter") == "winter"
 
 
 def test_the_plan_shows_the_joint_sites_and_an_estimate(tiny_ltx2, tmp_path):

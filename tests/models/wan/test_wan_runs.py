@@ -32,11 +32,6 @@ STORY = {
 both = pytest.mark.parametrize("model", ["wan_21", "wan_22"], indirect=True)
 
 
-@pytest.fixture
-def model(request):
-    return request.getfixturevalue(request.param)
-
-
 @pytest.fixture(scope="module")
 def session():
     with Session() as session:

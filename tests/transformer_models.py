@@ -1,0 +1,116 @@
+"""What the tests of models share whose denoiser attends over all tokens of a clip."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from tests.denoised import gaussian
+from vstar_sdk.attention.plan import AttentionPlan, plan_attention
+from vstar_sdk.models.cogvideox.source import CogVideoXOptions, CogVideoXSource
+from vstar_sdk.models.hunyuan15.source import Hunyuan15Options, Hunyuan15Source
+from vstar_sdk.models.hunyuan15.text import Lengths
+from vstar_sdk.models.ltx.source import LTXOptions, LTXSource
+from vstar_sdk.models.ltx2.source import LTX2Options, LTX2Source
+from vstar_sdk.models.wan.source import WanOptions, WanSource
+from vstar_sdk.options import RegularizerOptions
+
+FRAMES = 17
+ONE, OTHER = "a green landscape in summer", "a snowy landscape in winter"
+
+FEW = Lengths(prompt=48, glyphs=24, picture=4)
+"""Tokens that make the tests of HunyuanVideo quick; those of the real model are in test_hunyuan15_runs.py."""
+
+SOURCES: Mapping[str, tuple[Any, Any]] = {
+    "wan_21": (WanSource, WanOptions),
+    "wan_22": (WanSource, WanOptions),
+    "tiny_ltx": (LTXSource, LTXOptions),
+    "tiny_ltx2": (LTX2Source, LTX2Options),
+    "tiny_ltx23": (LTX2Source, LTX2Options),
+    "cogvideox_2b": (CogVideoXSource, CogVideoXOptions),
+    "cogvideox_5b": (CogVideoXSource, CogVideoXOptions),
+    "hunyuan15_dir": (Hunyuan15Source, Hunyuan15Options),
+}
+"""By the fixtures of the tiny models."""
+
+
+def source(name: str, directory: Path, **options: Any) -> Any:
+    """A model of the kind of a tiny one, in any directory."""
+    kind, options_of = SOURCES[name]
+    return kind(options_of(path=str(directory), **options))
+
+
+def load(name: str, directory: Path) -> Any:
+    """The same, loaded."""
+    adapter = source(name, directory).load("cpu", "float32")
+    return dataclasses.replace(adapter, lengths=FEW) if name == "hunyuan15_dir" else adapter
+
+
+def changed(directory: Path, copy: Path, file: str, changes: Mapping[str, Any]) -> Path:
+    """A copy of a model with other values in one of its configuration files."""
+    shutil.copytree(directory, copy)
+    (copy / file).write_text(json.dumps(json.loads((copy / file).read_text()) | changes))
+    return copy
+
+
+def configured(directory: Path, components: Mapping[str, Mapping[str, Any]]) -> Path:
+    """A model of configuration files alone, without weights."""
+    for component, config in components.items():
+        (directory / component).mkdir()
+        file = "scheduler_config.json" if component == "scheduler" else "config.json"
+        (directory / component / file).write_text(json.dumps(config))
+    return directory
+
+
+class Wants:
+    """A regularizer with operations that a test gives."""
+
+    def __init__(self, *operations: Any, **options: Any) -> None:
+        self.options, self._operations = RegularizerOptions(**options), operations
+
+    def operations(self, site: Any) -> Any:
+        del site
+        return self._operations
+
+
+def plan(adapter: Any, *regularizers: Any, frames: int = FRAMES) -> AttentionPlan:
+    """The plan of a clip."""
+    return plan_attention(adapter.facts.sites, regularizers, adapter.facts.clock(frames, adapter.facts.fps))
+
+
+def latents(adapter: Any, seed: int = 0, side: int = 32) -> Tensor:
+    """Noise of a clip."""
+    return gaussian(adapter.latent_shape(FRAMES, side, side), seed)
+
+
+def one_text(adapter: Any, *prompts: str) -> Tensor:
+    """Texts that are the same for all frames, ``(prompts, latent frames, tokens, dim)``."""
+    count = adapter.facts.clock(FRAMES, adapter.facts.fps).latents
+    return adapter.encode(prompts or [ONE])[:, None].expand(-1, count, -1, -1)
+
+
+def processors(adapter: Any) -> list[Any]:
+    """What every attention of the denoiser computes with."""
+    return [module.processor for module in adapter.denoiser.modules() if hasattr(module, "processor")]
+
+
+def check_frames(frames: Iterable[Any], pictures: Any) -> None:
+    """Be sure that decoded frames are a pipeline's pictures, ``(frames, height, width, 3)`` from 0 to 1, but for rounding."""
+    got = np.stack(list(frames))
+    assert got.shape == pictures.shape
+    assert np.abs(got / 255.0 - pictures).max() < 0.5 / 255 + 1e-4
+
+
+def check_decoded(frames: Iterable[Any], whole: Tensor) -> None:
+    """Be sure that decoded frames are those of a clip that was decoded at once, ``(3, frames, height, width)`` from -1 to 1."""
+    got = np.stack(list(frames)).astype(int)
+    wanted = whole.div(2).add(0.5).clamp(0, 1).mul(255).round().permute(1, 2, 3, 0).int().numpy()
+    assert got.shape == wanted.shape
+    assert np.abs(got - wanted).max() <= 1
