@@ -25,7 +25,10 @@ class ClassOptions(SchedulerOptions):
 
 
 def named(name: str) -> DiffusersScheduler:
-    """The source of a short name, or of a class name of diffusers."""
+    """The source of a short name, or of a class name of diffusers.
+
+    The short names that families offer are known once their hooks were called, as a catalog does.
+    """
     return DiffusersScheduler(name, KNOWN.get(name) or Known(name, ""))
 
 
