@@ -6,14 +6,19 @@ import os
 import posixpath
 import re
 from importlib.metadata import version as installed
+from pathlib import Path
 from typing import Any
+
+from sphinx.ext.napoleon import Config, GoogleDocstring
+
+HERE = Path(__file__).parent
 
 project = "vstar_sdk"
 author = "The vstar_sdk contributors"
 copyright = author
 release = version = installed("vstar-sdk")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton"]
 exclude_patterns = ["images"]
 
 # The pages are read on GitHub too: plain Markdown, whose headings have the anchors that GitHub gives them.
@@ -23,12 +28,13 @@ myst_links_external_new_tab = True
 # What stands in single backticks in a docstring is code.
 default_role = "code"
 autodoc_member_order = "bysource"
-autodoc_typehints = "description"
+autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 autodoc_class_signature = "separated"
 python_use_unqualified_type_names = True
-napoleon_use_ivar = True
+SECTIONS = Config(napoleon_use_ivar=True)
+autodoc_default_options = {"exclude-members": "model_config"}
 
 # Pages that stand elsewhere in the repository, where GitHub shows them: the site has them under these names.
 ELSEWHERE = {
@@ -49,17 +55,38 @@ copybutton_prompt_text = r">>> |\$ "
 copybutton_prompt_is_regexp = True
 
 
-def _links(_: Any, page: str, source: list[str]) -> None:
-    """Lead links out of this folder to the site's own copies of those pages."""
-    here = posixpath.dirname(f"docs/{page}")
+def _led(page: str, text: str) -> str:
+    """A page's text, its links out of the documentation led to the site's own copies of those pages.
+
+    Args:
+        page: its path in the repository.
+        text: Markdown.
+    """
+    here = posixpath.dirname(page)
 
     def target(found: re.Match[str]) -> str:
         path = posixpath.normpath(posixpath.join(here, found[1]))
         return f"]({os.path.relpath(f'docs/{ELSEWHERE[path]}', here)})" if path in ELSEWHERE else found[0]
 
-    source[0] = re.sub(r"\]\((\.\./[^)#]+)\)", target, source[0])
+    return re.sub(r"\]\(((?:\.\./|[A-Z])[^)#]+)\)", target, text)
+
+
+def _read(_: Any, page: str, content: list[str]) -> None:
+    content[0] = _led(f"docs/{page}", content[0])
+
+
+def _included(_: Any, path: Path, __: str, content: list[str]) -> None:
+    content[0] = _led((HERE / path).resolve().relative_to(HERE.parent).as_posix(), content[0])
+
+
+def _google(_: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Read Google's sections (``Args:``, ``Returns:``), but not in a field's docstring, whose first colon is no mark of a type."""
+    if what != "attribute":
+        lines[:] = GoogleDocstring(lines, SECTIONS, what=what, name=name, obj=thing, options=options).lines()
 
 
 def setup(app: Any) -> None:
     """Called by Sphinx."""
-    app.connect("source-read", _links)
+    app.connect("source-read", _read)
+    app.connect("include-read", _included)
+    app.connect("autodoc-process-docstring", _google)

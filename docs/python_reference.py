@@ -49,7 +49,10 @@ def page() -> str:
     for title, group in GROUPS.items():
         lines += [f"## {title}\n", _group(name for room, name in found if room in group)]
     lines += ["## Every event: `vstar_sdk.events`\n", _group(_events(), "vstar_sdk.events")]
-    lines += ["## For HTTP backends: `vstar_sdk.backends`\n", _group(backends.__all__, "vstar_sdk.backends")]
+    lines += [
+        "## For HTTP backends: `vstar_sdk.backends`\n",
+        _group((name for name in backends.__all__ if name != "EnvName"), "vstar_sdk.backends"),
+    ]
     lines += ["## The kit for tests: `vstar_sdk.testing`\n"]
     lines += [_group(names, f"vstar_sdk.testing.{module}") for module, names in _kit().items()]
     return "\n".join(lines).rstrip("\n") + "\n"
