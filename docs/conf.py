@@ -80,9 +80,9 @@ def _included(_: Any, path: Path, __: str, content: list[str]) -> None:
 
 
 def _google(_: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
-    """Read Google's sections (``Args:``, ``Returns:``), but not in a field's docstring, whose first colon is no mark of a type."""
-    if what != "attribute":
-        lines[:] = GoogleDocstring(lines, SECTIONS, what=what, name=name, obj=thing, options=options).lines()
+    """Read Google's sections (``Args:``, ``Returns:``). In a field's docstring the first colon is no mark of a type."""
+    what = "method" if what in ("attribute", "data", "property") else what
+    lines[:] = GoogleDocstring(lines, SECTIONS, what=what, name=name, obj=thing, options=options).lines()
 
 
 def setup(app: Any) -> None:
