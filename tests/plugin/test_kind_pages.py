@@ -27,7 +27,9 @@ def test_every_kind_has_its_page():
 def page(request, packages, tiny_pipeline_dir, tmp_path, monkeypatch):
     """A page; what it shows is installed as the plugin acme."""
     text = KIND_PAGES[request.param]
-    files = modules(text) | {"vstar_acme/haiku.jinja": template for template in blocks("jinja", text)}
+    files = modules(text) | {
+        f"vstar_acme/{name}.jinja": shown for name, shown in zip(["haiku"], blocks("jinja", text), strict=False)
+    }
     for name, source in files.items():
         (packages.folder / name).parent.mkdir(exist_ok=True)
         (packages.folder / name).write_text(source)

@@ -1,4 +1,4 @@
-"""Defaults of one's own: a small file beside the specs, which counts where a spec is silent. Only the command reads it.
+"""Defaults of one's own: a small file next to the specs, which counts where a spec is silent. Only the command reads it.
 
 It holds what belongs to a person or a machine, not to a picture: the model and its device, who writes the key states, what is
 written, which plugins take part. A resolved spec says all of these, so that running it again gives the same video anywhere.

@@ -111,7 +111,7 @@ def test_an_impossible_count_of_frames_names_both_neighbours(wan_21, frames, hin
     ("file", "changes", "reason"),
     [
         ("transformer/config.json", {"in_channels": 36}, "it wants a picture or video"),
-        ("transformer/config.json", {"image_dim": 1280}, "takes a picture beside the prompt"),
+        ("transformer/config.json", {"image_dim": 1280}, "needs a picture in addition to the prompt"),
         ("transformer/config.json", {"patch_size": [2, 2, 2]}, "joins 2 latent frames in one token"),
         (
             "transformer/config.json",
