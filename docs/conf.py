@@ -9,7 +9,8 @@ from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
-from sphinx.ext.napoleon import Config, GoogleDocstring
+from sphinx.ext.napoleon import Config
+from sphinx.ext.napoleon.docstring import GoogleDocstring
 
 HERE = Path(__file__).parent
 
@@ -33,7 +34,7 @@ autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 autodoc_class_signature = "separated"
 python_use_unqualified_type_names = True
-SECTIONS = Config(napoleon_use_ivar=True)
+SECTIONS: Any = Config(napoleon_use_ivar=True)
 autodoc_default_options = {"exclude-members": "model_config"}
 
 # Pages that stand elsewhere in the repository, where GitHub shows them: the site has them under these names.
@@ -79,7 +80,7 @@ def _included(_: Any, path: Path, __: str, content: list[str]) -> None:
     content[0] = _led((HERE / path).resolve().relative_to(HERE.parent).as_posix(), content[0])
 
 
-def _google(_: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+def _google(_: Any, what: Any, name: str, thing: Any, options: Any, lines: list[str]) -> None:
     """Read Google's sections (``Args:``, ``Returns:``). In a field's docstring the first colon is no mark of a type."""
     what = "method" if what in ("attribute", "data", "property") else what
     lines[:] = GoogleDocstring(lines, SECTIONS, what=what, name=name, obj=thing, options=options).lines()

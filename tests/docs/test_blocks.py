@@ -104,9 +104,12 @@ def check_vstar(words):
     command, name = cli, "vstar"
     while isinstance(command, click.Group):
         name = words.pop(0)
-        command = command.get_command(click.Context(command), name)
+        command = command.get_command(click.Context(command, help_option_names=["-h", "--help"]), name)
         assert command is not None, name
-    command.make_parser(click.Context(command, info_name=name)).parse_args(list(words))
+    context = click.Context(
+        command, info_name=name, help_option_names=["-h", "--help"]
+    )  # as in every call: click keeps the first
+    command.make_parser(context).parse_args(list(words))
     for word in words:
         assert not word.startswith("specs/") or (ROOT / word).is_file(), word
 
