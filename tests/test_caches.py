@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from vstar_sdk import run
+from vstar_sdk import caches, run
 from vstar_sdk.caches import FOLDER, cache_folder, remembered
 from vstar_sdk.cli.main import cli
 
@@ -42,6 +42,21 @@ def test_what_is_raised_is_not_kept():
     with pytest.raises(ZeroDivisionError):
         remembered("plans", 1, lambda: 1 // 0)
     assert remembered("plans", 1, lambda: 2) == 2
+
+
+def test_other_code_finds_anew(tmp_path, monkeypatch):
+    code = tmp_path / "package" / "room" / "part.py"
+    code.parent.mkdir(parents=True)
+    monkeypatch.setattr(caches, "_code", lambda: caches.stamp_of(tmp_path / "package"))
+    code.write_text("one = 1")
+    assert [remembered("plans", 1, lambda: 1), remembered("plans", 1, lambda: 2)] == [1, 1]
+    code.write_text("one = 2 - 1")
+    assert remembered("plans", 1, lambda: 3) == 3
+
+
+def test_the_stamp_of_the_code_is_of_every_room_of_the_package():
+    assert (caches.PACKAGE / "sampling" / "schedulers.py").exists()
+    assert caches._code() == caches.stamp_of(caches.PACKAGE)
 
 
 def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path):

@@ -44,6 +44,20 @@ def test_the_spec_of_the_page_on_sampling_is_valid_and_names_every_part_that_it_
         assert [part.name for part in loaded.catalog.parts(kind) if f"`{part.name}`" not in page] == []
 
 
+@pytest.mark.parametrize(("name", "kind"), [("metrics", "metrics"), ("finishing", "finishers")])
+def test_the_spec_of_a_page_is_valid_and_the_page_names_every_part_of_its_kind(name, kind):
+    page = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    loaded = load_spec(parse(blocks("yaml", page)[0]).data)
+    make_plan(loaded)
+    assert [part.name for part in loaded.catalog.parts(kind) if f"`{part.name}`" not in page] == []
+
+
+def test_the_page_on_finishing_says_what_the_plan_says():
+    page = (ROOT / "docs" / "finishing.md").read_text(encoding="utf-8")
+    plan = make_plan(load_spec(parse(blocks("yaml", page)[0]).data))
+    assert f"finished by upscale, interpolate: {plan.final}" in " ".join(page.split())
+
+
 def test_the_readmes_plugin_is_a_plugin():
     (source,) = [block for block in blocks("python") if "register_regularizers" in block]
     module = types.ModuleType("vstar_acme")

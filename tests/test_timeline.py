@@ -109,6 +109,24 @@ def _case(key):
     return GOLDEN[key.rpartition(".")[0] + ".states"].astype(np.float64), GOLDEN[key]
 
 
+@pytest.mark.parametrize("interpolation", ["linear", "hold", "smooth"])
+def test_stretched_by_a_whole_factor_every_old_frame_keeps_its_mixture(interpolation):
+    timeline = build([State("a"), State("b", 3), State("c")], 9, 8.0, interpolation)
+    long = timeline.stretched(25)
+    assert long.anchors == (0, 9, 24)
+    for old, new in zip(timeline.weights, long.weights[::3], strict=True):
+        assert new == pytest.approx(old)
+    assert timeline.stretched(9) is timeline
+
+
+def test_shrunk_it_holds_its_states_or_is_refused():
+    timeline = build([State("a"), State("b"), State("c")], 9, 8.0)
+    assert timeline.stretched(5).anchors == (0, 2, 4)
+    assert build([State("a")], 1, 8.0).stretched(3).weights == ((1.0,),) * 3
+    with pytest.raises(SpecError, match="3 states do not fit into 2 frames"):
+        timeline.stretched(2)
+
+
 def test_latent_frames_average_the_frames_that_they_stand_for():
     """The first is the first frame alone, each other one stands for the next four."""
     timeline = build([State("one"), State("two")], frames=9, fps=8.0)

@@ -12,6 +12,7 @@ from .attention.operations import Rotary as Rotary
 from .attention.operations import Scale as Scale
 from .attention.operations import SegmentBias as SegmentBias
 from .attention.operations import Wrap as Wrap
+from .attention.particular import ParticularRegularizer as ParticularRegularizer
 from .attention.processor import NursedProcessor as NursedProcessor
 from .attention.recording import Recording as Recording
 from .attention.remembering import Memory as Memory
@@ -35,10 +36,13 @@ from .errors import StopRun as StopRun
 from .errors import TemplateError as TemplateError
 from .errors import VstarError as VstarError
 from .events import Event as Event
+from .finishers.contract import Finisher as Finisher
+from .footage import Footage as Footage
 from .llm.contract import Backend as Backend
 from .llm.contract import Completion as Completion
 from .llm.contract import Message as Message
 from .llm.contract import Request as Request
+from .metrics.contract import Metric as Metric
 from .models.contract import Adapter as Adapter
 from .models.contract import Facts as Facts
 from .models.contract import ModelSource as ModelSource

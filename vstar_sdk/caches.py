@@ -9,6 +9,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ FOLDER = "VSTAR_CACHE_DIR"
 
 ROOMS = ("plugins", "plans", "experience", "videocrafter2")
 """The rooms of the cache."""
+
+PACKAGE = Path(__file__).parent
+"""The code that finds answers."""
 
 _log = logging.getLogger(__name__)
 
@@ -45,17 +49,18 @@ def cache_folder(room: str) -> Path:
 
 
 def remembered(room: str, subject: object, find: Callable[[], Any]) -> Any:
-    """What a function found, now or in an earlier process that asked the same question.
+    """What a function found, now or in an earlier process that asked the same question and had the same code.
 
     Args:
         room: of the cache.
-        subject: the question as JSON data. It names everything that the answer depends on, versions included: with another
-            subject the answer is found anew.
+        subject: the question as JSON data. It names everything that the answer depends on beside the code of this package,
+            versions of others included: with another subject the answer is found anew.
         find: finds the answer, which is JSON data. What it raises is not kept.
 
     Nothing is kept where the subject is no JSON data after all (the configuration of somebody's model), or no folder is there
     to keep it in.
     """
+    subject = {"of": subject, "code": _code()}
     try:
         question = json.dumps(subject, sort_keys=True)
         file = cache_folder(room) / f"{hashlib.sha256(question.encode()).hexdigest()[:40]}.json"
@@ -74,6 +79,19 @@ def remembered(room: str, subject: object, find: Callable[[], Any]) -> Any:
     except OSError as error:
         _log.info("the next command works this out again, because %s cannot be written: %s", file, error.strerror)
     return answer
+
+
+@cache
+def _code() -> str:
+    """Changes with the code of the package, so that a checkout never shows what an earlier state of it found."""
+    return stamp_of(PACKAGE)
+
+
+def stamp_of(folder: Path) -> str:
+    """Changes with the Python files in a folder: their places, sizes and times of change."""
+    found = ((file.relative_to(folder).as_posix(), file.stat()) for file in sorted(folder.rglob("*.py")))
+    stamps = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in found]
+    return hashlib.sha256(repr(stamps).encode()).hexdigest()
 
 
 def write(file: Path, text: str) -> None:

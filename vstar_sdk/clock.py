@@ -125,17 +125,6 @@ class Clock:
         """Latent frames."""
         return len(self.spans)
 
-    def latent_of(self, frame: int) -> int:
-        """The latent frame that stands for a frame.
-
-        Raises:
-            ValueError: the clip has no such frame.
-        """
-        for latent, span in enumerate(self.spans):
-            if frame in span:
-                return latent
-        raise ValueError(f"frame {frame} is not one of 0 to {self.frames - 1}")
-
     @cached_property
     def positions(self) -> tuple[float, ...]:
         """Where each latent frame is: the middle of its frames, in units of the regular spacing (0, 1, 2 without compression)."""

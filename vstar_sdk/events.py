@@ -34,6 +34,8 @@ class Event:
     """
 
     kind: ClassVar[str] = "event"
+    hook: ClassVar[str | None] = None
+    """The hook that is given it, where that is not ``on_<kind>``."""
     run: str
     number: int = 0
     time: float = field(default_factory=time.time)
@@ -110,11 +112,23 @@ class Step(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class FramesDecoded(Event):
-    """Some frames have left the decoder."""
+    """Some frames have left the decoder, and what is behind it, and were measured and written."""
 
     kind: ClassVar[str] = "decoded"
+    hook: ClassVar[str | None] = "on_frames"
     done: int
     total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured(Event):
+    """A metric has seen all frames."""
+
+    kind: ClassVar[str] = "metric"
+    metric: str
+    """As in ``use``."""
+    numbers: Mapping[str, float]
+    """What it measured, by the names that the manifest has."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,6 +61,23 @@ class Timeline:
         groups = [self.weights[span.start : span.stop] for span in clock.spans]
         return tuple(tuple(sum(column) / len(group) for column in zip(*group, strict=True)) for group in groups)
 
+    def stretched(self, frames: int) -> Timeline:
+        """The same story over another number of frames: from the first to the last, anchors at the nearest frame.
+
+        Args:
+            frames: from 1.
+
+        Raises:
+            SpecError: so few frames do not hold the states.
+        """
+        if frames == self.frames:
+            return self
+        times = (frames - 1) / max(1, self.frames - 1)
+        anchors = tuple(round(anchor * times) for anchor in self.anchors)
+        if len({*anchors}) < len(anchors):
+            raise SpecError(f"{self.states} states do not fit into {frames} frames", hint="keep a frame for every state")
+        return Timeline(anchors, tuple(_row(n, anchors, _BLENDS[self.interpolation]) for n in range(frames)), self.interpolation)
+
     def ruling(self) -> tuple[int, ...]:
         """The state with the largest weight in each frame; of two that are equal, the later."""
         return tuple(max(range(self.states), key=lambda k: (row[k], k)) for row in self.weights)

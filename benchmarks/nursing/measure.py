@@ -13,9 +13,10 @@ import torch
 from benchmarks.nursing.colours import colour_shown
 from benchmarks.nursing.conditions import Run, runs
 from benchmarks.nursing.maps import map_numbers
-from benchmarks.nursing.metrics import pan_numbers, picture_numbers, story_numbers
+from benchmarks.nursing.metrics import pan_numbers, picture_numbers
 from vstar_sdk import Session
 from vstar_sdk.miniworld.judge import judge
+from vstar_sdk.miniworld.telling import story_numbers
 
 STRIP = 8
 """Frames that are kept of the clips of the first seed, for the pictures."""
@@ -61,7 +62,7 @@ def one(session: Session, run: Run, folder: Path) -> dict[str, Any]:
     seconds = time.perf_counter() - began
     numbers = picture_numbers(frames) | map_numbers(result, spec)
     if run.kind == "story":
-        numbers |= story_numbers(frames, run.reading, judge())
+        numbers |= story_numbers(judge().read(frames), run.reading)
         if run.colour:
             numbers["colour"] = float(colour_shown(frames, run.family) == run.colour)
     else:

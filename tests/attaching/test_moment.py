@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from tests.attaching.conftest import make
+from tests.denoised import denoised, scheduler_for
 from vstar_sdk import Moment, RegularizerOptions, Wrap, attach
+from vstar_sdk.attaching.moment import moment
+from vstar_sdk.errors import SamplerError
 from vstar_sdk.regularizers.tar import Tar, TarOptions
-from vstar_sdk.sampling.sampler import sample
 
 TAR = {"sigma": {0: 1}, "stat": "spread", "window": (0.0, 1.0)}
 
@@ -103,16 +105,15 @@ def test_the_same_memory_gives_the_same_in_a_run(tiny_source):
     from vstar_sdk.attention.nursing import nurse
     from vstar_sdk.attention.plan import plan_attention
     from vstar_sdk.clock import Clock
-    from vstar_sdk.sampling.schedulers import build_scheduler
 
     adapter, following = tiny_source.load("cpu", "float32"), Following()
     noise = torch.randn(adapter.latent_shape(8, 16, 16), generator=torch.Generator().manual_seed(5))
     text, negative = adapter.encode(["a green landscape in summer", ""])
-    built: Any = build_scheduler("ddim", adapter.scheduler_config)
+    built: Any = scheduler_for("ddim", adapter.scheduler_config)
     plan = plan_attention(adapter.facts.sites, [following], Clock(8, 8.0), 4)
     with nurse(adapter.denoiser, plan, adapter.family) as nursing:
         frames = text.expand(8, -1, -1)
-        ours = sample(adapter, frames, negative, noise, built, steps=4, guidance=3.0, nursing=nursing)
+        ours = denoised(adapter, frames, negative, noise, built, steps=4, guidance=3.0, nursing=nursing)
     pipe: Any = TextToVideoSDPipeline.from_pretrained(tiny_source.directory)
     pipe.scheduler = built
     pipe.set_progress_bar_config(disable=True)
@@ -123,3 +124,42 @@ def test_the_same_memory_gives_the_same_in_a_run(tiny_source):
     assert one.maps.keys() == other.maps.keys()
     for where, attention in one.maps.items():
         torch.testing.assert_close(attention, other.maps[where], atol=1e-6, rtol=0)
+
+
+def half_schedule(steps=50) -> Any:
+    """Flow matching whose first steps lie closer together than the numbers of bfloat16."""
+    from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
+
+    scheduler: Any = FlowMatchEulerDiscreteScheduler(shift=7.0)
+    scheduler.set_timesteps(steps)
+    return scheduler
+
+
+def test_timesteps_in_half_precision_are_told_apart_by_the_steps_that_the_scheduler_counts():
+    scheduler, latents = half_schedule(), torch.zeros(1, 4)
+    rounded = scheduler.timesteps.bfloat16()
+    assert len(set(rounded.tolist())) < len(rounded)
+    for step, timestep in enumerate(scheduler.timesteps):
+        for _ in range(2):  # a branch each
+            assert moment(rounded[step].expand(2), scheduler) == Moment(step, 50, float(timestep))
+        latents = scheduler.step(latents, timestep, latents).prev_sample
+
+
+def test_a_pipeline_that_begins_in_the_middle_says_where():
+    for begun in range(10):
+        scheduler = half_schedule()
+        scheduler.set_begin_index(begun)
+        assert moment(scheduler.timesteps[begun].bfloat16(), scheduler).step == begun
+
+
+def test_a_timestep_that_stands_for_several_steps_is_refused_where_the_scheduler_counts_none():
+    scheduler = half_schedule()
+    with pytest.raises(SamplerError, match=r"at timestep 988, .* any of \d+ steps, and FlowMatch\w+ does not say which"):
+        moment(torch.tensor(988.0, dtype=torch.bfloat16), scheduler)  # the scheduler is before its first step, far from there
+
+    class Countless:
+        timesteps = scheduler.timesteps
+
+    with pytest.raises(SamplerError, match=r"any of \d+ steps, and Countless does not say which of them comes next"):
+        moment(scheduler.timesteps[1].bfloat16(), Countless())
+    assert moment(scheduler.timesteps[1], Countless()).step == 1  # in float32 it needs no count

@@ -10,9 +10,10 @@ from safetensors.torch import load_file
 from torch.nn.functional import scaled_dot_product_attention
 
 from vstar_sdk.attention.compiler import compile_acts
-from vstar_sdk.attention.executors import MaskedAttention, placed
+from vstar_sdk.attention.executors import MaskedAttention
 from vstar_sdk.attention.logits import LogitsAttention
 from vstar_sdk.attention.operations import Bias, Mix, Scale, Statistic
+from vstar_sdk.attention.placing import placed
 from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.attention.recipe import Act
 from vstar_sdk.attention.sites import Site, SiteAddress

@@ -233,6 +233,28 @@ def test_a_recorded_map_says_how_the_attention_to_the_video_is_divided(name, bia
     torch.testing.assert_close(recording.maps()[0, 0], wanted.float(), atol=1e-5, rtol=0)
 
 
+def test_queries_that_the_text_takes_whole_have_no_say_in_a_recorded_map():
+    q, k, _ = sequence()
+    where, video = layout("first"), layout("first").video(TOKENS)
+    k[:, :, : video.start, 0], k[:, :, video, 0] = 1000.0, 0.0
+    taken = torch.zeros(FRAMES, POSITIONS)
+    taken[1, :4] = 1.0  # four queries of a frame, and all of another
+    taken[3] = 1.0
+    q[:, :, video, 0] = taken.flatten()
+    recording = Recording([Site("attn", "stack", 0, 3, HEAD_DIM, FRAMES, 8.0, kind="joint")], [0])
+    slot = recording.slot(recording.sites[0], 0)
+    assert slot is not None
+    slot.add(plain_attention, q, k, where)
+    weights = reference(q, k, torch.eye(TOKENS).expand(2, 3, -1, -1), {}, where)[..., video, video]
+    weights = (weights / weights.sum(-1, keepdim=True)).unflatten(-1, (FRAMES, POSITIONS)).sum(-1)
+    weights = weights.unflatten(-2, (FRAMES, POSITIONS))
+    left = 1.0 - taken.double()
+    wanted = (weights * left[..., None]).mean((0, 1)).sum(1) / left.sum(1).clamp_min(1.0)[:, None]
+    torch.testing.assert_close(recording.maps()[0, 0], wanted.float(), atol=1e-5, rtol=0)
+    assert wanted[1].sum() == pytest.approx(1.0)
+    assert wanted[3].sum() == 0.0
+
+
 def test_memory_is_at_most_1_3_of_plain_attention():
     """Of queries, keys, values and output, as a block of HunyuanVideo 1.5 holds them, with fewer tokens; on a CPU."""
     frames, positions, text = 8, 110, 120

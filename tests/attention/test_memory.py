@@ -9,18 +9,20 @@ from typing import Any
 import pytest
 import torch
 
+from tests.denoised import denoised, gaussian, scheduler_for
+from vstar_sdk.attention.memory import Memories
+from vstar_sdk.attention.moment import Moment
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.operations import Bias
 from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.attention.recording import Recording
 from vstar_sdk.clock import Clock
-from vstar_sdk.errors import SamplerError
+from vstar_sdk.errors import SamplerError, SpecError
 from vstar_sdk.models.unet3d.family import UNET3D
 from vstar_sdk.options import Course, RegularizerOptions
 from vstar_sdk.regularizers.tar import Tar, TarOptions
-from vstar_sdk.sampling.noise import initial_noise, step_noise
-from vstar_sdk.sampling.sampler import sample
-from vstar_sdk.sampling.schedulers import build_scheduler, timesteps_of
+from vstar_sdk.sampling.noise import step_noise
+from vstar_sdk.sampling.schedulers import timesteps_of
 from vstar_sdk.sampling.state import SamplerState
 
 FRAMES, STEPS = 8, 4
@@ -62,7 +64,7 @@ def unet(tiny_adapter):
     return copy.deepcopy(tiny_adapter.denoiser)
 
 
-def plan_of(tiny_source, *regularizers, steps=STEPS):
+def plan_of(tiny_source, *regularizers, steps: int | None = STEPS):
     return plan_attention(tiny_source.facts().sites, regularizers, Clock(FRAMES, 8.0), steps)
 
 
@@ -123,6 +125,20 @@ def test_a_run_without_a_say_is_the_plain_regularizer(unet, tiny_source):
     assert all(torch.equal(a, b) for a, b in zip(outputs, run(unet, plan_of(tiny_source, plain)), strict=True))
 
 
+def test_its_maps_have_one_buffer_for_a_site_on_a_device(tiny_source):
+    (plan, *others) = plan_of(tiny_source, Following(watched=(0.0, 1.0))).sites
+    memories = Memories(plan_of(tiny_source, Following(watched=(0.0, 1.0))).remembering)
+    slots: list[Any] = []
+    for step in (0, 0, 1, 2):
+        memories.at(Moment(step, STEPS), [plan, *others])
+        slots.append(memories.slot(plan, Moment(step, STEPS), torch.device("cpu")))
+    memories.turn(0)
+    memories.at(Moment(0, STEPS), [plan, *others])
+    slots.append(memories.slot(plan, Moment(0, STEPS), torch.device("cpu")))
+    assert len({id(slot) for slot in slots}) == 1
+    assert memories.slot(others[0], Moment(0, STEPS), torch.device("cpu")) is not slots[0]
+
+
 def test_watching_alone_leaves_the_picture_as_it_is(unet, tiny_source):
     class Watching(Following):
         def __init__(self):
@@ -139,6 +155,16 @@ def test_watching_alone_leaves_the_picture_as_it_is(unet, tiny_source):
     assert all(torch.equal(a, b) for a, b in zip(outputs, run(unet, plan_of(tiny_source)), strict=True))
     assert [step for step, *_ in watching.runs[0].maps] == [2] * len(plan.sites) + [3] * len(plan.sites)
     assert watching.runs[0].asked == []
+
+
+def test_watching_in_a_window_without_a_step_is_refused(tiny_source):
+    with pytest.raises(
+        SpecError, match=r"Following: watches \S+ in the window \[0.55, 0.6\], which holds none of 4 steps"
+    ) as refused:
+        plan_of(tiny_source, Tar(TarOptions()), Following(watched=(0.55, 0.6)))
+    assert refused.value.path == ("regularizers", 1)
+    assert plan_of(tiny_source, Following(watched=(0.55, 0.6)), steps=20).sites
+    assert plan_of(tiny_source, Following(watched=(0.55, 0.6)), steps=None).sites
 
 
 def test_the_plan_says_who_watches_and_whose_strength_is_its_own(tiny_source):
@@ -183,12 +209,13 @@ def test_branches_in_one_call_and_in_two_agree_as_tars_do(unet, tiny_source):
         torch.testing.assert_close(first, second, atol=1e-6, rtol=0)
 
 
-def sampled(tiny_adapter, tiny_source, following, **options):
+def sampled(tiny_adapter, tiny_source, following, steps=STEPS, **options: Any):
     text = tiny_adapter.encode(["a green landscape", "a red ball"]).repeat(4, 1, 1)
-    noise = initial_noise(tiny_adapter.latent_shape(FRAMES, 16, 16), 7)
-    scheduler = build_scheduler("ddim", tiny_adapter.scheduler_config)
-    with nurse(tiny_adapter.denoiser, plan_of(tiny_source, following), tiny_adapter.family) as nursing:
-        latents = sample(tiny_adapter, text, text[3], noise, scheduler, steps=STEPS, guidance=3.0, nursing=nursing, **options)
+    noise = gaussian(tiny_adapter.latent_shape(FRAMES, 16, 16), 7)
+    scheduler = scheduler_for("ddim", tiny_adapter.scheduler_config)
+    with nurse(tiny_adapter.denoiser, plan_of(tiny_source, following, steps=steps), tiny_adapter.family) as nursing:
+        given = {"steps": steps, "guidance": 3.0, "nursing": nursing} | options
+        latents = denoised(tiny_adapter, text, text[3], noise, scheduler, **given)
     return latents, scheduler
 
 
@@ -220,6 +247,46 @@ def noting(memory, moments):
 
     memory.strength = strength
     return memory
+
+
+class Turns:
+    """Takes the schedule once from its beginning, then again from each of some steps."""
+
+    def __init__(self, *again):
+        self.again = again
+
+    def steps(self, schedule):
+        return schedule + sum(schedule - index for index in self.again)
+
+    def sample(self, denoising):
+        latents = denoising.noise
+        for index in (0, *self.again):
+            latents, first = denoising.begin(denoising.noise if index == 0 else latents, index)
+            for step in range(first, len(denoising.timesteps)):
+                latents = denoising.step(latents, step)
+        return latents
+
+
+@pytest.mark.parametrize("steps", [STEPS, 1])
+def test_every_turn_of_a_sampler_has_a_memory_of_its_own(tiny_adapter, tiny_source, steps):
+    following = Following(watched=(0.0, 1.0))
+    twice, _ = sampled(tiny_adapter, tiny_source, following, steps, sampler=Turns(0))
+    once, _ = sampled(tiny_adapter, tiny_source, following, steps, sampler=Turns())
+    assert torch.equal(twice, once)
+    first, second, alone = following.runs
+    for memory in (first, second):
+        assert [(step, name) for step, name, _ in memory.maps] == [(step, name) for step, name, _ in alone.maps]
+        assert all(torch.equal(a, b) for (*_, a), (*_, b) in zip(memory.maps, alone.maps, strict=True))
+
+
+def test_a_turn_from_inside_the_schedule_goes_on_with_the_memory_and_mixes_no_maps(tiny_adapter, tiny_source):
+    following = Following(watched=(0.0, 1.0))
+    sampled(tiny_adapter, tiny_source, following, sampler=Turns(STEPS - 1, STEPS - 1))
+    (memory,) = following.runs
+    assert list(dict.fromkeys(step for step, *_ in memory.maps)) == list(range(STEPS))
+    of_one = [(step, attention) for step, name, attention in memory.maps if name == memory.sites[0]]
+    assert [step for step, _ in of_one] == [0, 1, 2, 3, 3, 3]
+    assert not torch.equal(of_one[-2][1], of_one[-1][1])
 
 
 def test_guidance_in_one_batch_and_in_two_agree(tiny_adapter, tiny_source):

@@ -204,3 +204,27 @@ def test_a_regularizer_whose_work_another_would_undo_is_refused(regularizers, lo
 )
 def test_what_never_meets_or_is_only_mixed_is_allowed(regularizers):
     assert plan(*regularizers).sites
+
+
+class Sharpening:
+    """Scales the queries, and adds a bias where it is asked to."""
+
+    def __init__(self, *more):
+        self.options, self.more = RegularizerOptions(), more
+
+    def operations(self, site):
+        return [Scale(q=2.0), *self.more]
+
+
+def test_where_a_map_replaces_the_attention_scales_act_at_joint_sites_alone():
+    def joint(*regularizers):
+        return plan_attention(
+            [SiteAddress("blocks.0.attn1", "stack", 0, 2, 16, kind="joint", index=0)], regularizers, Clock(8, 8.0)
+        )
+
+    assert joint(Sharpening(), Replacing()).sites[0].stretches(4)[0].recipe.words == "scaled a map"
+    assert joint(Replacing(), Sharpening()).sites
+    with pytest.raises(SpecError, match="Sharpening: is lost where Replacing replaces"):
+        joint(Sharpening(Bias(lambda d: -d.abs())), Replacing())
+    with pytest.raises(SpecError, match="Sharpening: is lost where Replacing replaces"):
+        plan(Sharpening(), Replacing())

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from vstar_sdk.attention.chunks import attention_bytes, chunk_numbers, joint_chunk_numbers
-from vstar_sdk.attention.compiler import compile_recipe
+from vstar_sdk.attention.compiler import Compiled
 from vstar_sdk.attention.executors import plain_attention
-from vstar_sdk.attention.operations import Bias, Logits, Mix, Operation, Scale, Wrap
+from vstar_sdk.attention.operations import Bias, Logits, Mix, Operation, Rotary, Scale, Wrap
 from vstar_sdk.attention.recipe import Act, lower
-from vstar_sdk.attention.sites import Site, SiteKind
+from vstar_sdk.attention.sites import RotaryPositions, Site, SiteKind
 
 SITE = Site("attn", "down", 0, 2, 16, 6, 8.0)
 JOINT = Site("attn", "stack", 0, 2, 16, 6, 8.0, kind="joint", index=0)
@@ -31,7 +33,7 @@ def recipe(*operations: Operation, kind: SiteKind = "factorised"):
 def attend(site, made):
     generator = torch.Generator().manual_seed(0)
     q, k, v = (torch.randn(3, 2, 12 if site.kind == "joint" else 6, 16, generator=generator) for _ in range(3))
-    return compile_recipe(site, made)(q, k, v), plain_attention(q, k, v)
+    return Compiled(site, made).attend(q, k, v), plain_attention(q, k, v)
 
 
 @pytest.mark.parametrize("site", [SITE, JOINT], ids=["factorised", "joint"])
@@ -76,6 +78,33 @@ def test_a_map_of_weight_1_undoes_all_before_it():
     assert attention_bytes(made, "cpu", 3) == 0
     assert [mix.operation.weight for mix in made.mixes] == [1.0, 0.25]
     assert not made.biases
+
+
+def test_at_a_joint_site_scales_and_positions_still_act_inside_the_frames_of_a_map_of_weight_1():
+    site = replace(JOINT, rotary=RotaryPositions((1.0, 0.5)))
+    scale, rotary = (
+        Scale(q=(1.0, 2.0, 0.5, 1.5, 1.0, 3.0), k=2.0),
+        Rotary(lambda at, frequencies: 2.0 * at[:, None] * frequencies),
+    )
+    made = lower([Act("it", (0.0, 1.0), (Bias(band), rotary, scale, Mix(flat, 0.5), Mix(flat)))], "joint")
+    assert made.words == "rotated scaled a map"
+    assert not made.biases
+    generator = torch.Generator().manual_seed(0)
+    q, k, v = torch.randn(3, 3, 2, 12, 16, generator=generator, dtype=torch.float64)
+    frame, factors = torch.arange(6).repeat_interleave(2), torch.tensor(scale.q, dtype=torch.float64)
+    angles = frame[:, None] * torch.tensor(
+        (1.0, 0.5), dtype=torch.float64
+    )  # what is turned further: twice the model's own, less it
+    turned = []
+    for x in (q * factors[frame, None], 2.0 * k):
+        pairs = torch.view_as_complex(x[..., :4].unflatten(-1, (2, 2)).contiguous()) * torch.polar(
+            torch.ones_like(angles), angles
+        )
+        turned.append(torch.cat([torch.view_as_real(pairs).flatten(-2), x[..., 4:]], dim=-1))
+    logits = (turned[0] @ turned[1].mT / 4.0).unflatten(-1, (6, 2))
+    expected = (logits.softmax(-1) / 6).flatten(-2) @ v
+    got = Compiled(site, made).attend(q.float(), k.float(), v.float())
+    torch.testing.assert_close(got.double(), expected, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(

@@ -180,6 +180,12 @@ def test_two_that_would_set_the_positions_at_once_are_refused():
     assert plan_attention([address("joint", "halves")], parts, Clock(FRAMES, 8.0), 4).sites
 
 
+def test_so_is_one_that_would_set_them_twice():
+    with pytest.raises(SpecError, match="Moving: gives attn other rotary positions more than once") as caught:
+        plan_attention([address("joint", "halves")], [Moving(Rotary(slower), Rotary(own))], Clock(FRAMES, 8.0), 4)
+    assert caught.value.path == ("regularizers", 0)
+
+
 def test_a_model_without_rotary_positions_has_none_to_change():
     with pytest.raises(SpecError, match="Moving: has no operation at any"):
         plan_attention([SiteAddress("attn", "stack", 0, 2, HEAD)], [Moving(Rotary(slower))], Clock(FRAMES, 8.0), 4)

@@ -14,7 +14,7 @@ from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.attention.recipe import Act, lower
 from vstar_sdk.attention.sites import Segment, Site, SiteAddress
 from vstar_sdk.clock import Clock
-from vstar_sdk.errors import PluginError
+from vstar_sdk.errors import PluginError, SpecError
 from vstar_sdk.options import Course, RegularizerOptions
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 
@@ -95,11 +95,17 @@ class Both:
 
 
 def test_each_site_takes_what_has_a_meaning_there():
-    plan = plan_attention([SELF, CROSS], [Both(), Tar(TarOptions())], Clock(FRAMES, 8.0), 4)
+    plan = plan_attention([SELF, SITE], [Both(), Tar(TarOptions())], Clock(FRAMES, 8.0), 4)
     assert [[type(one).__name__ for act in planned.acts for one in act.operations] for planned in plan.sites] == [
         ["Bias", "Bias"],
         ["SegmentBias"],
     ]
+
+
+def test_a_cross_site_whose_text_is_not_told_apart_has_no_biases_of_states():
+    with pytest.raises(SpecError, match="Both: has a SegmentBias at cross, and the model does not say which text") as refused:
+        plan_attention([SELF, CROSS], [Tar(TarOptions()), Both()], Clock(FRAMES, 8.0), 4)
+    assert refused.value.path == ("regularizers", 1)
 
 
 @pytest.mark.parametrize(

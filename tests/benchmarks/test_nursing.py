@@ -10,11 +10,12 @@ import pytest
 from benchmarks.nursing.colours import colour_shown
 from benchmarks.nursing.conditions import PANS, STORIES, Run, runs
 from benchmarks.nursing.measure import one, read_records
-from benchmarks.nursing.metrics import pan_numbers, picture_numbers, rank_correlation, story_numbers
+from benchmarks.nursing.metrics import pan_numbers, picture_numbers
 from benchmarks.nursing.report import interval
 from vstar_sdk import Session
 from vstar_sdk.miniworld.grammar import families
 from vstar_sdk.miniworld.judge import judge
+from vstar_sdk.miniworld.telling import rank_correlation, story_numbers
 from vstar_sdk.miniworld.world import scene
 from vstar_sdk.miniworld.writer import read
 
@@ -25,9 +26,13 @@ def told(family, frames=24, seed=31):
     return scene(family, seed).render(stages, np.arange(float(frames))), reading
 
 
+def judged(frames, reading):
+    return story_numbers(judge().read(frames), reading)
+
+
 @pytest.mark.parametrize("family", STORIES)
 def test_a_render_of_the_story_is_nearly_without_error(family):
-    numbers = story_numbers(*told(family), judge())
+    numbers = judged(*told(family))
     assert numbers["error"] < 0.06
     assert numbers["moved"] > 0.85
     assert numbers["order"] > 0.95
@@ -36,7 +41,7 @@ def test_a_render_of_the_story_is_nearly_without_error(family):
 
 def test_a_still_clip_does_not_move_and_is_wrong():
     frames, reading = told("landscape")
-    numbers = story_numbers(np.repeat(frames[:1], 24, 0), reading, judge())
+    numbers = judged(np.repeat(frames[:1], 24, 0), reading)
     assert abs(numbers["moved"]) < 0.05
     assert numbers["first"] < 0.1
     assert numbers["last"] > 0.2
@@ -44,7 +49,7 @@ def test_a_still_clip_does_not_move_and_is_wrong():
 
 def test_a_story_backwards_is_out_of_order():
     frames, reading = told("volcano")
-    assert story_numbers(frames[::-1], reading, judge())["order"] < -0.9
+    assert judged(frames[::-1], reading)["order"] < -0.9
 
 
 def test_flicker_is_told_from_evolution():

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from tests.denoised import gaussian
 from vstar_sdk import ModelError, PluginError, Session, attach, hookimpl, load_spec
 from vstar_sdk.runs.forecast import forecast
 from vstar_sdk.runs.plan import make_plan
@@ -104,10 +105,9 @@ def test_its_pipeline_is_attached(oak, pipe, guidance):
 def test_the_run_and_the_attached_pipeline_make_the_same(oak, pipe):
     with Session() as session:
         result = session.run({**SPEC, "size": [16, 16]}, plugins=[oak])
-    from vstar_sdk.sampling.noise import initial_noise
 
     with attach(pipe, [TAR], ["a bud", "a leaf"], plugins=[oak]):
-        latents = pipe("nothing", initial_noise((1, 4, 5, 4, 4), 1))
+        latents = pipe("nothing", gaussian((1, 4, 5, 4, 4), 1))
     assert torch.allclose(latents, result.latents, atol=1e-5)
 
 

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from vstar_sdk import ModelError, PluginError, RunCancelled, SpecError, StopRun
+from vstar_sdk import Footage, ModelError, PluginError, RunCancelled, SpecError, StopRun
 from vstar_sdk.plugin.boundary.calls import Origin
 from vstar_sdk.plugin.boundary.contract import ignored
+from vstar_sdk.plugin.boundary.frames import Source
 from vstar_sdk.plugin.boundary.models import ADAPTER
 from vstar_sdk.plugin.boundary.regularizers import MEMORY
 from vstar_sdk.plugin.boundary.schedulers import SCHEDULER
@@ -31,7 +32,9 @@ MEMBERS = [(contract, member) for contract in CONTRACTS.values() for member in c
 NAMES = [f"{contract.protocol}.{member.name}" for contract, member in MEMBERS]
 
 LATENTS = torch.zeros(1, 4, 2, 3, 5)
+FOOTAGE = Footage(frames=2, width=40, height=24, fps=8.0)
 ARGUMENTS = {
+    "clip": FOOTAGE,
     "prompts": ["a volcano"],
     "latents": LATENTS,
     "sample": LATENTS,
@@ -52,6 +55,7 @@ FITS = {
     ("Sampler.steps", "a number"),
     ("Regularizer.watches", "None"),
     ("Memory.strength", "a number"),
+    ("Metric.numbers", "a list of texts"),
 }
 """What is nonsense elsewhere."""
 
@@ -69,7 +73,7 @@ def use(part, member):
     if member.parameters is None:
         return getattr(part, member.name)
     came = getattr(part, member.name)(*(ARGUMENTS.get(name) for name in member.parameters))
-    if member.name == "decode":
+    if member.name in ("decode", "finish"):
         return list(came)
     if hasattr(came, "__enter__"):
         with came:
@@ -214,6 +218,85 @@ def test_frames_that_fail_while_they_are_drawn_are_the_plugins():
         next(frames)
 
 
+def part_of(kind, **members):
+    """A part of a kind behind the boundary."""
+    return KINDS[kind].promises.contain(type("Part", (), members)(), ORIGIN)
+
+
+@pytest.mark.parametrize(
+    ("names", "came", "words"),
+    [
+        (("a", "b"), {"a": 1.0}, "returned a, but its numbers are a, b"),
+        (("a",), {"a": 1.0, "b": 2.0}, "returned a, b, but its numbers are a"),
+        (("a",), {}, "returned nothing, but its numbers are a"),
+        (("a",), {"a": math.nan}, "returned for 'a' a float, not a finite number"),
+        (("a",), {"a": math.inf}, "returned for 'a' a float, not a finite number"),
+        (("a",), {"a": True}, "returned for 'a' a bool, not a finite number"),
+        (("a", "a"), {"a": 1.0}, "have one name twice: a, a"),
+        (("A b",), {"A b": 1.0}, "not a tuple of names in lower case letters"),
+        ((), {}, "not a tuple of names"),
+    ],
+    ids=str,
+)
+def test_a_metric_gives_the_numbers_that_it_names(names, came, words):
+    metric = part_of("metrics", numbers=names, begin=lambda *_: None, add=lambda *_: None, result=lambda self: came)
+    with pytest.raises(PluginError) as caught:
+        _ = metric.numbers, metric.result()
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [np.float32(0.5), np.float64(0.5), 1, np.int64(3)], ids=repr)
+def test_numbers_of_numpy_are_numbers(number):
+    metric = part_of("metrics", numbers=("a",), begin=lambda *_: None, add=lambda *_: None, result=lambda _: {"a": number})
+    assert metric.result() == {"a": float(number)}
+    assert type(metric.result()["a"]) is float
+
+
+FRAME = np.zeros((24, 40, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        ([FRAME] * 2, "gave only 2 of 3 frames"),
+        ([FRAME] * 4, "gave more than 3 frames"),
+        ([FRAME, FRAME[:-1], FRAME], "gave as frame 1 (23, 40, 3) uint8, but the clip's frames are (24, 40, 3) uint8"),
+        ([FRAME, FRAME / 2, FRAME], "gave as frame 1 (24, 40, 3) float64"),
+        (None, "returned None, nothing to go through"),
+    ],
+    ids=["too few", "too many", "size", "type", "none"],
+)
+def test_a_finisher_gives_the_frames_that_it_planned(made, words):
+    planned = Footage(frames=3, width=40, height=24, fps=12.0)
+    finisher = part_of("finishers", plan=lambda self, clip: planned, finish=lambda self, frames, clip: made)
+    assert finisher.plan(FOOTAGE) == planned
+    with pytest.raises(PluginError) as caught:
+        list(finisher.finish(iter(()), FOOTAGE))
+    assert f"its finish() {words}" in str(caught.value)
+
+
+@pytest.mark.parametrize("clip", [{"frames": 0}, {"width": 2.5}, {"fps": 0.0}, {"fps": math.inf}, {"prompt": None}], ids=str)
+def test_a_finisher_plans_footage_that_can_be(clip):
+    planned = Footage(**{"frames": 3, "width": 40, "height": 24, "fps": 12.0} | clip)
+    finisher = part_of("finishers", plan=lambda self, clip: planned, finish=lambda *_: ())
+    with pytest.raises(PluginError, match=f"a Footage whose {next(iter(clip))} cannot be"):
+        finisher.plan(FOOTAGE)
+
+
+@pytest.mark.parametrize("error", [ValueError("the decoder broke"), ModelError("the decoder broke")], ids=repr)
+def test_what_fails_before_a_finisher_is_not_its_fault(error):
+    def broken():
+        yield FRAME
+        raise error
+
+    finisher = part_of("finishers", plan=lambda self, clip: clip, finish=lambda self, frames, clip: (one for one in frames))
+    frames = finisher.finish(Source(broken()), FOOTAGE)
+    next(frames)
+    with pytest.raises(type(error), match=r"^the decoder broke$") as caught:
+        next(frames)
+    assert caught.value is error
+
+
 HEAD = """
 import vstar_sdk
 from vstar_sdk import ArtifactOptions, Brief, Completion, Synopsis, hookimpl
@@ -240,6 +323,13 @@ class Part:
     def write(self, given):
         if not isinstance(given, Brief): raise ValueError("no ink")
         return Synopsis(())
+    numbers = ("part",)
+    def begin(self, *given): pass
+    def watches(self, site): return None
+    def add(self, frame): pass
+    def result(self): return {"part": "high"}
+    def plan(self, clip): return (2, 64, 64)
+    def finish(self, frames, clip): return frames
     def complete(self, request): return Completion(text=None, stop="end", model="m", input_tokens=1, output_tokens=1)
 """
 OFFERED = {"exporters": "Lines"}

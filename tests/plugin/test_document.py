@@ -86,7 +86,7 @@ def acme(packages, tiny_pipeline_dir):
         del sys.modules[module]
 
 
-PARTS = ["brightness", "chat", "fading", "folder", "haiku", "karras", "lean", "shared", "twice"]
+PARTS = ["brightness", "chat", "detail", "fading", "folder", "haiku", "karras", "lean", "shared", "slow", "twice"]
 
 ANSWER = {"states": [{"caption": "a snowy landscape in winter"}, {"caption": "an orange landscape in autumn"}], "style": ""}
 
@@ -113,7 +113,10 @@ def test_the_plugin_of_the_page_makes_the_video_of_the_page(acme, server, tmp_pa
     assert decoded.any()
     assert (halved == decoded // 2).all()
     lines = (tmp_path / "run" / "brightness.csv").read_text().splitlines()
-    assert len(lines) == 5
+    assert len(lines) == 9
+    assert result.manifest["clip"]["frames"] == 8
+    assert list(result.manifest["metrics"]) == ["acme/detail"]
+    assert result.manifest["metrics"]["acme/detail"] > 0
     assert list(result.warnings) == []
     (record,) = result.manifest["plugins"]
     assert record == {
@@ -143,6 +146,8 @@ def test_the_plugin_of_the_page_is_listed_and_well(acme):
         "noise acme/shared",
         "guidance acme/fading",
         "sampler acme/twice",
+        "finisher acme/slow",
+        "metric acme/detail",
     }
     assert "acme/folder" in acme.vstar("models").stdout
     assert acme.vstar("acme-hello").stdout == "hello from acme\n"

@@ -50,6 +50,18 @@ def test_a_run_is_remembered_and_foretells_the_same_run(tmp_path):
     assert foreseen.seconds == pytest.approx(2 * kept.step_seconds + kept.decode_seconds)
 
 
+def test_a_run_with_finishers_or_metrics_foretells_its_like_alone():
+    plain, finished = planned(), planned(finish=[{"use": "upscale"}])
+    remember(plain, "cpu", "float32", took(plain))
+    assert recall(finished, "cpu", "float32") is None
+    remember(finished, "cpu", "float32", took(finished, decode_seconds=50.0))
+    for plan, decode in ((plain, 3.0), (finished, 50.0)):
+        kept = recall(plan, "cpu", "float32")
+        assert kept is not None
+        assert kept.decode_seconds == decode
+    assert recall(planned(finish=[{"use": "upscale", "factor": 4}]), "cpu", "float32") is None
+
+
 def test_the_memory_of_a_process_is_kept_where_it_does_nothing_but_the_run(tmp_path):
     start(SPEC, out=tmp_path / "run", began=time.perf_counter()).result()
     kept = recall(planned(), "cpu", "float32")

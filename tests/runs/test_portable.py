@@ -137,8 +137,10 @@ SAMPLES = {
     "model_loaded": {"model": "tiny", "device": "cpu", "seconds": 1.0},
     "step": {"step": 1, "steps": 2, "timestep": 999.0, "seconds": 0.5, "eta": 0.5},
     "decoded": {"done": 1, "total": 4},
+    "metric": {"metric": "seam", "numbers": {"seam": 1.5, "seam_at": 3.0}},
     "artifact": {"exporter": "gif", "path": "run/video.gif"},
     "warning": {"message": "look"},
+    "paused": {"step": 2, "directory": "run"},
     "run_end": {"seconds": 2.0, "directory": None},
     "run_error": {"error": errors.ModelError("absent", hint="find it")},
 }

@@ -6,14 +6,15 @@ import pytest
 import torch
 from diffusers.pipelines.deprecated.text_to_video_synthesis.pipeline_text_to_video_synth import TextToVideoSDPipeline
 
+from tests.denoised import denoised, gaussian, scheduler_for
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.clock import Clock
 from vstar_sdk.errors import SamplerError, SpecError
 from vstar_sdk.regularizers.tar import Tar, TarOptions
-from vstar_sdk.sampling.noise import initial_noise, step_noise
-from vstar_sdk.sampling.sampler import sample
-from vstar_sdk.sampling.schedulers import build_scheduler, timesteps_of
+from vstar_sdk.sampling.noise import step_noise
+from vstar_sdk.sampling.schedulers import timesteps_of
+from vstar_sdk.sampling.single import Single
 
 
 @pytest.fixture
@@ -24,10 +25,10 @@ def run(tiny_adapter):
         first, last, negative = tiny_adapter.encode(["a green landscape", "a snowy landscape", ""])
         blend = torch.linspace(0, 1, 8)[:, None, None]
         text = (1 - blend) * first + blend * last
-        noise = initial_noise(tiny_adapter.latent_shape(8, 16, 16), seed)
-        built = build_scheduler(scheduler, tiny_adapter.scheduler_config)
+        noise = gaussian(tiny_adapter.latent_shape(8, 16, 16), seed)
+        built = scheduler_for(scheduler, tiny_adapter.scheduler_config)
         options.setdefault("generator", step_noise(seed))
-        return sample(adapter, text, negative, noise, built, steps=steps, guidance=guidance, **options)
+        return denoised(adapter, text, negative, noise, built, steps=steps, guidance=guidance, **options)
 
     return sampled
 
@@ -55,16 +56,16 @@ def test_the_same_seed_gives_the_same_latents_and_another_seed_others(run):
 @pytest.mark.parametrize("scheduler", ["ddim", "euler", "dpm++"])
 def test_with_one_caption_it_is_the_loop_of_diffusers(scheduler, tiny_adapter, tiny_source):
     """Its own pipeline, given the same noise, text and scheduler, makes the same latents."""
-    built: Any = build_scheduler(scheduler, tiny_adapter.scheduler_config)
+    built: Any = scheduler_for(scheduler, tiny_adapter.scheduler_config)
     pipe: Any = TextToVideoSDPipeline.from_pretrained(tiny_source.directory)
     if scheduler != "ddim":  # which is the pipeline's own
         pipe.scheduler = built
     pipe.set_progress_bar_config(disable=True)
-    noise = initial_noise(tiny_adapter.latent_shape(8, 16, 16), 7)
+    noise = gaussian(tiny_adapter.latent_shape(8, 16, 16), 7)
     text, negative = tiny_adapter.encode(["a green landscape", "a red ball"])
     given: Any = {"prompt_embeds": text[None], "negative_prompt_embeds": negative[None], "output_type": "latent"}
     expected = pipe(num_frames=8, num_inference_steps=4, guidance_scale=3.0, latents=noise, **given).frames
-    found = sample(tiny_adapter, text.expand(8, -1, -1), negative, noise, built, steps=4, guidance=3.0)
+    found = denoised(tiny_adapter, text.expand(8, -1, -1), negative, noise, built, steps=4, guidance=3.0)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
@@ -123,6 +124,9 @@ def test_the_nursing_is_told_of_every_step_and_call(run, tiny_adapter, batch, ca
     told = []
 
     class Told:
+        def begin(self, index):
+            told.append(("begin", index))
+
         def at(self, step, steps, timestep):
             told.append((step, steps, timestep))
 
@@ -130,8 +134,9 @@ def test_the_nursing_is_told_of_every_step_and_call(run, tiny_adapter, batch, ca
             told.append((branches, height, width))
 
     run(nursing=Told(), guidance_batch=batch)
-    timesteps = [float(one) for one in timesteps_of(build_scheduler("ddim", tiny_adapter.scheduler_config), 4, "cpu")]
+    timesteps = [float(one) for one in timesteps_of(scheduler_for("ddim", tiny_adapter.scheduler_config), 4, "cpu")]
     inside = [(branches, 4, 4) for branches in calls]
+    assert told.pop(0) == ("begin", 0)
     assert told == [item for step in range(4) for item in [(step, 4, timesteps[step]), *inside]]
 
 
@@ -155,3 +160,46 @@ def test_eta_is_refused_where_a_scheduler_has_none(run):
 def test_eta_is_at_most_1(run):
     with pytest.raises(SpecError, match=r"eta 1\.5"):
         run(eta=1.5)
+
+
+class Alone(Single):
+    """One step, from a prediction that it changed."""
+
+    def __init__(self, change):
+        self.change = change
+
+    def steps(self, schedule):
+        return 1
+
+    def sample(self, denoising):
+        latents, first = denoising.begin(denoising.noise)
+        return denoising.step(latents, first, self.change(denoising.predict(latents, first)))
+
+
+def test_a_prediction_that_the_sampler_made_counts(run):
+    assert torch.equal(run(sampler=Alone(lambda prediction: prediction.clone())), run(until=1))
+    assert not torch.equal(run(sampler=Alone(torch.zeros_like)), run(until=1))
+
+
+@pytest.mark.parametrize(
+    ("change", "came"),
+    [
+        (lambda prediction: prediction[:, :, :4], r"\(1, 4, 4, 4, 4\) torch.float32 on cpu"),
+        (lambda prediction: prediction[0], r"\(4, 8, 4, 4\) torch.float32 on cpu"),
+        (lambda prediction: prediction.double(), r"\(1, 4, 8, 4, 4\) torch.float64 on cpu"),
+        (lambda prediction: prediction.to("meta"), r"\(1, 4, 8, 4, 4\) torch.float32 on meta"),
+    ],
+    ids=["frames", "dimensions", "type", "device"],
+)
+def test_a_prediction_of_another_shape_type_or_device_is_refused(run, change, came):
+    with pytest.raises(ValueError, match=rf"the sampler's prediction: {came} instead of \(1, 4, 8, 4, 4\) torch.float32 on cpu"):
+        run(sampler=Alone(change))
+
+
+def test_a_step_before_the_beginning_is_refused(run):
+    class Early(Single):
+        def sample(self, denoising):
+            return denoising.step(denoising.noise, 0)
+
+    with pytest.raises(ValueError, match=r"step before begin\(\), which gives the latents that the schedule begins with"):
+        run(sampler=Early())

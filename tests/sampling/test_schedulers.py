@@ -10,12 +10,14 @@ import pytest
 import torch
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
+from tests.denoised import scheduler_for
 from vstar_sdk.errors import MissingDependency, SpecError
 from vstar_sdk.models.diffusers.flow_matching import flow_config
 from vstar_sdk.plugin.discovery import built_in_catalog
 from vstar_sdk.sampling.ddim import ClampedDDIMScheduler
 from vstar_sdk.sampling.noise import step_noise
-from vstar_sdk.sampling.schedulers import build_scheduler, known_schedulers, named, step_arguments, timesteps_of
+from vstar_sdk.sampling.scheduler_classes import KNOWN
+from vstar_sdk.sampling.schedulers import named, step_arguments, timesteps_of
 from vstar_sdk.spec.loading import load_spec
 
 EPSILON = {
@@ -36,7 +38,7 @@ ZERO_SNR = {
 }
 
 OTHERS = ("flow-euler", "flow-euler-even", "cogvideox-ddim", "cogvideox-dpm")
-PLAIN = [name for name in known_schedulers() if name not in OTHERS]
+PLAIN = [name for name in KNOWN if name not in OTHERS]
 """Those for a diffusion model without a shifted ratio."""
 
 
@@ -53,21 +55,21 @@ def denoise(scheduler, eta=0.0, steps=3):
 
 @pytest.mark.parametrize("name", [*PLAIN, "DEISMultistepScheduler", "KDPM2AncestralDiscreteScheduler"])
 def test_every_scheduler_takes_three_steps(name):
-    first = denoise(build_scheduler(name, EPSILON))
+    first = denoise(scheduler_for(name, EPSILON))
     assert first.isfinite().all()
-    assert torch.equal(denoise(build_scheduler(name, EPSILON)), first)
+    assert torch.equal(denoise(scheduler_for(name, EPSILON)), first)
 
 
 @pytest.mark.parametrize("name", [name for name in PLAIN if name != "heun"])
 @pytest.mark.parametrize("eta", [0.0, 1.0])
 def test_at_zero_terminal_snr_every_scheduler_that_can_is_finite(name, eta):
-    assert denoise(build_scheduler(name, ZERO_SNR), eta if named(name).takes_eta else 0.0).isfinite().all()
+    assert denoise(scheduler_for(name, ZERO_SNR), eta if named(name).takes_eta else 0.0).isfinite().all()
 
 
 @pytest.mark.parametrize("name", ["heun", "DEISMultistepScheduler"])
 def test_a_scheduler_that_would_ignore_how_the_model_was_trained_is_refused(name):
     with pytest.raises(SpecError, match="has no rescale_betas_zero_snr, and this model was trained with True") as refused:
-        build_scheduler(name, ZERO_SNR)
+        scheduler_for(name, ZERO_SNR)
     assert refused.value.path == ("scheduler",)
     assert "ddim" in str(refused.value.hint)
     assert "heun" not in str(refused.value.hint)
@@ -78,7 +80,7 @@ FLOW = {"prediction_type": "flow_prediction", "use_flow_sigmas": True, "flow_shi
 
 @pytest.mark.parametrize("name", ["unipc", "flow-euler", "flow-euler-even", "dpm++"])
 def test_schedulers_for_flow_matching_share_a_configuration_and_its_shift(name):
-    scheduler: Any = build_scheduler(name, FLOW)
+    scheduler: Any = scheduler_for(name, FLOW)
     timesteps_of(scheduler, 4, "cpu")
     assert scheduler.config["flow_shift" if "flow_shift" in scheduler.config else "shift"] == 3.0
     sigmas = scheduler.sigmas.tolist()
@@ -90,16 +92,16 @@ def test_schedulers_for_flow_matching_share_a_configuration_and_its_shift(name):
 @pytest.mark.parametrize("name", ["ddim", "euler", "heun"])
 def test_a_scheduler_that_knows_no_flow_is_refused_for_a_model_of_flow_matching(name):
     with pytest.raises(SpecError, match="is not for models trained by flow matching, as this one was") as refused:
-        build_scheduler(name, FLOW)
+        scheduler_for(name, FLOW)
     assert "flow-euler, flow-euler-even, unipc" in str(refused.value.hint)
 
 
 @pytest.mark.parametrize("name", ["flow-euler", "FlowMatchHeunDiscreteScheduler"])
 def test_a_scheduler_of_flow_matching_alone_is_refused_for_a_diffusion_model(name):
     with pytest.raises(SpecError, match=r"is for models trained by flow matching|has no beta_schedule"):
-        build_scheduler(name, EPSILON)
+        scheduler_for(name, EPSILON)
     with pytest.raises(SpecError, match="is for models trained by flow matching"):
-        build_scheduler(name, {})
+        scheduler_for(name, {})
 
 
 PROMPT = {"prompt": "a landscape from winter to autumn"}
@@ -149,32 +151,53 @@ def test_a_name_and_a_mapping_mean_the_same_class(written, kind, settings):
 
 
 @pytest.mark.parametrize(
-    ("key", "words"),
-    [("solver_ordr", "is no setting of DPMSolverMultistepScheduler"), ("prediction_type", "is what the model was trained with")],
+    ("key", "value", "words"),
+    [
+        ("solver_ordr", 3, "is no setting of DPMSolverMultistepScheduler"),
+        *((key, 3, f"{key} is what the model was trained with") for key in ("prediction_type", "num_train_timesteps")),
+        *((key, 0.5, f"{key} is what the model was trained with") for key in ("beta_start", "beta_end")),
+        ("solver_order", "two", "solver_order must be a number"),
+        ("solver_order", True, "solver_order must be a number"),
+        ("lambda_min_clipped", "low", "lambda_min_clipped must be a number"),
+        ("thresholding", 1, "thresholding must be true or false"),
+        ("thresholding", "yes", "thresholding must be true or false"),
+        ("timestep_spacing", 3, "timestep_spacing must be text"),
+        ("timestep_spacing", "even", "timestep_spacing must be linspace or leading or trailing"),
+    ],
 )
-def test_a_setting_that_the_class_does_not_have_or_that_is_the_models_is_refused(key, words):
-    source = built_in_catalog().part("schedulers", "dpm++")
-    made = source.make(source.options.model_validate({"config": {key: 3}}))
+def test_a_setting_that_the_class_does_not_have_or_that_is_the_models_or_of_another_type_is_refused(key, value, words):
     with pytest.raises(SpecError, match=words) as refused:
-        made.make(EPSILON)
+        configured("dpm++", {key: value})
     assert refused.value.path == ("scheduler", "config", key)
+
+
+def configured(name: str, config: dict[str, Any]) -> Any:
+    source = built_in_catalog().part("schedulers", name)
+    return source.make(source.options.model_validate({"config": config})).make(EPSILON)
+
+
+def test_a_setting_that_the_class_itself_refuses_is_refused_where_the_settings_stand():
+    with pytest.raises(SpecError, match="cannot be built from this model's configuration") as refused:
+        configured("dpm++", {"algorithm_type": "fast"})
+    assert refused.value.path == ("scheduler", "config")
+    assert refused.value.hint == "check the settings in sampling.scheduler.config"
 
 
 def test_a_class_that_diffusers_does_not_have_is_refused_when_it_is_built():
     with pytest.raises(SpecError, match="Did you mean 'DPMSolverMultistepScheduler'"):
-        build_scheduler("DPMSolverMultistepsScheduler", EPSILON)
+        scheduler_for("DPMSolverMultistepsScheduler", EPSILON)
 
 
 def test_a_class_whose_package_is_missing_says_so():
     if importlib.util.find_spec("torchsde"):
         pytest.skip("torchsde is installed")
     with pytest.raises(MissingDependency, match="torchsde"):
-        build_scheduler("DPMSolverSDEScheduler", EPSILON)
+        scheduler_for("DPMSolverSDEScheduler", EPSILON)
 
 
 def test_the_table_knows_which_steps_take_eta():
     for name in PLAIN:
-        in_steps = "eta" in step_arguments(build_scheduler(name, EPSILON), 0.0, None)
+        in_steps = "eta" in step_arguments(scheduler_for(name, EPSILON), 0.0, None)
         assert named(name).takes_eta == in_steps, name
     assert named("DDIMParallelScheduler").takes_eta
     assert not named("PNDMScheduler").takes_eta
@@ -183,22 +206,19 @@ def test_the_table_knows_which_steps_take_eta():
 @pytest.mark.parametrize(("name", "steps"), [("PNDMScheduler", 3), ("lcm", 51), ("ddim", 1001)])
 def test_a_number_of_steps_that_a_scheduler_cannot_take_is_refused(name, steps):
     with pytest.raises(SpecError, match=f"cannot take {steps} steps") as refused:
-        timesteps_of(build_scheduler(name, EPSILON), steps, "cpu")
+        timesteps_of(scheduler_for(name, EPSILON), steps, "cpu")
     assert refused.value.path == ("steps",)
 
 
 def test_names_need_no_torch():
-    code = (
-        "import sys; from vstar_sdk.sampling.schedulers import known_schedulers, named; "
-        "known_schedulers(); named('ddim').takes_eta; print('torch' in sys.modules)"
-    )
+    code = "import sys; from vstar_sdk.sampling.schedulers import named; named('ddim').takes_eta; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
 
 def test_the_stock_ddim_fails_at_zero_terminal_snr_and_ours_does_not():
     assert not denoise(DDIMScheduler.from_config(ZERO_SNR), eta=1.0, steps=25).isfinite().all()
-    assert denoise(build_scheduler("ddim", ZERO_SNR), eta=1.0, steps=25).isfinite().all()
+    assert denoise(scheduler_for("ddim", ZERO_SNR), eta=1.0, steps=25).isfinite().all()
 
 
 def test_its_first_step_is_the_exact_one():
@@ -220,7 +240,7 @@ def test_its_first_step_is_the_exact_one():
 )
 def test_every_option_of_the_stock_ddim_means_the_same(schedule, predicts, spacing, options):
     config = {"beta_schedule": schedule, "prediction_type": predicts, "timestep_spacing": spacing, **options}
-    ours: Any = build_scheduler("ddim", config)
+    ours: Any = scheduler_for("ddim", config)
     stock: Any = DDIMScheduler.from_config(config)
     assert torch.equal(denoise(ours, 0.5, steps=7), denoise(stock, 0.5, steps=7))
     written, there = json.loads(ours.to_json_string()), json.loads(stock.to_json_string())
@@ -234,14 +254,14 @@ def test_every_option_of_the_stock_ddim_means_the_same(schedule, predicts, spaci
 
 def test_what_ddim_cannot_be_is_refused():
     with pytest.raises(SpecError, match="timestep_spacing 'even': it is one of leading, trailing, linspace"):
-        build_scheduler("ddim", {"timestep_spacing": "even"})
+        scheduler_for("ddim", {"timestep_spacing": "even"})
     with pytest.raises(SpecError, match="cannot take 1001 steps: the model was trained with 1000 timesteps"):
-        timesteps_of(build_scheduler("ddim", {}), 1001, "cpu")
+        timesteps_of(scheduler_for("ddim", {}), 1001, "cpu")
 
 
 @pytest.mark.parametrize(("config", "eta"), [(EPSILON, 0.0), (EPSILON, 1.0), (ZERO_SNR, 0.0), (ZERO_SNR, 0.5)])
 def test_everywhere_else_it_is_the_stock_ddim_bit_for_bit(config, eta):
-    ours, stock = build_scheduler("ddim", config), DDIMScheduler.from_config(config)
+    ours, stock = scheduler_for("ddim", config), DDIMScheduler.from_config(config)
     assert isinstance(ours, ClampedDDIMScheduler)
     assert torch.equal(denoise(ours, eta, steps=10), denoise(stock, eta, steps=10))
 
@@ -265,7 +285,7 @@ def test_a_schedule_that_moves_with_the_size_of_the_clip_is_diffusers_own(tokens
 
     own: Any = FlowMatchEulerDiscreteScheduler(**DYNAMIC)  # pyright: ignore[reportArgumentType]
     own.set_timesteps(7, mu=calculate_shift(tokens, 1024, 4096, 0.95, 2.05), sigmas=np.linspace(1.0, 1 / 7, 7))
-    built: Any = build_scheduler("flow-euler", flow_config(DYNAMIC, None))
+    built: Any = scheduler_for("flow-euler", flow_config(DYNAMIC, None))
     assert torch.equal(timesteps_of(built, 7, "cpu", tokens=tokens), own.timesteps)
     assert torch.equal(built.sigmas, own.sigmas)
 
@@ -273,33 +293,33 @@ def test_a_schedule_that_moves_with_the_size_of_the_clip_is_diffusers_own(tokens
 def test_more_tokens_move_more_steps_to_the_noisy_part():
     middle: list[float] = []
     for name in ("flow-euler", "unipc"):
-        few, many = (timesteps_of(build_scheduler(name, flow_config(DYNAMIC, None)), 9, "cpu", tokens=n)[4] for n in (500, 9000))
+        few, many = (timesteps_of(scheduler_for(name, flow_config(DYNAMIC, None)), 9, "cpu", tokens=n)[4] for n in (500, 9000))
         assert few < many
         middle.append(float(many))
-    fixed = timesteps_of(build_scheduler("flow-euler", flow_config(DYNAMIC, 2.0)), 9, "cpu", tokens=9000)[4]
+    fixed = timesteps_of(scheduler_for("flow-euler", flow_config(DYNAMIC, 2.0)), 9, "cpu", tokens=9000)[4]
     assert fixed < min(middle)
 
 
 def test_a_stretched_schedule_has_two_steps_at_least():
     with pytest.raises(SpecError, match="cannot take 1 steps: its schedule is stretched"):
-        timesteps_of(build_scheduler("flow-euler", flow_config(DYNAMIC, None)), 1, "cpu")
+        timesteps_of(scheduler_for("flow-euler", flow_config(DYNAMIC, None)), 1, "cpu")
 
 
 @pytest.mark.parametrize("name", ["cogvideox-ddim", "cogvideox-dpm"])
 def test_a_scheduler_of_a_shifted_ratio_is_for_models_that_have_one(name):
     with pytest.raises(SpecError, match="is for models trained with a shifted signal-to-noise ratio") as refused:
-        build_scheduler(name, ZERO_SNR)
+        scheduler_for(name, ZERO_SNR)
     assert "cogvideox" not in str(refused.value.hint)
     shifted = ZERO_SNR | {"snr_shift_scale": 3.0}
-    assert denoise(build_scheduler(name, shifted)).isfinite().all()
+    assert denoise(scheduler_for(name, shifted)).isfinite().all()
     with pytest.raises(SpecError, match="has no eta"):
-        denoise(build_scheduler(name, shifted), eta=0.5)
+        denoise(scheduler_for(name, shifted), eta=0.5)
     assert not named(name).takes_eta
 
 
 def test_even_levels_are_shifted_once():
     config = {"num_train_timesteps": 1000, "use_flow_sigmas": True, "shift": 5.0, "flow_shift": 5.0}
-    built: Any = build_scheduler("flow-euler-even", config)
+    built: Any = scheduler_for("flow-euler-even", config)
     timesteps = timesteps_of(built, 4, "cpu")
     levels = torch.tensor([1.0, 0.75, 0.5, 0.25])
     torch.testing.assert_close(timesteps, 1000 * 5 * levels / (1 + 4 * levels))

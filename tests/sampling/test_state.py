@@ -12,11 +12,15 @@ import pytest
 import torch
 from diffusers import schedulers as diffusers_schedulers
 
+from tests.denoised import denoised, gaussian, scheduler_for
 from vstar_sdk.errors import MissingDependency, OutputError, SamplerError, SpecError
+from vstar_sdk.options import GuidanceOptions
 from vstar_sdk.plugin.discovery import built_in_catalog
-from vstar_sdk.sampling.noise import initial_noise, step_noise
-from vstar_sdk.sampling.sampler import sample
-from vstar_sdk.sampling.schedulers import build_scheduler, known_schedulers
+from vstar_sdk.sampling.cfg import Cfg
+from vstar_sdk.sampling.denoising import Denoising
+from vstar_sdk.sampling.guided import Guided
+from vstar_sdk.sampling.noise import step_noise
+from vstar_sdk.sampling.scheduler_classes import KNOWN
 from vstar_sdk.sampling.state import SamplerState
 from vstar_sdk.sampling.tensor_file import read_tensors, write_tensors
 
@@ -66,10 +70,10 @@ class Swirl:
 
 def sampled(adapter, scheduler, generator, **options):
     text, negative = adapter.encode(["a green landscape", "a red ball"])
-    noise = initial_noise(adapter.latent_shape(4, 16, 16), 7)
+    noise = gaussian(adapter.latent_shape(4, 16, 16), 7)
     eta = 1.0 if "eta" in inspect.signature(scheduler.step).parameters else 0.0
     given = {"steps": STEPS, "guidance": 3.0, "eta": eta, "generator": generator} | options
-    return sample(adapter, text.expand(4, -1, -1), negative, noise, scheduler, **given)
+    return denoised(adapter, text.expand(4, -1, -1), negative, noise, scheduler, **given)
 
 
 def others() -> list[str]:
@@ -90,9 +94,7 @@ def test_there_are_other_schedulers():
     assert {"DEISMultistepScheduler", "PNDMScheduler", "SASolverScheduler", "FlowMatchHeunDiscreteScheduler"} <= set(others())
 
 
-@pytest.mark.parametrize(
-    "name", [*known_schedulers(), "scaled-ddim", *(pytest.param(name, marks=pytest.mark.slow) for name in others())]
-)
+@pytest.mark.parametrize("name", [*KNOWN, "scaled-ddim", *(pytest.param(name, marks=pytest.mark.slow) for name in others())])
 def test_going_on_from_a_file_gives_the_same_bits(name, tmp_path):
     whole = sampled(Swirl(), build(name), step_noise(7))
     for stop in range(STEPS):
@@ -130,6 +132,7 @@ import sys, torch
 from pathlib import Path
 from tests.sampling.test_state import build, sampled
 from vstar_sdk.models.unet3d.source import UNet3DSource
+from vstar_sdk.options import GuidanceOptions
 from vstar_sdk.plugin.discovery import built_in_catalog
 from vstar_sdk.sampling.noise import step_noise
 from vstar_sdk.sampling.state import SamplerState
@@ -175,8 +178,54 @@ def test_a_state_of_another_sampling_is_refused(state, scheduler, options, words
         sampled(Swirl(), build(scheduler), options.pop("generator", step_noise(7)), state=state, eta=0.0, **options)
 
 
+class Computed:
+    """A scheduler that is not of diffusers, and computes its timesteps whenever they are asked for."""
+
+    def __init__(self):
+        self.count = 0
+
+    @property
+    def timesteps(self):
+        return torch.arange(self.count, 0, -1)
+
+    def set_timesteps(self, num_inference_steps, device=None):
+        self.count = num_inference_steps
+
+    def step(self, model_output, timestep, sample, *, return_dict=True):
+        return (sample - model_output / self.count,)
+
+
+@pytest.mark.parametrize("make", [lambda: build("ddim"), Computed], ids=["ddim", "computed"])
+def test_a_written_state_of_another_number_of_steps_is_refused_and_that_of_the_same_is_not(make, tmp_path):
+    scheduler, generator = make(), step_noise(7)
+    latents = sampled(Swirl(), scheduler, generator, until=2)
+    SamplerState.of(2, latents, scheduler, generator).write(tmp_path / "state")
+    state = SamplerState.read(tmp_path / "state")
+    with pytest.raises(SamplerError, match="the state is of a schedule of 5 steps, and the run has 6") as refused:
+        sampled(Swirl(), make(), step_noise(7), state=state, steps=6)
+    assert refused.value.hint == "sampling.steps must be what the run was begun with"
+    assert torch.equal(sampled(Swirl(), make(), step_noise(0), state=state), sampled(Swirl(), make(), step_noise(7)))
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_what_a_sampler_keeps_lies_on_the_device_once_from_before_it_begins(device):
+    scheduler, generator = build("ddim"), step_noise(7)
+    latents = sampled(Swirl(), scheduler, generator, until=2)
+    state = SamplerState.of(2, latents, scheduler, generator, memory={"turn": 0, "blend": [torch.ones(3)]})
+    text, negative = Swirl().encode(["a green landscape", "a red ball"])
+    guided = Guided(Swirl(), text.expand(4, -1, -1), negative, Cfg(GuidanceOptions()), 3.0, "one")  # pyright: ignore[reportArgumentType]
+    denoising = Denoising(guided, latents.to(device), build("ddim"), STEPS, eta=1.0, generator=step_noise(7), state=state)
+    (blend,) = denoising.memory["blend"]
+    assert blend.device.type == device
+    assert blend is not state.memory["blend"][0]
+    denoising.memory["turn"] = 1
+    denoising.begin(denoising.noise)
+    assert denoising.memory["turn"] == 1
+    assert denoising.memory["blend"][0] is blend
+
+
 def test_so_is_one_of_another_configuration_or_another_clip(state):
-    other = build_scheduler("ddim", PLAIN | {"beta_end": 0.02})
+    other = scheduler_for("ddim", PLAIN | {"beta_end": 0.02})
     with pytest.raises(SamplerError, match="another beta_end"):
         sampled(Swirl(), other, step_noise(7), state=state)
     longer = dataclasses.replace(state, latents=torch.zeros(1, 4, 5, 4, 4))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence, Set
 from typing import Any, cast
 
 import torch
@@ -14,15 +15,16 @@ from vstar_sdk.errors import SamplerError
 def moment(timestep: Any, scheduler: Any) -> Moment:
     """The step that a timestep stands for.
 
-    It depends only on the timestep. Pipelines may begin in the middle of a schedule, and call the denoiser twice for one step;
-    where a schedule names a timestep twice (second-order schedulers), both calls are the first of them.
+    The timestep alone says it, wherever it can: pipelines may begin in the middle of a schedule, and call the denoiser twice for
+    one step. Where a schedule names a timestep twice (second-order schedulers), both calls are the first of them. A timestep in
+    half precision may stand for several steps; then the scheduler says which of them comes next.
 
     Args:
         timestep: as the denoiser is given it: a number, or a tensor with one value for all or one for each video or token.
         scheduler: the pipeline's, after ``set_timesteps``.
 
     Raises:
-        SamplerError: the scheduler has no such timestep.
+        SamplerError: the scheduler has no such timestep, or several and does not say which of them comes next.
     """
     schedule: Any = getattr(scheduler, "timesteps", None)
     if schedule is None or len(schedule) == 0:
@@ -30,14 +32,33 @@ def moment(timestep: Any, scheduler: Any) -> Moment:
     # Tokens that are given (of a first picture, say) have the timestep 0; the others share the one that is meant.
     value = float(timestep.max()) if isinstance(timestep, Tensor) else float(timestep)
     values = [float(one) for one in (cast(Any, schedule).tolist() if isinstance(schedule, Tensor) else schedule)]
-    step = min(range(len(values)), key=lambda index: abs(values[index] - value))
-    if abs(values[step] - value) > _rounding(timestep, value):
+    near = {one for one in values if abs(one - value) <= _rounding(timestep, value)}
+    if not near:
         raise SamplerError(
             f"the denoiser was called at timestep {value:g}, which {type(scheduler).__name__} does not have among its "
             f"{len(values)} timesteps ({values[0]:g} to {values[-1]:g})",
             hint="attach reads the moment from the pipeline's own scheduler: set its timesteps with set_timesteps",
         )
-    return Moment(step, len(values), values[step])
+    meant = near.pop() if len(near) == 1 else _next(scheduler, values, near, value)
+    return Moment(values.index(meant), len(values), meant)
+
+
+def _next(scheduler: Any, values: Sequence[float], near: Set[float], value: float) -> float:
+    """Which of several timesteps comes next, as the scheduler counts its steps.
+
+    Raises:
+        SamplerError: it counts none, or another one.
+    """
+    counted: int | None = getattr(scheduler, "step_index", -1)
+    begun: int | None = getattr(scheduler, "begin_index", None)
+    index: int = (begun or 0) if counted is None else counted  # it counts from its first step on
+    if not 0 <= index < len(values) or values[index] not in near:
+        raise SamplerError(
+            f"the denoiser was called at timestep {value:g}, which is so rounded that it stands for any of {len(near)} steps, "
+            f"and {type(scheduler).__name__} does not say which of them comes next",
+            hint="take fewer steps, or a scheduler of diffusers that counts its steps (it has a step_index), such as UniPC",
+        )
+    return values[index]
 
 
 def _rounding(timestep: Any, value: float) -> float:

@@ -7,7 +7,8 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, cast
 
 from vstar_sdk.attention.moment import steps_inside
-from vstar_sdk.attention.operations import OPERATIONS, Logits, Mix, Operation, Rotary, SegmentBias, Wrap
+from vstar_sdk.attention.operations import OPERATIONS, Logits, Mix, Operation, Rotary, Scale, SegmentBias, Wrap
+from vstar_sdk.attention.particular import ParticularRegularizer
 from vstar_sdk.attention.remembering import RememberingRegularizer
 from vstar_sdk.attention.sites import Site, SiteAddress
 from vstar_sdk.clock import Clock
@@ -31,7 +32,7 @@ def check_regularizer(regularizer: Regularizer, addresses: Sequence[SiteAddress]
 
     Raises:
         SpecError: it names a level or a block that the model does not have, has no operation at any site or one that has no
-            meaning there, or a window without a step. The path is relative to the regularizer's options.
+            meaning there, or acts or watches in a window without a step. The path is relative to the regularizer's options.
         PluginError: see `operations_at`.
     """
     name = name_of(regularizer)
@@ -46,27 +47,51 @@ def check_regularizer(regularizer: Regularizer, addresses: Sequence[SiteAddress]
             path=_naming(regularizer.options, missing),
         )
     _check_blocks(regularizer, addresses)
-    asked = [(address, operations_at(regularizer, Site.at(address, clock))) for address in addresses]
-    for address, operations in asked:
-        for operation in operations:
-            if address.kind == "joint" and isinstance(operation, Logits | Wrap):
-                raise SpecError(
-                    f"{name}: has a {type(operation).__name__} at {address.name}, where all tokens of a clip meet",
-                    hint="it is a function of frames, of which no single one attends there: use biases, scales or mixes",
-                )
-    watched = any(watched_at(regularizer, Site.at(address, clock)) is not None for address in addresses)
+    sites = [Site.at(address, clock) for address in addresses]
+    asked = [(site, operations_at(regularizer, site)) for site in sites]
+    for site, operations in asked:
+        _check_operations(name, site, operations)
+    watched = [(site, window) for site in sites if (window := watched_at(regularizer, site)) is not None]
     if not watched and not any(operations for _, operations in asked):
         raise SpecError(
             f"{name}: has no operation at any of the model's {len(addresses)} temporal attentions ({_list_levels(levels)})",
             hint="widen its options until it touches something, or take it out",
         )
     _check_weights(regularizer, [operation for _, operations in asked for operation in operations])
-    if steps is not None and not steps_inside(regularizer.options.window, steps):
+    if steps is None:
+        return
+    if not steps_inside(regularizer.options.window, steps):
         start, end = regularizer.options.window
         raise SpecError(
             f"{name}: the window [{start:g}, {end:g}] holds none of {steps} steps",
             hint=f"one step is {1 / steps:.3g} of this schedule: widen the window, or take more steps",
             path=("window",),
+        )
+    for site, (start, end) in watched:
+        if not steps_inside((start, end), steps):
+            raise SpecError(
+                f"{name}: watches {site.name} in the window [{start:g}, {end:g}], which holds none of {steps} steps",
+                hint=f"one step is {1 / steps:.3g} of this schedule: take more steps, or have it watch a wider window",
+            )
+
+
+def _check_operations(name: str, site: Site, operations: Sequence[Operation]) -> None:
+    """Refuse what has no meaning at a site, by whatever regularizer it is wanted."""
+    for operation in operations:
+        if site.kind == "joint" and isinstance(operation, Logits | Wrap):
+            raise SpecError(
+                f"{name}: has a {type(operation).__name__} at {site.name}, where all tokens of a clip meet",
+                hint="it is a function of frames, of which no single one attends there: use biases, scales or mixes",
+            )
+        if isinstance(operation, SegmentBias) and not site.segments:
+            raise SpecError(
+                f"{name}: has a SegmentBias at {site.name}, and the model does not say which text there is of which key state",
+                hint="take it out, or use a model whose family gives its cross sites their segments",
+            )
+    if sum(isinstance(operation, Rotary) for operation in operations) > 1:
+        raise SpecError(
+            f"{name}: gives {site.name} other rotary positions more than once",
+            hint="the angles of one Rotary would be lost in another's: have one give them all",
         )
 
 
@@ -96,7 +121,8 @@ def _check_weights(regularizer: Regularizer, operations: Sequence[Operation]) ->
 def check_together(site: Site, acts: Sequence[Act], steps: int | None) -> None:
     """Refuse regularizers of which one would undo all that another does at a site.
 
-    A `Mix` of weight 1 replaces the attention whole: what other regularizers do to its logits, or mixed in before, is lost.
+    A `Mix` of weight 1 replaces the attention whole: what other regularizers do to its logits, or mixed in before, is lost. At a
+    joint site it says how much goes to each frame, and scales and rotary positions still act on the attention inside frames.
 
     Args:
         site: where.
@@ -114,18 +140,44 @@ def check_together(site: Site, acts: Sequence[Act], steps: int | None) -> None:
                 hint="give them different levels, blocks or windows",
                 path=("regularizers", other.index),
             )
+    surviving = Scale | Rotary if site.kind == "joint" else Wrap  # a wrap is outside, and refused at joint sites
     for later, mixing in enumerate(acts):
         if not any(one.replaces for one in mixing.ingredients):
             continue
         for earlier, lost in enumerate(acts):
-            survive = Wrap if earlier < later else Wrap | Mix  # a wrap is outside; a later mix is mixed in
-            inside = [operation for operation in lost.operations if not isinstance(operation, survive)]
-            if earlier != later and inside and _overlap(lost.window, mixing.window, steps):
+            kept = surviving if earlier < later else surviving | Mix  # a later mix is mixed in
+            undone = [operation for operation in lost.operations if not isinstance(operation, kept)]
+            if earlier != later and undone and _overlap(lost.window, mixing.window, steps):
                 raise SpecError(
                     f"{lost.regularizer}: is lost where {mixing.regularizer} replaces the attention whole, as at {site.name}",
                     hint="give them different levels or windows, or the replacement a weight below 1",
                     path=("regularizers", lost.index),
                 )
+
+
+def check_beside(site: Site, acts: Sequence[Act], regularizers: Sequence[Regularizer], steps: int | None) -> None:
+    """Have regularizers refuse others beside which they have no meaning.
+
+    Args:
+        site: where.
+        acts: what is done there, in the order of the spec.
+        regularizers: all of the spec.
+        steps: steps of the run; None when they are not known yet.
+
+    Raises:
+        SpecError: the path begins with ``("regularizers", index)`` of the one that refuses.
+    """
+    for act in acts:
+        asked = regularizers[act.index]
+        if not isinstance(asked, ParticularRegularizer):
+            continue
+        others = [other.index for other in acts if other is not act and _overlap(act.window, other.window, steps)]
+        before = [regularizers[index] for index in others if index < act.index]
+        after = [regularizers[index] for index in others if index > act.index]
+        try:
+            asked.beside(site, before, after)
+        except SpecError as error:
+            raise error.under("regularizers", act.index) from None
 
 
 def _overlap(one: tuple[float, float], other: tuple[float, float], steps: int | None) -> bool:

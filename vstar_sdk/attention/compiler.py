@@ -12,14 +12,13 @@ from vstar_sdk.attention.executors import (
     Executor,
     MaskedAttention,
     MixedAttention,
-    Placed,
     ScaledAttention,
-    placed,
     plain_attention,
 )
 from vstar_sdk.attention.joint import joint_attention
 from vstar_sdk.attention.logits import Change, LogitsAttention
 from vstar_sdk.attention.operations import Logits, Statistic
+from vstar_sdk.attention.placing import Placed, placed
 from vstar_sdk.attention.recipe import Act, Ingredient, Recipe, lower
 from vstar_sdk.attention.rotation import RotatedAttention
 from vstar_sdk.attention.segments import SegmentAttention
@@ -41,15 +40,6 @@ def compile_acts(site: Site, acts: Sequence[Act], current: Current | None = None
         PluginError: see `Terms`.
     """
     return Compiled(site, lower(acts, site.kind), current).attend
-
-
-def compile_recipe(site: Site, recipe: Recipe) -> Executor:
-    """Build the executor of a recipe; strengths that change are 1.
-
-    Raises:
-        PluginError: see `Terms`.
-    """
-    return Compiled(site, recipe).attend
 
 
 class Compiled:
@@ -156,7 +146,8 @@ def _change(one: Ingredient[Logits], site: Site, share: Placed | None) -> Change
     def a_share(logits: Tensor, distance: Tensor) -> None:
         before = logits.clone()
         change(logits, distance)
-        same = logits == before  # what another has hidden, too, which has no difference in numbers
+        torch.where(before.isneginf(), logits, before, out=before)  # there is no share of a way from -inf: it is gone whole
+        same = logits == before  # among them what stays hidden, which has no difference in numbers
         logits.sub_(before).masked_fill_(same, 0.0).mul_(there.on(logits.device, torch.float32)).add_(before)
 
     if one.strength == 1.0 or share is None:

@@ -6,15 +6,14 @@ asked for a part of the frames, and then is told which.
 
 from __future__ import annotations
 
-import hashlib
 from typing import NamedTuple, Protocol
-from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from vstar_sdk.attention.layout import ALL_VIDEO, Layout
+from vstar_sdk.attention.placing import Placed, placed
 from vstar_sdk.errors import PluginError
 
 
@@ -81,60 +80,6 @@ class JointExecutor(Protocol):
         ...
 
 
-class Placed:
-    """A matrix kept in float64 on the CPU, and placed once for every device and precision that asks for it.
-
-    Made by `placed`, or by itself where it is to be changed.
-
-    Attributes:
-        matrix: the original.
-    """
-
-    def __init__(self, matrix: Tensor) -> None:
-        self.matrix = matrix
-        self._placed: dict[tuple[torch.device, torch.dtype], Tensor] = {}
-        self._latest: Tensor | None = None
-
-    def on(self, device: torch.device, dtype: torch.dtype) -> Tensor:
-        """The matrix on a device, in a precision."""
-        if torch.compiler.is_compiling():  # a graph that reads a dictionary is compiled again when it has changed
-            there = self._latest
-            if there is not None and there.device == device and there.dtype == dtype:
-                return there
-            return self.matrix.to(dtype).to(device)
-        if (device, dtype) not in self._placed:
-            with torch.inference_mode(False):  # it may outlive the mode that it is first used in
-                self._placed[device, dtype] = self.matrix.to(dtype, copy=True).to(device)  # some devices have no float64
-        self._latest = self._placed[device, dtype]
-        return self._latest
-
-    @torch.no_grad()
-    def write(self, matrix: Tensor) -> None:
-        """Change the matrix wherever it is, in place: a compiled graph reads it where it was.
-
-        Args:
-            matrix: of the same shape, float64, on the CPU.
-        """
-        self.matrix = matrix
-        for there in self._placed.values():
-            there.copy_(matrix.to(there.dtype))
-
-
-_IN_USE: WeakValueDictionary[tuple[tuple[int, ...], bytes], Placed] = WeakValueDictionary()
-
-
-def placed(matrix: Tensor | Placed) -> Placed:
-    """A matrix to be placed; equal ones are the same, for the sites of a level mostly have equal ones.
-
-    Args:
-        matrix: float64, on the CPU; not to be changed afterwards. One that is made to be changed stays itself.
-    """
-    if isinstance(matrix, Placed):
-        return matrix
-    key = tuple(matrix.shape), hashlib.sha256(matrix.detach().numpy().tobytes()).digest()
-    return _IN_USE.setdefault(key, Placed(matrix))
-
-
 class PlainAttention:
     """PyTorch's fused attention, as the model has it."""
 
@@ -196,8 +141,8 @@ class ScaledAttention:
 
     def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
         """The attention output."""
-        query = _scaled(query, self._q, None if part is None else part.queries)
-        return self._attend(query, _scaled(key, self._k, None if part is None else part.keys), value, part)
+        query = scaled(query, self._q, None if part is None else part.queries)
+        return self._attend(query, scaled(key, self._k, None if part is None else part.keys), value, part)
 
 
 class MixedAttention:
@@ -205,17 +150,20 @@ class MixedAttention:
 
     Args:
         attend: the other, which gives ``P V``.
-        keep: its weight; at the number 0 it is not called, and one that changes is 0-d.
+        keep: its weight, 0-d where it changes; at the number 0 the other is not called.
         fixed: ``M``, ``(frames, frames)``, whose rows sum to ``1 - keep``.
     """
 
     def __init__(self, attend: Executor, keep: float | Placed, fixed: Tensor | Placed) -> None:
-        self._attend, self._keep, self._fixed = attend, keep, placed(fixed)
+        self._attend, self._fixed = attend, placed(fixed)
+        # A number is placed too: a step of a course is then computed as a constant is, to the last bit.
+        number = keep if isinstance(keep, Placed) else torch.tensor(keep, dtype=torch.float64)
+        self._keep = None if keep == 0.0 else placed(number)
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
         """See `Executor.prepare`."""
         self._fixed.on(device, dtype)
-        if isinstance(self._keep, Placed):
+        if self._keep is not None:
             self._keep.on(device, torch.float32)
         self._attend.prepare(device, dtype)
 
@@ -231,13 +179,29 @@ class MixedAttention:
                 hint="give the two regularizers different levels or windows",
             )
         fixed = self._fixed.on(value.device, value.dtype) @ value
-        if isinstance(self._keep, Placed):
-            return fixed.add_(self._attend(query, key, value) * self._keep.on(value.device, torch.float32))
-        return fixed if self._keep == 0.0 else fixed.add_(self._attend(query, key, value), alpha=self._keep)
+        if self._keep is None:
+            return fixed
+        return fixed.add_(self._attend(query, key, value) * self._keep.on(value.device, torch.float32))
 
 
-def _scaled(x: Tensor, factors: Placed | None, frames: Tensor | None) -> Tensor:
+def scaled(x: Tensor, factors: Placed | None, frames: Tensor | None = None, layout: Layout = ALL_VIDEO) -> Tensor:
+    """Queries or keys ``(batch, heads, tokens, head_dim)``, those of the video times the factor of their frame.
+
+    Args:
+        x: queries or keys.
+        factors: ``(frames,)``, or None for 1.
+        frames: which frames they are of; None for all, in their order.
+        layout: of a joint site whose sequence holds text too.
+    """
     if factors is None:
         return x
     there = factors.on(x.device, torch.float32)
-    return (x * (there if frames is None else there[frames])[:, None]).to(x.dtype)
+    there = there if frames is None else there[frames]
+    video = layout.video(x.shape[2])
+    by_frame = torch.unflatten(x[:, :, video], -2, (len(there), -1)) * there[:, None, None]
+    changed = by_frame.flatten(-3, -2).to(x.dtype)
+    if not layout.texts:
+        return changed
+    out = x.clone()
+    out[:, :, video] = changed
+    return out

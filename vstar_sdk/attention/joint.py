@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad, scaled_dot_product_attention
 
-from vstar_sdk.attention.executors import Frames, JointExecutor, Placed, placed, plain_attention
+from vstar_sdk.attention.executors import Frames, JointExecutor, plain_attention, scaled
 from vstar_sdk.attention.joint_biases import attend_by_rows, attend_without_mask, with_texts_done
 from vstar_sdk.attention.layout import ALL_VIDEO, Layout
 from vstar_sdk.attention.operations import Statistic
+from vstar_sdk.attention.placing import Placed, placed
 
 
 def joint_attention(
@@ -94,7 +95,7 @@ class ScaledJointAttention:
     ) -> Tensor:
         """The attention output."""
         del part
-        return self._attend(_scaled(query, self._q, layout), _scaled(key, self._k, layout), value, None, layout)
+        return self._attend(scaled(query, self._q, None, layout), scaled(key, self._k, None, layout), value, None, layout)
 
 
 class MixedJointAttention:
@@ -170,16 +171,3 @@ def _attention_to_text(query: Tensor, key: Tensor, value: Tensor, layout: Layout
     query, key = (pad(x, (0, values.shape[-1] - x.shape[-1])) for x in (query, key))
     seen = scaled_dot_product_attention(query, key, values, attn_mask=layout.mask, scale=scale).float()
     return seen[..., :channels], seen[..., channels : channels + 1]
-
-
-def _scaled(x: Tensor, factors: Placed | None, layout: Layout) -> Tensor:
-    if factors is None:
-        return x
-    there = factors.on(x.device, torch.float32)
-    video = layout.video(x.shape[2])
-    scaled = (torch.unflatten(x[:, :, video], -2, (len(there), -1)) * there[:, None, None]).flatten(-3, -2).to(x.dtype)
-    if not layout.texts:
-        return scaled
-    out = x.clone()
-    out[:, :, video] = scaled
-    return out

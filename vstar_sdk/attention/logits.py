@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from vstar_sdk.attention.chunks import DEVICE_CHUNK, chunk_numbers
-from vstar_sdk.attention.executors import Frames, Placed, placed
+from vstar_sdk.attention.executors import Frames
 from vstar_sdk.attention.operations import Statistic
+from vstar_sdk.attention.placing import Placed, placed
 
 Change = Callable[[Tensor, Tensor], None]
 """Changes logits ``(n, heads, frames, frames)`` in place, given the distances ``(frames, frames)``; float32."""

@@ -32,10 +32,21 @@ class Memories:
         self._seen: dict[Site, tuple[SitePlan, Slot]] = {}
         self._buffers: dict[tuple[Site, torch.device], Slot] = {}
 
+    def turn(self, index: int) -> None:
+        """A schedule begins, or goes back: the last maps are told. At step 0 all is forgotten; inside, what was seen counts on.
+
+        Args:
+            index: of the step that comes next.
+        """
+        self._tell()
+        self._moment = None
+        if index == 0:
+            self._memories = {}
+
     def end(self) -> None:
         """The run is over: the last maps are told, and what comes next begins anew."""
-        self._tell()
-        self._memories, self._moment, self._buffers = {}, None, {}
+        self.turn(0)
+        self._buffers = {}
 
     def at(self, moment: Moment, planned: Sequence[SitePlan]) -> None:
         """Go to a step; the maps of the one before are told now. The same step may come again, for another branch.
@@ -47,7 +58,7 @@ class Memories:
         if self._moment is not None and (moment.step, moment.steps) == (self._moment.step, self._moment.steps):
             return
         self._tell()
-        if self._moment is None:
+        if not self._memories:
             for index, regularizer in self._regularizers.items():
                 concerned = [
                     plan.site

@@ -61,6 +61,17 @@ class Nursing:
         ]
         return tuple(dict.fromkeys(names))
 
+    def begin(self, index: int = 0) -> None:
+        """Take the schedule again, or a part of it: no memory of a regularizer takes two turns for one.
+
+        A turn that begins at step 0 has memories of its own. One that goes back to a step inside goes on with those that there
+        are, for the steps before it were not taken again: they see the maps of its steps once more.
+
+        Args:
+            index: of the step that comes next.
+        """
+        self._memories.turn(index)
+
     def at(self, step: int, steps: int, timestep: float = math.nan) -> None:
         """Go to a step: every site does what the plan says for it.
 

@@ -80,7 +80,8 @@ class Logits:
     Attributes:
         fn: ``fn(logits, distance)`` returns nothing, or ``logits`` itself: float32 of shape ``(n, heads, frames, frames)``, for
             ``n`` of the positions; ``distance`` holds ``i - j``, float32 of shape ``(frames, frames)``. The function must treat
-            every row by itself, for nothing says which rows share a chunk. ``-inf`` hides a frame, but never a whole row.
+            every row by itself, for nothing says which rows share a chunk. ``-inf`` hides a frame, but never a whole row; what is
+            hidden, or shown where it was hidden, is so in full at every strength above 0.
     """
 
     fn: Callable[[Tensor, Tensor], Tensor | None]
@@ -96,8 +97,9 @@ class CallNext(Protocol):
             query: ``(batch, heads, n, head_dim)``.
             key: ``(batch, heads, m, head_dim)``.
             value: ``(batch, heads, m, channels)``.
-            q_frames: the frames of the queries, int64 of shape ``(n,)``.
-            k_frames: the frames of keys and values, int64 of shape ``(m,)``.
+            q_frames: the frames of the queries, int64 of shape ``(n,)``. For all frames pass on the very tensor that the function
+                was given: by it the attention is known to be whole, which is the fast way, and the only one beside a `Mix`.
+            k_frames: the frames of keys and values, int64 of shape ``(m,)``; likewise.
 
         Returns:
             ``(batch, heads, n, channels)``.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from vstar_sdk.attention.check import check_regularizer, check_together, name_of, operations_at, watched_at
+from vstar_sdk.attention.check import check_beside, check_regularizer, check_together, name_of, operations_at, watched_at
 from vstar_sdk.attention.moment import steps_inside
 from vstar_sdk.attention.recipe import Act, Recipe, lower
 from vstar_sdk.attention.remembering import RememberingRegularizer
@@ -139,7 +139,7 @@ def plan_attention(
         steps: steps of the run; None when they are not known yet, and then empty windows are not refused.
 
     Raises:
-        SpecError: see `check_regularizer` and `check_together`; the path begins with ``("regularizers", index)``.
+        SpecError: see `check_regularizer`, `check_together` and `check_beside`; the path begins with ``("regularizers", index)``.
         PluginError: see `operations_at`.
     """
     for index, regularizer in enumerate(regularizers):
@@ -151,6 +151,7 @@ def plan_attention(
     planned = [SitePlan(site, _acts(site, regularizers), _watches(site, regularizers)) for site in sites]
     for plan in planned:
         check_together(plan.site, plan.acts, steps)
+        check_beside(plan.site, plan.acts, regularizers, steps)
     touched = tuple(plan for plan in planned if plan.acts or plan.watches)
     remembering = {index: asked for index, asked in enumerate(regularizers) if isinstance(asked, RememberingRegularizer)}
     return AttentionPlan(touched, len(sites) - len(touched), clock, remembering)

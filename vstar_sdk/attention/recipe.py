@@ -12,7 +12,7 @@ a bias with a row statistic    ``row statistics``: logits in small chunks, chang
 changes of the logits          ``changed logits``: the same, with the functions called on every chunk
 scales                         ``scaled ...``: one of these, with queries and keys multiplied beforehand
 mixes                          ``... mixed with a map``: one of these, its output mixed with ``M V`` afterwards
-a mix of weight 1              ``a map``: ``M V`` alone, no logits
+a mix of weight 1              ``a map``: ``M V`` alone, no logits; at a joint site ``scaled a map``, ``rotated a map`` too
 wraps                          ``wrapped ...``: one of these, called by the functions
 biases, at a joint site        ``frame-pair bias``: no mask of tokens by tokens (see `vstar_sdk.attention.joint`)
 rotary positions               ``rotated ...``: one of these, with queries and keys turned by the difference beforehand
@@ -20,7 +20,8 @@ biases at a cross site         ``segment bias``: PyTorch's fused attention frame
 =============================  ==============================================================================
 
 A regularizer's strength ``s`` multiplies biases and the weights of mixes, and moves everything else by that share from what is
-there without it: angles, scales ``1 + s (q - 1)``, logits ``A + s (fn(A) - A)``, outputs of wraps ``out + s (fn(...) - out)``.
+there without it: angles, scales ``1 + s (q - 1)``, logits ``A + s (fn(A) - A)`` (``fn(A)`` where ``A`` is ``-inf``),
+outputs of wraps ``out + s (fn(...) - out)``.
 """
 
 from __future__ import annotations
@@ -114,11 +115,11 @@ class Recipe:
     Attributes:
         kind: of the site.
         biases: those whose logits are made; none where the map is replaced whole.
-        scales: likewise.
-        changes: likewise.
+        scales: likewise, but that at a joint site the map leaves the attention inside frames, on which they act.
+        changes: as biases.
         mixes: from the last one of weight 1 on, which undoes all before it.
         wraps: the first is the outermost.
-        rotaries: at most one in a step.
+        rotaries: as scales, at most one in a step.
         segments: of a cross site, which has nothing else.
     """
 
@@ -160,8 +161,9 @@ class Recipe:
         if self.segments:
             return "segment bias"
         wrapped = "wrapped " if self.wraps else ""
+        scaled = f"{'rotated ' if self.rotaries else ''}{'scaled ' if self.scales else ''}"
         if self.replaced:
-            return f"{wrapped}a map"
+            return f"{wrapped}{scaled}a map"
         rows = bool(self.statistics - {"none"})
         if self.changes:
             words = "changed logits"
@@ -169,7 +171,6 @@ class Recipe:
             words = "frame-pair bias with row statistics" if rows else "frame-pair bias"
         else:
             words = "row statistics" if rows else "masked sdpa" if self.biases else "sdpa"
-        scaled = f"{'rotated ' if self.rotaries else ''}{'scaled ' if self.scales else ''}"
         return f"{wrapped}{scaled}{words}{' mixed with a map' if self.mixes else ''}"
 
 
@@ -183,16 +184,19 @@ def lower(acts: Iterable[Act], kind: SiteKind) -> Recipe:
     given = [one for act in acts for one in act.ingredients if not one.does_nothing]
     mixes, wraps = tuple(_of(Mix, given)), tuple(_of(Wrap, given))
     whole = max((place for place, mix in enumerate(mixes) if mix.replaces), default=None)
+    scales, rotaries = tuple(_of(Scale, given)), tuple(_of(Rotary, given))
+    if whole is not None and kind == "joint":
+        return Recipe(kind, scales=scales, mixes=mixes[whole:], rotaries=rotaries)
     if whole is not None:
         return Recipe(kind, mixes=mixes[whole:], wraps=wraps)
     return Recipe(
         kind,
         biases=tuple(_of(Bias, given)),
-        scales=tuple(_of(Scale, given)),
+        scales=scales,
         changes=tuple(_of(Logits, given)),
         mixes=mixes,
         wraps=wraps,
-        rotaries=tuple(_of(Rotary, given)),
+        rotaries=rotaries,
         segments=tuple(_of(SegmentBias, given)),
     )
 

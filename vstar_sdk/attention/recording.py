@@ -57,7 +57,7 @@ class Recording:
         return self
 
     def maps(self) -> Tensor:
-        """The maps ``(steps, sites, frames, frames)``, float32, on the CPU; each row of each sums to 1.
+        """The maps ``(steps, sites, frames, frames)``, float32, on the CPU; each row of each sums to 1 (see `Slot.add` for text).
 
         Raises:
             SamplerError: a site did not run in one of the steps.
@@ -113,6 +113,7 @@ class Slot:
             query: ``(batch, heads, frames * positions, head_dim)``; one position at factorised sites.
             key: likewise.
             layout: of a joint site whose sequence holds text too: the map says how a query's attention to the video is divided.
+                A query without any, as far as its precision can tell, has no say in it; the row of a frame without others is 0.
         """
         batch, heads, tokens, head_dim = query.shape
         frames, video = len(self._total), layout.video(tokens)
@@ -123,14 +124,21 @@ class Slot:
         values[video] = torch.eye(frames, width, dtype=query.dtype, device=query.device).repeat_interleave(positions, dim=0)
         # The function of a wrap may ask how its batch is laid out, so that it sees all of it.
         size = batch if isinstance(attend, WrappedAttention | RotatedAttention) else max(1, CHUNK // (heads * tokens * width))
+        rows, seeing = torch.zeros_like(self._total), torch.zeros_like(self._total[:, :1])
         for start in range(0, batch, size):
             some = slice(start, start + size)
             q, k, v = query[some], key[some], values.expand(len(query[some]), heads, -1, -1)
             if layout is ALL_VIDEO:
-                maps = attend(q, k, v)[..., :frames]
-            else:
-                maps = cast(JointExecutor, attend)(q, k, v, layout=layout.of(some))[:, :, video, :frames]
-                maps = maps.float() / maps.float().sum(dim=-1, keepdim=True)
+                maps = torch.unflatten(attend(q, k, v)[..., :frames], 2, (frames, positions))
+                self._total.add_(maps.sum((0, 1, 3), dtype=torch.float32).to(self._total.device))
+                continue
+            maps = cast(JointExecutor, attend)(q, k, v, layout=layout.of(some))[:, :, video, :frames].float()
             maps = torch.unflatten(maps, 2, (frames, positions))
-            self._total.add_(maps.sum((0, 1, 3), dtype=torch.float32).to(self._total.device))
-        self._count.add_(batch * heads * positions)
+            to_video = maps.sum(dim=-1, keepdim=True)
+            divided = torch.where(to_video > 0.0, maps / to_video, 0.0)
+            rows.add_(divided.sum((0, 1, 3)).to(rows.device))
+            seeing.add_((to_video > 0.0).sum((0, 1, 3)).to(rows.device))
+        count = batch * heads * positions
+        if layout is not ALL_VIDEO:
+            self._total.add_(rows * (count / seeing.clamp_min(1.0)))
+        self._count.add_(count)

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 
 class Memory(Protocol):
-    """What a regularizer knows of one run: made by `RememberingRegularizer.begin`, let go of at the run's end."""
+    """What a regularizer knows of one run: made by `RememberingRegularizer.begin`, let go of at the run's end.
+
+    A sampler may take the schedule several times: every turn from step 0 has a memory of its own. One that goes back to a step
+    inside the schedule goes on with the memory that there is, which then sees the maps of these steps again.
+    """
 
     def observe(self, site: Site, moment: Moment, attention: Tensor) -> None:
         """See the attention map of a site in a step, once the step is done; in the order of the steps, and of the network.
@@ -22,7 +26,8 @@ class Memory(Protocol):
             site: one that it watches.
             moment: the step.
             attention: ``(frames, frames)``, float32, on the CPU, its own: what the values were multiplied with after all
-                operations, averaged over positions, heads and guidance branches. Every row sums to 1.
+                operations, averaged over positions, heads and guidance branches. Every row sums to 1; where a sequence holds text
+                too, and takes all attention of a frame, its row is 0.
         """
         ...
 
@@ -47,7 +52,7 @@ class RememberingRegularizer(Protocol):
         ...
 
     def begin(self, sites: Sequence[Site], steps: int) -> Memory:
-        """A new memory, for one run.
+        """A new memory, for one run, or one turn of it (see `Memory`).
 
         Args:
             sites: where it acts or watches, in the order of the network.

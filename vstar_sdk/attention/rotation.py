@@ -7,8 +7,9 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from vstar_sdk.attention.executors import Executor, Frames, JointExecutor, Placed, placed
+from vstar_sdk.attention.executors import Executor, Frames, JointExecutor
 from vstar_sdk.attention.layout import ALL_VIDEO, Layout
+from vstar_sdk.attention.placing import Placed, placed
 from vstar_sdk.attention.sites import RotaryPositions
 
 

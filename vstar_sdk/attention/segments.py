@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from vstar_sdk.attention.executors import Frames, Placed, placed
+from vstar_sdk.attention.executors import Frames
+from vstar_sdk.attention.placing import Placed, placed
 
 
 class SegmentAttention:

@@ -97,8 +97,16 @@ class Site(SiteAddress):
         return cls.at(address, Clock(frames, fps))
 
     @classmethod
-    def at(cls, address: SiteAddress, clock: Clock, segments: tuple[Segment, ...] = ()) -> Site:
-        """The site at an address, for a clip."""
+    def at(cls, address: SiteAddress, clock: Clock, segments: tuple[Segment, ...] | None = None) -> Site:
+        """The site at an address, for a clip.
+
+        Args:
+            address: where; or a site, for another clip.
+            clock: of the clip.
+            segments: of a cross site; None for those of a site that has some.
+        """
+        if segments is None:
+            segments = address.segments if isinstance(address, Site) else ()
         where = {field.name: getattr(address, field.name) for field in fields(SiteAddress)}
         return cls(**where, frames=clock.latents, fps=clock.rate, clock=clock, segments=segments)
 

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from vstar_sdk.attention.call import Call, Current
-from vstar_sdk.attention.executors import Executor, Frames, Placed
+from vstar_sdk.attention.executors import Executor, Frames
 from vstar_sdk.attention.operations import Wrap
+from vstar_sdk.attention.placing import Placed
 from vstar_sdk.errors import PluginError, VstarError, out_of_memory
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from vstar_sdk.runs.measuring import metrics_of, names_of
 from vstar_sdk.runs.plan import Plan
 from vstar_sdk.runs.settings import Settings
 
@@ -14,6 +15,7 @@ def describe(plan: Plan, *, sites: bool = False) -> str:
     numbers = plan.settings
     lines = [
         plan.summary(),
+        *_behind(plan),
         f"scheduler {numbers.scheduler}, guidance {_guidance(numbers)}, eta {numbers.eta:g}, seed {numbers.seed}",
         "",
     ]
@@ -27,7 +29,9 @@ def describe(plan: Plan, *, sites: bool = False) -> str:
 
 
 def plan_data(plan: Plan) -> dict[str, Any]:
-    """The plan as JSON data: ``model``, ``settings``, ``states`` (None where they are to be written) and ``attention``."""
+    """The plan as JSON data: ``model``, ``settings``, ``final`` (of the frames), ``metrics`` (names), ``attention``, and
+    ``states``, None where they are to be written.
+    """
     steps, story = plan.settings.steps, plan.story
     told = None
     if story is not None:
@@ -38,6 +42,8 @@ def plan_data(plan: Plan) -> dict[str, Any]:
     return {
         "model": plan.facts.name,
         "settings": dataclasses.asdict(plan.settings),
+        "final": plan.final.json(),
+        "metrics": [name for names in names_of(metrics_of(plan.loaded)) for name in names],
         "states": told,
         "attention": {
             "untouched": plan.attention.untouched,
@@ -54,6 +60,16 @@ def plan_data(plan: Plan) -> dict[str, Any]:
             ],
         },
     }
+
+
+def _behind(plan: Plan) -> list[str]:
+    """What becomes of the frames behind the model, if anything does."""
+    spec, lines = plan.spec, list[str]()
+    if spec.finish:
+        lines.append(f"finished by {', '.join(options.part for options in spec.finish)}: {plan.final}")
+    if spec.metrics:
+        lines.append(f"measured by {', '.join(options.part for options in spec.metrics)}")
+    return lines
 
 
 def _guidance(numbers: Settings) -> str:

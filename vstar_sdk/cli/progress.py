@@ -53,6 +53,8 @@ class Progress:
                 self._share("sampling", event.step, event.steps, f"step {event.step}/{event.steps}, {event.eta:.0f} s left")
             case events.FramesDecoded():
                 self._share("decoding", event.done, event.total, f"frame {event.done}/{event.total}")
+            case events.Measured():
+                self._line(", ".join(f"{printable(name)} {number:.4g}" for name, number in event.numbers.items()))
             case events.Artifact():
                 self._line(f"wrote {printable(str(event.path))}")
             case events.RunEnd():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Callable, Iterable
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,6 @@ def counted_once(
         "workload": dataclasses.asdict(workload),
         "options": options.model_dump(mode="json", include={"tiling", "decode_batch"}),
         "versions": {package: version(package) for package in _PACKAGES},
-        "code": _code(),
     }
     return Estimate(**remembered("plans", subject, lambda: dataclasses.asdict(count())))
 
@@ -60,10 +58,3 @@ def _content(file: Path) -> str | None:
 def _stamp(file: Path) -> list[Any]:
     found = file.stat()
     return [file.name, found.st_size, found.st_mtime_ns]
-
-
-@cache
-def _code() -> str:
-    """Changes with the code of the package, so that a checkout never shows what an earlier state of it counted."""
-    stamps = [_stamp(file) for file in sorted(Path(__file__).parents[1].rglob("*.py"))]
-    return hashlib.sha256(repr(stamps).encode()).hexdigest()

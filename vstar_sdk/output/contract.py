@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from vstar_sdk.footage import Footage
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -15,28 +17,32 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Clip:
-    """What is known of a clip before its first frame arrives.
+class Clip(Footage):
+    """What is known of a clip before its first frame arrives: the `Footage`, and the story that it tells.
 
     Attributes:
-        frames: number of frames that will be written.
-        width: in pixels.
-        height: in pixels.
-        fps: frames a second.
-        prompt: the user's prompt.
         synopsis: the key states.
         timeline: where they stand.
         spec: the resolved spec as YAML text, for exporters that keep it in their file.
     """
 
-    frames: int
-    width: int
-    height: int
-    fps: float
-    prompt: str
     synopsis: Synopsis
     timeline: Timeline
     spec: str
+
+    @classmethod
+    def telling(cls, footage: Footage, synopsis: Synopsis, timeline: Timeline, spec: str) -> Clip:
+        """The clip of a footage that tells a story."""
+        return cls(
+            frames=footage.frames,
+            width=footage.width,
+            height=footage.height,
+            fps=footage.fps,
+            prompt=footage.prompt,
+            synopsis=synopsis,
+            timeline=timeline,
+            spec=spec,
+        )
 
 
 class Exporter(Protocol):

@@ -21,7 +21,10 @@ from vstar_sdk.plugin.plugin import CORE, NAME, Plugin
 from vstar_sdk.plugin.probe import gate
 from vstar_sdk.plugin.probe.target import Target
 
-BUILT_IN = tuple(f"vstar_sdk.{room}" for room in ("models", "regularizers", "llm", "synopsis", "sampling", "output", "miniworld"))
+BUILT_IN = tuple(
+    f"vstar_sdk.{room}"
+    for room in ("models", "regularizers", "llm", "synopsis", "sampling", "finishers", "metrics", "output", "miniworld")
+)
 """Packages whose modules offer the built-in parts: a new part is one new file in one of them."""
 
 

@@ -184,6 +184,10 @@ KINDS: Mapping[str, Kind] = {
             contract=_checked("samplers"),
             plain=Plain(),
         ),
+        Kind(
+            "finishers", "finisher", Options, "vstar_sdk.finishers.contract:Finisher", "finish[]", contract=_checked("finishers")
+        ),
+        Kind("metrics", "metric", Options, "vstar_sdk.metrics.contract:Metric", "metrics[]", contract=_checked("metrics")),
     )
 }
 """Every kind, by name."""

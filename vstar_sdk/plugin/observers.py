@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from vstar_sdk import events
 from vstar_sdk.errors import StopRun
@@ -28,19 +29,23 @@ class Observers:
         self._failures: Counter[tuple[int, str]] = Counter()
         self._first: dict[tuple[int, str], str] = {}
 
-    def tell(self, event: events.Event) -> None:
-        """Pass an event to every implementation of ``on_<kind>``; events without such a hook reach only `Job.events`.
+    def tell(self, event: events.Event, **more: Any) -> None:
+        """Pass an event to every implementation of its hook; events without one reach only `Job.events`.
+
+        Args:
+            event: what happened.
+            more: what else the hook is given.
 
         Raises:
             StopRun: an observer ends the run, while there still is one to end.
         """
-        hook = f"on_{event.kind}"
+        hook = event.hook or f"on_{event.kind}"
         if hook not in HOOKS:
             return
         for place, plugin in enumerate(self.plugins):
             for call in plugin.implementations(hook):
                 try:
-                    call(event=event)
+                    call(event=event, **more)
                 except KeyboardInterrupt:
                     raise
                 except BaseException as error:  # SystemExit too: an observer cannot end the program

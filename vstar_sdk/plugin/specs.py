@@ -169,6 +169,32 @@ def register_samplers(register: Register) -> None:
 
 
 @_hookspec
+def register_finishers(register: Register) -> None:
+    """Offer finishers: frames to frames, of another size, number or rate.
+
+    Args:
+        register: called once for each finisher; its factory returns a `vstar_sdk.Finisher`.
+
+    When: once, when a spec or a listing first needs the plugin.
+    Exceptions: quarantine the plugin whole.
+    Stability: new in HOOK_API 1.
+    """
+
+
+@_hookspec
+def register_metrics(register: Register) -> None:
+    """Offer metrics: what is measured on the finished frames.
+
+    Args:
+        register: called once for each metric; its factory returns a `vstar_sdk.Metric`.
+
+    When: once, when a spec or a listing first needs the plugin.
+    Exceptions: quarantine the plugin whole.
+    Stability: new in HOOK_API 1.
+    """
+
+
+@_hookspec
 def register_families(register: RegisterFamily) -> None:
     """Offer families of denoisers: what ``attach`` needs to nurse a pipeline that holds one.
 
@@ -320,7 +346,7 @@ def transform_latents(latents: Tensor, step: int, steps: int, timestep: float) -
 
 @_hookspec
 def transform_frames(frames: Iterator[NDArray[np.uint8]], clip: Clip) -> Iterable[NDArray[np.uint8]] | None:
-    """Change the frames on their way from the decoder to the exporters; usually a generator.
+    """Change the frames on their way from the decoder to the finishers; usually a generator.
 
     Args:
         frames: ``(height, width, 3)``, RGB, uint8, one by one. Copy a frame before changing it.
@@ -329,7 +355,7 @@ def transform_frames(frames: Iterator[NDArray[np.uint8]], clip: Clip) -> Iterabl
     Returns:
         As many frames of the same size, lazily if memory is to stay bounded; or None to leave them (having taken none).
 
-    When: once for every decoding: before the exporters, and at each call of ``result.frames()``.
+    When: once for every decoding: before finishers, metrics and exporters, and at each call of ``result.frames()``.
     Exceptions: end the run, also those that rise while frames are drawn.
     Stability: stable since HOOK_API 1.
     """
@@ -401,6 +427,33 @@ def on_step(event: events.Step) -> None:
 
 
 @_hookspec
+def on_frames(event: events.FramesDecoded, frames: NDArray[np.uint8]) -> None:
+    """Frames are finished: decoded, transformed, finished, measured and written.
+
+    Args:
+        event: how many are done, and how many there will be.
+        frames: the newest of them, ``(n, height, width, 3)``, RGB, to be looked at, not changed; the last is number ``done - 1``.
+
+    When: while frames are decoded: in a run that writes or measures something.
+    Exceptions: counted; `StopRun` ends the run.
+    Stability: new in HOOK_API 1.
+    """
+
+
+@_hookspec
+def on_metric(event: events.Measured) -> None:
+    """A metric has seen all frames.
+
+    Args:
+        event: the metric's name, and its numbers by their names in the manifest.
+
+    When: once for each metric of the spec, after the last frame, before any artifact is in its place.
+    Exceptions: counted; `StopRun` ends the run, whose artifacts are not written.
+    Stability: new in HOOK_API 1.
+    """
+
+
+@_hookspec
 def on_artifact(event: events.Artifact) -> None:
     """A file, or a folder, is whole and in its place.
 
@@ -410,6 +463,19 @@ def on_artifact(event: events.Artifact) -> None:
     When: once all exporters are done, for each artifact.
     Exceptions: counted; `StopRun` ends the run, whose artifacts stay.
     Stability: stable since HOOK_API 1.
+    """
+
+
+@_hookspec
+def on_warning(event: events.Warned) -> None:
+    """There is something that the user should know, and that does not end the run.
+
+    Args:
+        event: the message.
+
+    When: as it is found, in any stage; the manifest lists them all.
+    Exceptions: counted; `StopRun` ends the run.
+    Stability: new in HOOK_API 1.
     """
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from vstar_sdk.plugin.boundary import synopses
 from vstar_sdk.plugin.boundary.faults import broke, failed, passes
+from vstar_sdk.plugin.boundary.frames import Source
 from vstar_sdk.plugin.boundary.values import frame_fault
 from vstar_sdk.plugin.plugin import Plugin
 from vstar_sdk.synopses import Synopsis
@@ -64,7 +65,7 @@ class Transforms:
         hook = "transform_frames"
         for plugin in self._plugins:
             for call in plugin.implementations(hook):
-                source = _Source(frames)
+                source = Source(frames)
                 changed = _call(plugin, hook, call, frames=source, clip=clip)
                 frames = _Stage(plugin, changed, source, clip) if changed is not None else frames
         return frames
@@ -90,30 +91,10 @@ def _call(plugin: Plugin, hook: str, call: Callable[..., Any], **arguments: Any)
         raise failed(plugin, hook, error) from error
 
 
-class _Source:
-    """Frames on their way into a plugin; remembers an error that is not the plugin's."""
-
-    def __init__(self, frames: Frames) -> None:
-        self._frames = frames
-        self.error: BaseException | None = None
-
-    def __iter__(self) -> Frames:
-        return self
-
-    def __next__(self) -> NDArray[np.uint8]:
-        try:
-            return next(self._frames)
-        except StopIteration:
-            raise
-        except BaseException as error:
-            self.error = error
-            raise
-
-
 class _Stage:
     """Frames on their way out of a plugin: as many, and of the size, that the clip has."""
 
-    def __init__(self, plugin: Plugin, frames: Iterable[NDArray[np.uint8]], source: _Source, clip: Clip) -> None:
+    def __init__(self, plugin: Plugin, frames: Iterable[NDArray[np.uint8]], source: Source, clip: Clip) -> None:
         self._plugin, self._source, self._clip = plugin, source, clip
         self._drawn = 0
         try:

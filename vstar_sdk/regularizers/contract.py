@@ -1,4 +1,5 @@
-"""What a regularizer is; one with a memory is a `vstar_sdk.RememberingRegularizer` too. No torch."""
+"""What a regularizer is; one with a memory is a `vstar_sdk.RememberingRegularizer` too, one that refuses others a
+`vstar_sdk.ParticularRegularizer`. No torch."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Experience:
         workload: what the model was asked for.
         calls: of the denoiser in a step.
         step_seconds: of one step, on average.
-        decode_seconds: of the whole clip, exporters included.
+        decode_seconds: of the whole clip; finishers, metrics and exporters included.
         peak_bytes: the most memory of the process, interpreter and libraries included. None where it did anything but this run,
             or the system does not tell.
     """
@@ -98,6 +98,9 @@ def seconds(plan: Plan, experience: Experience, workload: Workload, calls: int, 
 
 
 def _path(plan: Plan, device: str, dtype: str) -> Path:
-    model = plan.spec.model
-    about = json.dumps([model.part, model.model_dump(mode="json"), plan.facts.name, device, dtype], sort_keys=True)
-    return caches.cache_folder("experience") / f"{hashlib.sha256(about.encode()).hexdigest()[:32]}.json"
+    model, spec = plan.spec.model, plan.spec
+    about: list[object] = [model.part, model.model_dump(mode="json"), plan.facts.name, device, dtype]
+    if behind := [options.model_dump(mode="json") for options in (*spec.finish, *spec.metrics)]:
+        about.append(behind)  # finishers and metrics may take longer than the decoder
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+    return caches.cache_folder("experience") / f"{digest[:32]}.json"

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from vstar_sdk.footage import Footage
+
 _PACKAGES = ("vstar-sdk", "torch", "diffusers", "transformers", "numpy", "av", "pillow")
 
 
@@ -15,11 +17,13 @@ def manifest(
     *,
     run: str,
     seed: int,
+    clip: Footage,
     model: Mapping[str, Any],
     plugins: Sequence[Mapping[str, Any]],
     regularizers: Sequence[str],
     seconds: Mapping[str, float],
     warnings: Sequence[str],
+    metrics: Mapping[str, float],
     defaults: Sequence[str],
     written: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -28,11 +32,13 @@ def manifest(
     Args:
         run: its id.
         seed: its seed.
+        clip: what was written: number, size and rate of the frames.
         model: name, device, precision and weight hashes.
         plugins: those that took part, in order; see `vstar_sdk.runs.participants`.
         regularizers: what they do at which level, line by line.
         seconds: time spent in each stage, before and between them, and in total.
         warnings: what the user should know.
+        metrics: what was measured on the frames.
         defaults: keys of the spec that come from the user's own defaults.
         written: files and folders; see `vstar_sdk.runs.directory.RunDirectory.entries`.
     """
@@ -40,11 +46,13 @@ def manifest(
         "run": run,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seed": seed,
+        "clip": clip.json(),
         "model": dict(model),
         "plugins": [dict(plugin) for plugin in plugins],
         "attention": list(regularizers),
         "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
         "warnings": list(warnings),
+        "metrics": dict(metrics),
         "from_config": list(defaults),
         **written,
         "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},

@@ -1,8 +1,8 @@
-"""A run from beginning to end: synopsis -> timeline -> load -> encode -> sample -> decode -> export."""
+"""A run from beginning to end: synopsis -> timeline -> load -> encode -> sample -> decode -> finish -> export."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from vstar_sdk import events
 from vstar_sdk.errors import RunPaused, SpecError
-from vstar_sdk.output.contract import Clip
 from vstar_sdk.plugin.boundary.calls import dotted
 from vstar_sdk.plugin.observers import Observers
 from vstar_sdk.plugin.transforms import Transforms
 from vstar_sdk.reading.escapes import printable
 from vstar_sdk.runs.ahead import imports_ahead
+from vstar_sdk.runs.clips import Clips
 from vstar_sdk.runs.directory import RunDirectory
 from vstar_sdk.runs.experience import Experience, remember, workload_of
 from vstar_sdk.runs.exporters import exporters
@@ -30,11 +30,11 @@ from vstar_sdk.runs.result import Result
 from vstar_sdk.runs.run import Run
 from vstar_sdk.runs.saved import Saved
 from vstar_sdk.runs.schedule import evaluations
-from vstar_sdk.runs.stages.decode import decode
+from vstar_sdk.runs.stages.decode import Decoded, decode
 from vstar_sdk.runs.stages.load import dtype_of, load
 from vstar_sdk.runs.stages.synopsis import synopsis
 from vstar_sdk.runs.state import RunState, made
-from vstar_sdk.runs.story import Story, synopsis_data
+from vstar_sdk.runs.story import synopsis_data
 from vstar_sdk.spec.writing import to_yaml
 
 if TYPE_CHECKING:
@@ -121,32 +121,32 @@ def _perform(
 
     story = made(state.story)
     resolved = resolve(plan, story, dtype_of(adapter))
-    clip = _clip(run, story, to_yaml(resolved))
+    clips = Clips.of(plan, story, to_yaml(resolved))
     if directory is not None:
-        directory.begin(clip.spec, synopsis_data(story))
+        directory.begin(clips.final.spec, synopsis_data(story))
     if saved is not None:
-        saved.keep_resolved(clip.spec)
+        saved.keep_resolved(clips.final.spec)
     state = encode(run, adapter, state)
     state = sample(run, adapter, state, until=until, saved=saved)
     if state.sampler is not None:
         raise _paused(run, saved, state.sampler)
     if saved is not None:
         saved.keep_latents(made(state.latents))
-    artifacts = decode(run, adapter, state, clip, directory) if directory is not None else ()
+    decoded = decode(run, adapter, state, clips, directory)
     if directory is not None and whole:
         _learn(run, adapter)
     return Result(
         id=run.id,
         spec=resolved,
-        synopsis=clip.synopsis,
-        timeline=clip.timeline,
+        synopsis=story.synopsis,
+        timeline=story.timeline,
         latents=made(state.latents),
         directory=directory.path if directory is not None else None,
-        artifacts=artifacts,
-        manifest=_end(run, adapter, observers, directory, artifacts),
+        artifacts=decoded.artifacts,
+        manifest=_end(run, adapter, observers, directory, decoded),
         warnings=tuple(run.warnings),
         load=partial(models.get, plan),
-        finish=partial(_finish, plan, run.transforms, clip),
+        finish=partial(_finish, plan, run.transforms, clips),
     )
 
 
@@ -161,9 +161,7 @@ def _paused(run: Run, saved: Saved | None, sampler: SamplerState) -> RunPaused:
     return RunPaused(f"the run is paused after step {sampler.done}", hint=f"go on with: vstar resume {shown}")
 
 
-def _end(
-    run: Run, adapter: Adapter, observers: Observers, directory: RunDirectory | None, artifacts: Sequence[Path]
-) -> dict[str, Any]:
+def _end(run: Run, adapter: Adapter, observers: Observers, directory: RunDirectory | None, decoded: Decoded) -> dict[str, Any]:
     """Write the manifest, tell the end, and return the manifest with what observers did wrong until then."""
     plan = run.plan
     for fault in (faults := observers.faults()):
@@ -179,13 +177,15 @@ def _end(
     record = manifest(
         run=run.id,
         seed=plan.settings.seed,
+        clip=plan.final,
         model=model,
         plugins=participants_record(plan.loaded),
         regularizers=plan.attention.summary(plan.settings.steps).splitlines(),
         seconds=run.times(),
         warnings=run.warnings,
+        metrics=decoded.metrics,
         defaults=[dotted(path) for path in plan.loaded.document.defaults],
-        written=directory.entries(artifacts) if directory is not None else {"artifacts": [], "files": []},
+        written=directory.entries(decoded.artifacts) if directory is not None else {"artifacts": [], "files": []},
     )
     if directory is not None:
         directory.record(record)
@@ -212,21 +212,7 @@ def _learn(run: Run, adapter: Adapter) -> None:
     remember(run.plan, str(adapter.device), dtype, took)
 
 
-def _clip(run: Run, story: Story, spec: str) -> Clip:
-    numbers = run.plan.settings
-    return Clip(
-        frames=numbers.frames,
-        width=numbers.width,
-        height=numbers.height,
-        fps=numbers.fps,
-        prompt=run.plan.spec.prompt,
-        synopsis=story.synopsis,
-        timeline=story.timeline,
-        spec=spec,
-    )
-
-
-def _finish(plan: Plan, transforms: Transforms, clip: Clip, frames: Iterator[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
+def _finish(plan: Plan, transforms: Transforms, clips: Clips, frames: Iterator[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
     """Frames that are decoded once more, for `Result.frames`."""
     with enough_memory(plan, "decode"):
-        yield from transforms.frames(frames, clip)
+        yield from clips.again(plan).finished(transforms, frames)

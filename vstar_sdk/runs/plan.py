@@ -7,11 +7,14 @@ from typing import Any, cast
 
 from vstar_sdk.attention.plan import AttentionPlan, plan_attention
 from vstar_sdk.errors import SpecError
+from vstar_sdk.footage import Footage
 from vstar_sdk.models.contract import Facts, ModelSource
 from vstar_sdk.models.range import out_of_range
 from vstar_sdk.options import RegularizerOptions
 from vstar_sdk.runs.engine import Engine, engine_of
 from vstar_sdk.runs.exporters import check_exporters
+from vstar_sdk.runs.finishing import finished_timeline, finishing_of
+from vstar_sdk.runs.measuring import check_metrics
 from vstar_sdk.runs.settings import Settings, settings_of
 from vstar_sdk.runs.story import Story, check_story, write_story
 from vstar_sdk.spec.loading import LoadedSpec
@@ -31,6 +34,7 @@ class Plan:
         source: the model, not loaded.
         facts: the model's configuration.
         settings: the numbers.
+        final: what is written: size, number and rate of the frames behind the finishers.
         engine: the parts that denoise.
         attention: what the regularizers do at every site.
         writer: the synopsis part.
@@ -41,6 +45,7 @@ class Plan:
     source: ModelSource = field(compare=False)
     facts: Facts
     settings: Settings
+    final: Footage = field(compare=False)
     engine: Engine = field(compare=False)
     attention: AttentionPlan = field(compare=False)
     writer: SynopsisWriter = field(compare=False)
@@ -102,6 +107,8 @@ def make_plan(loaded: LoadedSpec) -> Plan:
         engine = engine_of(loaded, facts)
         settings = settings_of(loaded.spec, facts, engine)
         attention = _attention(loaded, facts, settings)
+        final = finishing_of(loaded, settings.footage(loaded.spec.prompt)).final
+        check_metrics(loaded, final)
         check_exporters(loaded)
         writer: SynopsisWriter = loaded.catalog.make("synopses", loaded.spec.synopsis)
     except SpecError as error:
@@ -109,9 +116,10 @@ def make_plan(loaded: LoadedSpec) -> Plan:
     story = None
     if writer.offline:
         story = write_story(loaded, writer, settings, facts)
+        finished_timeline(loaded, story, final)
     elif isinstance(writer, CheckedWriter):
         check_story(loaded, writer, settings, facts)
-    return Plan(loaded, source, facts, settings, engine, attention, writer, story)
+    return Plan(loaded, source, facts, settings, final, engine, attention, writer, story)
 
 
 def regularizers_of(spec: RunSpec, facts: Facts) -> list[RegularizerOptions]:
@@ -132,4 +140,5 @@ def _made(loaded: LoadedSpec, facts: Facts, settings: Settings, story: Story | N
     """The plan again, its parts made anew."""
     source, writer = loaded.catalog.make("models", loaded.spec.model), loaded.catalog.make("synopses", loaded.spec.synopsis)
     engine, attention = engine_of(loaded, facts), _attention(loaded, facts, settings)
-    return Plan(loaded, source, facts, settings, engine, attention, writer, story)
+    final = finishing_of(loaded, settings.footage(loaded.spec.prompt)).final
+    return Plan(loaded, source, facts, settings, final, engine, attention, writer, story)

@@ -6,11 +6,16 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from vstar_sdk import events
 from vstar_sdk.errors import SpecError
 from vstar_sdk.plugin.transforms import Transforms
 from vstar_sdk.runs.plan import Plan
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ class Run:
         seconds: that each finished stage took; ``start``: what came before the first.
         warnings: what the user should know, so far.
         alone: whether its process does nothing but this run.
+        show: told of frames, and given them; None: `emit` is told, and nobody sees them.
     """
 
     id: str
@@ -38,6 +44,7 @@ class Run:
     seconds: dict[str, float] = field(default_factory=dict[str, float])
     warnings: list[str] = field(default_factory=list[str])
     alone: bool = False
+    show: Callable[[events.FramesDecoded, NDArray[np.uint8]], None] | None = None
 
     @property
     def passed(self) -> float:
@@ -62,6 +69,22 @@ class Run:
         began = time.perf_counter()
         yield
         self.seconds[stage] = time.perf_counter() - began
+
+    def frame_done(self, frame: NDArray[np.uint8], done: int, total: int) -> None:
+        """Tell of a frame that was written.
+
+        Args:
+            frame: ``(height, width, 3)``, RGB, uint8; observers can look at it, not change it.
+            done: frames so far.
+            total: frames of the clip.
+        """
+        event = events.FramesDecoded(run=self.id, done=done, total=total)
+        if self.show is None:
+            self.emit(event)
+            return
+        shown = frame[None]
+        shown.flags.writeable = False
+        self.show(event, shown)
 
     def warn(self, message: str) -> None:
         """Tell something that the user should know, and that does not end the run."""

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from vstar_sdk import events
 from vstar_sdk.errors import OutputError, RunCancelled, RunPaused, StopRun
@@ -24,6 +24,10 @@ from vstar_sdk.runs.saved import read_unfinished
 from vstar_sdk.runs.state import RunState
 from vstar_sdk.spec.loading import LoadedSpec, load_spec
 from vstar_sdk.spec.run_spec import RunSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Source = str | Path | Mapping[str, Any] | RunSpec | LoadedSpec | Plan
 """A spec in any form: a file's path, a mapping, a validated spec, or a plan made of it."""
@@ -195,6 +199,9 @@ def _work(
     def emit(event: events.Event) -> None:
         observers.tell(log(event))
 
+    def show(event: events.FramesDecoded, frames: NDArray[np.uint8]) -> None:
+        observers.tell(log(event), frames=frames)
+
     try:
         begun = Run(
             run,
@@ -204,6 +211,7 @@ def _work(
             check,
             began=time.perf_counter() if began is None else began,
             alone=began is not None and not models.names,
+            show=show,
         )
         emit(events.RunStart(run=run, frames=plan.settings.frames, seed=plan.settings.seed, directory=directory))
         from vstar_sdk.runs.perform import perform  # here, because it brings numpy and exporters

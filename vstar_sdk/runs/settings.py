@@ -7,6 +7,7 @@ from typing import Literal
 
 from vstar_sdk import moments
 from vstar_sdk.errors import SpecError
+from vstar_sdk.footage import Footage
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.runs.engine import Engine
 from vstar_sdk.spec.run_spec import RunSpec
@@ -37,6 +38,10 @@ class Settings:
     """Predictions that a step needs."""
     eta: float
     guidance_batch: Literal["one", "two"]
+
+    def footage(self, prompt: str) -> Footage:
+        """What is known of the frames that the model will make."""
+        return Footage(frames=self.frames, width=self.width, height=self.height, fps=self.fps, prompt=prompt)
 
 
 def settings_of(spec: RunSpec, facts: Facts, engine: Engine) -> Settings:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vstar_sdk.attention.moment import Moment
 from vstar_sdk.errors import SamplerError, SamplingEnded
+from vstar_sdk.sampling.plain_values import given_back
 from vstar_sdk.sampling.schedulers import step_arguments, timesteps_of
 from vstar_sdk.sampling.state import SamplerState
 
@@ -91,7 +92,7 @@ class Denoising:
         state: SamplerState | None = None,
     ) -> None:
         self.noise = noise
-        self.memory: dict[str, Any] = state.memory_on(noise.device) if state is not None else {}
+        self.memory: dict[str, Any] = given_back(state.memory, noise.device) if state is not None else {}
         self.done = state.done if state is not None else 0
         self.total = 0
         self.until: int | None = None
@@ -128,6 +129,9 @@ class Denoising:
     def begin(self, noise: Tensor, index: int = 0) -> tuple[Tensor, int]:
         """Begin the schedule, or go back in it.
 
+        At step 0 guidance and regularizers with a memory forget what they saw, as in a run of its own. A turn that begins inside
+        the schedule goes on with what regularizers saw; a guidance forgets.
+
         Args:
             noise: like `noise`, for the whole schedule; for a part of it, latents that `add_noise` brought to the step ``index``.
             index: of the step that comes next.
@@ -148,6 +152,8 @@ class Denoising:
                 self._state = None
             else:
                 self._guided.begin()
+                if self._nursing is not None:
+                    self._nursing.begin(index)
                 noise = noise if index else noise * getattr(self._scheduler, "init_noise_sigma", 1.0)
             self._latents, self._index = noise, index
             self._pause()
@@ -265,7 +271,7 @@ class Denoising:
                 hint="sample from the first step, without a pause",
             )
         latents = state.resume(self._scheduler, self._generator, self.noise)
-        self._guided.resume(state.guidance_on(self.noise.device))
+        self._guided.resume(given_back(state.guidance, self.noise.device))
         if self._draws is not None and state.draws is not None:
             self._draws.set_state(state.draws)
         return latents, state.step

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
-from torch import Tensor
 
 SEEDS = 2**64
 """Seeds are 0 to ``SEEDS - 1``; tools around the SDK send such."""
@@ -22,17 +19,6 @@ def folded(seed: int) -> int:
         seed: 0 to ``SEEDS - 1``.
     """
     return seed if seed < _READ else int(np.random.SeedSequence(seed).generate_state(1)[0])
-
-
-def initial_noise(shape: Sequence[int], seed: int, device: torch.device | str = "cpu") -> Tensor:
-    """Standard normal noise, float32: what ``torch.Generator().manual_seed(folded(seed))`` gives.
-
-    Args:
-        shape: of the latents.
-        seed: 0 to ``SEEDS - 1``.
-        device: where it is wanted.
-    """
-    return torch.randn(tuple(shape), generator=torch.Generator().manual_seed(folded(seed))).to(device)
 
 
 def step_noise(seed: int) -> torch.Generator:

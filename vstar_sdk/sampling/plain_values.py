@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from vstar_sdk.errors import SamplerError
@@ -29,6 +30,11 @@ def taken(values: Mapping[str, Any], whose: str) -> dict[str, Any]:
                 hint="it is a fault of the part: report it to its author",
             )
     return {name: moved(value, copied) for name, value in values.items()}
+
+
+def given_back(values: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
+    """A copy of what `taken` took, its tensors on a device."""
+    return {name: moved(value, lambda tensor: tensor.to(device, copy=True)) for name, value in values.items()}
 
 
 def plain(value: Any) -> bool:

@@ -63,28 +63,9 @@ class DiffusersScheduler:
         return fitted(self._name, self._known, config, self._config)
 
 
-def known_schedulers() -> tuple[str, ...]:
-    """The short names; beside them any class name of diffusers can be used, such as ``DEISMultistepScheduler``."""
-    return tuple(KNOWN)
-
-
 def named(name: str) -> DiffusersScheduler:
     """The source of a short name, or of a class name of diffusers."""
     return DiffusersScheduler(name, KNOWN.get(name) or Known(name, ""))
-
-
-def build_scheduler(name: str, config: Mapping[str, Any]) -> Any:
-    """A scheduler of diffusers for a model.
-
-    Args:
-        name: a short name, or the name of a class in diffusers.
-        config: the scheduler configuration that the model comes with.
-
-    Raises:
-        SpecError: there is no such scheduler, or it has no option for something that the model was trained with.
-        MissingDependency: diffusers needs another package for it.
-    """
-    return named(name).make(config)
 
 
 def timesteps_of(scheduler: Any, steps: int, device: Any, *, tokens: int | None = None) -> Tensor:

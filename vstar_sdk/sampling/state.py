@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from vstar_sdk.errors import SamplerError
-from vstar_sdk.sampling.plain_values import moved, taken
+from vstar_sdk.sampling.plain_values import taken
 from vstar_sdk.sampling.scheduler_state import SchedulerState
 from vstar_sdk.sampling.tensor_file import read_tensors, write_tensors
 
@@ -81,14 +81,6 @@ class SamplerState:
             taken(guidance or {}, "the guidance"),
             draws.get_state() if draws is not None else None,
         )
-
-    def memory_on(self, device: torch.device) -> dict[str, Any]:
-        """What the sampler keeps, its tensors on a device."""
-        return {key: moved(value, lambda tensor: tensor.to(device, copy=True)) for key, value in self.memory.items()}
-
-    def guidance_on(self, device: torch.device) -> dict[str, Any]:
-        """What the guidance remembers, its tensors on a device."""
-        return {key: moved(value, lambda tensor: tensor.to(device, copy=True)) for key, value in self.guidance.items()}
 
     def resume(self, scheduler: Scheduler, generator: torch.Generator | None, like: Tensor) -> Tensor:
         """Put a scheduler and a generator into this state.

@@ -50,6 +50,8 @@ class Composer:
         """
         defaults: dict[str, Callable[[], object]] = {
             "regularizers": lambda: DEFAULT_REGULARIZERS,
+            "finish": list,
+            "metrics": list,
             "output": lambda: DEFAULT_OUTPUT,
         }
         written: dict[str, Any] = {

@@ -99,12 +99,16 @@ class RunSpec(Options):
     """What acts on temporal attention, in this order. Left out: ``tar`` with its defaults; ``[]`` turns all off."""
     sampling: SamplingSpec = SamplingSpec()
     """How the video is denoised."""
+    finish: list[Annotated[Options, PartOf("finishers")]]
+    """What becomes of the frames behind the model, in this order: other sizes, numbers and rates. Left out: nothing."""
+    metrics: list[Annotated[Options, PartOf("metrics")]]
+    """What is measured on the finished frames; the numbers stand in the manifest. Left out: nothing."""
     output: list[Annotated[Options, PartOf("exporters")]]
     """What is written. Left out: ``mp4`` and ``contact-sheet``."""
     plugins: list[str] = Field(default_factory=list, examples=[["acme"]])
     """Installed plugins whose observers take part, in this order."""
 
-    @field_validator("regularizers", "output", "plugins", mode="before")
+    @field_validator("regularizers", "finish", "metrics", "output", "plugins", mode="before")
     @classmethod
     def _not_endless(cls, items: object) -> object:
         if isinstance(items, list) and len(cast(list[object], items)) > MOST_PARTS:

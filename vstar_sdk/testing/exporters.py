@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vstar_sdk.footage import Footage
 from vstar_sdk.output.contract import Clip, Exporter
 from vstar_sdk.output.writing import Artifacts
 from vstar_sdk.synopses import State, Synopsis
@@ -35,7 +36,7 @@ def sample_clip(*, frames: int = 6, width: int = 64, height: int = 48) -> Clip:
     )
 
 
-def sample_frames(clip: Clip) -> list[NDArray[np.uint8]]:
+def sample_frames(clip: Footage) -> list[NDArray[np.uint8]]:
     """Random frames of a clip, always the same."""
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""A check for regularizers: real attention over small random tensors, at every kind of site."""
+"""A check for regularizers: real attention over small random tensors, at every kind of site; and attention with some of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vstar_sdk.attention.call import CallLayout, Current
 from vstar_sdk.attention.moment import Moment
 from vstar_sdk.attention.plan import AttentionPlan, SitePlan, plan_attention
-from vstar_sdk.attention.sites import SiteAddress
+from vstar_sdk.attention.sites import Site, SiteAddress
 from vstar_sdk.clock import Clock
 
 if TYPE_CHECKING:
@@ -55,6 +55,49 @@ def check_regularizer(
             _check_memory(remembering, plan)
         changed = [_check(first, second) for first, second in zip(plan.sites, again.sites, strict=True)]
         assert any(changed), f"its operations change nothing at any site ({length} frames)"
+
+
+def attend(
+    regularizers: Sequence[Regularizer],
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    *,
+    site: SiteAddress = SITES[1],
+    clock: Clock | None = None,
+    moment: Moment | None = None,
+    branches: tuple[bool, ...] = (True,),
+    height: int = 1,
+    width: int = 1,
+) -> Tensor:
+    """Attention with regularizers, as a run has it at one site: for tests against a formula written out.
+
+    Args:
+        regularizers: in the order of the spec; strengths that change are 1.
+        query: ``(videos * height * width, heads, frames, head_dim)``.
+        key: likewise.
+        value: likewise.
+        site: where.
+        clock: of the clip; None: of a model that does not compress time, at 8 frames a second.
+        moment: the step; None: the first of two.
+        branches: for each video, whether the prompt conditions it.
+        height: of the picture at the site.
+        width: likewise.
+
+    Returns:
+        The output, of the shape of ``value``.
+
+    Raises:
+        SpecError: see `check_regularizer`.
+        PluginError: likewise.
+    """
+    from vstar_sdk.attention.compiler import compile_acts
+
+    now = moment or Moment(0, 2, 999.0)
+    plan = plan_attention([site], regularizers, clock or Clock(query.shape[2], 8.0), now.steps)
+    current = Current(now, CallLayout(lambda: branches, height, width))
+    acts = [act for planned in plan.sites for act in planned.active(now.step, now.steps)]
+    return compile_acts(Site.at(site, plan.clock), acts, current)(query, key, value)
 
 
 def _check(planned: SitePlan, again: SitePlan) -> bool:

@@ -11,7 +11,9 @@ from torch import nn
 
 
 def stored_zeros(folder: Path) -> Callable[[str, nn.Module], bool]:
-    """Whether all the weights that a folder stores for a layer, given by name and module, are zero; without files, none are.
+    """Whether all the weights that a folder stores for a layer, given by name and module, are zero.
+
+    Without files none are, nor is a layer that has no weights of its own.
 
     Args:
         folder: of a network, with or without its safetensors files.
@@ -21,6 +23,6 @@ def stored_zeros(folder: Path) -> Callable[[str, nn.Module], bool]:
 
     def zero(name: str, layer: nn.Module) -> bool:
         stored = [f"{name}.{own}" for own, _ in layer.named_parameters()]
-        return all(key in home and not home[key].get_tensor(key).any() for key in stored)
+        return bool(stored) and all(key in home and not home[key].get_tensor(key).any() for key in stored)
 
     return zero

@@ -17,6 +17,7 @@ from diffusers.pipelines.cogvideo.pipeline_cogvideox import CogVideoXPipeline
 from diffusers.schedulers.scheduling_ddim_cogvideox import CogVideoXDDIMScheduler
 from diffusers.schedulers.scheduling_dpm_cogvideox import CogVideoXDPMScheduler
 
+from tests.denoised import denoised, gaussian, scheduler_for
 from tests.joint_oracle import materialised
 from tests.tiny_cogvideox import VAE
 from vstar_sdk.attention.nursing import nurse
@@ -33,9 +34,7 @@ from vstar_sdk.models.diffusers.site_check import attentions_within, check_sites
 from vstar_sdk.models.estimates import Workload
 from vstar_sdk.options import RegularizerOptions
 from vstar_sdk.regularizers.tar import Tar, TarOptions
-from vstar_sdk.sampling.noise import initial_noise, step_noise
-from vstar_sdk.sampling.sampler import sample
-from vstar_sdk.sampling.schedulers import build_scheduler
+from vstar_sdk.sampling.noise import step_noise
 
 FRAMES, LATENT_FRAMES, TEXT = 17, 5, 226
 TOKENS = TEXT + LATENT_FRAMES * 4
@@ -58,7 +57,7 @@ def loaded(directory) -> Any:
 
 
 def latents(adapter, seed=0):
-    return initial_noise(adapter.latent_shape(FRAMES, 32, 32), seed)
+    return gaussian(adapter.latent_shape(FRAMES, 32, 32), seed)
 
 
 def one_text(adapter, prompt=ONE):
@@ -145,7 +144,7 @@ def test_with_one_prompt_it_samples_what_diffusers_pipeline_does(model, schedule
     asked |= {"num_inference_steps": 4, "latents": noise.transpose(1, 2)}
     wanted = pipe(**asked, generator=torch.Generator().manual_seed(7), output_type="latent").frames.transpose(1, 2)
     text, negative = adapter.encode([ONE, OTHER])
-    text, built = text.expand(LATENT_FRAMES, -1, -1), build_scheduler(scheduler, adapter.scheduler_config)
+    text, built = text.expand(LATENT_FRAMES, -1, -1), scheduler_for(scheduler, adapter.scheduler_config)
     if scheduler == "cogvideox-dpm":  # its noise is drawn in the order of the latents' own dimensions
         generator, noises = torch.Generator().manual_seed(7), []
         for _ in range(8):
@@ -153,9 +152,9 @@ def test_with_one_prompt_it_samples_what_diffusers_pipeline_does(model, schedule
         with pytest.MonkeyPatch.context() as patch:
             where = "diffusers.schedulers.scheduling_dpm_cogvideox.randn_tensor"
             patch.setattr(where, lambda shape, **how: noises.pop(0))
-            got = sample(adapter, text, negative, noise, built, steps=4, guidance=4.0)
+            got = denoised(adapter, text, negative, noise, built, steps=4, guidance=4.0)
     else:
-        got = sample(adapter, text, negative, noise, built, steps=4, guidance=4.0)
+        got = denoised(adapter, text, negative, noise, built, steps=4, guidance=4.0)
     assert (got - wanted).abs().max() < 1e-5
     pictures = pipe(**asked, generator=torch.Generator().manual_seed(7), output_type="np").frames[0]
     frames = np.stack(list(adapter.decode(got)))
@@ -166,11 +165,11 @@ def test_with_one_prompt_it_samples_what_diffusers_pipeline_does(model, schedule
 @pytest.mark.parametrize("guidance_batch", ["one", "two"])
 def test_one_batch_or_two_is_the_same_but_for_rounding(adapter, guidance_batch):
     text, negative = adapter.encode([ONE, OTHER])
-    built = build_scheduler("cogvideox-ddim", adapter.scheduler_config)
+    built = scheduler_for("cogvideox-ddim", adapter.scheduler_config)
     text = text.expand(LATENT_FRAMES, -1, -1)
-    got = sample(adapter, text, negative, latents(adapter), built, steps=2, guidance=4.0, guidance_batch=guidance_batch)
-    built = build_scheduler("cogvideox-ddim", adapter.scheduler_config)
-    wanted = sample(adapter, text, negative, latents(adapter), built, steps=2, guidance=4.0)
+    got = denoised(adapter, text, negative, latents(adapter), built, steps=2, guidance=4.0, guidance_batch=guidance_batch)
+    built = scheduler_for("cogvideox-ddim", adapter.scheduler_config)
+    wanted = denoised(adapter, text, negative, latents(adapter), built, steps=2, guidance=4.0)
     assert (got - wanted).abs().max() < 1e-5
 
 
@@ -181,23 +180,23 @@ def test_dpm_goes_on_where_it_was_stopped(adapter):
     given = (adapter, text.expand(LATENT_FRAMES, -1, -1), negative, latents(adapter))
 
     def scheduler() -> Any:
-        return build_scheduler("cogvideox-dpm", adapter.scheduler_config)
+        return scheduler_for("cogvideox-dpm", adapter.scheduler_config)
 
-    whole = sample(*given, scheduler(), steps=4, guidance=1.0, generator=step_noise(3))
+    whole = denoised(*given, scheduler(), steps=4, guidance=1.0, generator=step_noise(3))
     stopped, generator = scheduler(), step_noise(3)
-    half = sample(*given, stopped, steps=4, guidance=1.0, generator=generator, until=2)
+    half = denoised(*given, stopped, steps=4, guidance=1.0, generator=generator, until=2)
     state = SamplerState.of(2, half, stopped, generator)
-    assert torch.equal(sample(*given, scheduler(), steps=4, guidance=1.0, generator=step_noise(3), state=state), whole)
+    assert torch.equal(denoised(*given, scheduler(), steps=4, guidance=1.0, generator=step_noise(3), state=state), whole)
 
 
 @pytest.mark.parametrize(("model", "able"), [("cogvideox_2b", False), ("cogvideox_5b", True)], indirect=["model"])
 def test_a_scheduler_without_the_shift_of_the_2b_is_refused(model, able):
     config = loaded(model).scheduler_config
     if able:
-        build_scheduler("ddim", config)
+        scheduler_for("ddim", config)
         return
     with pytest.raises(SpecError, match=r"'ddim' has no snr_shift_scale, and this model was trained with 3\.0") as refused:
-        build_scheduler("ddim", config)
+        scheduler_for("ddim", config)
     assert refused.value.hint == "use one of cogvideox-ddim, cogvideox-dpm"
 
 

@@ -13,6 +13,7 @@ from torch import nn
 from torch._dynamo.utils import counters
 from torch._inductor import config as inductor
 
+from tests.denoised import denoised, scheduler_for
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.clock import Clock
@@ -21,8 +22,6 @@ from vstar_sdk.models.diffusers import compiled
 from vstar_sdk.models.diffusers.compiled import compile_denoiser, compile_errors
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.regularizers.tar import Tar, TarOptions
-from vstar_sdk.sampling.sampler import sample
-from vstar_sdk.sampling.schedulers import build_scheduler
 from vstar_sdk.weights.directory import read_config
 
 
@@ -62,9 +61,9 @@ def latents(adapter, seed, steps=4, regularizer: Any = CONSTANT):
     plan = plan_attention(adapter.facts.sites, [regularizer], Clock(8, 8.0))
     text = adapter.encode(["a green landscape", "a red ball"]).repeat(4, 1, 1)
     noise = torch.randn(adapter.latent_shape(8, 16, 16), generator=torch.Generator().manual_seed(seed))
-    scheduler = build_scheduler("ddim", adapter.scheduler_config)
+    scheduler = scheduler_for("ddim", adapter.scheduler_config)
     with torch.inference_mode(), adapter.sampling(), nurse(adapter.denoiser, plan, adapter.family) as nursing:
-        return sample(adapter, text, text[3], noise, scheduler, steps=steps, guidance=3.0, nursing=nursing)
+        return denoised(adapter, text, text[3], noise, scheduler, steps=steps, guidance=3.0, nursing=nursing)
 
 
 @pytest.fixture

@@ -16,12 +16,11 @@ from diffusers.pipelines.animatediff.pipeline_animatediff import AnimateDiffPipe
 from diffusers.pipelines.deprecated.text_to_video_synthesis.pipeline_text_to_video_synth import TextToVideoSDPipeline
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from tests.denoised import gaussian, scheduler_for
 from tests.tiny_models import CAPTIONS, spec
 from vstar_sdk import Session, hookimpl, load_spec
 from vstar_sdk.errors import ModelError, SpecError
 from vstar_sdk.runs.plan import make_plan
-from vstar_sdk.sampling.noise import initial_noise
-from vstar_sdk.sampling.schedulers import build_scheduler
 
 FAMILIES = ("modelscope", "animatediff")
 
@@ -75,7 +74,7 @@ def test_the_same_caption_for_all_frames_is_diffusers_own_pipeline_bit_for_bit(s
         "vae": AutoencoderKL.from_pretrained(model["path"], subfolder="vae"),
         "text_encoder": CLIPTextModel.from_pretrained(model["path"], subfolder="text_encoder"),
         "tokenizer": CLIPTokenizer.from_pretrained(model["path"], subfolder="tokenizer"),
-        "scheduler": build_scheduler("ddim", facts.scheduler_config),
+        "scheduler": scheduler_for("ddim", facts.scheduler_config),
     }
     pipe = pipeline(model, common)
     pipe.set_progress_bar_config(disable=True)
@@ -84,7 +83,7 @@ def test_the_same_caption_for_all_frames_is_diffusers_own_pipeline_bit_for_bit(s
         num_frames=16,
         num_inference_steps=3,
         guidance_scale=3.0,
-        latents=initial_noise((1, 4, 16, 4, 4), 3),
+        latents=gaussian((1, 4, 16, 4, 4), 3),
         output_type="latent",
     )
     assert torch.equal(result.latents, made.frames)

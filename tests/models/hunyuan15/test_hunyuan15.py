@@ -19,6 +19,7 @@ from diffusers.models.transformers.transformer_hunyuan_video15 import (
 )
 from diffusers.pipelines.hunyuan_video1_5.pipeline_hunyuan_video1_5 import HunyuanVideo15Pipeline
 
+from tests.denoised import denoised, gaussian, scheduler_for
 from tests.joint_oracle import materialised
 from tests.tiny_hunyuan15 import VAE
 from vstar_sdk.attention.nursing import nurse
@@ -38,9 +39,6 @@ from vstar_sdk.models.hunyuan15.source import Hunyuan15Options, hunyuan15, wides
 from vstar_sdk.models.hunyuan15.text import Lengths, Text, unpacked
 from vstar_sdk.options import RegularizerOptions
 from vstar_sdk.regularizers.tar import Tar, TarOptions
-from vstar_sdk.sampling.noise import initial_noise
-from vstar_sdk.sampling.sampler import sample
-from vstar_sdk.sampling.schedulers import build_scheduler
 
 FRAMES, LATENT_FRAMES = 17, 5
 FEW = Lengths(prompt=48, glyphs=24, picture=4)
@@ -62,7 +60,7 @@ def pipe(adapter) -> Any:
     made: Any = HunyuanVideo15Pipeline(
         **{name: getattr(adapter, name) for name in parts},
         transformer=adapter.denoiser,
-        scheduler=build_scheduler("flow-euler", adapter.scheduler_config),  # pyright: ignore[reportArgumentType]
+        scheduler=scheduler_for("flow-euler", adapter.scheduler_config),  # pyright: ignore[reportArgumentType]
         guider=HunyuanVideo15Pipeline.from_pretrained(adapter.directory).guider,
     )
     made.set_progress_bar_config(disable=True)
@@ -71,7 +69,7 @@ def pipe(adapter) -> Any:
 
 
 def latents(adapter, seed=0):
-    return initial_noise(adapter.latent_shape(FRAMES, 32, 32), seed)
+    return gaussian(adapter.latent_shape(FRAMES, 32, 32), seed)
 
 
 def one_text(adapter, *prompts):
@@ -154,12 +152,12 @@ def test_with_one_prompt_it_samples_what_diffusers_pipeline_does(adapter, pipe):
     asked = {"prompt": OTHER, "negative_prompt": ONE, "height": 32, "width": 32, "num_frames": FRAMES, "num_inference_steps": 4}
     wanted = pipe(**asked, latents=noise, output_type="latent").frames
     text, negative = adapter.encode([OTHER, ONE])
-    built = build_scheduler("flow-euler-even", adapter.scheduler_config)
+    built = scheduler_for("flow-euler-even", adapter.scheduler_config)
     text = text.expand(LATENT_FRAMES, -1, -1)
-    got = sample(adapter, text, negative, noise, built, steps=4, guidance=4.0, guidance_batch="two")
+    got = denoised(adapter, text, negative, noise, built, steps=4, guidance=4.0, guidance_batch="two")
     assert (got - wanted).abs().max() < 1e-5
-    built = build_scheduler("flow-euler-even", adapter.scheduler_config)
-    together = sample(adapter, text, negative, noise, built, steps=4, guidance=4.0)
+    built = scheduler_for("flow-euler-even", adapter.scheduler_config)
+    together = denoised(adapter, text, negative, noise, built, steps=4, guidance=4.0)
     assert (got - together).abs().max() < 1e-4
     pictures = pipe(**asked, latents=noise, output_type="np").frames[0]
     frames = np.stack(list(adapter.decode(got)))

@@ -13,6 +13,7 @@ from diffusers.models.transformers import transformer_ltx
 from diffusers.models.transformers.transformer_ltx import LTXVideoAttnProcessor
 from diffusers.pipelines.ltx.pipeline_ltx import LTXPipeline
 
+from tests.denoised import denoised, gaussian, scheduler_for
 from tests.tiny_ltx import DENOISING_VAE, write_tiny_ltx
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.operations import Bias, Mix
@@ -23,9 +24,6 @@ from vstar_sdk.models.estimates import Workload
 from vstar_sdk.models.ltx.source import LTXOptions, ltx
 from vstar_sdk.options import RegularizerOptions
 from vstar_sdk.regularizers.tar import Tar, TarOptions
-from vstar_sdk.sampling.noise import initial_noise
-from vstar_sdk.sampling.sampler import sample
-from vstar_sdk.sampling.schedulers import build_scheduler
 from vstar_sdk.testing.models import check_model
 
 FRAMES, LATENT_FRAMES = 17, 3
@@ -38,12 +36,12 @@ def adapter(tiny_ltx) -> Any:
 
 
 def latents(adapter, seed=0):
-    return initial_noise(adapter.latent_shape(FRAMES, 64, 64), seed)
+    return gaussian(adapter.latent_shape(FRAMES, 64, 64), seed)
 
 
 def pipeline(directory, adapter) -> Any:
     pipe: Any = LTXPipeline.from_pretrained(directory)
-    pipe.scheduler = build_scheduler("flow-euler", adapter.scheduler_config)
+    pipe.scheduler = scheduler_for("flow-euler", adapter.scheduler_config)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
@@ -117,8 +115,8 @@ def test_with_one_prompt_it_samples_and_decodes_what_diffusers_pipeline_does(tin
     asked |= {"num_inference_steps": 4, "latents": pack(noise, 1)}
     wanted = pipe(**asked, output_type="latent").frames
     text, negative = adapter.encode([ONE, OTHER])
-    built = build_scheduler("flow-euler", adapter.scheduler_config)
-    got = sample(adapter, text.expand(LATENT_FRAMES, -1, -1), negative, noise, built, steps=4, guidance=3.0)
+    built = scheduler_for("flow-euler", adapter.scheduler_config)
+    got = denoised(adapter, text.expand(LATENT_FRAMES, -1, -1), negative, noise, built, steps=4, guidance=3.0)
     assert torch.equal(pack(got, 1), wanted)
     pictures = pipe(**asked, output_type="np").frames[0]
     frames = np.stack(list(adapter.decode(got)))

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from diffusers.models.transformers import transformer_ltx2
 from diffusers.pipelines.ltx2.pipeline_ltx2 import LTX2Pipeline
 
+from tests.denoised import denoised, gaussian, scheduler_for
 from vstar_sdk import ModelError, Session, SpecError, load_spec
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.plan import plan_attention
@@ -23,9 +24,6 @@ from vstar_sdk.models.estimates import Workload
 from vstar_sdk.models.ltx2.source import LTX2Options, ltx2
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 from vstar_sdk.runs.plan import make_plan
-from vstar_sdk.sampling.noise import initial_noise
-from vstar_sdk.sampling.sampler import sample
-from vstar_sdk.sampling.schedulers import build_scheduler
 from vstar_sdk.testing.models import check_model
 
 PRESETS = Path(__file__).parents[3] / "specs" / "ltx"
@@ -54,7 +52,7 @@ def story(directory, /, **changes) -> dict[str, Any]:
 
 def pipeline(directory, adapter) -> Any:
     pipe: Any = LTX2Pipeline.from_pretrained(directory)
-    pipe.scheduler = build_scheduler("flow-euler", adapter.scheduler_config)
+    pipe.scheduler = scheduler_for("flow-euler", adapter.scheduler_config)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
@@ -94,7 +92,7 @@ def test_another_model_of_the_family_is_refused_by_what_it_is(tiny_ltx2, tmp_pat
 def test_with_one_prompt_it_samples_what_the_pipeline_does_with_video_and_sound_apart(model, monkeypatch):
     """The pipeline itself, whose network is told to keep them apart: text, schedule and guidance are its own."""
     adapter: Any = ltx2(LTX2Options(path=str(model))).load("cpu", "float32")
-    pipe, noise = pipeline(model, adapter), initial_noise(adapter.latent_shape(FRAMES, 64, 64), 0)
+    pipe, noise = pipeline(model, adapter), gaussian(adapter.latent_shape(FRAMES, 64, 64), 0)
     forward = type(pipe.transformer).forward
     monkeypatch.setattr(
         type(pipe.transformer), "forward", lambda self, **given: forward(self, **{**given, "isolate_modalities": True})
@@ -104,8 +102,8 @@ def test_with_one_prompt_it_samples_what_the_pipeline_does_with_video_and_sound_
     asked |= {"modality_scale": 1.0, "audio_stg_scale": 0.0, "audio_modality_scale": 1.0, "latents": pack(noise, 1)}
     latent, pictures = (pipe(**asked, output_type=kind).frames[0] for kind in ("latent", "np"))
     text, negative = adapter.encode([ONE, OTHER])
-    built = build_scheduler("flow-euler", adapter.scheduler_config)
-    got = sample(adapter, text.expand(LATENT_FRAMES, -1, -1), negative, noise, built, steps=4, guidance=3.0)
+    built = scheduler_for("flow-euler", adapter.scheduler_config)
+    got = denoised(adapter, text.expand(LATENT_FRAMES, -1, -1), negative, noise, built, steps=4, guidance=3.0)
     mean, std = (values.view(1, -1, 1, 1, 1) for values in (adapter.vae.latents_mean, adapter.vae.latents_std))
     assert ((got * std + mean)[0] - latent).abs().max() < 1e-4
     frames = np.stack(list(adapter.decode(got)))
@@ -116,7 +114,7 @@ def test_with_one_prompt_it_samples_what_the_pipeline_does_with_video_and_sound_
 @both
 def test_equal_texts_for_all_latent_frames_equal_one_text_whatever_the_sound(model):
     adapter: Any = ltx2(LTX2Options(path=str(model))).load("cpu", "float32")
-    pipe, x = pipeline(model, adapter), initial_noise(adapter.latent_shape(FRAMES, 64, 64), 0)
+    pipe, x = pipeline(model, adapter), gaussian(adapter.latent_shape(FRAMES, 64, 64), 0)
     embeddings, mask = pipe.encode_prompt(ONE, do_classifier_free_guidance=False)[:2]
     text, sound, there = pipe.connectors(embeddings, mask)
     timestep = torch.tensor([700.0])
@@ -135,7 +133,7 @@ def test_a_nursed_network_equals_one_whose_attention_is_materialised(model, monk
     """With the whole matrix of tokens by tokens in float64."""
     adapter: Any = ltx2(LTX2Options(path=str(model))).load("cpu", "float32")
     text = adapter.encode([ONE])[:, None].expand(-1, LATENT_FRAMES, -1, -1)
-    x, timestep = initial_noise(adapter.latent_shape(FRAMES, 64, 64), 0), torch.tensor(700.0)
+    x, timestep = gaussian(adapter.latent_shape(FRAMES, 64, 64), 0), torch.tensor(700.0)
     clock = adapter.facts.clock(FRAMES, 24.0)
     tar = Tar(TarOptions(sigma={0: 1}, window=(0.0, 1.0)))
     with nurse(adapter.denoiser, plan_attention(adapter.facts.sites, [tar], clock), adapter.family) as nursing:

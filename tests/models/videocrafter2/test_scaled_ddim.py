@@ -9,11 +9,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.denoised import scheduler_for
 from vstar_sdk.errors import SpecError
 from vstar_sdk.models.videocrafter2.scaled_ddim import ScaledDDIMScheduler
 from vstar_sdk.plugin.discovery import built_in_catalog
 from vstar_sdk.sampling.noise import step_noise
-from vstar_sdk.sampling.schedulers import build_scheduler, known_schedulers, step_arguments, timesteps_of
+from vstar_sdk.sampling.scheduler_classes import KNOWN
+from vstar_sdk.sampling.schedulers import step_arguments, timesteps_of
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "scaled_ddim.safetensors"
 
@@ -92,10 +94,10 @@ def test_latents_keep_their_precision():
     assert (before.dtype, clean.dtype) == (torch.bfloat16, torch.bfloat16)
 
 
-@pytest.mark.parametrize("name", [*sorted({*known_schedulers()} - {"flow-euler", "flow-euler-even"}), "DEISMultistepScheduler"])
+@pytest.mark.parametrize("name", [*sorted({*KNOWN} - {"flow-euler", "flow-euler-even"}), "DEISMultistepScheduler"])
 def test_every_other_scheduler_is_refused_on_a_model_with_a_signal_scale(name):
     with pytest.raises(SpecError, match=r"has no signal_scale, and this model was trained with 0\.7") as refused:
-        build_scheduler(name, SCALED)
+        scheduler_for(name, SCALED)
     assert (refused.value.path, refused.value.hint) == (("scheduler",), "leave it out: the model brings its own")
 
 

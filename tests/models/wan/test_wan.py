@@ -16,6 +16,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from tests.denoised import denoised, gaussian, scheduler_for
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.operations import Bias, Logits, Mix, Wrap
 from vstar_sdk.attention.plan import plan_attention
@@ -32,9 +33,6 @@ from vstar_sdk.models.wan.experts import WanExperts
 from vstar_sdk.models.wan.source import WanOptions, wan
 from vstar_sdk.options import RegularizerOptions
 from vstar_sdk.regularizers.tar import Tar, TarOptions
-from vstar_sdk.sampling.noise import initial_noise
-from vstar_sdk.sampling.sampler import sample
-from vstar_sdk.sampling.schedulers import build_scheduler
 
 FRAMES, LATENT_FRAMES = 17, 5
 ONE, OTHER = "a green landscape in summer", "a snowy landscape in winter"
@@ -60,7 +58,7 @@ def adapter(wan_21):
 
 
 def latents(adapter, seed=0):
-    return initial_noise(adapter.latent_shape(FRAMES, 32, 32), seed)
+    return gaussian(adapter.latent_shape(FRAMES, 32, 32), seed)
 
 
 def weights_and_processors(adapter):
@@ -145,7 +143,7 @@ def test_with_one_prompt_it_samples_what_diffusers_pipeline_does(model, schedule
         tokenizer=adapter.tokenizer,
         text_encoder=adapter.text_encoder,
         vae=adapter.vae,
-        scheduler=build_scheduler(scheduler, adapter.scheduler_config),  # pyright: ignore[reportArgumentType]
+        scheduler=scheduler_for(scheduler, adapter.scheduler_config),  # pyright: ignore[reportArgumentType]
         boundary_ratio=index["boundary_ratio"],
         **parts,
     )
@@ -154,8 +152,9 @@ def test_with_one_prompt_it_samples_what_diffusers_pipeline_does(model, schedule
     asked = {"prompt": ONE, "negative_prompt": OTHER, "height": 32, "width": 32, "num_frames": FRAMES, "guidance_scale": 4.0}
     wanted = pipe(**asked, num_inference_steps=4, latents=noise, output_type="latent").frames
     text, negative = adapter.encode([ONE, OTHER])
-    built = build_scheduler(scheduler, adapter.scheduler_config)
-    got = sample(adapter, text.expand(LATENT_FRAMES, -1, -1), negative, noise, built, steps=4, guidance=4.0, guidance_batch="two")
+    built = scheduler_for(scheduler, adapter.scheduler_config)
+    frames = text.expand(LATENT_FRAMES, -1, -1)
+    got = denoised(adapter, frames, negative, noise, built, steps=4, guidance=4.0, guidance_batch="two")
     assert (got - wanted).abs().max() < 1e-5
     pictures = pipe(**asked, num_inference_steps=4, latents=noise, output_type="np").frames[0]
     frames = np.stack(list(adapter.decode(got)))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
+from vstar_sdk.output.made import made_with
 from vstar_sdk.output.sheet.layout import Band, Row, Tile, columns_of, rows_of
 from vstar_sdk.output.sheet.typeface import typeface_for
 from vstar_sdk.output.sheet.typesetting import wrap
@@ -38,6 +39,7 @@ ACCENTS: tuple[Colour, ...] = (
 
 _TITLE_LINES = 3
 _CAPTION_LINES = 6
+_MADE_LINES = 2
 _FINE = 4
 """Rounded shapes are drawn this many times larger and shrunk, because Pillow draws them with jagged edges."""
 
@@ -77,12 +79,13 @@ class _Sheet:
         self.small = self.typeface.at(max(14, unit - 2))
         self.large = self.typeface.at(round(1.75 * unit))
         self.title = wrap(self.typeface.text(clip.prompt), self.content, _TITLE_LINES, self.large.getlength)
+        self.made = wrap(made_with(clip.spec), self.content, _MADE_LINES, self.small.getlength)
         self.lines = [[self._caption_lines(band) for band in row.bands] for row in self.rows]
 
     def draw(self) -> Image.Image:
         """The whole sheet."""
         heights = [self._row_height(lines) for lines in self.lines]
-        header = len(self.title) * self.title_line + round(3.25 * self.unit)
+        header = len(self.title) * self.title_line + len(self.made) * self.line + round(3.25 * self.unit)
         between = 2 * self.unit
         height = 2 * self.margin + header + sum(heights) + between * (len(heights) - 1)
         self.page = Image.new("RGB", (self.content + 2 * self.margin, height), PAPER)
@@ -116,7 +119,7 @@ class _Sheet:
         return round(self.body.getlength(str(state + 1)) + 0.6 * self.unit)
 
     def _draw_header(self) -> None:
-        """The prompt, and one line of facts."""
+        """The prompt, a line of facts about the clip, and how it was made."""
         top = self.margin
         for line in self.title:
             self.pen.text((self.margin, top), line, INK, self.large)
@@ -127,6 +130,8 @@ class _Sheet:
         facts = f"{_counted(clip.frames, 'frame')} · {clip.fps:g} fps · {seconds:.1f} s · {_counted(states, 'state')}"
         middle = top + self.line // 2
         self.pen.text((self.margin, middle), facts, MUTED, self.small, anchor="lm")
+        for number, line in enumerate(self.made, 1):
+            self.pen.text((self.margin, middle + number * self.line), line, MUTED, self.small, anchor="lm")
         after = self._draw_dot(self.margin + round(self.small.getlength(facts)) + self.unit, middle, MUTED)
         self.pen.text((after, middle), "anchor of a state", MUTED, self.small, anchor="lm")
 

@@ -63,5 +63,6 @@ CONTRACT = Contract(
         Member("options", values.instance(RegularizerOptions), None),
         Member("watches", _window, ("site",), optional=True),
         Member("begin", _memory, ("sites", "steps"), optional=True),
+        Member("beside", parameters=("site", "before", "after"), optional=True),
     ),
 )

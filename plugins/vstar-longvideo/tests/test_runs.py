@@ -1,0 +1,72 @@
+"""Every method in a run of the embedded model, alone and with TAR."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import vstar_longvideo
+
+from vstar_sdk.testing.imports import private_imports
+from vstar_sdk.testing.plugins import check_plugin
+
+TAR = {"use": "tar", "sigma": 1, "window": [0, 1]}
+NOISE = {"use": "longvideo/freenoise", "window": 8}
+REGULARIZERS = [
+    {"use": "longvideo/freenoise", "size": 8},
+    {"use": "longvideo/enhance"},
+    {"use": "longvideo/freelong", "trained_frames": 8, "windows": [1, 2]},
+    {"use": "longvideo/ultravico", "trained_frames": 8},
+    {"use": "longvideo/first-frame", "window": [0, 1]},
+    {"use": "longvideo/off-diagonal"},
+    {"use": "longvideo/loop", "sigma": 1, "band": "seam", "window": [0, 1]},
+    {"use": "longvideo/profile", "sigma": 2, "share": 0.9, "window": [0, 1]},
+]
+
+
+def frames(session, spec):
+    return np.stack(list(session.run(spec).frames()))
+
+
+@pytest.fixture(scope="module")
+def plain(session, story):
+    return frames(session, story)
+
+
+@pytest.fixture(scope="module")
+def with_tar(session, story):
+    return frames(session, story | {"regularizers": [TAR]})
+
+
+def test_the_plugin_is_well():
+    check_plugin(vstar_longvideo, "longvideo")
+
+
+def test_it_imports_public_names_only():
+    assert private_imports(Path(vstar_longvideo.__file__).parent) == []
+
+
+@pytest.mark.parametrize("options", REGULARIZERS, ids=lambda options: options["use"])
+def test_a_regularizer_alone_and_with_tar(session, story, plain, with_tar, options):
+    alone = frames(session, story | {"regularizers": [options]})
+    both = frames(session, story | {"regularizers": [TAR, options]})
+    assert (alone != plain).any()
+    assert (both != with_tar).any()
+    assert (both != alone).any()
+
+
+@pytest.mark.parametrize("options", REGULARIZERS, ids=lambda options: options["use"])
+def test_at_strength_0_a_regularizer_is_the_plain_run_to_the_bit(session, story, with_tar, options):
+    both = frames(session, story | {"regularizers": [TAR, options | {"strength": 0}]})
+    assert np.array_equal(both, with_tar)
+
+
+def test_the_noise_with_tar_and_the_neutral_noise(session, story, with_tar):
+    sampling = story["sampling"]
+    one, other = (
+        frames(session, story | {"regularizers": [TAR], "sampling": sampling | {"noise": NOISE | {"window": window}}})
+        for window in (8, 16)
+    )
+    assert (one != with_tar).any()
+    assert np.array_equal(other, with_tar)

@@ -1,0 +1,93 @@
+"""The methods of vstar-longvideo on tiny models of every family that they are for, alone and with TAR."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from tests.tiny_models import spec
+from vstar_sdk import Session, SpecError
+
+pytestmark = pytest.mark.slow
+
+TAR: dict[str, Any] = {"use": "tar", "sigma": 1, "window": [0, 1]}
+EVERYWHERE: list[dict[str, Any]] = [
+    {"use": "longvideo/first-frame", "window": [0, 1]},
+    {"use": "longvideo/off-diagonal"},
+    {"use": "longvideo/profile", "sigma": 2, "share": 0.9, "window": [0, 1]},
+    {"use": "longvideo/loop", "sigma": 1, "band": "seam", "window": [0, 1]},
+]
+OVER_FRAMES: list[dict[str, Any]] = [
+    {"use": "longvideo/freenoise", "size": 8, "stride": 2},
+    {"use": "longvideo/freelong", "trained_frames": 8, "windows": [1, 2], "window": [0, 1]},
+    {"use": "longvideo/enhance"},
+    {"use": "longvideo/ultravico", "trained_frames": 8},
+]
+NOISE = {"use": "longvideo/freenoise", "window": 3, "stride": 2}
+CYCLE = {"use": "longvideo/cycle", "of": {"use": "states", "states": ["a green landscape", "a snowy landscape"]}}
+
+
+def name(value: object) -> object:
+    return value["use"] if isinstance(value, dict) else value
+
+
+@pytest.fixture(scope="module")
+def session():
+    with Session() as shared:
+        yield shared
+
+
+def latents(session: Session, story: dict[str, Any], *regularizers: dict[str, Any], **changes: Any) -> torch.Tensor:
+    return session.run({**story, "regularizers": list(regularizers), **changes}).latents
+
+
+def check(session: Session, story: dict[str, Any], method: dict[str, Any]) -> None:
+    """Alone and with TAR it changes the video, and at strength 0 it does not."""
+    plain, tar = latents(session, story), latents(session, story, TAR)
+    alone, both = latents(session, story, method), latents(session, story, TAR, method)
+    assert bool(both.isfinite().all())
+    assert not torch.equal(alone, plain)
+    assert not torch.equal(both, tar)
+    assert not torch.equal(both, alone)
+    assert torch.equal(latents(session, story, TAR, {**method, "strength": 0}), tar)
+
+
+@pytest.mark.parametrize("method", [*EVERYWHERE, *OVER_FRAMES], ids=name)
+@pytest.mark.parametrize("family", ["modelscope", "animatediff"])
+def test_regularizers_where_frames_attend_to_each_other(session, models, family, method):
+    check(session, spec(models[family]), method)
+
+
+def wan(directory) -> dict[str, Any]:
+    return spec({"use": "wan", "path": str(directory)}, 17, size=[32, 32], sampling={"steps": 2})
+
+
+@pytest.mark.parametrize("method", EVERYWHERE, ids=name)
+def test_regularizers_where_all_tokens_attend_to_each_other(session, wan_21, method):
+    check(session, wan(wan_21), method)
+
+
+@pytest.mark.parametrize("method", OVER_FRAMES, ids=name)
+def test_functions_of_frames_are_refused_where_all_tokens_attend_to_each_other(session, wan_21, method):
+    small = {**method, **{key: 2 for key in ("size", "stride", "trained_frames") if key in method}}
+    with pytest.raises(SpecError, match="where all tokens of a clip meet"):
+        session.plan({**wan(wan_21), "regularizers": [small]})
+
+
+@pytest.mark.parametrize("family", ["modelscope", "animatediff", "wan"])
+def test_noise_and_story(session, models, wan_21, family):
+    story = wan(wan_21) if family == "wan" else spec(models[family])
+    tar = latents(session, story, TAR)
+    assert not torch.equal(latents(session, story, TAR, sampling={**story["sampling"], "noise": NOISE}), tar)
+    assert not torch.equal(latents(session, story, TAR, synopsis=CYCLE, prompt="a year"), tar)
+
+
+@pytest.mark.parametrize("family", ["modelscope", "animatediff"])
+def test_several_turns(session, models, family):
+    story = spec(models[family])
+    sampling = {**story["sampling"], "scheduler": {"use": "ddim", "config": {"timestep_spacing": "leading"}}}
+    turns = {"use": "longvideo/freeinit", "turns": 2}
+    tar = latents(session, story, TAR, sampling=sampling)
+    assert not torch.equal(latents(session, story, TAR, sampling={**sampling, "sampler": turns}), tar)

@@ -1,0 +1,52 @@
+"""``vstar check``: measures a finished film, and says whether it is as expected."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vstar_sdk.cli.commands import Command
+from vstar_sdk.cli.printing import document, document_json
+from vstar_sdk.reading.escapes import printable
+
+BROKEN = 1
+"""The exit code where a film is not as expected."""
+
+
+@click.command(cls=Command)
+@click.argument("film", type=click.Path(path_type=Path))
+@click.option("-m", "--metric", "metrics", multiple=True, metavar="NAME", help="Measure this; several times for several.")
+@click.option("-e", "--expect", "expected", multiple=True, metavar="TEXT", help="Exit with 1 unless it is so: 'flicker<0.1'.")
+@click.option("--prompt", metavar="TEXT", help="The story, for metrics that compare with it; else that of the film's spec.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def check(
+    ctx: click.Context, film: Path, metrics: tuple[str, ...], expected: tuple[str, ...], prompt: str | None, as_json: bool
+) -> None:
+    """Measure FILM: an MP4 video, or a run directory.
+
+    Without -m the metrics of the spec that made it, else those that need no story. An MP4 is measured as it is: compressed, and
+    enlarged where its exporter did that, so its numbers differ a little from the manifest's.
+    """
+    from vstar_sdk.runs.checking import check as measure
+
+    checked = measure(film, metrics, expected, prompt)
+    if as_json:
+        document_json(
+            {
+                "film": str(checked.path),
+                "clip": checked.clip.json(),
+                "metrics": dict(checked.numbers),
+                "expected": [{"expect": str(one), "kept": kept} for one, kept in checked.expected],
+                "kept": checked.kept,
+            }
+        )
+    else:
+        width = max(map(len, checked.numbers))
+        lines = [f"{printable(str(checked.path))}: {checked.clip}"]
+        lines += [f"  {name:{width}}  {number:.4g}" for name, number in checked.numbers.items()]
+        lines += [f"{'as expected' if kept else 'NOT as expected'}: {one}" for one, kept in checked.expected]
+        document("\n".join(lines) + "\n")
+    if not checked.kept:
+        ctx.exit(BROKEN)

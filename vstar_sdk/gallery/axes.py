@@ -1,0 +1,101 @@
+"""In what the clips of a gallery differ, and what that does to their metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from vstar_sdk.gallery.clips import Shown
+
+_LONGEST = 60
+_SEED = "seed"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A key in which specs differ.
+
+    Attributes:
+        name: its path in the spec.
+        values: those that there are, in the order of the clips.
+        of: the value of each clip.
+    """
+
+    name: str
+    values: Sequence[str]
+    of: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Metrics, averaged over seeds.
+
+    Attributes:
+        head: names of the columns.
+        rows: texts.
+        about: how to read it.
+    """
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    about: str
+
+
+def axes_of(clips: Sequence[Shown]) -> list[Axis]:
+    """The keys in which the specs of the clips differ.
+
+    Key states and what follows from them are left out: they follow the prompt.
+    """
+    flat = [dict(_flat(clip.spec)) for clip in clips]
+    names = dict.fromkeys(name for one in flat for name in one if not name.startswith("synopsis."))
+    axes: list[Axis] = []
+    for name in names:
+        of = [one.get(name, "") for one in flat]
+        values = list(dict.fromkeys(of))
+        if len(values) > 1:
+            axes.append(Axis(name, values, of))
+    return axes
+
+
+def table_of(clips: Sequence[Shown], axes: Sequence[Axis]) -> Table | None:
+    """The metrics of the clips that differ in their seeds alone, as a mean with its 95 % interval; None without metrics."""
+    names = list(dict.fromkeys(name for clip in clips for name in clip.metrics))
+    if not names:
+        return None
+    others = [axis for axis in axes if axis.name != _SEED]
+    groups: dict[tuple[str, ...], list[Shown]] = {}
+    for number, clip in enumerate(clips):
+        groups.setdefault(tuple(axis.of[number] for axis in others), []).append(clip)
+    rows: list[list[str]] = []
+    for values, members in groups.items():
+        means = [_mean([clip.metrics[name] for clip in members if name in clip.metrics]) for name in names]
+        rows.append([", ".join(values) or "all", str(len(members)), *means])
+    about = "Means over the clips of a row; in brackets the 95 % interval of the mean, by resampling them (three clips or more)."
+    return Table([", ".join(axis.name for axis in others) or "clips", "number", *names], rows, about)
+
+
+def _mean(values: Sequence[float]) -> str:
+    if not values:
+        return ""
+    mean = f"{np.mean(values):.3g}"
+    if len(values) < 3:
+        return mean
+    drawn = np.random.default_rng(0).choice(np.array(values), (2000, len(values))).mean(1)
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return f"{mean} ({low:.3g} to {high:.3g})"
+
+
+def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """The leaves of a spec by their paths."""
+    if isinstance(value, Mapping) and value:
+        for key, item in cast(Mapping[Any, Any], value).items():
+            yield from _flat(item, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+        for index, item in enumerate(cast(list[Any], value)):
+            yield from _flat(item, f"{path}[{index}]")
+    else:
+        text = "" if value is None else f"{value:g}" if isinstance(value, float) else str(cast(object, value))
+        yield path, text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -1,0 +1,81 @@
+"""The clips of a gallery: read from run directories, or from videos that carry their specs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+from vstar_sdk.errors import OutputError
+from vstar_sdk.output.made import made_with
+from vstar_sdk.output.metadata import read_spec
+from vstar_sdk.reading.escapes import printable
+from vstar_sdk.reading.files import read_bounded
+
+_LARGEST = 64 << 20
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One clip of a gallery.
+
+    Attributes:
+        name: what to call it.
+        video: its MP4.
+        spec: the resolved spec, or a mapping without anything where the video carries none.
+        made: how it was made, in a line.
+        states: first and last frame that each key state rules, and its caption.
+        metrics: what the run measured, by name.
+    """
+
+    name: str
+    video: Path
+    spec: Mapping[str, Any]
+    made: str
+    states: Sequence[tuple[int, int, str]] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict[str, float])
+
+
+def read_clip(path: Path) -> Shown:
+    """Read a clip.
+
+    Args:
+        path: a run directory with an MP4, or an MP4.
+
+    Raises:
+        OutputError: there is no video.
+    """
+    shown = printable(str(path))
+    if not path.is_dir():
+        if not path.is_file():
+            raise OutputError(f"there is no {shown}", hint="name run directories, or videos")
+        spec = read_spec(path) or ""
+        return Shown(path.stem, path, _mapping(spec), made_with(spec))
+    videos = sorted(path.glob("*.mp4"))
+    if not videos:
+        raise OutputError(f"{shown} holds no video", hint="name directories of runs that are whole and write an mp4")
+    spec = _text(path / "spec.yaml")
+    manifest, synopsis = _mapping(_text(path / "manifest.json")), _mapping(_text(path / "synopsis.json"))
+    states = [(*cast(tuple[int, int], tuple(state["rules"])), str(state["caption"])) for state in synopsis.get("states", ())]
+    metrics = {str(name): value for name, value in manifest.get("metrics", {}).items() if isinstance(value, int | float)}
+    return Shown(path.name, videos[0], _mapping(spec), made_with(spec), states, metrics)
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_bounded(path, _LARGEST).decode("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _mapping(text: str) -> Mapping[str, Any]:
+    """YAML or JSON that holds a mapping; else one without anything."""
+    try:
+        data: Any = json.loads(text) if text.startswith("{") else yaml.safe_load(text)
+    except (ValueError, yaml.YAMLError):
+        return {}
+    return cast(Mapping[str, Any], data) if isinstance(data, dict) else {}

@@ -1,0 +1,1 @@
+"""Metrics: numbers of a clip, measured while its frames pass by; one a file."""

@@ -1,0 +1,43 @@
+"""What a metric is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from vstar_sdk.footage import Footage
+
+
+class Metric(Protocol):
+    """Measures a clip while its frames pass by, one by one; it holds no more of them than it must.
+
+    The caller begins it, adds exactly ``clip.frames`` frames, and asks for the result. It may be begun again, on another clip.
+    """
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The names of what it measures: lower case letters, digits and underscores."""
+        ...
+
+    def begin(self, clip: Footage) -> None:
+        """Begin a clip; also called while a run is planned, so it loads nothing.
+
+        Raises:
+            SpecError: such a clip cannot be measured (it is too short, say); the message says what can.
+        """
+        ...
+
+    def add(self, frame: NDArray[np.uint8]) -> None:
+        """Take the next frame: ``(height, width, 3)``, RGB, C-contiguous, of the clip's size.
+
+        The array stays the caller's: copy what must outlive the call, and do not change it.
+        """
+        ...
+
+    def result(self) -> Mapping[str, float]:
+        """All frames were added: a finite number for each of `numbers`."""
+        ...

@@ -1,0 +1,53 @@
+"""The contract of finishers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vstar_sdk.footage import Footage
+from vstar_sdk.plugin.boundary import values
+from vstar_sdk.plugin.boundary.calls import Broken, Call, Drawn
+from vstar_sdk.plugin.boundary.contract import Contract, Member
+from vstar_sdk.plugin.boundary.frames import Source
+
+
+class _Finished(Drawn):
+    """The frames of a finisher; an error of those that went in passes as it is."""
+
+    def __next__(self) -> Any:
+        try:
+            return super().__next__()
+        except StopIteration:
+            raise
+        except BaseException:
+            source = self._call.arguments["frames"]
+            if isinstance(source, Source) and source.error is not None:
+                raise source.error from None
+            raise
+
+
+def _plan(value: Any, call: Call) -> Footage:
+    values.instance(Footage)(value, call)
+    rules: dict[str, values.Rule] = {
+        **dict.fromkeys(("frames", "width", "height"), values.count),
+        "fps": lambda held: values.number(held) and held > 0,
+        "prompt": values.text,
+    }
+    values.fields(value, rules)
+    call.memory.setdefault("planned", {})[call.arguments["clip"]] = value
+    return value
+
+
+def _frames(value: Any, call: Call) -> Drawn:
+    planned: Footage | None = call.memory.get("planned", {}).get(call.arguments["clip"])
+    size = (planned.height, planned.width) if planned else None
+
+    def check(frame: Any, index: int) -> Any:
+        if (fault := values.frame_fault(frame, size)) is not None:
+            raise Broken(f"gave as frame {index} {fault}")
+        return frame
+
+    return _Finished(value, call, check, planned.frames if planned else None)
+
+
+CONTRACT = Contract("Finisher", (Member("plan", _plan, ("clip",)), Member("finish", _frames, ("frames", "clip"))))

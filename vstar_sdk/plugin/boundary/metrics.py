@@ -1,0 +1,49 @@
+"""The contract of metrics."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any, cast
+
+from vstar_sdk.plugin.boundary.calls import Broken, Call, described
+from vstar_sdk.plugin.boundary.contract import Contract, Member, ignored
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+def _names(value: Any, call: Call) -> tuple[str, ...]:
+    names = tuple(cast(Any, value)) if isinstance(value, tuple | list) else ()
+    if not names or not all(isinstance(name, str) and _NAME.fullmatch(name) for name in names):
+        raise Broken(f"are {names or described(cast(object, value))}, not a tuple of names in lower case letters, digits and _")
+    if len({*names}) < len(names):
+        raise Broken(f"have one name twice: {', '.join(names)}")
+    call.memory["numbers"] = names
+    return names
+
+
+def _numbers(value: Any, call: Call) -> dict[str, float]:
+    if not isinstance(value, Mapping):
+        raise Broken(f"returned {described(value)}, not a mapping of names to numbers")
+    came = cast(Mapping[Any, Any], value)
+    for name, number in came.items():
+        # numpy's numbers are numbers, too
+        if not isinstance(number, Real) or isinstance(number, bool) or not math.isfinite(number):
+            raise Broken(f"returned for {name!r} {described(number)}, not a finite number")
+    wanted = call.memory.get("numbers", tuple(came))
+    if {*came} != {*wanted}:
+        raise Broken(f"returned {', '.join(map(str, came)) or 'nothing'}, but its numbers are {', '.join(wanted)}")
+    return {name: float(came[name]) for name in wanted}
+
+
+CONTRACT = Contract(
+    "Metric",
+    (
+        Member("numbers", _names, None),
+        Member("begin", ignored, ("clip",)),
+        Member("add", ignored, ("frame",)),
+        Member("result", _numbers),
+    ),
+)
