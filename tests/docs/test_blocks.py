@@ -49,15 +49,17 @@ def test_a_page_that_is_tested_in_a_room_is_named_there():
 
 def test_no_more_blocks_than_these_are_not_run():
     unrun = {block.page for block in BLOCKS if block.unrun}
-    assert unrun <= {"docs/tutorial.md", "docs/llm-backends.md", "docs/videocrafter2.md", "docs/models.md"}
+    assert unrun <= {"docs/tutorial.md", "docs/llm-backends.md", "docs/metrics.md"}
 
 
 WHOLE = {"prompt": "a landscape from winter to autumn", "frames": 17}
 
 
-@pytest.mark.parametrize("block", [block for block in blocks("yaml") if "acme/" not in block.text], ids=str)
+@pytest.mark.parametrize(
+    "block", [block for block in blocks("yaml") if "acme/" not in block.text and block.page != "docs/longvideo.md"], ids=str
+)
 def test_yaml_is_a_spec_or_a_part_of_one(block):
-    """Where its weights are here, it is planned too; what is not a whole spec is made one."""
+    """Where its weights are here, it is planned too; what is not a whole spec is made one. vstar-longvideo has a test of its page."""
     data = parse(block.text).data
     written = data.get("synopsis", {}).get("states") if isinstance(data.get("synopsis"), dict) else None
     loaded = load_spec(data if "prompt" in data or isinstance(written, list) else WHOLE | data)

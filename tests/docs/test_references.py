@@ -7,6 +7,7 @@ import re
 import pytest
 
 from docs.references import PAGES, WRITERS
+from vstar_sdk.footage import Footage
 from vstar_sdk.runs.manifest import manifest
 
 
@@ -20,11 +21,13 @@ def test_every_key_of_a_manifest_is_in_the_page_on_run_directories():
     made = manifest(
         run="",
         seed=0,
+        clip=Footage(frames=1, width=1, height=1, fps=1.0, prompt=""),
         model={},
         plugins=(),
         regularizers=(),
         seconds={},
         warnings=(),
+        metrics={},
         defaults=(),
         written={"artifacts": [], "files": []},
     )

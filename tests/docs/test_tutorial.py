@@ -56,7 +56,7 @@ class Reader:
 
     def vstar(self, words, file):
         more = ["--set", "sampling.steps=2", *(["--dry-run"] if self.quick else [])] if words[0] == "run" else []
-        if self.quick and words[0] == "show":
+        if self.quick and words[0] in ("show", "compare"):
             return ""
         done = CliRunner().invoke(cli, [*words, *more])
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
