@@ -59,7 +59,7 @@ WHOLE = {"prompt": "a landscape from winter to autumn", "frames": 17}
     "block", [block for block in blocks("yaml") if "acme/" not in block.text and block.page != "docs/longvideo.md"], ids=str
 )
 def test_yaml_is_a_spec_or_a_part_of_one(block):
-    """Where its weights are here, it is planned too; what is not a whole spec is made one. vstar-longvideo has a test of its page."""
+    """What is not a whole spec is made one; with weights at hand it is planned, too. vstar-longvideo tests its own page."""
     data = parse(block.text).data
     written = data.get("synopsis", {}).get("states") if isinstance(data.get("synopsis"), dict) else None
     loaded = load_spec(data if "prompt" in data or isinstance(written, list) else WHOLE | data)

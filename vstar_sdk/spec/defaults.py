@@ -51,7 +51,7 @@ def own_defaults() -> Document | None:
         if key not in KEYS:
             raise SpecError(
                 f"{defaults.place((key,))}: {key} is no default of one's own",
-                hint=f"the file may hold {', '.join(KEYS)}; everything else stands in a spec",
+                hint=f"the file may hold {', '.join(KEYS)}; everything else belongs in a spec",
             )
     return defaults
 
