@@ -8,7 +8,7 @@ PIP := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip --disable-pip-version
 # One thread a core without busy waiting: other work on the machine then costs time, not a standstill.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help demo test lint types imports unit test-slow bench miniworld pictures clean
+.PHONY: help demo test lint types imports unit test-slow bench docs miniworld pictures clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,14 +22,14 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 # Our own plugins are installed beside the package, as a stranger's would be.
 $(VENV)/installed-dev: $(VENV)/installed $(wildcard plugins/*/pyproject.toml)
-	$(PIP) -e '.[dev,local,lora]'
+	$(PIP) -e '.[dev,docs,local,lora]'
 	$(PIP) --no-deps $(addprefix -e ./,$(dir $(wildcard plugins/*/pyproject.toml)))
 	@touch $@
 
 demo: $(VENV)/installed  ## Make a 64-frame video of a landscape from winter to autumn
 	@$(BIN)/vstar run specs/demo.yaml --out runs/demo
 
-test: lint types imports unit  ## Run everything: lint, types, import rules, tests
+test: lint types imports unit docs  ## Run everything: lint, types, import rules, tests, documentation
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -50,11 +50,20 @@ test-slow: $(VENV)/installed-dev  ## Run the tests that take minutes
 bench: $(VENV)/installed  ## Measure speed and memory
 	$(BIN)/python -m benchmarks
 
+# Warnings are errors; nothing is fetched while the site is built.
+docs: $(VENV)/installed-docs  ## Build the documentation into build/docs
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs
+	@echo build/docs/index.html
+
+$(VENV)/installed-docs: $(VENV)/installed
+	$(PIP) -e '.[docs]'
+	@touch $@
+
 miniworld: $(VENV)/installed  ## Train the embedded model from nothing (hours on two cores; resumes where it stopped)
 	$(BIN)/python -m training.miniworld --out training/runs/miniworld --resume
 
 pictures: $(VENV)/installed  ## Make the pictures of README and docs anew
-	$(PIP) -e '.[docs]'
+	$(PIP) -e '.[pictures]'
 	$(BIN)/python -m docs.moving
 	$(BIN)/python -m docs.plots
 

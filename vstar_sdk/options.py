@@ -258,7 +258,7 @@ class GuidanceOptions(Options):
     start: Fraction = 0.0
     """Where it begins, as a fraction of the schedule: of S steps, step i is guided when round(start S) <= i < round(stop S)."""
     stop: Fraction = 1.0
-    """Where it ends, likewise."""
+    """Where it ends, as a fraction of the schedule."""
 
     @model_validator(mode="after")
     def _in_this_order(self) -> Self:

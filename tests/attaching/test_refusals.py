@@ -153,7 +153,7 @@ def test_several_videos_with_a_synopsis(pipe):
         make(pipe, prompt=prompts, guidance_scale=1.0)
     for guidance in (1.0, 3.0):
         with attach(pipe, [], ["a landscape"]):
-            with pytest.raises(SamplerError, match="for 2 videos at once, and a synopsis tells one") as caught:
+            with pytest.raises(SamplerError, match="for 2 videos at once, and a synopsis is for one") as caught:
                 make(pipe, prompt=prompts, guidance_scale=guidance)
             assert "num_videos_per_prompt" in str(caught.value.hint)
 

@@ -151,7 +151,7 @@ def test_fused_projections_are_refused_by_name(wan_21):
 def test_a_network_for_pictures_is_refused(wan_21, tmp_path):
     pipe: Any = WanPipeline.from_pretrained(wan_21)
     pipe.transformer.register_to_config(image_dim=8)
-    with pytest.raises(ModelError, match="takes a picture beside the prompt"), attach(pipe, [TAR]):
+    with pytest.raises(ModelError, match="needs a picture in addition to the prompt"), attach(pipe, [TAR]):
         pass
 
 

@@ -69,9 +69,9 @@ def test_positions_that_are_no_picture_are_told():
 def test_a_layout_that_nobody_told_is_missed_only_by_those_who_ask():
     call = Call(4, Current(Moment(1, 2)))
     assert (call.moment.step, call.moment.steps) == (1, 2)
-    with pytest.raises(SamplerError, match="layout of a call that nobody told") as caught:
+    with pytest.raises(SamplerError, match="layout of a call, which was not set") as caught:
         _ = call.branches
-    assert caught.value.hint == "tell it before every call of the denoiser: nursing.call(branches, height, width)"
+    assert caught.value.hint == "set it before every call of the denoiser: nursing.call(branches, height, width)"
 
 
 def test_a_wrap_may_act_on_the_branch_of_the_prompt_alone():

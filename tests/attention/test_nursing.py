@@ -106,7 +106,7 @@ def test_a_model_that_is_already_nursed_is_refused(unet, tiny_source):
     plan = plan_of(tiny_source, Tar(TarOptions()))
     with (
         nurse(unet, plan, UNET3D),
-        pytest.raises(ModelError, match="holds TemporalProcessor, which nursing cannot stand in for"),
+        pytest.raises(ModelError, match="holds TemporalProcessor, which nursing cannot replace"),
         nurse(unet, plan, UNET3D),
     ):
         pass

@@ -59,8 +59,8 @@ def test_the_list_holds_those_beside_a_spec_first(project, monkeypatch):
     (project / "templates" / "timelapse.jinja").write_text("no front matter")
     rows = json.loads(vstar("templates", "--spec", str(project / "story.yaml"), "--json").stdout)
     assert [(row["name"], row["origin"]) for row in rows[:3]] == [
-        ("mine", "beside the spec"),
-        ("timelapse", "beside the spec"),
+        ("mine", "next to the spec"),
+        ("timelapse", "next to the spec"),
         ("key-states", "built in"),
     ]
     assert (rows[0]["summary"], rows[0]["inputs"], rows[0]["version"]) == ("Mine.", ["season"], 1)

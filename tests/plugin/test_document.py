@@ -1,4 +1,4 @@
-"""docs/hooks.md says what is, and a plugin copied from it works."""
+"""docs/hooks.md and the pages of the kinds say what is, and a plugin copied from them works."""
 
 from __future__ import annotations
 
@@ -20,11 +20,18 @@ from vstar_sdk.testing.imports import private_imports
 from vstar_sdk.testing.llm_server import LlmServer, Reply
 from vstar_sdk.testing.regularizers import check_regularizer
 
-PAGE = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "hooks.md").read_text(encoding="utf-8")
+KIND_PAGES = {path.stem: path.read_text(encoding="utf-8") for path in sorted((DOCS / "plugins").glob("[!v]*.md"))}
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+def blocks(language, page=PAGE):
+    return re.findall(rf"^```{language}\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+
+
+def modules(page):
+    """The files of the package that a page shows, by their paths."""
+    return {found[1]: block for block in blocks("python", page) if (found := re.match(r"# (\w+/\w+\.py)\n", block))}
 
 
 def test_every_hook_is_documented_with_its_exact_signature():
@@ -50,8 +57,9 @@ def test_every_kind_is_in_the_table_with_its_base_place_and_members():
             assert re.search(rf"`{re.escape(word)}[`(]", rows[kind.hook]), (kind.name, word)
 
 
-def test_the_page_imports_public_names_alone(tmp_path):
-    for number, block in enumerate(blocks("python")):
+def test_the_pages_import_public_names_alone(tmp_path):
+    shown = [block for page in (PAGE, *KIND_PAGES.values()) for block in blocks("python", page)]
+    for number, block in enumerate(shown):
         (tmp_path / f"{number}.py").write_text(block, encoding="utf-8")
     assert private_imports(tmp_path) == []
 
@@ -60,8 +68,8 @@ def test_the_page_imports_public_names_alone(tmp_path):
 def acme(packages, tiny_pipeline_dir):
     """The plugin of the page, installed; beside it its model and a chat server."""
     root = packages.folder
-    files = {found[1]: block for block in blocks("python") if (found := re.match(r"# (vstar_acme/\w+\.py)\n", block))}
-    (template,) = blocks("jinja")
+    files = {name: text for page in (*KIND_PAGES.values(), PAGE) for name, text in modules(page).items() if "acme" in name}
+    (template,) = blocks("jinja", KIND_PAGES["template"])
     for name, text in (files | {"vstar_acme/haiku.jinja": template}).items():
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_text(text)
@@ -134,6 +142,7 @@ def test_the_plugin_of_the_page_is_listed_and_well(acme):
         "model acme/folder",
         "exporter acme/brightness",
         "scheduler acme/karras",
+        "synopsis acme/day",
         "noise acme/shared",
         "guidance acme/fading",
         "sampler acme/twice",

@@ -104,7 +104,7 @@ def test_how_and_where_it_ends_is_told(tried, monkeypatch):
     found = gate.faults(targets.values())
     assert {name: found[target] for name, target in targets.items()} == {
         "killed": "the import ends the process, by SIGKILL",
-        "crashes": f"the import ends the process, by SIGABRT (it stands in {tried.folder / 'vstar_crashes_module.py'}, line 4)",
+        "crashes": f"the import ends the process, by SIGABRT (it is at {tried.folder / 'vstar_crashes_module.py'}, line 4)",
         "leaves": "the import ends the process, with exit code 7",
         "stays": None,
         "closes": None,
@@ -117,7 +117,7 @@ def test_one_that_hangs_is_told_with_the_limit_and_its_line(tried, monkeypatch):
     tried.add("acme", "import time\n\ndef wait():\n    time.sleep(1000)\n\nwait()")
     target = Target("vstar_acme_module", "vstar-acme 1.2")
     place = f"{tried.folder / 'vstar_acme_module.py'}, line 4"
-    assert gate.faults([target])[target] == f"the import does not end within 0.5 s (it stands in {place})"
+    assert gate.faults([target])[target] == f"the import does not end within 0.5 s (it is at {place})"
 
 
 def test_one_that_keeps_its_own_limit_from_ending_it_is_killed(tried, monkeypatch):
@@ -141,7 +141,7 @@ def test_a_spec_that_names_it_is_refused_with_the_place_and_a_remedy(tried, tmp_
             "the import ends the process, with exit code 0"
         )
         assert hint == (
-            "hint: take the plugin out, or tell its author; 'vstar plugins --check' tries it again, "
+            "hint: remove the plugin, or report it to its author; 'vstar plugins --check' tries it again, "
             "with VSTAR_PROBE_SECONDS=120 for longer"
         )
 

@@ -71,7 +71,7 @@ def test_a_default_of_another_key_is_refused(config):
     file = config("output: []\nseed: 3\n")
     with pytest.raises(SpecError, match=f"{file}:2:1: seed is no default of one's own") as caught:
         own_defaults()
-    assert caught.value.hint == "the file may hold model, synopsis, output, plugins; everything else stands in a spec"
+    assert caught.value.hint == "the file may hold model, synopsis, output, plugins; everything else belongs in a spec"
 
 
 def test_a_file_that_is_named_must_be_there(config):

@@ -51,10 +51,10 @@ def test_the_built_in_templates_have_none(name):
             "13: there are no attributes but those of loop: 'a'",
             "14: templates call nothing but range(...)",
         ]),
-        ("{% block user %}", "lost\n{% block user %}", ["12: this stands outside of the blocks and would be lost"]),
+        ("{% block user %}", "lost\n{% block user %}", ["12: this is outside of the blocks and would be lost"]),
         ("block system", "block sistem", ["0: it has no block 'system'", f"9: a block 'sistem' {TWO}"]),
         ("name: mine", "name: yours", ["2: it calls itself 'yours', and its file is mine.jinja"]),
-        ("{{ prompt | tojson }}", "a kite", ["0: it never tells the prompt", "6: the input 'prompt' is declared and never used"]),
+        ("{{ prompt | tojson }}", "a kite", ["0: it never uses the prompt", "6: the input 'prompt' is declared and never used"]),
     ],
 )  # fmt: skip
 def test_each_fault_is_found_with_its_line(findings, old, new, expected):

@@ -85,8 +85,8 @@ def test_a_bare_name_is_looked_for_beside_the_spec_first(tmp_path):
     registered = {"acme/haiku": tmp_path / "haiku.jinja"}
     found = {name: templates.find(name, folder=tmp_path, registered=registered) for name in ("mine", "key-states", "timelapse")}
     assert {name: one.origin for name, one in found.items()} == {
-        "mine": "beside the spec",
-        "key-states": "beside the spec",
+        "mine": "next to the spec",
+        "key-states": "next to the spec",
         "timelapse": "built in",
     }
     assert templates.find("key-states").origin == "built in"
@@ -183,7 +183,7 @@ def test_both_blocks_must_be_there(tmp_path):
 
 @pytest.mark.parametrize("rest", ["\nlost words", "\n{{ prompt }}", "\n{% set a = 1 %}", "\n{% extends 'other' %}"])
 def test_nothing_stands_outside_of_the_blocks(write, rest):
-    assert ":9: this stands outside of the blocks and would be lost" in refused(write(rest=rest))
+    assert ":9: this is outside of the blocks and would be lost" in refused(write(rest=rest))
 
 
 def test_comments_may_stand_outside_of_the_blocks(write):

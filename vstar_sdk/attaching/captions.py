@@ -69,7 +69,7 @@ def of_each_video(text: Tensor, given: Tensor, branches: tuple[bool, ...], pipe:
     """
     if sum(branches) > 1:
         raise SamplerError(
-            f"{pipe} called its denoiser for {sum(branches)} videos at once, and a synopsis tells one video",
+            f"{pipe} called its denoiser for {sum(branches)} videos at once, and a synopsis is for one video",
             hint="give it one prompt, and no num_videos_per_prompt above 1; call it once for each video",
         )
     if given.shape[-2:] != text.shape[-2:]:

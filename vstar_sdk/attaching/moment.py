@@ -28,7 +28,7 @@ def moment(timestep: Any, scheduler: Any) -> Moment:
     """
     schedule: Any = getattr(scheduler, "timesteps", None)
     if schedule is None or len(schedule) == 0:
-        raise SamplerError(f"{type(scheduler).__name__} has no timesteps while the denoiser is called: the step cannot be told")
+        raise SamplerError(f"{type(scheduler).__name__} has no timesteps while the denoiser is called: the step is unknown")
     # Tokens that are given (of a first picture, say) have the timestep 0; the others share the one that is meant.
     value = float(timestep.max()) if isinstance(timestep, Tensor) else float(timestep)
     values = [float(one) for one in (cast(Any, schedule).tolist() if isinstance(schedule, Tensor) else schedule)]

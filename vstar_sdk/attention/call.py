@@ -71,8 +71,8 @@ class Call:
         layout = self._current.layout
         if layout is None:
             raise SamplerError(
-                "a wrap reads the layout of a call that nobody told",
-                hint="tell it before every call of the denoiser: nursing.call(branches, height, width)",
+                "a wrap reads the layout of a call, which was not set",
+                hint="set it before every call of the denoiser: nursing.call(branches, height, width)",
             )
         return layout
 

@@ -49,10 +49,10 @@ def new() -> None:
 @click.argument("path", type=click.Path(path_type=Path), default="story.yaml")
 @click.option("--prompt", default="a landscape from winter to autumn", show_default=True, help="The story in your words.")
 def spec(path: Path, prompt: str) -> None:
-    """Write a spec to PATH (story.yaml unless named), and its schema for editors beside it.
+    """Write a spec to PATH (story.yaml unless named), and its schema for editors next to it.
 
     A spec that exists is left alone. The schema, vstar.schema.json, holds what is installed now; `vstar schema -o` writes it
-    anew.
+    again.
     """
     from vstar_sdk.cli.schema_file import check_schema, write_schema
     from vstar_sdk.plugin.health import installed_catalog
@@ -71,7 +71,7 @@ def spec(path: Path, prompt: str) -> None:
         raise SpecError("--prompt holds bytes that are no text", hint="give it in UTF-8") from None
     schema = path.with_name(SCHEMA)
     if path == schema:
-        raise OutputError(f"{SCHEMA} is the name of the schema beside the spec", hint="name another file")
+        raise OutputError(f"{SCHEMA} is the name of the schema next to the spec", hint="name another file")
     try:
         check_schema(schema)
         text = to_text(schema_of(installed_catalog(say)))

@@ -25,7 +25,7 @@ def plugins(ctx: click.Context, as_json: bool, check: bool) -> None:
     """List the installed plugins and their health.
 
     Every plugin is imported, which takes the time that is shown. One that fails is quarantined: it takes part in nothing, and
-    the reason stands below it.
+    the reason is below it.
     """
     from vstar_sdk.cli.main import COMMANDS
 

@@ -28,4 +28,4 @@ def schema(core: bool, out: Path | None) -> None:
         document(text)
         return
     write_schema(out, text)
-    document(f"wrote {printable(str(out))}; a spec beside it begins with: # yaml-language-server: $schema=./{out.name}\n")
+    document(f"wrote {printable(str(out))}; a spec next to it begins with: # yaml-language-server: $schema=./{out.name}\n")

@@ -15,7 +15,7 @@ from vstar_sdk.spec.writing import to_yaml
 
 @click.command(cls=Command)
 @spec_arguments
-@click.option("--yaml", "as_yaml", is_flag=True, help="Print a spec in which the states stand written out, to edit and run.")
+@click.option("--yaml", "as_yaml", is_flag=True, help="Print a spec with the states written out, to edit and run.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def synopsis(given: SpecArguments, as_yaml: bool, as_json: bool) -> None:
     """Show the key states and the frames that they rule.

@@ -46,7 +46,7 @@ class Beside:
         """
         if self.spec is not None and not self.spec.is_file():
             raise SpecError(
-                f"there is no file {printable(str(self.spec))}", hint="--spec names the spec file that the templates stand beside"
+                f"there is no file {printable(str(self.spec))}", hint="--spec names the spec file whose folder has the templates"
             )
         return self.spec.parent if self.spec is not None else Path()
 
@@ -55,7 +55,7 @@ def _beside(function: F) -> F:
     return click.option(
         "--spec",
         type=click.Path(path_type=Path),
-        help="Look beside this spec; without it, in the working directory.",
+        help="Look next to this spec; without it, in the working directory.",
     )(function)
 
 
@@ -66,7 +66,7 @@ def _beside(function: F) -> F:
 def templates(ctx: click.Context, spec: Path | None, as_json: bool) -> None:
     """List, show, fill in and check synopsis templates.
 
-    Without a command, lists those beside the spec, those of plugins, and those that are built in. Of two with one name, the
+    Without a command, lists those next to the spec, those of plugins, and those that are built in. Of two with one name, the
     first is meant.
     """
     ctx.obj = Beside(spec)
@@ -118,7 +118,7 @@ def show(beside: Beside, name: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def render(beside: Beside, name: str, prompt: str, assignments: tuple[str, ...], as_json: bool) -> None:
-    """Fill in the template NAME, and print what a language model would be told.
+    """Fill in the template NAME, and print the messages to a language model.
 
     Set to begin with: 4 states, 64 frames, 8 fps.
     """

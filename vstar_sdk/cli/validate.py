@@ -22,7 +22,7 @@ def validate(ctx: click.Context, given: list[SpecArguments], as_json: bool) -> N
     """Check specs without running them: keys, values, parts, levels, anchors.
 
     Says file, line and remedy when something is wrong, and exits with the code of the first error. No model is loaded and no
-    language model is asked. Whether a scheduler fits the model is told by vstar plan and vstar run --dry-run.
+    language model is asked. Whether a scheduler fits the model is checked by vstar plan and vstar run --dry-run.
     """
     failed: Failure | None = None
     found: list[dict[str, Any]] = []

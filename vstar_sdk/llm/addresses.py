@@ -20,7 +20,7 @@ def check_address(url: str) -> None:
     """
     for sign in url:
         if category(sign) in _HIDDEN:
-            raise ValueError(f"the address holds a character that cannot be seen (U+{ord(sign):04X}): write it anew")
+            raise ValueError(f"the address holds a character that cannot be seen (U+{ord(sign):04X}): write it again")
         if sign == "\\":  # a host's end for some readers, a part of its name for others
             raise ValueError("the address holds a backslash: write / instead")
     try:

@@ -70,7 +70,9 @@ class Draft:
             return
         if not self.partial.parent.exists():
             raise OutputError(f"the folder {self.partial.parent} is gone", hint="leave it alone while a run is at work")
-        raise OutputError(f"exporter {self.name} closed without writing {self.final.name}", hint="tell the exporter's author")
+        raise OutputError(
+            f"exporter {self.name} closed without writing {self.final.name}", hint="report it to the exporter's author"
+        )
 
     def put_in_place(self) -> None:
         """Rename it to its final path, over an older one. A folder cannot replace a folder, so an older folder steps aside first.

@@ -47,7 +47,7 @@ class GifOptions(ArtifactOptions):
     scale: Scale = "auto"
     """Whole factor of enlargement (Lanczos); ``auto`` makes the shorter side at least 256 pixels, 1 keeps the clip's own size."""
     dither: bool = True
-    """Break up the bands of smooth gradients by an ordered pattern that stands still; off gives flat areas and a smaller file."""
+    """Break up the bands of smooth gradients by a fixed ordered pattern; off gives flat areas and a smaller file."""
 
 
 class Gif:

@@ -204,12 +204,12 @@ def read_unfinished(directory: Path, plugins: Iterable[object] = ()) -> Unfinish
             raise OutputError(f"the run in {shown} is whole", hint=f"make it again: vstar run {shown}/spec.yaml") from None
         raise OutputError(f"no run was interrupted in {shown}", hint="name the directory of a run that has not ended") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise OutputError(f"{folder / _ABOUT} cannot be read: {error}", hint="begin the run anew") from None
+        raise OutputError(f"{folder / _ABOUT} cannot be read: {error}", hint="start the run again") from None
     if about.get("format") != _FORMAT or about.get("versions") != _versions():
         was = ", ".join(f"{name} {number}" for name, number in cast(dict[str, str], about.get("versions", {})).items())
         raise OutputError(
             f"the run in {shown} was begun with other versions: {was or 'unknown ones'}",
-            hint="install these, or begin the run anew: it would not be the same video",
+            hint="install these, or start the run again: it would not be the same video",
         )
     passed = list(plugins)
     document = Document(yaml.safe_load(about["spec"]), folder=Path(about["folder"]) if about["folder"] else None)

@@ -115,7 +115,7 @@ def _story(path: Path) -> Story:
             data["negative_prompt"],
         )
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise SamplerError(f"{path} holds no story of a run: {error}", hint="begin the run anew") from error
+        raise SamplerError(f"{path} holds no story of a run: {error}", hint="start the run again") from error
 
 
 def _synopsis(data: dict[str, Any]) -> Synopsis:

@@ -27,7 +27,7 @@ def taken(values: Mapping[str, Any], whose: str) -> dict[str, Any]:
         if not plain(value):
             raise SamplerError(
                 f"what {whose} keeps cannot be written down: its {name} is a {type(value).__name__}",
-                hint="it is a fault of the part: tell its author",
+                hint="it is a fault of the part: report it to its author",
             )
     return {name: moved(value, copied) for name, value in values.items()}
 

@@ -76,9 +76,9 @@ class SchedulerState:
         target = itself(scheduler)
         kind, config = type(target).__name__, _config(target)
         if kind != self.kind:
-            raise SamplerError(f"the state is one of {self.kind}, and the run uses {kind}", hint="begin the run anew")
+            raise SamplerError(f"the state is one of {self.kind}, and the run uses {kind}", hint="start the run again")
         if changed := [name for name in {**config, **self.config} if config.get(name) != self.config.get(name)]:
-            raise SamplerError(f"the state was made with another {changed[0]} of {kind}", hint="begin the run anew")
+            raise SamplerError(f"the state was made with another {changed[0]} of {kind}", hint="start the run again")
         for name, value in self.values.items():
             own = getattr(target, name, None)
             where = own.device if isinstance(own, Tensor) else device

@@ -108,7 +108,7 @@ class SamplerState:
                 hint="sampling.steps must be what the run was begun with",
             )
         if (generator is None) != (self.generator is None):
-            raise SamplerError("the state and the run differ in whether their steps draw noise", hint="begin the run anew")
+            raise SamplerError("the state and the run differ in whether their steps draw noise", hint="start the run again")
         self.scheduler.onto(scheduler, like.device)
         if generator is not None and self.generator is not None:
             generator.set_state(self.generator)
@@ -137,4 +137,4 @@ class SamplerState:
             data["scheduler"] = SchedulerState(**data["scheduler"])
             return cls(**data)
         except (KeyError, TypeError) as error:
-            raise SamplerError(f"{path} holds no state of a sampler", hint="begin the run anew") from error
+            raise SamplerError(f"{path} holds no state of a sampler", hint="start the run again") from error

@@ -58,7 +58,7 @@ def read_tensors(path: Path) -> Any:
             tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
             return _decoded(json.loads(file.metadata()["data"]), tensors)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise SamplerError(f"{path} holds no state that can be read: {error}", hint="begin the run anew") from error
+        raise SamplerError(f"{path} holds no state that can be read: {error}", hint="start the run again") from error
 
 
 def _encoded(value: Any, tensors: dict[str, Tensor], where: str) -> Any:

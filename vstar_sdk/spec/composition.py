@@ -180,7 +180,7 @@ class Composer:
                 return value
             if not isinstance(value, dict):
                 raise PydanticCustomError(
-                    "part_shape", "write a mapping here: use: NAME of a known {what}, and its options beside it", {"what": what}
+                    "part_shape", "write a mapping here: use: NAME of a known {what}, and its options next to it", {"what": what}
                 )
             value = cast(dict[str, Any], value)
             if str(value.get("use", mark.default)) in too_deep:

@@ -1,4 +1,4 @@
-"""Defaults of one's own: a small file beside the specs, which counts where a spec is silent. Only the command reads it.
+"""Defaults of one's own: a small file next to the specs, which counts where a spec is silent. Only the command reads it.
 
 It holds what belongs to a person or a machine, not to a picture: the model and its device, who writes the key states, what is
 written, which plugins take part. A resolved spec says all of these, so that running it again gives the same video anywhere.
@@ -51,7 +51,7 @@ def own_defaults() -> Document | None:
         if key not in KEYS:
             raise SpecError(
                 f"{defaults.place((key,))}: {key} is no default of one's own",
-                hint=f"the file may hold {', '.join(KEYS)}; everything else stands in a spec",
+                hint=f"the file may hold {', '.join(KEYS)}; everything else belongs in a spec",
             )
     return defaults
 

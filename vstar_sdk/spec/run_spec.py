@@ -94,7 +94,7 @@ class RunSpec(Options):
     """Who writes the key states. ``use`` left out: ``states`` where they are listed, else the model's own writer if it
     brings one, else ``llm``."""
     timeline: TimelineSpec = TimelineSpec()
-    """Where the key states stand."""
+    """How the key states are placed and blended."""
     regularizers: list[Annotated[Options, PartOf("regularizers")]]
     """What acts on temporal attention, in this order. Left out: ``tar`` with its defaults; ``[]`` turns all off."""
     sampling: SamplingSpec = SamplingSpec()

@@ -24,7 +24,7 @@ _REASONS = (
     ("Expecting ',' delimiter", 'a comma or a closing bracket is missing, or a " inside a text is not written as \\"'),
     ("Expecting ':' delimiter", "a colon is missing"),
     (_TOO_DEEP, "it is nested too deeply"),
-    ("Invalid", "a backslash stands before a character that it cannot escape"),
+    ("Invalid", "a backslash before a character that it cannot escape"),
 )
 """The decoder's words, and those that a person and a model are told."""
 
@@ -115,5 +115,5 @@ def _reason(text: str, broken: Broken) -> str:
         return "it ends there, before it is closed"
     # Python reports the bracket, and since 3.13 the comma before it.
     if (before == "," and after[0] in "}]") or (after[0] == "," and after[1:].lstrip()[:1] in ("}", "]")):
-        return "a comma stands before the closing bracket"
+        return "a comma before the closing bracket"
     return next((reason for words, reason in _REASONS if broken.words.startswith(words)), "it cannot be read")

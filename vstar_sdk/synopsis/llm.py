@@ -31,9 +31,9 @@ class LlmOptions(Options):
     )
     """The language model."""
     template: str = Field(default="key-states", min_length=1, max_length=500)
-    """What it is told: a built-in template, a plugin's `namespace/name`, or the path of a `.jinja` file."""
+    """The messages to it: a built-in template, a plugin's `namespace/name`, or the path of a `.jinja` file."""
     inputs: dict[str, InputValue | list[InputValue]] = Field(default_factory=dict, max_length=50)
-    """Values for the template's own inputs: `vstar templates show NAME` tells which it has."""
+    """Values for the template's own inputs: `vstar templates show NAME` lists them."""
     states: int | None = Field(default=4, ge=FEWEST, le=MOST)
     """How many key states; null lets the model choose."""
     rounds: int = Field(default=2, ge=1, le=8)

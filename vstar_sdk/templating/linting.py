@@ -27,7 +27,7 @@ def lint(template: Template) -> list[Problem]:
             line = max(line, line_of(template.root, ("inputs", name)))
             found.append(Problem(line, f"the input '{name}' is declared and never used", "use it, or take it out"))
         if "prompt" not in used:
-            found.append(Problem(0, "it never tells the prompt", "write {{ prompt | tojson }} in the user block"))
+            found.append(Problem(0, "it never uses the prompt", "write {{ prompt | tojson }} in the user block"))
     if about.name != template.path.stem:
         line = line_of(template.root, ("name",))
         found.append(Problem(line, f"it calls itself '{about.name}', and its file is {template.path.name}"))

@@ -40,7 +40,7 @@ LARGEST = 64 * 1024
 FOLDER = "templates"
 """The folder beside a spec file whose templates are found by their bare names."""
 
-Origin = Literal["path", "beside the spec", "plugin", "built in"]
+Origin = Literal["path", "next to the spec", "plugin", "built in"]
 """Where a template was found, in the order of the search."""
 
 
@@ -118,14 +118,14 @@ def available(*, folder: Path | None = None, registered: Mapping[str, Path] | No
     if set(beside) == set(own) and all(path.samefile(own[name]) for name, path in beside.items()):
         beside = {}  # the folder of the package's own checkout
     return [
-        *(Found(name, path, "beside the spec") for name, path in beside.items()),
+        *(Found(name, path, "next to the spec") for name, path in beside.items()),
         *(Found(name, path, "plugin") for name, path in sorted((registered or {}).items())),
         *(Found(name, path, "built in") for name, path in own.items()),
     ]
 
 
 def find(name: str, *, folder: Path | None = None, registered: Mapping[str, Path] | None = None) -> Found:
-    """What a spec's ``template:`` means: a path, else one of the folder ``templates`` beside the spec, a plugin's, or built in.
+    """What a spec's ``template:`` means: a path, else one of the folder ``templates`` next to the spec, a plugin's, or built in.
 
     Args:
         name: a bare name, ``namespace/name``, or a path, which begins with ``./`` or ``/`` or ends in ``.jinja``.
@@ -204,7 +204,7 @@ def _in(folder: Path) -> dict[str, Path]:
 def _searched(known: list[Found], folder: Path | None) -> str:
     """Every place, with the names that were found there."""
     beside = f"{folder / FOLDER}" if folder is not None else f"no folder {FOLDER}, as there is no spec file"
-    places: dict[Origin, str] = {"beside the spec": beside, "plugin": "plugins that the spec names", "built in": "built in"}
+    places: dict[Origin, str] = {"next to the spec": beside, "plugin": "plugins that the spec names", "built in": "built in"}
     return "; ".join(
         f"{place} ({', '.join(found.name for found in known if found.origin == origin) or 'none'})"
         for origin, place in places.items()

@@ -136,7 +136,7 @@ def with_config(directory: Path, target: Path, file: str, **changes: Any) -> Pat
     [
         ("adapter", {"block_out_channels": [320, 640, 1280]}, r"networks with widths of \[320, 640, 1280\]"),
         ("adapter", {"motion_layers_per_block": 2}, r"networks with layers of \[2, 2\] from block to block"),
-        ("adapter", {"conv_in_channels": 9}, "takes a picture beside the prompt"),
+        ("adapter", {"conv_in_channels": 9}, "needs a picture in addition to the prompt"),
         ("adapter", {"_class_name": "T2IAdapter"}, "its motion adapter is a T2IAdapter, where a MotionAdapter is needed"),
         ("path", {"_class_name": "UNetMotionModel"}, "its network is a UNetMotionModel, where a UNet2DConditionModel"),
         ("path", {"in_channels": 9}, "takes 9 channels"),

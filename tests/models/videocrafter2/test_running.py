@@ -301,7 +301,7 @@ def test_a_path_is_asked_for():
 
 def test_a_folder_with_a_unet_alone_is_refused_with_the_reason(converted, tmp_path):
     shutil.copytree(converted / "unet", tmp_path / "unet")
-    with pytest.raises(ModelError, match="has no fps_embedding: its network is not told the frames a second") as refused:
+    with pytest.raises(ModelError, match="has no fps_embedding: its network has no frame rate condition") as refused:
         source(tmp_path).facts()
     assert "vstar convert videocrafter2 model.ckpt" in str(refused.value.hint)
 

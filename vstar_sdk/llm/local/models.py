@@ -87,7 +87,7 @@ def load(place: Place) -> tuple[Any, Any]:
     """
     tokenizer = _read(partial(AutoTokenizer.from_pretrained, local_files_only=True), place)
     if not getattr(tokenizer, "chat_template", None):
-        raise _unfit(place, "its tokenizer has no chat template, so that it cannot be told what it is asked")
+        raise _unfit(place, "its tokenizer has no chat template, so it cannot read messages")
     if "sanitize_control_tokens" not in inspect.signature(tokenizer.apply_chat_template).parameters:
         raise MissingDependency(
             "this transformers cannot keep a prompt from speaking as the system", hint="pip install 'transformers>=5.23'"

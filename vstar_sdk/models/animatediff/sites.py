@@ -69,7 +69,7 @@ def motion_config(unet: Mapping[str, Any], adapter: Mapping[str, Any]) -> dict[s
         if config.get("_class_name", kind) != kind:
             raise ModelError(f"its {what} is a {config['_class_name']}, where a {kind} is needed")
     if adapter.get("conv_in_channels"):
-        raise ModelError("its motion adapter takes a picture beside the prompt (PIA)")
+        raise ModelError("its motion adapter needs a picture in addition to the prompt (PIA)")
     try:
         widths, layers, channels = list(unet["block_out_channels"]), unet["layers_per_block"], unet["in_channels"]
         down, up = unet["down_block_types"], unet["up_block_types"]

@@ -81,7 +81,7 @@ def cogvideox_processor(attn: Any, site: Site) -> CogVideoXProcessor:
     processor = getattr(attn, "processor", None)
     if not isinstance(attn, Attention) or type(processor) is not CogVideoXAttnProcessor2_0:
         raise ModelError(
-            f"{site.name} holds {type(processor).__name__}, which nursing cannot stand in for",
+            f"{site.name} holds {type(processor).__name__}, which nursing cannot replace",
             hint="undo what changed its attention (fuse_qkv_projections, an adapter, another nursing) before the run",
         )
     own: Any = attn

@@ -28,8 +28,8 @@ def branches_in_one_batch(pipe: Any, latents: str) -> Generator[Branches]:
             guided = encoding.get("do_classifier_free_guidance", getattr(pipe, "do_classifier_free_guidance", None))
             if guided is None and videos > 1:
                 raise SamplerError(
-                    f"{type(pipe).__name__} called its denoiser for {videos} latents before it encoded a prompt, so that the "
-                    "branches of guidance cannot be told apart",
+                    f"{type(pipe).__name__} called its denoiser for {videos} latents before it encoded a prompt, so the "
+                    "branches of guidance cannot be distinguished",
                     hint="call the pipeline as a whole, with a prompt",
                 )
             return (False,) * (videos // 2) + (True,) * (videos - videos // 2) if guided else (True,) * videos

@@ -25,7 +25,7 @@ def check_stands_in(attn: Any, site: Site, kind: type[Any], processors: tuple[ty
     processor: Any = getattr(attn, "processor", None)
     hint = "undo what changed its attention (an adapter, a backend, another nursing) before the run"
     if not isinstance(attn, kind) or type(processor) not in processors:
-        raise ModelError(f"{site.name} holds {type(processor).__name__}, which nursing cannot stand in for", hint=hint)
+        raise ModelError(f"{site.name} holds {type(processor).__name__}, which nursing cannot replace", hint=hint)
     checked: Any = attn
     if checked.heads != site.heads:
         raise ModelError(f"{site.name} is not a self-attention with {site.heads} heads")

@@ -91,7 +91,7 @@ def temporal_processor(attn: Any, site: Site) -> TemporalProcessor:
     processor = getattr(attn, "processor", None)
     if (type(processor).__module__, type(processor).__qualname__) not in _REPLACEABLE:
         raise ModelError(
-            f"{site.name} holds {type(processor).__name__}, which nursing cannot stand in for",
+            f"{site.name} holds {type(processor).__name__}, which nursing cannot replace",
             hint="undo what changed its attention (fuse_qkv_projections, an adapter, another nursing) before the run",
         )
     if attn.heads != site.heads or attn.is_cross_attention or attn.spatial_norm is not None:

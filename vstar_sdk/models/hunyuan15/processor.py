@@ -92,7 +92,7 @@ def hunyuan15_processor(attn: Any, site: Site) -> Hunyuan15Processor:
     processor = getattr(attn, "processor", None)
     hint = "undo what changed its attention (an adapter, a backend, another nursing) before the run"
     if not isinstance(attn, Attention) or type(processor) is not HunyuanVideo15AttnProcessor2_0:
-        raise ModelError(f"{site.name} holds {type(processor).__name__}, which nursing cannot stand in for", hint=hint)
+        raise ModelError(f"{site.name} holds {type(processor).__name__}, which nursing cannot replace", hint=hint)
     own: Any = attn
     if own.heads != site.heads or own.add_q_proj is None:
         raise ModelError(f"{site.name} is not a joint attention with {site.heads} heads")

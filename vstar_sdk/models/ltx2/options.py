@@ -20,6 +20,6 @@ class LTX2Options(TransformerOptions):
     path: ModelReference
     """A folder in diffusers format, or a hub id such as `Lightricks/LTX-2` together with `revision`."""
     frame_rate: Annotated[float, Number, Field(gt=0.0, le=240.0)] = 24.0
-    """Frames a second that the model is told, which is how fast things move: its positions in time are seconds."""
+    """The model's frame rate condition: how fast things move: its positions in time are seconds."""
     flow_shift: float | None = Field(default=None, gt=0.0, le=100.0)
     """How much of the schedule goes to the noisy part. Left out: it grows with the size of the clip, as the model was trained."""

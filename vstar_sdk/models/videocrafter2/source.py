@@ -46,7 +46,7 @@ class VideoCrafter2Options(FramewiseOptions):
     tokenizer: ModelReference | None = None
     """For a checkpoint, which holds none: the folder or hub id of a CLIP tokenizer; left out, CLIP's own from the hub."""
     conditioning_fps: Annotated[int, Number, Field(ge=1, le=1000)] = 28
-    """Frames a second that the model is told, which is how fast things move; the file's own speed is the spec's `fps`."""
+    """The model's frame rate condition: how fast things move; the file's own speed is the spec's `fps`."""
 
 
 class VideoCrafter2:
@@ -171,8 +171,8 @@ def _check(directory: Path) -> None:
     """Refuse a directory in diffusers format that lacks what makes it VideoCrafter2."""
     if not (directory / "fps_embedding").is_dir():
         raise ModelError(
-            f"{directory}: has no fps_embedding: its network is not told the frames a second, or was told some fixed number "
-            "that no file of it says",
+            f"{directory}: has no fps_embedding: its network has no frame rate condition, or a fixed one that is in none of its "
+            "files",
             hint=_CONVERT,
         )
     config = directory / "scheduler" / "scheduler_config.json"

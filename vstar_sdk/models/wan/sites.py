@@ -29,7 +29,7 @@ def wan_sites(config: Mapping[str, Any], prefix: str = "") -> tuple[SiteAddress,
     except KeyError as missing:
         raise ModelError(f"no WanTransformer3DModel: its configuration has no {missing}") from None
     if config.get("image_dim") is not None or config.get("added_kv_proj_dim") is not None:
-        raise ModelError("this Wan takes a picture beside the prompt (image to video)")
+        raise ModelError("this Wan needs a picture in addition to the prompt (image to video)")
     if patch[0] != 1:
         raise ModelError(f"its network joins {patch[0]} latent frames in one token, and so a token has no frame of its own")
     return tuple(

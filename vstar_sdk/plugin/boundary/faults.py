@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from vstar_sdk.errors import PluginError, RunCancelled, SamplingEnded, StopRun, VstarError, out_of_memory
 
-REMEDY = "take the plugin out, or tell its author"
+REMEDY = "remove the plugin, or report it to its author"
 
 
 def said(error: BaseException) -> str:

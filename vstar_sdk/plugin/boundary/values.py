@@ -23,7 +23,7 @@ def ignored(value: Any, call: Call) -> None:
 Rule = Callable[[Any], bool]
 """Whether a field may hold a value."""
 
-NUMBERS_HINT = "use dtype float32 or bfloat16, or weaker regularizers; else it is a fault of the plugin: tell its author"
+NUMBERS_HINT = "use dtype float32 or bfloat16, or weaker regularizers; else it is a fault of the plugin: report it to its author"
 
 
 def instance(*kinds: type[Any], what: str = "") -> Check:

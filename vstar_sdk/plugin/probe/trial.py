@@ -122,5 +122,5 @@ def _place(report: str, target: Target) -> str:
         frames = [(found["file"], found["line"]) for found in _FRAME.finditer(thread)]
         if any(Path(file) == _PROGRAM for file, _ in frames):
             own = [frame for frame in frames if any(Path(frame[0]).is_relative_to(root) for root in target.roots)]
-            return f" (it stands in {own[0][0]}, line {own[0][1]})" if own else ""
+            return f" (it is at {own[0][0]}, line {own[0][1]})" if own else ""
     return ""

@@ -75,7 +75,7 @@ def _structure(tree: nodes.Template) -> Iterator[Problem]:
     for node in tree.body:
         line = _lost(node)
         if line is not None:
-            yield Problem(line, "this stands outside of the blocks and would be lost")
+            yield Problem(line, "this is outside of the blocks and would be lost")
 
 
 def _lost(node: nodes.Node) -> int | None:

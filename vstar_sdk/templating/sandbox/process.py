@@ -88,7 +88,7 @@ def _ask(question: dict[str, Any]) -> dict[str, Any]:
     if said.startswith("Timeout") or -done.returncode in _CLOCKS:
         raise Refusal(Problem(0, "it takes too long to fill in", "a template is a page of text with a few choices"))
     reason = said.splitlines()[-1][:300] if said else f"exit code {done.returncode}"
-    raise Refusal(Problem(0, f"it broke the process that filled it in: {reason}"))
+    raise Refusal(Problem(0, f"the process that rendered it failed: {reason}"))
 
 
 def _paths() -> list[str]:

@@ -143,7 +143,7 @@ def _check_archive(path: Path) -> None:
         )
     if any(record.file_size > _LARGEST_PICKLE for record in records if record.filename.endswith(".pkl")):
         raise ModelError(
-            f"{path}: its pickle has more than {_LARGEST_PICKLE >> 20} MB beside the weights: it is not read",
+            f"{path}: its pickle has more than {_LARGEST_PICKLE >> 20} MB besides the weights: it is not read",
             hint="get the checkpoint from its authors, or as safetensors",
         )
 
