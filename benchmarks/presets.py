@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.nursing.conditions import STORIES, Run
-from benchmarks.nursing.metrics import story_numbers
 
 RECORDS = Path(__file__).parent / "results" / "presets.jsonl"
 
@@ -41,6 +40,7 @@ def measure(seeds: int) -> None:
     """Make what is not recorded yet."""
     from vstar_sdk import Session
     from vstar_sdk.miniworld.judge import judge
+    from vstar_sdk.miniworld.telling import story_numbers
 
     done = {tuple(record["clip"]) for record in _records()}
     todo = [clip for clip in clips(seeds) if clip.key not in done]
@@ -52,11 +52,11 @@ def measure(seeds: int) -> None:
 
         for number, clip in enumerate(todo, 1):
             best = made(clip, *REFERENCE)
-            record: dict[str, Any] = {"clip": clip.key, "error": story_numbers(best, clip.reading, judge())["error"]}
+            record: dict[str, Any] = {"clip": clip.key, "error": story_numbers(judge().read(best), clip.reading)["error"]}
             for scheduler, steps in CANDIDATES:
                 frames = made(clip, scheduler, steps)
                 off = float(np.sqrt(np.square(frames.astype(np.float32) - best).mean()))
-                error = story_numbers(frames, clip.reading, judge())["error"]
+                error = story_numbers(judge().read(frames), clip.reading)["error"]
                 record[f"{scheduler} {steps}"] = {"rms": round(off, 4), "error": round(error, 5)}
             file.write(json.dumps(record) + "\n")
             file.flush()

@@ -191,7 +191,7 @@ def test_ctrl_c_ends_within_two_steps_and_leaves_no_half_written_artifact(tmp_pa
         time.sleep(0.05)
     assert process.returncode == 130
     assert after <= 2
-    assert sorted(path.name for path in directory.iterdir()) == ["spec.yaml", "synopsis.json"]
+    assert sorted(path.name for path in directory.iterdir()) == ["spec.yaml", "state", "synopsis.json"]
 
 
 def test_json_events_end_with_the_error_as_data(tmp_path):

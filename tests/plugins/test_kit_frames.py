@@ -70,7 +70,7 @@ class Chancy(Bright):
         self.own = next(_calls)
 
     def result(self):
-        return {"bright": self.own}
+        return {"bright": float(self.own)}
 
 
 class Hopeless(Bright):

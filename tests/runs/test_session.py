@@ -74,7 +74,7 @@ def test_cancel_ends_at_the_next_step_and_leaves_no_artifact(session, tmp_path):
     assert steps <= 2
     with pytest.raises(RunCancelled):
         job.result()
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["spec.yaml", "synopsis.json"]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["spec.yaml", "state", "synopsis.json"]
 
 
 def test_the_model_is_as_before_after_a_cancelled_run(session):

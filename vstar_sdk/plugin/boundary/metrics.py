@@ -24,13 +24,17 @@ def _names(value: Any, call: Call) -> tuple[str, ...]:
     return names
 
 
+def _finite(value: object) -> bool:
+    """A finite number, also one of numpy's; true and false are none."""
+    return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
+
+
 def _numbers(value: Any, call: Call) -> dict[str, float]:
     if not isinstance(value, Mapping):
         raise Broken(f"returned {described(value)}, not a mapping of names to numbers")
     came = cast(Mapping[Any, Any], value)
     for name, number in came.items():
-        # numpy's numbers are numbers, too
-        if not isinstance(number, Real) or isinstance(number, bool) or not math.isfinite(number):
+        if not _finite(number):
             raise Broken(f"returned for {name!r} {described(number)}, not a finite number")
     wanted = call.memory.get("numbers", tuple(came))
     if {*came} != {*wanted}:
