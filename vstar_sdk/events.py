@@ -165,6 +165,8 @@ class Paused(Event):
     step: int
     """The last that is done, from 1."""
     directory: Path
+    preview: Path | None = None
+    """A contact sheet of what the clip is going to be; None where the scheduler cannot tell."""
 
 
 @dataclass(frozen=True, kw_only=True)

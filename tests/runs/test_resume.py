@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from vstar_sdk import Options, Session, State, Synopsis, events, hookimpl
 from vstar_sdk.errors import OutputError, RunCancelled, RunPaused, SamplerError, SpecError
@@ -67,7 +68,11 @@ def test_a_run_pauses_as_often_as_it_is_asked_to(session, undisturbed, tmp_path)
         first.result()
     assert caught.value.hint == f"go on with: vstar resume {tmp_path / 'run'}"
     assert first.state == "paused"
-    assert [*first.events()][-1].kind == "paused"
+    paused = [*first.events()][-1]
+    assert isinstance(paused, events.Paused)
+    assert paused.preview == tmp_path / "run" / "state" / "preview.png"
+    with Image.open(paused.preview) as preview:
+        preview.load()
     with pytest.raises(RunPaused, match="after step 4"):
         session.resume(tmp_path / "run", pause_after=4).result()
     assert np.array_equal(frames(session.resume(tmp_path / "run").result()), undisturbed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from vstar_sdk import events
@@ -57,6 +58,8 @@ class Progress:
                 self._line(", ".join(f"{printable(name)} {number:.4g}" for name, number in event.numbers.items()))
             case events.Artifact():
                 self._line(f"wrote {printable(str(event.path))}")
+            case events.Paused(preview=Path() as preview):
+                self._line(f"wrote {printable(str(preview))}")
             case events.RunEnd():
                 self._line(f"done in {event.seconds:.1f} s")
             case _:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vstar_sdk.models.contract import Adapter
-    from vstar_sdk.sampling.state import SamplerState
+    from vstar_sdk.output.contract import Clip
 
 
 def perform(
@@ -129,7 +129,7 @@ def _perform(
     state = encode(run, adapter, state)
     state = sample(run, adapter, state, until=until, saved=saved)
     if state.sampler is not None:
-        raise _paused(run, saved, state.sampler)
+        raise _paused(run, adapter, saved, state, clips.decoded)
     if saved is not None:
         saved.keep_latents(made(state.latents))
     decoded = decode(run, adapter, state, clips, directory)
@@ -150,15 +150,18 @@ def _perform(
     )
 
 
-def _paused(run: Run, saved: Saved | None, sampler: SamplerState) -> RunPaused:
-    """Keep the state of a run that is to pause."""
+def _paused(run: Run, adapter: Adapter, saved: Saved | None, state: RunState, clip: Clip) -> RunPaused:
+    """Keep the state of a run that is to pause, and show what the clip is going to be."""
     if saved is None:
         raise ValueError("a run in memory cannot be paused: give it a directory")
+    sampler, directory = made(state.sampler), saved.path.parent
     saved.keep_sampler(lambda: sampler)
-    directory = saved.path.parent
-    run.emit(events.Paused(run=run.id, step=sampler.done, directory=directory))
-    shown = printable(str(directory))
-    return RunPaused(f"the run is paused after step {sampler.done}", hint=f"go on with: vstar resume {shown}")
+    preview = None
+    if state.expected is not None:
+        with enough_memory(run.plan, "decode"):
+            preview = saved.keep_preview(adapter.decode(state.expected), clip)
+    run.emit(events.Paused(run=run.id, step=sampler.done, directory=directory, preview=preview))
+    return RunPaused(f"the run is paused after step {sampler.done}", hint=f"go on with: vstar resume {printable(str(directory))}")
 
 
 def _end(run: Run, adapter: Adapter, observers: Observers, directory: RunDirectory | None, decoded: Decoded) -> dict[str, Any]:

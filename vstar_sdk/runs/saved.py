@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 import yaml
 
 from vstar_sdk.errors import OutputError, SpecError
-from vstar_sdk.output.whole import DRAFT, write_whole
+from vstar_sdk.output.whole import DRAFT, draft_of, write_whole
 from vstar_sdk.reading.escapes import printable
 from vstar_sdk.reading.files import read_bounded
 from vstar_sdk.runs.belongings import MANIFEST, SPEC, STATE
@@ -28,11 +28,14 @@ from vstar_sdk.spec.document import Document
 from vstar_sdk.spec.loading import LoadedSpec, load_document
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
+    from vstar_sdk.output.contract import Clip
     from vstar_sdk.sampling.state import SamplerState
 
-_ABOUT, _RESOLVED = "about.json", SPEC
+_ABOUT, _RESOLVED, _PREVIEW = "about.json", SPEC, "preview.png"
 _FORMAT = 1
 _LARGEST = 64 << 20
 _SHARE = 0.02
@@ -163,6 +166,31 @@ class Saved:
         self.keep(RunState(latents=latents))
         with suppress(OSError):
             (self.path / SAMPLER).unlink()
+
+    def keep_preview(self, frames: Iterable[NDArray[np.uint8]], clip: Clip) -> Path:
+        """Draw a contact sheet.
+
+        Args:
+            frames: of the clip.
+            clip: what is known of it.
+
+        Returns:
+            The picture.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        from vstar_sdk.output.contact_sheet import ContactSheet, ContactSheetOptions
+
+        target, sheet = self.path / _PREVIEW, ContactSheet(ContactSheetOptions())
+        draft = draft_of(target)
+        with _disk(target):
+            sheet.open(draft, clip)
+            for frame in frames:
+                sheet.write(frame)
+            sheet.close()
+            draft.replace(target)
+        return target
 
     def remove(self) -> None:
         """Remove it, the file that says whose it is last; what cannot be removed stays."""

@@ -38,12 +38,14 @@ class RunState:
         conditioning: what the denoiser is told, on the model's device; on the CPU once it is read from a file.
         sampler: where an unfinished sampling stands.
         latents: ``(1, channels, frames, height, width)``, float32, on the CPU, once the sampling is done.
+        expected: latents like these, as the last step before a pause expects them; not written.
     """
 
     story: Story | None = None
     conditioning: Conditioning | None = None
     sampler: SamplerState | None = None
     latents: Tensor | None = None
+    expected: Tensor | None = None
 
     def write(self, folder: Path) -> None:
         """Write what is there to a folder, each file whole or not at all.

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vstar_sdk.attention.moment import Moment
 from vstar_sdk.errors import SamplerError, SamplingEnded
+from vstar_sdk.sampling.clean import clean
 from vstar_sdk.sampling.plain_values import given_back
 from vstar_sdk.sampling.schedulers import step_arguments, timesteps_of
 from vstar_sdk.sampling.state import SamplerState
@@ -104,6 +105,8 @@ class Denoising:
         self._extra = step_arguments(scheduler, eta, generator)
         self._timesteps, self._fresh = self._scheduled(), True
         self._state, self._index, self._latents = state, 0, noise
+        self._seen: Tensor | None = None
+        self._last: tuple[Tensor, Tensor, int] | None = None
 
     @property
     def timesteps(self) -> Tensor:
@@ -119,6 +122,13 @@ class Denoising:
     def scale(self) -> float:
         """The standard deviation of the latents at the first step, where noise alone is left: 1, or the scheduler's own."""
         return float(getattr(self._scheduler, "init_noise_sigma", 1.0))
+
+    def clean(self) -> Tensor | None:
+        """The clean latents as the model saw them at the last step, for a preview: like `noise`.
+
+        None before the first step, and for schedulers that cannot tell; see `vstar_sdk.sampling.clean`.
+        """
+        return clean(self._scheduler, *self._last) if self._last is not None else None
 
     def draw(self) -> Tensor:
         """Fresh noise from the run's noise part, like `noise`."""
@@ -173,6 +183,7 @@ class Denoising:
                 self._nursing.at(index, len(self._timesteps), float(timestep))
             if (scaled := getattr(self._scheduler, "scale_model_input", None)) is not None:  # flow matching has no such scales
                 latents = scaled(latents, timestep)
+            self._seen = latents
             return self._guided(latents, timestep, Moment(index, len(self._timesteps), float(timestep)))
 
     def step(self, latents: Tensor, index: int, prediction: Tensor | None = None) -> Tensor:
@@ -253,6 +264,7 @@ class Denoising:
     def _taken(self, latents: Tensor, index: int, prediction: Tensor) -> Tensor:
         """The latents after the scheduler's step and the transforms."""
         steps, timestep, scheduler = len(self._timesteps), self._timesteps[index], self._scheduler
+        self._last = (latents if self._seen is None else self._seen, prediction, index)
         latents = scheduler.step(prediction, timestep, latents, return_dict=False, **self._extra)[0]
         if self._transform is not None:
             latents = self._transform(latents, index + 1, steps, float(timestep))

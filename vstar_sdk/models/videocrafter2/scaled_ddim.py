@@ -116,9 +116,9 @@ class ScaledDDIMScheduler(SchedulerMixin, ConfigMixin):
         here = int(timestep)
         there = self._next[here]
         a, a_there = self.alphas_cumprod[here].item(), self.alphas_cumprod[there].item()
-        s, s_there = self.signal_scales[here].item(), self.signal_scales[there].item()
+        s_there = self.signal_scales[there].item()
         sigma = eta * ((1.0 - a_there) / (1.0 - a) * (1.0 - a / a_there)) ** 0.5
-        clean = (sample - (1.0 - a) ** 0.5 * model_output) / (s * a**0.5)
+        clean = self.clean(sample, model_output, timestep)
         before = s_there * a_there**0.5 * clean + (1.0 - a_there - sigma**2) ** 0.5 * model_output
         if sigma > 0.0:
             if variance_noise is None:
@@ -126,6 +126,12 @@ class ScaledDDIMScheduler(SchedulerMixin, ConfigMixin):
                 variance_noise = _random.randn_tensor(shape, generator=generator, device=device, dtype=dtype)
             before = before + sigma * variance_noise
         return DDIMSchedulerOutput(before, clean) if return_dict else (before, clean)
+
+    def clean(self, seen: Tensor, prediction: Tensor, timestep: Any) -> Tensor:
+        """The clean latents that a prediction stands for; see `vstar_sdk.sampling.clean`."""
+        at = int(timestep)
+        a, s = self.alphas_cumprod[at].item(), self.signal_scales[at].item()
+        return (seen - (1.0 - a) ** 0.5 * prediction) / (s * a**0.5)
 
     def add_noise(self, original_samples: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
         """``s_t sqrt(a_t) x0 + sqrt(1 - a_t) e``, a timestep for each sample of the batch."""

@@ -82,7 +82,8 @@ def sample(run: Run, adapter: Adapter, state: RunState, *, until: int | None = N
             reports.of = denoising
             latents = denoise(engine.sampler, denoising, until=until)
         if latents is None:
-            return replace(state, sampler=denoising.state())
+            expected = denoising.clean()
+            return replace(state, sampler=denoising.state(), expected=None if expected is None else expected.cpu())
         return replace(state, sampler=None, latents=latents.cpu())
 
 
