@@ -33,7 +33,7 @@ class Particular(Near):
             raise SpecError("not beside that one", path=("window",))
 
 
-def plan(*regularizers, steps=4):
+def plan(*regularizers, steps: int | None = 4):
     return plan_attention(SITES, regularizers, Clock(4, 8.0), steps)
 
 

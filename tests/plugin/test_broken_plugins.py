@@ -171,6 +171,10 @@ EXAMPLES = {
         "failed to register: SystemExit",
     ),
     "an option named use": (OFFER.replace("slope", "use"), "the option model has a field 'use'"),
+    "an option that hides another": (
+        OFFER.replace("slope", "part"),
+        "has a field 'part', which vstar_sdk.RegularizerOptions uses",
+    ),
     "a loose model inside the options": (
         OFFER.replace("slope: float = 0.1", "inner: list[Inner] = []").replace(
             "    class Options", "    from pydantic import BaseModel\n    class Inner(BaseModel): ...\n    class Options"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 
 import pytest
+import torch
 from pydantic import BaseModel, ConfigDict
 
-from vstar_sdk import ArtifactOptions, Bias, MissingDependency, RegularizerOptions, Scale, hookimpl
+from vstar_sdk import ArtifactOptions, Bias, MissingDependency, Moment, RegularizerOptions, Scale, Wrap, hookimpl
 from vstar_sdk.testing.exporters import check_exporter
 from vstar_sdk.testing.imports import private_imports
 from vstar_sdk.testing.plugins import check_plugin
-from vstar_sdk.testing.regularizers import check_regularizer
+from vstar_sdk.testing.regularizers import attend, check_regularizer
 
 
 class Regularizer:
@@ -31,6 +32,27 @@ def test_a_regularizer_that_answers_by_chance_is_told():
     answers = iter(range(1, 1000))
     with pytest.raises(AssertionError, match="asked again, it gave other operations"):
         check_regularizer(Regularizer(lambda distance: -distance.abs() * next(answers)))
+
+
+def test_attention_with_regularizers_is_that_of_a_run():
+    query, key, value = torch.randn(3, 4, 2, 6, 4, generator=torch.Generator().manual_seed(0))
+    place = torch.arange(6.0)
+    logits = query @ key.mT / 2 - (place[:, None] - place).abs()
+    out = attend([Regularizer(lambda distance: -distance.abs())], query, key, value)
+    torch.testing.assert_close(out, logits.softmax(-1) @ value)
+    assert torch.equal(attend([], query, key, value), torch.nn.functional.scaled_dot_product_attention(query, key, value))
+
+
+def test_a_wrap_under_test_is_told_of_the_call():
+    class Asking(Regularizer):
+        def operations(self, site):
+            return [Wrap(lambda call_next, *given: told.append(given[-1]) or call_next(*given[:-1]))]
+
+    told = []
+    query = torch.zeros(12, 2, 5, 4)
+    attend([Asking(None)], query, query, query, branches=(False, True), height=2, width=3, moment=Moment(3, 4, 7.0))
+    (call,) = told
+    assert (call.branches, call.height, call.width, call.moment) == ((False, True), 2, 3, Moment(3, 4, 7.0))
 
 
 class Forgetful(Regularizer):

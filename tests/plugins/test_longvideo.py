@@ -8,7 +8,10 @@ import pytest
 import torch
 
 from tests.tiny_models import spec
-from vstar_sdk import Session, SpecError
+from vstar_sdk import Clock, Moment, Session, SiteAddress, SpecError, load_spec
+from vstar_sdk.attention.call import CallLayout, Current
+from vstar_sdk.attention.compiler import compile_acts
+from vstar_sdk.attention.plan import plan_attention
 
 pytestmark = pytest.mark.slow
 
@@ -91,3 +94,18 @@ def test_several_turns(session, models, family):
     turns = {"use": "longvideo/freeinit", "turns": 2}
     tar = latents(session, story, TAR, sampling=sampling)
     assert not torch.equal(latents(session, story, TAR, sampling={**sampling, "sampler": turns}), tar)
+
+
+@pytest.mark.parametrize("method", [*EVERYWHERE, *OVER_FRAMES], ids=name)
+def test_under_compilation_each_is_one_graph(method):
+    """Traced whole (``fullgraph``) and run as traced: what the compiler's own code makes of it is not the question."""
+    loaded = load_spec({"prompt": "a landscape", "regularizers": [method]})
+    site = SiteAddress("down.0", "down", 0, 2, 8)
+    plan = plan_attention([site], [loaded.catalog.make("regularizers", loaded.spec.regularizers[0])], Clock(16, 8.0), 2)
+    current = Current(Moment(0, 2, 999.0), CallLayout(lambda: (False, True), 2, 2))
+    attend = compile_acts(plan.sites[0].site, plan.sites[0].active(0, 2), current)
+    query, key, value = torch.randn(3, 8, 2, 16, 8, generator=torch.Generator().manual_seed(0))
+    eager = attend(query, key, value)
+    torch._dynamo.reset()
+    traced = torch.compile(lambda q, k, v: attend(q, k, v), fullgraph=True, backend="eager")
+    assert torch.equal(traced(query, key, value), eager)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from tests.denoised import scheduler_for
 from vstar_sdk.models.videocrafter2.scaled_ddim import ScaledDDIMScheduler
 from vstar_sdk.sampling.clean import clean
 from vstar_sdk.sampling.schedulers import timesteps_of

@@ -25,7 +25,7 @@ def check_options(part: str, options: Any, kind: Kind, kinds: Iterable[str]) -> 
 
     Raises:
         PluginError: it is no subclass of its kind's base, takes unknown keys (itself or a model inside it), holds parts in a
-            shape that is never made, has a field ``use``, or has no JSON Schema.
+            shape that is never made, has a field ``use`` or one that hides an attribute of the base, or has no JSON Schema.
     """
     if not (isinstance(options, type) and issubclass(options, Options)):
         raise PluginError(f"{part}: the option model must be a subclass of vstar_sdk.options.Options")
@@ -36,6 +36,12 @@ def check_options(part: str, options: Any, kind: Kind, kinds: Iterable[str]) -> 
         )
     if "use" in options.model_fields:
         raise PluginError(f"{part}: the option model has a field 'use', which is the name of the part")
+    for name in options.model_fields.keys() - kind.base.model_fields.keys():
+        if hasattr(kind.base, name):
+            raise PluginError(
+                f"{part}: the option model has a field {name!r}, which vstar_sdk.{kind.base.__name__} uses for itself",
+                hint="give it another name",
+            )
     for model in _models(options, set()):
         if model.model_config.get("extra") != "forbid":
             inside = "" if model is options else f" {model.__name__} inside the option model"

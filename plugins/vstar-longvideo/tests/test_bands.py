@@ -26,7 +26,7 @@ def band(distance, sigma):
 def test_they_keep_the_contract():
     check_regularizer(Loop(LoopOptions()))
     check_regularizer(Loop(LoopOptions(sigma={0: 1, 1: 2}, band="seam")), frames=(5, 16))
-    check_regularizer(Profile(ProfileOptions(sigma=1)))
+    check_regularizer(Profile(ProfileOptions(sigma={0: 1})))
 
 
 @pytest.mark.parametrize("stat", ["max", "spread"])
@@ -37,20 +37,20 @@ def test_the_periodic_band_against_the_formula(attention, part, stat):
     way = torch.tensor([[min((i - j) % 10, (j - i) % 10) for j in range(10)] for i in steps.tolist()], dtype=torch.float64)
     expected = band(way, 1.5) - (0 if part == "whole" else band(given.distance, 1.5))
     logits = given.logits + statistic(given.logits, stat) * expected
-    out = attend([Loop(LoopOptions(sigma=1.5, band=part, stat=stat))], *given.qkv)
+    out = attend([Loop(LoopOptions(sigma={0: 1.5}, band=part, stat=stat))], *given.qkv)
     torch.testing.assert_close(out.double(), given.out(logits), atol=1e-5, rtol=0)
 
 
 def test_the_seam_and_a_straight_band_are_the_periodic_one(attention):
     given = attention(10)
-    together = attend([Loop(LoopOptions(sigma=2, band="seam")), Profile(ProfileOptions(sigma=2))], *given.qkv)
-    torch.testing.assert_close(together, attend([Loop(LoopOptions(sigma=2))], *given.qkv), atol=1e-6, rtol=0)
+    together = attend([Loop(LoopOptions(sigma={0: 2}, band="seam")), Profile(ProfileOptions(sigma={0: 2}))], *given.qkv)
+    torch.testing.assert_close(together, attend([Loop(LoopOptions(sigma={0: 2}))], *given.qkv), atol=1e-6, rtol=0)
 
 
 def test_the_way_round_is_the_clips_own_where_time_is_compressed():
     """1 + 4 k frames are a quarter of a latent frame and k of them."""
     clock = Clock(9, 8.0, Rhythm.causal(4))
-    (bias,) = Loop(LoopOptions(sigma=1)).operations(Site.at(SITES[1], clock))
+    (bias,) = Loop(LoopOptions(sigma={0: 1})).operations(Site.at(SITES[1], clock))
     distance = torch.tensor(clock.positions, dtype=torch.float64)[:, None] - torch.tensor(clock.positions)
     assert float(bias.fn(distance)[0, 2]) == pytest.approx(np.exp(-((9 / 4 - 13 / 8) ** 2) / 2))
 
@@ -85,7 +85,7 @@ def test_sites_and_runs_have_strengths_of_their_own():
 
 
 def frames(session, story, *regularizers, **sampling):
-    spec = story | {"regularizers": list(regularizers), "sampling": {"steps": 4} | sampling}
+    spec = story | {"regularizers": list(regularizers), "sampling": {"steps": 2} | sampling}
     return np.stack(list(session.run(spec).frames()))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from vstar_sdk.testing.regularizers import attend
 FREQUENCIES = (1.0, 0.5, 0.25)
 
 
-def site(pairs="neighbours", first=0):
+def site(pairs: Any = "neighbours", first=0):
     rotary = RotaryPositions(FREQUENCIES, first, pairs)
     return SiteAddress("blocks.0.attn", "stack", 0, 2, 8, index=0, rotary=rotary)
 
@@ -57,4 +58,4 @@ def test_what_it_would_not_mend_is_refused(attention, frames, frequency, match):
 def test_a_model_without_rotary_positions_is_refused_with_the_place(session, story):
     spec = story | {"regularizers": [{"use": "tar"}, {"use": "longvideo/riflex", "frequency": 6}]}
     with pytest.raises(SpecError, match=r"regularizers\[1\].*rotary positions"):
-        session.run(spec)
+        session.plan(spec)
