@@ -49,7 +49,7 @@ def clean(scheduler: Any, seen: Tensor, prediction: Tensor, index: int) -> Tenso
 
 
 def _alpha(scheduler: Any, index: int) -> Tensor | None:
-    """The cumulated alpha of a step: from its noise level, ``sqrt((1 - a) / a)``, where the scheduler keeps one; else by timestep."""
+    """The cumulated alpha of a step: from its noise level ``sqrt((1 - a) / a)`` if the scheduler keeps it, else by timestep."""
     if (sigmas := getattr(scheduler, "sigmas", None)) is not None:
         return 1 / (1 + sigmas[index] ** 2)
     alphas: Tensor | None = getattr(scheduler, "alphas_cumprod", None)
