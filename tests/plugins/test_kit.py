@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 import pytest
 import torch
@@ -45,7 +46,7 @@ def test_attention_with_regularizers_is_that_of_a_run():
 
 def test_a_wrap_under_test_is_told_of_the_call():
     class Asking(Regularizer):
-        def operations(self, site):
+        def operations(self, site) -> Any:
             return [Wrap(lambda call_next, *given: told.append(given[-1]) or call_next(*given[:-1]))]
 
     told = []

@@ -71,7 +71,7 @@ def test_a_run_pauses_as_often_as_it_is_asked_to(session, undisturbed, tmp_path)
     paused = [*first.events()][-1]
     assert isinstance(paused, events.Paused)
     assert paused.preview == tmp_path / "run" / "state" / "preview.png"
-    with Image.open(paused.preview) as preview:
+    with Image.open(tmp_path / "run" / "state" / "preview.png") as preview:
         preview.load()
     with pytest.raises(RunPaused, match="after step 4"):
         session.resume(tmp_path / "run", pause_after=4).result()
