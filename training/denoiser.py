@@ -13,7 +13,7 @@ from transformers import CLIPTextModel
 from training.parallel import Log
 from training.stage import Schedule, train
 from training.text import Captions, embed
-from training.unet import new_scheduler, skip_identities, text_per_frame
+from training.unet import new_scheduler, skip_no_ops, text_per_frame
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ def train_denoiser(
         floor: share of the rate at which the cosine ends.
         bf16: autocast.
     """
-    active = [*skip_identities(model.unet, temporal), *model.text.parameters()]
-    skip_identities(slow.unet, temporal)
+    active = [*skip_no_ops(model.unet, temporal), *model.text.parameters()]
+    skip_no_ops(slow.unet, temporal)
     model.train()
 
     def report(step: int, spent: float, value: float) -> None:

@@ -110,7 +110,7 @@ def text_per_frame(unet: UNet3DConditionModel, embeddings: Tensor) -> Iterator[N
             handle.remove()
 
 
-def skip_identities(unet: UNet3DConditionModel, temporal: bool) -> list[nn.Parameter]:
+def skip_no_ops(unet: UNet3DConditionModel, temporal: bool) -> list[nn.Parameter]:
     """Leave out of the computation what is at identity, and return the parameters that remain to be trained.
 
     Args:

@@ -41,8 +41,8 @@ def persist(attempt: Callable[[float], T], *, place: Place, retries: int, secret
             break
         time.sleep(wait)
     # Raised here, not in the handler: nothing that knows the key hangs on to the error then.
-    said = secret.hide(fault.said) if secret else fault.said
-    told = Fault(fault.kind, said, status=fault.status, wait=fault.wait, spent=fault.spent)
+    reply = secret.hide(fault.reply) if secret else fault.reply
+    told = Fault(fault.kind, reply, status=fault.status, wait=fault.wait, spent=fault.spent)
     raise failure(told, place, number)
 
 

@@ -86,7 +86,7 @@ class Endpoint:
             what: what the answer is called in messages: ``chat completion``.
 
         Raises:
-            StatusError: the server answered with an error status (see its `status` and `said`).
+            StatusError: the server answered with an error status (see its `status` and `reply`).
             BackendError: no answer within the options' time and attempts, or one of another shape.
         """
         content = json.dumps(body).encode()

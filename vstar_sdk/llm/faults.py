@@ -15,7 +15,7 @@ Kind = Literal["timeout", "unreachable", "bounds", "nonsense", "status"]
 
 LATER = "try again later"
 
-_LONGEST_SAID = 2000
+_LONGEST_REPLY = 2000
 """Characters of a server's words that an error keeps."""
 
 
@@ -25,7 +25,7 @@ class Fault(Exception):
     Args:
         kind: ``timeout``, ``unreachable``, ``bounds`` for an answer too large to be read, ``nonsense`` for one that is not of the
             API, ``status`` for an HTTP status that is an error.
-        said: the server's or the network's own words.
+        reply: the server's or the network's own words.
         status: the HTTP status, also one that stands in the body of a success, or 0.
         wait: seconds that the server asks to wait, or None.
         spent: the status means that the account has nothing left, and does not pass by waiting.
@@ -34,7 +34,7 @@ class Fault(Exception):
     def __init__(
         self,
         kind: Kind,
-        said: str = "",
+        reply: str = "",
         *,
         status: int = 0,
         wait: float | None = None,
@@ -42,7 +42,7 @@ class Fault(Exception):
     ) -> None:
         super().__init__(kind)
         self.kind: Kind = kind
-        self.said, self.status, self.wait, self.spent = said, status, wait, spent
+        self.reply, self.status, self.wait, self.spent = reply, status, wait, spent
 
     @property
     def passing(self) -> bool:
@@ -61,17 +61,17 @@ class StatusError(BackendError):
 
     Attributes:
         status: the HTTP status.
-        said: the server's own words, without the key.
+        reply: the server's own words, without the key.
     """
 
-    def __init__(self, message: str, *, hint: str | None, status: int, said: str) -> None:
+    def __init__(self, message: str, *, hint: str | None, status: int, reply: str) -> None:
         super().__init__(message, hint=hint)
-        self.status, self.said = status, said
+        self.status, self.reply = status, reply
 
     @property
     def refuses_format(self) -> bool:
         """Whether the server refuses to hold the answer to a schema, and not the question for another reason: ask freely then."""
-        return self.status in _REFUSALS and is_about_format(self.said)
+        return self.status in _REFUSALS and is_about_format(self.reply)
 
 
 _REFUSALS = (200, 400, 404, 415, 422, 500, 501)
@@ -83,9 +83,9 @@ _FORMAT = re.compile(
 )
 
 
-def is_about_format(said: str) -> bool:
+def is_about_format(reply: str) -> bool:
     """Whether a server's words are about the form that it was to hold the answer to."""
-    return bool(_FORMAT.search(said))
+    return bool(_FORMAT.search(reply))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,20 +139,20 @@ def failure(fault: Fault, place: Place, attempts: int) -> BackendError:
         )
     if fault.kind == "unreachable":
         return BackendError(
-            f"{place.url} cannot be reached{tries}: {brief(fault.said)}",
+            f"{place.url} cannot be reached{tries}: {brief(fault.reply)}",
             hint="check the network, the proxy and synopsis.backend.base_url",
         )
     if fault.kind == "bounds":
         hint = f"check that synopsis.backend.base_url is the address of {place.service}"
-        return BackendError(f"{place.url}: {brief(fault.said)}", hint=hint)
+        return BackendError(f"{place.url}: {brief(fault.reply)}", hint=hint)
     if fault.kind == "nonsense":
         return BackendError(
-            f"{place.url} answered with something that is no {fault.said} of {place.service}",
+            f"{place.url} answered with something that is no {fault.reply} of {place.service}",
             hint="check synopsis.backend.base_url: another service may be listening there",
         )
     message, hint = _status(fault, place, tries)
-    said = f": {brief(fault.said)}" if fault.said else ""
-    return StatusError(f"{message} ({fault.status}){said}", hint=hint, status=fault.status, said=fault.said[:_LONGEST_SAID])
+    reply = f": {brief(fault.reply)}" if fault.reply else ""
+    return StatusError(f"{message} ({fault.status}){reply}", hint=hint, status=fault.status, reply=fault.reply[:_LONGEST_REPLY])
 
 
 def _status(fault: Fault, place: Place, tries: str) -> tuple[str, str]:
@@ -182,9 +182,9 @@ def _status(fault: Fault, place: Place, tries: str) -> tuple[str, str]:
         return f"{place.url} answered with an error", remedy
     if status < 400:
         return f"{place.url} points elsewhere", "check synopsis.backend.base_url"
-    if is_about_format(fault.said):
+    if is_about_format(fault.reply):
         return f"{place.url} rejects the question", "the model must offer structured output: see synopsis.backend.model"
-    remedy = next((remedy for words, remedy in _REMEDIES if words.search(fault.said)), "check the options of synopsis.backend")
+    remedy = next((remedy for words, remedy in _REMEDIES if words.search(fault.reply)), "check the options of synopsis.backend")
     return f"{place.url} rejects the question", remedy
 
 

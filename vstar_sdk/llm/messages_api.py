@@ -104,10 +104,10 @@ class MessagesApi:
             except StatusError as error:
                 if not (self._held and error.refuses_format):
                     raise
-                said = brief(error.said)
+                reply = brief(error.reply)
             # The server will not change its mind: later questions are asked like this as well.
             self._held = False
-            self._warnings += (f"the server of {self._options.model} does not hold the answer to its JSON Schema ({said})",)
+            self._warnings += (f"the server of {self._options.model} does not hold the answer to its JSON Schema ({reply})",)
             return self._persist(request)
 
     def close(self) -> None:

@@ -64,10 +64,10 @@ class ChatBackend:
             except StatusError as error:
                 if len(self._formats) == 1 or not error.refuses_format:
                     raise
-                said = " ".join(error.said.split())[:200]
+                reply = " ".join(error.reply.split())[:200]
             # The server will not change its mind: later questions begin with the next format.
             self._formats.pop(0)
-            self._refusals.append(f"the server of {self._options.model} refuses the response format {chosen} ({said})")
+            self._refusals.append(f"the server of {self._options.model} refuses the response format {chosen} ({reply})")
         return self._completion(endpoint, reply)
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ from vstar_sdk.models.diffusers.site_check import attentions_within, check_sites
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.models.unet3d.family import UNET3D, UNet3DFamily
 from vstar_sdk.models.unet3d.frame_text import FrameText
-from vstar_sdk.models.unet3d.identities import skip_identities
+from vstar_sdk.models.unet3d.no_ops import skip_no_ops
 from vstar_sdk.weights.components import load_component
 from vstar_sdk.weights.directory import weight_hashes
 
@@ -79,7 +79,7 @@ def load(directory: Path, facts: Facts, device: str, dtype: str, options: Framew
     tokenizer = load_component(CLIPTokenizer, directory, "tokenizer")
     unet = load_component(UNet3DConditionModel, directory, "unet", precision)
     check_sites(unet, facts, temporal_attentions(unet), directory)
-    skip_identities(unet)
+    skip_no_ops(unet)
     vae = load_component(AutoencoderKL, directory, "vae", precision)
     text_encoder = load_component(CLIPTextModel, directory, "text_encoder", precision)
     return UNet3DAdapter(facts, place(unet, vae, text_encoder, tokenizer, device, options), options, directory)

@@ -13,7 +13,7 @@ from vstar_sdk.models.diffusers.framewise_estimate import framewise_estimate
 from vstar_sdk.models.diffusers.framewise_networks import framewise_networks
 from vstar_sdk.models.estimates import Estimate, Workload
 from vstar_sdk.models.pipeline_options import FramewiseOptions
-from vstar_sdk.models.unet3d.identities import skip_identities
+from vstar_sdk.models.unet3d.no_ops import skip_no_ops
 from vstar_sdk.weights.directory import read_config
 from vstar_sdk.weights.zeros import stored_zeros
 
@@ -31,7 +31,7 @@ def estimate(directory: Path, workload: Workload, options: FramewiseOptions) -> 
     """
     with torch.device("meta"):
         unet: Any = network_from(UNet3DConditionModel, read_config(directory, "unet/config.json"))
-    skip_identities(unet, stored_zeros(directory / "unet"))
+    skip_no_ops(unet, stored_zeros(directory / "unet"))
 
     def denoise(latents: torch.Tensor, timestep: torch.Tensor, text: torch.Tensor) -> object:
         # Beside the text of every frame there is the one that the network asks for, and repeats.

@@ -8,7 +8,7 @@ from diffusers.models.unets.unet_3d_condition import UNet3DConditionModel
 
 from vstar_sdk.miniworld.parts import WEIGHTS, miniworld
 from vstar_sdk.models.pipeline_options import FramewiseOptions
-from vstar_sdk.models.unet3d.identities import skip_identities
+from vstar_sdk.models.unet3d.no_ops import skip_no_ops
 
 
 def test_the_embedded_models_output_is_the_same_bit_for_bit():
@@ -17,7 +17,7 @@ def test_the_embedded_models_output_is_the_same_bit_for_bit():
     x, text = torch.randn(1, 16, 6, 8, 8, generator=generator), torch.randn(1, 24, 64, generator=generator)
     with torch.inference_mode():
         expected = unet(x, 400, text).sample
-        skipped = skip_identities(unet)
+        skipped = skip_no_ops(unet)
         assert torch.equal(unet(x, 400, text).sample, expected)
     assert "transformer_in" in skipped
     assert "down_blocks.0.temp_convs.0" not in skipped
@@ -34,4 +34,4 @@ def test_a_layer_with_a_single_weight_that_is_not_zero_stays(tiny_pipeline_dir):
     untrained = [name for name, module in denoiser.named_modules() if isinstance(module, TemporalConvLayer)]
     with torch.no_grad():
         denoiser.get_parameter(f"{untrained[0]}.conv4.3.bias")[0] = 1e-6
-    assert skip_identities(denoiser) == untrained[1:]
+    assert skip_no_ops(denoiser) == untrained[1:]

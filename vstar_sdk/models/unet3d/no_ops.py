@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from vstar_sdk.models.modules import modules_of
 
 
-def skip_identities(denoiser: nn.Module, zero: Callable[[str, nn.Module], bool] | None = None) -> list[str]:
+def skip_no_ops(denoiser: nn.Module, zero: Callable[[str, nn.Module], bool] | None = None) -> list[str]:
     """Pass the input on wherever a temporal layer adds exactly zero to it: the output is the same bit for bit.
 
     Temporal layers are residual, and begin training with a last layer of zeros. Where a network was trained with some of them
