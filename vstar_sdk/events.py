@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 from vstar_sdk.errors import VstarError, error_json, exit_code_of, hint_of, message_of
 
 if TYPE_CHECKING:
+    from vstar_sdk.previews import Preview
     from vstar_sdk.synopses import Synopsis
     from vstar_sdk.timeline import Timeline
 
@@ -45,7 +46,8 @@ class Event:
 
         Paths become texts; an error becomes a mapping of ``type``, ``message``, ``hint`` and ``exit_code``.
         """
-        return {"kind": self.kind} | {item.name: plain(getattr(self, item.name)) for item in dataclasses.fields(self)}
+        told = [item.name for item in dataclasses.fields(self) if item.metadata.get("json", True)]
+        return {"kind": self.kind} | {name: plain(getattr(self, name)) for name in told}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +110,8 @@ class Step(Event):
     """Since sampling began."""
     eta: float
     """Seconds that the remaining steps will take at the pace so far."""
+    preview: Preview | None = field(default=None, repr=False, compare=False, metadata={"json": False})
+    """What the clip is going to be, where the run was started with ``previews`` and its scheduler can tell; not in JSON."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -64,4 +64,4 @@ def test_a_run_ends_as_cancelled_and_leaves_nothing_half_made(tmp_path, name):
             process.send_signal(getattr(signal, name))
     assert process.wait(60) == 128 + getattr(signal, name)
     assert events[-1]["error"]["type"] == "RunCancelled"
-    assert sorted(path.name for path in directory.iterdir()) == ["spec.yaml", "synopsis.json"]
+    assert sorted(path.name for path in directory.iterdir()) == ["spec.yaml", "state", "synopsis.json"]

@@ -331,7 +331,7 @@ BROKEN_FRAMES = {
 def test_a_transform_of_frames_that_fails_leaves_no_artifact(session, tmp_path, transform, words):
     with pytest.raises(PluginError, match=words):
         session.run(STORY, out=tmp_path / "run", plugins=[Chain(transform_frames=transform)])
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["spec.yaml", "synopsis.json"]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["spec.yaml", "state", "synopsis.json"]
 
 
 def test_a_fault_of_the_decoder_is_not_blamed_on_the_plugin(session):

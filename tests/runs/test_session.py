@@ -210,3 +210,23 @@ def test_what_there_was_no_room_for_is_free_again_after_the_error(session, monke
         assert held[0]() is None
     finally:
         gc.enable()
+
+
+def test_every_step_shows_what_the_clip_is_going_to_be(session):
+    spec = {"prompt": "a volcano wakes up", "frames": 4, "sampling": {"steps": 3}}
+    job = session.start(spec, previews=True)
+    steps = [event for event in job.events() if isinstance(event, events.Step)]
+    final = np.stack(list(job.result().frames())).astype(float)
+    small = final.reshape(4, 8, 8, 8, 8, 3).mean((2, 4))  # a latent stands for 8x8 pixels
+    off = []
+    for step in steps:
+        assert step.preview is not None
+        assert "preview" not in step.json()
+        off.append(np.abs(step.preview.frames() - small).mean())
+    assert off[-1] < 25
+    assert off[-1] < off[0]
+
+
+def test_without_being_asked_for_there_are_no_previews(session):
+    job = session.start({"prompt": "a volcano wakes up", "frames": 4, "sampling": {"steps": 1}})
+    assert [event.preview for event in job.events() if isinstance(event, events.Step)] == [None]

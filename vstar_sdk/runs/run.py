@@ -31,6 +31,7 @@ class Run:
         began: when, by `time.perf_counter`; for `vstar run`, when the program was started.
         seconds: that each finished stage took; ``start``: what came before the first.
         warnings: what the user should know, so far.
+        previews: whether its steps show what the clip is going to be.
         alone: whether its process does nothing but this run.
         show: told of frames, and given them; None: `emit` is told, and nobody sees them.
     """
@@ -43,6 +44,7 @@ class Run:
     began: float = field(default_factory=time.perf_counter)
     seconds: dict[str, float] = field(default_factory=dict[str, float])
     warnings: list[str] = field(default_factory=list[str])
+    previews: bool = False
     alone: bool = False
     show: Callable[[events.FramesDecoded, NDArray[np.uint8]], None] | None = None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -122,13 +123,21 @@ class Session:
         finally:
             del job  # it holds the error, whose traceback holds this frame
 
-    def resume(self, directory: str | Path, *, plugins: Iterable[object] = (), pause_after: int | None = None) -> Job:
+    def resume(
+        self,
+        directory: str | Path,
+        *,
+        plugins: Iterable[object] = (),
+        pause_after: int | None = None,
+        previews: bool = False,
+    ) -> Job:
         """Put a run that was interrupted at the end of the queue: it goes on from its last state, to the same bytes.
 
         Args:
             directory: its run directory.
             plugins: the objects that were passed to it when it began.
             pause_after: see `start`.
+            previews: see `start`.
 
         Raises:
             OutputError: no run was interrupted there, or it was begun with other versions.
@@ -138,7 +147,7 @@ class Session:
         """
         check_named(directory)
         found = read_unfinished(Path(directory), plugins)
-        return self._queued(self.plan(found.loaded), found.run, Path(directory), found.state, pause_after, None)
+        return self._queued(_Order(self.plan(found.loaded), found.run, Path(directory), found.state, pause_after, previews))
 
     def start(
         self,
@@ -147,6 +156,7 @@ class Session:
         out: str | Path | None = None,
         plugins: Iterable[object] = (),
         pause_after: int | None = None,
+        previews: bool = False,
         began: float | None = None,
     ) -> Job:
         """Put a run at the end of the session's queue. The spec is validated here, before it is queued.
@@ -156,6 +166,7 @@ class Session:
             out: see `run`.
             plugins: see `run`.
             pause_after: steps after which the run stops; `resume` goes on. It needs a directory. None: it does not stop.
+            previews: let the event of every step show what the clip is going to be; see `vstar_sdk.events.Step`.
             began: since when its time counts, by `time.perf_counter`, for a program that does nothing but this run; None: since
                 its turn came.
 
@@ -169,31 +180,56 @@ class Session:
             check_named(out)
         if out is None and pause_after is not None:
             raise OutputError("a run in memory cannot be paused", hint="give it a directory: out=...")
-        directory = Path(out) if out is not None else None
-        return self._queued(self.plan(source, plugins=plugins), uuid.uuid4().hex[:12], directory, None, pause_after, began)
+        return self._queued(
+            _Order(
+                self.plan(source, plugins=plugins),
+                uuid.uuid4().hex[:12],
+                Path(out) if out is not None else None,
+                until=pause_after,
+                previews=previews,
+                began=began,
+            )
+        )
 
-    def _queued(
-        self, plan: Plan, run: str, directory: Path | None, state: RunState | None, until: int | None, began: float | None
-    ) -> Job:
+    def _queued(self, order: _Order) -> Job:
         models = self._models
 
         def work(log: Callable[[events.Event], events.Event], check: Callable[[], None]) -> Result:
-            return _work(plan, run, directory, models, log, check, state, until, began)
+            return _work(order, models, log, check)
 
-        return Job(run, work, self._queue)
+        return Job(order.run, work, self._queue)
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What a job is to do.
+
+    Attributes:
+        plan: of the run.
+        run: its id.
+        directory: where it writes; None for nowhere.
+        state: what an earlier part of the run has made.
+        until: steps after which it pauses.
+        previews: whether its steps show what the clip is going to be.
+        began: see `Session.start`.
+    """
+
+    plan: Plan
+    run: str
+    directory: Path | None
+    state: RunState | None = None
+    until: int | None = None
+    previews: bool = False
+    began: float | None = None
 
 
 def _work(
-    plan: Plan,
-    run: str,
-    directory: Path | None,
+    order: _Order,
     models: Models,
     log: Callable[[events.Event], events.Event],
     check: Callable[[], None],
-    state: RunState | None,
-    until: int | None,
-    began: float | None,
 ) -> Result:
+    plan, run, directory = order.plan, order.run, order.directory
     observers = Observers(plan.loaded.participants)
 
     def emit(event: events.Event) -> None:
@@ -209,14 +245,15 @@ def _work(
             Transforms(plan.loaded.participants),
             emit,
             check,
-            began=time.perf_counter() if began is None else began,
-            alone=began is not None and not models.names,
+            began=time.perf_counter() if order.began is None else order.began,
+            previews=order.previews,
+            alone=order.began is not None and not models.names,
             show=show,
         )
         emit(events.RunStart(run=run, frames=plan.settings.frames, seed=plan.settings.seed, directory=directory))
         from vstar_sdk.runs.perform import perform  # here, because it brings numpy and exporters
 
-        return perform(begun, models, observers, directory, state, until=until)
+        return perform(begun, models, observers, directory, order.state, until=order.until)
     except StopRun as stop:
         cancelled = RunCancelled(f"a plugin stopped the run: {stop}")
         emit(events.RunFailed(run=run, error=cancelled))
@@ -251,12 +288,15 @@ def start(
     out: str | Path | None = None,
     plugins: Iterable[object] = (),
     pause_after: int | None = None,
+    previews: bool = False,
     began: float | None = None,
 ) -> Job:
     """Begin one run in a thread of its own; see `Session.start`."""
-    return Session().start(source, out=out, plugins=plugins, pause_after=pause_after, began=began)
+    return Session().start(source, out=out, plugins=plugins, pause_after=pause_after, previews=previews, began=began)
 
 
-def resume(directory: str | Path, *, plugins: Iterable[object] = (), pause_after: int | None = None) -> Job:
+def resume(
+    directory: str | Path, *, plugins: Iterable[object] = (), pause_after: int | None = None, previews: bool = False
+) -> Job:
     """Go on with a run that was interrupted, in a thread of its own; see `Session.resume`."""
-    return Session().resume(directory, plugins=plugins, pause_after=pause_after)
+    return Session().resume(directory, plugins=plugins, pause_after=pause_after, previews=previews)

@@ -34,5 +34,5 @@ def test_a_pickle_larger_than_any_is_not_read(tmp_path, monkeypatch):
     path = tmp_path / "model.ckpt"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("archive/data.pkl", bytes(101))
-    with pytest.raises(ModelError, match="beside the weights"), open_checkpoint(path):
+    with pytest.raises(ModelError, match="besides the weights"), open_checkpoint(path):
         pass

@@ -14,6 +14,7 @@ from vstar_sdk import events
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.errors import SamplerError, VstarError
 from vstar_sdk.models.contract import SamplingAdapter
+from vstar_sdk.previews import Preview, fit_colours
 from vstar_sdk.runs.engine import Engine, engine_of
 from vstar_sdk.runs.memory import enough_memory
 from vstar_sdk.runs.run import Run
@@ -24,6 +25,8 @@ from vstar_sdk.sampling.noise import folded, step_noise
 from vstar_sdk.sampling.sampler import denoise
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from vstar_sdk.models.contract import Adapter
@@ -64,7 +67,7 @@ def sample(run: Run, adapter: Adapter, state: RunState, *, until: int | None = N
                 raise SamplerError(
                     f"the run cannot pause: {names} has a memory of earlier steps", hint="let the run go on, or leave it out"
                 )
-            reports = _Reports(run, saved if not nursing.remembers else None)
+            reports = _Reports(run, adapter, saved if not nursing.remembers else None)
             denoising = Denoising(
                 guided,
                 draw().to(device),
@@ -98,13 +101,16 @@ class _Reports:
 
     Args:
         run: under way.
+        adapter: the loaded model.
         saved: where states are kept; None keeps none.
     """
 
     of: Denoising
 
-    def __init__(self, run: Run, saved: Saved | None) -> None:
-        self._run, self._saved = run, saved
+    def __init__(self, run: Run, adapter: Adapter, saved: Saved | None) -> None:
+        self._run, self._adapter, self._saved = run, adapter, saved
+        self._colours: NDArray[np.float32] | None = None
+        self._clear = False
         self._began, self._first = time.perf_counter(), 0
 
     def on_step(self, step: int, steps: int, timestep: float, latents: Tensor) -> None:
@@ -112,14 +118,30 @@ class _Reports:
         passed = time.perf_counter() - self._began
         self._first = self._first or step
         left = passed / (step - self._first + 1) * (steps - step)
+        preview = self._preview(step / steps) if self._run.previews else None
         try:
-            self._run.emit(events.Step(run=self._run.id, step=step, steps=steps, timestep=timestep, seconds=passed, eta=left))
+            self._run.emit(
+                events.Step(
+                    run=self._run.id, step=step, steps=steps, timestep=timestep, seconds=passed, eta=left, preview=preview
+                )
+            )
             self._run.check()
         except BaseException:
             self._keep()
             raise
         if self._saved is not None and self._saved.due():
             self._keep()
+
+    def _preview(self, done: float) -> Preview | None:
+        """What the step expects; the map to colours is fitted at the first step, where little is clear yet, and in the middle."""
+        clean = self.of.clean()
+        if clean is None:
+            return None
+        latents = clean[0].float().cpu().numpy()
+        if self._colours is None or (done >= 0.5 and not self._clear):
+            self._clear = done >= 0.5
+            self._colours = fit_colours(latents, lambda index: self._adapter.decode(clean[:, :, index : index + 1]))
+        return Preview(latents, self._colours)
 
     def _keep(self) -> None:
         if self._saved is None:
