@@ -50,7 +50,7 @@ def run(
     plan = make_plan(given.load())
     if dry_run:
         if out is not None:
-            RunDirectory(out).check(exporters(plan.loaded))
+            RunDirectory(out).check(exporters(plan.loaded), latents=plan.spec.latents)
         evaluations(plan)
         if as_json:
             document_json({**plan_data(plan), "warnings": list(plan.warnings())}, indent=None)

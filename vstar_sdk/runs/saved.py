@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -76,15 +76,20 @@ class Saved:
         self._cost = 0.0
         self._began: float | None = None
 
-    def begin(self, run: str, loaded: LoadedSpec) -> None:
+    def begin(self, run: str, loaded: LoadedSpec, start: Mapping[str, Any] | None = None) -> None:
         """Write down which run it is; what an earlier one left is removed.
+
+        Args:
+            run: its id.
+            loaded: its spec.
+            start: what takes the place of the spec's ``start``: which latents exactly it goes on from.
 
         Raises:
             OutputError: it cannot be written, or something that no run wrote is in the way.
         """
         self.check()
         self.remove()
-        spec = loaded.spec.model_dump(mode="json", exclude_unset=True)
+        spec = loaded.spec.model_dump(mode="json", exclude_unset=True) | ({"start": dict(start)} if start else {})
         about = {
             "format": _FORMAT,
             "run": run,
