@@ -101,7 +101,10 @@ def measure(names: Sequence[str], frames: int, seeds: int, overrides: Sequence[s
 
 def table(records: Sequence[dict[str, Any]]) -> str:
     """A row for every kind and family."""
-    lines = ["| | kept frames equal | error | at the new state | the parent's | seam: median, largest | within | own |", "|---|" + "---:|" * 7]
+    lines = [
+        "| | kept frames equal | error | at the new state | the parent's | seam: median, largest | within | own |",
+        "|---|" + "---:|" * 7,
+    ]
     for kind, family in dict.fromkeys((record["kind"], record["family"]) for record in records):
         rows = [record for record in records if (record["kind"], record["family"]) == (kind, family)]
         mean = {key: np.mean([row[key] for row in rows]) for key in ("error", "anchor", "parent")}
@@ -122,7 +125,9 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=16)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--families", nargs="+", default=list(FAMILIES))
-    parser.add_argument("--set", dest="overrides", action="append", default=[], help="as in `vstar run --set`, for redo and extend")
+    parser.add_argument(
+        "--set", dest="overrides", action="append", default=[], help="as in `vstar run --set`, for redo and extend"
+    )
     given = parser.parse_args()
     print(table(measure(given.families, given.frames, given.seeds, given.overrides)))
 

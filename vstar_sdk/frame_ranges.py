@@ -1,7 +1,7 @@
 """Frames of a clip as a person writes them: ``"0-31"``, ``"0-7, 12, 20-31"``, ``"0s-2s"``, ``"0-50%"``. No torch, no pydantic.
 
-Both ends of a range belong to it. Where the end is a time or a share of the clip, the range stops before the frame that begins there,
-so that ``"0s-2s"`` are the frames of the first two seconds, and ``"50%-100%"`` those of the second half.
+Both ends of a range belong to it. Where the end is a time or a share of the clip, the range stops before the frame that begins
+there, so that ``"0s-2s"`` are the frames of the first two seconds, and ``"50%-100%"`` those of the second half.
 """
 
 from __future__ import annotations

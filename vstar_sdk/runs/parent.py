@@ -94,7 +94,9 @@ def read_parent(directory: Path) -> Parent:
     except (FileNotFoundError, NotADirectoryError):
         if (directory / "state").is_dir():
             raise SpecError(f"the run in {shown} has not ended", hint=f"go on with it first: vstar resume {shown}") from None
-        raise SpecError(f"there is no finished run in {shown}", hint="name the directory of one, with its manifest.json") from None
+        raise SpecError(
+            f"there is no finished run in {shown}", hint="name the directory of one, with its manifest.json"
+        ) from None
     except OSError as error:
         raise SpecError(f"the run in {shown} cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, RecursionError, yaml.YAMLError):

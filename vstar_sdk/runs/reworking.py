@@ -43,7 +43,8 @@ def redone(
     written = run.states
     if not 1 <= state <= len(written):
         raise SpecError(
-            f"state {state}: the run in {run.shown} has states 1 to {len(written)}", hint=f"see: vstar synopsis {run.shown}/spec.yaml"
+            f"state {state}: the run in {run.shown} has states 1 to {len(written)}",
+            hint=f"see: vstar synopsis {run.shown}/spec.yaml",
         )
     first, last = run.story.timeline.spans()[state - 1]
     spans = run.plan.facts.clock(run.plan.settings.frames, run.plan.settings.fps).spans
