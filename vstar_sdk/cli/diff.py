@@ -18,9 +18,7 @@ from vstar_sdk.spec.loading import load_spec
 @click.command(cls=Command)
 @click.argument("a", metavar="A", type=click.Path(path_type=Path))
 @click.argument("b", metavar="B", type=click.Path(path_type=Path))
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print JSON: a list of path, a and b; a value that is not there is left out."
-)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: a list of path, a and b, without what is not there.")
 def diff(a: Path, b: Path, as_json: bool) -> None:
     """Say what differs between A and B, one key a line.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from vstar_sdk import moments
 from vstar_sdk.errors import SpecError
@@ -139,7 +140,7 @@ class _Run:
     def states(self) -> list[dict[str, Any]]:
         """Its states as they are written in its spec, each as a mapping."""
         written: list[Any] = self.spec["synopsis"]["states"]
-        return [dict(state) if isinstance(state, dict) else {"caption": state} for state in written]
+        return [cast(dict[str, Any], state) if isinstance(state, dict) else {"caption": state} for state in deepcopy(written)]
 
     def synopsis(self, states: Sequence[dict[str, Any]]) -> dict[str, Any]:
         return self.spec["synopsis"] | {"states": list(states)}

@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, cast
 
 from vstar_sdk.errors import SpecPath
 from vstar_sdk.reading.escapes import printable
 
-ABSENT: Any = type("Absent", (), {"__repr__": lambda self: "nothing"})()
+
+class _Absent(Enum):
+    ABSENT = "nothing"
+
+
+ABSENT = _Absent.ABSENT
 """Stands where one of the two has no such key."""
 
 
@@ -57,5 +63,5 @@ def differences(was: Any, now: Any, path: SpecPath = ()) -> Iterator[Difference]
 
 
 def _short(value: Any) -> str:
-    text = repr(value) if value is ABSENT else json.dumps(value, ensure_ascii=False, default=str)
+    text = ABSENT.value if value is ABSENT else json.dumps(value, ensure_ascii=False, default=str)
     return printable(text if len(text) <= 60 else f"{text[:57]}...")
