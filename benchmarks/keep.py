@@ -1,10 +1,10 @@
 """What keeping frames costs at the seam, and whether the frames that are made fit in, on the embedded model, with its judge.
 
-``python -m benchmarks.keep [--frames N] [--seeds N] [--families ...] [--set PATH=VALUE]``. For every family and seed: a clip of three
-key states; its second state made anew from another seed, in other words (`redo`); and the clip gone on with, towards a fourth state
-(`extend`, by half its length). *error*: mean distance of the depicted stage from the story's, of the frames that were made, of those
-at a new state's anchor, and of the parent's. *seam*: the mean absolute difference between neighbours of which one was kept and one
-was made, as a share of the 95th percentile of such differences in the parent.
+``python -m benchmarks.keep [--frames N] [--seeds N] [--families ...] [--set PATH=VALUE]``. For every family and seed: a clip of
+three key states; its second state made anew from another seed, in other words (`redo`); and the clip gone on with, towards a
+fourth state (`extend`, by half its length). *error*: mean distance of the depicted stage from the story's, of the frames that
+were made, of those at a new state's anchor, and of the parent's. *seam*: the mean absolute difference between neighbours of which
+one was kept and one was made, as a share of the 95th percentile of such differences in the parent.
 """
 
 from __future__ import annotations
@@ -101,9 +101,7 @@ def measure(names: Sequence[str], frames: int, seeds: int, overrides: Sequence[s
 
 def table(records: Sequence[dict[str, Any]]) -> str:
     """A row for every kind and family."""
-    head = (
-        "| | kept frames equal | error | at the new state | the parent's | seam: median, largest | within | the parent's there |"
-    )
+    head = "| | kept frames equal | error | at the new state | the parent's | seam: median, largest | within | parent's there |"
     lines = [head, "|---|" + "---:|" * 7]
     for kind, family in dict.fromkeys((record["kind"], record["family"]) for record in records):
         rows = [record for record in records if (record["kind"], record["family"]) == (kind, family)]

@@ -1,8 +1,8 @@
 """Known latents that are held at some frames through the schedule, while the others are made around them.
 
-As in inpainting by replacement (Song et al., ICLR 2021, arXiv 2011.13456; Lugmayr et al., CVPR 2022, arXiv 2201.09865): before
-every step the known frames are at that step's level of noise, with one noise that stays the same, and behind the last step they are
-clean.
+As in inpainting by replacement (Song et al., ICLR 2021, arXiv 2011.13456; Lugmayr et al., CVPR 2022, arXiv 2201.09865):
+before every step the known frames are at that step's level of noise, with one noise that stays the same, and behind the last
+step they are clean.
 """
 
 from __future__ import annotations
