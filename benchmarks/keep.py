@@ -19,11 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vstar_sdk import Result, Session, load_spec
+from vstar_sdk import Result, Session, extended, load_spec, redone
 from vstar_sdk.frame_ranges import frames_in
 from vstar_sdk.miniworld.grammar import Key, families
 from vstar_sdk.miniworld.judge import judge, stage_distance
-from vstar_sdk.runs.reworking import extended, redone
 
 Frames = NDArray[np.uint8]
 FAMILIES = ("landscape", "balloon", "flower")
