@@ -58,7 +58,7 @@ def test_a_state_that_is_not_there_is_told(run, state):
 
 def test_a_state_that_rules_all_frames_is_told(session, tmp_path):
     session.run(STORY | {"synopsis": {"states": STATES[:1]}, "frames": 2}, out=tmp_path / "run")
-    with pytest.raises(SpecError, match="state 1 rules all frames of the run in .*: nothing would be kept"):
+    with pytest.raises(SpecError, match=r"state 1 rules all frames of the run in .*: nothing would be kept"):
         redone(tmp_path / "run", 1)
 
 
