@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from vstar_sdk.runs.measuring import metrics_of, names_of
 from vstar_sdk.frame_ranges import as_ranges
+from vstar_sdk.runs.measuring import metrics_of, names_of
 from vstar_sdk.runs.plan import Plan
 from vstar_sdk.runs.settings import Settings
 

@@ -14,8 +14,8 @@ from vstar_sdk.options import RegularizerOptions
 from vstar_sdk.runs.engine import Engine, engine_of
 from vstar_sdk.runs.exporters import check_exporters
 from vstar_sdk.runs.finishing import finished_timeline, finishing_of
-from vstar_sdk.runs.measuring import check_metrics
 from vstar_sdk.runs.kept import Kept, kept_of
+from vstar_sdk.runs.measuring import check_metrics
 from vstar_sdk.runs.settings import Settings, settings_of
 from vstar_sdk.runs.story import Story, check_story, write_story
 from vstar_sdk.spec.loading import LoadedSpec
