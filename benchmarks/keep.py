@@ -4,7 +4,7 @@
 three key states; its second state made anew from another seed, in other words (`redo`); and the clip gone on with, towards a
 fourth state (`extend`, by half its length). *error*: mean distance of the depicted stage from the story's, of the frames that
 were made, of those at a new state's anchor, and of the parent's. *seam*: the mean absolute difference between neighbours of which
-one was kept and one was made, as a share of the 95th percentile of such differences in the parent.
+one was kept and one was made, as a share of the 95th percentile of the clip's other steps.
 """
 
 from __future__ import annotations
@@ -62,18 +62,17 @@ def measured(name: str, parent: Result, child: Result, stages: Sequence[float]) 
     assert child.spec.start is not None
     kept = frames_in(child.spec.start.keep, len(after), 8.0)
     made = sorted({*range(len(after))} - {*kept})
-    own, now = steps(before), steps(after)
-    seams = [at for at in range(1, len(after)) if (at in made) != (at - 1 in made)]
-    limit = float(np.percentile(own, 95))
+    jumps = steps(after)
+    seams = [at - 1 for at in range(1, len(after)) if (at in made) != (at - 1 in made)]
+    limit = float(np.percentile(np.delete(jumps, seams), 95))
     off = error(name, after, child, stages)
     return {
         "equal": bool(np.array_equal(before[list(kept)], after[list(kept)])),
         "error": float(off[made].mean()),
         "anchor": float(np.mean([off[at] for at in child.timeline.anchors if at in made])),
         "parent": float(error(name, before, parent, stages[: parent.timeline.states]).mean()),
-        "seams": [float(now[at - 1]) / limit for at in seams],
-        "own": [float(own[at - 1]) / limit for at in seams if at <= len(own)],
-        "new": float(np.abs(before[made[0]].astype(float) - after[made[0]]).mean()) if made[0] < len(before) else None,
+        "seams": [float(jumps[at]) / limit for at in seams],
+        "parent_seams": [float(steps(before)[at]) / limit for at in seams if at + 1 < len(before)],
     }
 
 
@@ -105,7 +104,7 @@ def table(records: Sequence[dict[str, Any]]) -> str:
     for kind, family in dict.fromkeys((record["kind"], record["family"]) for record in records):
         rows = [record for record in records if (record["kind"], record["family"]) == (kind, family)]
         seams = np.array([seam for row in rows for seam in row["seams"]])
-        own = np.array([seam for row in rows for seam in row["own"]])
+        own = np.array([seam for row in rows for seam in row["parent_seams"]])
         cells = [
             f"{kind}, {family}",
             f"{sum(row['equal'] for row in rows)} of {len(rows)}",

@@ -62,7 +62,7 @@ def test_the_manifest_names_the_parent_and_lists_the_latents(winter, child):
 
 def test_the_resolved_spec_gives_the_same_frames_again(session, child):
     start = yaml.safe_load((child.directory / "spec.yaml").read_text())["start"]
-    assert (start["from"], start["keep"], len(start["sha256"])) == ("../winter", "0-2, 5", 64)
+    assert (start["from"], start["keep"], start["lead"], len(start["sha256"])) == ("../winter", "0-2, 5", 0.4, 64)
     assert np.array_equal(frames(session.run(child.directory / "spec.yaml")), frames(child))
 
 

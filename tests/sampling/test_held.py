@@ -13,7 +13,7 @@ from vstar_sdk.sampling.denoising import Denoising
 from vstar_sdk.sampling.held import Held
 from vstar_sdk.sampling.noise import held_noise, step_noise
 from vstar_sdk.sampling.sampler import denoise
-from vstar_sdk.sampling.schedulers import build_scheduler
+from  import build_scheduler
 from vstar_sdk.sampling.single import Single
 
 EPSILON = {
@@ -49,8 +49,8 @@ class Oracle:
         return self.prediction
 
 
-def denoising(scheduler, *, prediction=NOISE, steps=5, **more):
-    held = Held(FRAMES, CLEAN[:, :, list(FRAMES)], NOISE[:, :, list(FRAMES)])
+def denoising(scheduler, *, prediction=NOISE, steps=5, lead=0.0, **more):
+    held = Held(FRAMES, CLEAN[:, :, list(FRAMES)], NOISE[:, :, list(FRAMES)], lead)
     start = torch.randn(CLEAN.shape, generator=torch.Generator().manual_seed(1))
     return Denoising(cast(Any, Oracle(prediction)), start, scheduler, steps, held=held, generator=step_noise(0), **more)
 
@@ -126,3 +126,37 @@ def test_the_noise_is_independent_of_the_runs_own():
     assert torch.equal(drawn, torch.randn(4000, generator=held_noise(3)))
     for other in (torch.Generator().manual_seed(3), step_noise(3), held_noise(4)):
         assert abs(torch.corrcoef(torch.stack([drawn, torch.randn(4000, generator=other)]))[0, 1]) < 0.06
+
+
+def test_frames_are_led_the_longer_the_nearer_they_are_to_a_known_one():
+    held = Held((0, 1, 6), CLEAN[:, :, :3], NOISE[:, :, :3], lead=0.4)
+    assert [held.led(index, 10, 8) for index in (0, 1, 2, 3, 4, 5)] == [
+        (2, 3, 4, 5, 7),
+        (2, 3, 4, 5, 7),
+        (2, 3, 4, 5, 7),
+        (2, 5, 7),
+        (2, 5, 7),
+        (),
+    ]
+    assert Held((0,), CLEAN[:, :, :1], NOISE[:, :, :1]).led(1, 10, 8) == ()
+
+
+def test_a_frame_is_led_by_what_lies_between_its_neighbours():
+    held = Held((1, 4), CLEAN[:, :, :2], NOISE[:, :, :2], lead=0.4)
+    first, last = CLEAN[:, :, 0], CLEAN[:, :, 1]
+    assert torch.allclose(held.between(2), first * 2 / 3 + last / 3)
+    assert torch.equal(held.between(0), first)
+    assert torch.equal(held.between(5), last)
+
+
+def test_led_frames_begin_at_the_level_of_the_step_and_are_then_left_alone():
+    whole = denoising(build_scheduler("ddim", EPSILON), lead=0.2)
+    whole.total = 5
+    latents, _ = whole.begin(whole.noise)
+    latents = whole.step(latents, 0)
+    expected = whole.add_noise((CLEAN[:, :, [1]] * 2 + CLEAN[:, :, [4]]) / 3, whole.noise[:, :, [2]], 1)
+    assert torch.allclose(latents[:, :, [2]], expected, atol=1e-6)
+    alone = build_scheduler("ddim", EPSILON)
+    alone.set_timesteps(5)
+    by_the_scheduler = alone.step(NOISE, whole.timesteps[1], latents)[0]
+    assert torch.equal(whole.step(latents, 1)[:, :, [2, 3, 5]], by_the_scheduler[:, :, [2, 3, 5]])

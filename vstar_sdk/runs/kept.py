@@ -25,12 +25,14 @@ class Kept:
         frames: that are kept, ascending; each has its place in both clips.
         made: the frames that are made anew.
         latents: the latent frames that are held.
+        lead: how long they lead the others; see `vstar_sdk.spec.run_spec.StartSpec`.
     """
 
     parent: Parent
     frames: tuple[int, ...]
     made: tuple[int, ...]
     latents: tuple[int, ...]
+    lead: float
 
     def words(self) -> str:
         """What is kept and what is made, in a line."""
@@ -61,7 +63,7 @@ def kept_of(loaded: LoadedSpec, facts: Facts, settings: Settings) -> Kept | None
     made = tuple(sorted({*range(settings.frames)} - {*named}))
     if not made:
         raise SpecError("all frames are kept, and none is left to make", hint="keep fewer", path=("start", "keep"))
-    return Kept(parent, named, made, latents)
+    return Kept(parent, named, made, latents, start.lead)
 
 
 def held_latents(frames: Sequence[int], known: int, clock: Clock) -> tuple[int, ...]:

@@ -62,4 +62,4 @@ def pinned(plan: Plan, folder: Path | None = None) -> Mapping[str, Any] | None:
     shown = str(directory)
     if folder is not None and directory.drive == folder.absolute().drive:
         shown = Path(os.path.relpath(directory.resolve(), folder.resolve())).as_posix()
-    return {"from": shown, "keep": plan.spec.start.keep, "sha256": plan.kept.parent.sha256}
+    return plan.spec.start.model_dump(mode="json") | {"from": shown, "sha256": plan.kept.parent.sha256}

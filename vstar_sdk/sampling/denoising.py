@@ -285,8 +285,9 @@ class Denoising:
         """The latents that the step ``index`` begins with, or the schedule ends with: what is held is in its place."""
         if self._held is None:
             return latents
-        ended = index == len(self._timesteps)
-        return self._held.onto(latents, None if ended else partial(self.add_noise, index=index))
+        if index == (steps := len(self._timesteps)):
+            return self._held.ended(latents)
+        return self._held.begun(latents, index, steps, self.noise, partial(self.add_noise, index=index))
 
     def _resumed(self, state: SamplerState) -> tuple[Tensor, int]:
         if state.done and self._nursing is not None and self._nursing.remembers:

@@ -64,6 +64,9 @@ class StartSpec(Options):
     )
     keep: Annotated[int | Annotated[str, Field(max_length=1000)], Number, FrameRanges]
     """The frames that are kept, each at its own place: `0-31`, `0-7, 20-31`, or `0s-2s`."""
+    lead: float = Field(default=0.4, ge=0, le=1)
+    """How long kept frames lead their new neighbours, as a share of the schedule; frames farther away are led less long. More
+    makes seams smoother, less leaves more to the text; 0 leads none."""
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     """Of the run's `latents.safetensors`; others are refused. The resolved spec fills it in."""
 

@@ -43,4 +43,4 @@ def held_of(
             hint="go on from a run of the same model",
         )
     noise = draw(held_noise(seed))
-    return Held(kept.latents, known[:, :, frames].float().to(device), noise[:, :, frames].to(device))
+    return Held(kept.latents, known[:, :, frames].float().to(device), noise[:, :, frames].to(device), kept.lead)
