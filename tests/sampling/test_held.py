@@ -7,13 +7,13 @@ from typing import Any, cast
 import pytest
 import torch
 
+from tests.denoised import scheduler_for
 from vstar_sdk.errors import SamplerError
 from vstar_sdk.models.videocrafter2.scaled_ddim import ScaledDDIMScheduler
 from vstar_sdk.sampling.denoising import Denoising
 from vstar_sdk.sampling.held import Held
 from vstar_sdk.sampling.noise import held_noise, step_noise
 from vstar_sdk.sampling.sampler import denoise
-from  import build_scheduler
 from vstar_sdk.sampling.single import Single
 
 EPSILON = {
@@ -58,7 +58,7 @@ def denoising(scheduler, *, prediction=NOISE, steps=5, lead=0.0, **more):
 @pytest.mark.parametrize("name", ["ddim", "dpm++", "dpm++-karras", "euler", "heun", "unipc", "flow-euler", "scaled"])
 def test_the_level_is_the_one_to_which_the_scheduler_brings_the_latents(name):
     flow = name == "flow-euler"
-    scheduler = build_scheduler(name, FLOW if flow else EPSILON) if name != "scaled" else ScaledDDIMScheduler()
+    scheduler = scheduler_for(name, FLOW if flow else EPSILON) if name != "scaled" else ScaledDDIMScheduler()
 
     def transform(latents, step, steps, timestep):
         brought.append(latents)
@@ -82,14 +82,14 @@ def test_the_level_is_the_one_to_which_the_scheduler_brings_the_latents(name):
 
 @pytest.mark.parametrize("name", ["ddpm", "dpm++-sde", "euler-ancestral", "lcm", "tcd"])
 def test_schedulers_that_draw_noise_end_with_the_clean_latents_too(name):
-    latents = denoise(Single(), denoising(build_scheduler(name, EPSILON)))
+    latents = denoise(Single(), denoising(scheduler_for(name, EPSILON)))
     assert latents is not None
     assert torch.equal(latents[:, :, list(FRAMES)], CLEAN[:, :, list(FRAMES)])
     assert latents.isfinite().all()
 
 
 def test_the_first_step_begins_with_them():
-    whole = denoising(build_scheduler("euler", EPSILON))
+    whole = denoising(scheduler_for("euler", EPSILON))
     whole.total = 5
     latents, _ = whole.begin(whole.noise)
     assert torch.equal(latents[:, :, list(FRAMES)], whole.add_noise(CLEAN, NOISE, 0)[:, :, list(FRAMES)])
@@ -97,7 +97,7 @@ def test_the_first_step_begins_with_them():
 
 
 def test_a_sampler_that_goes_back_in_the_schedule_gets_them_at_the_level_that_it_goes_back_to():
-    whole = denoising(build_scheduler("ddim", EPSILON))
+    whole = denoising(scheduler_for("ddim", EPSILON))
     whole.total = 5
     latents, index = whole.begin(whole.add_noise(torch.zeros_like(CLEAN), NOISE, 2), 2)
     assert index == 2
@@ -105,7 +105,7 @@ def test_a_sampler_that_goes_back_in_the_schedule_gets_them_at_the_level_that_it
 
 
 def test_a_scheduler_that_cannot_add_noise_is_told():
-    scheduler = build_scheduler("ddim", EPSILON)
+    scheduler = scheduler_for("ddim", EPSILON)
 
     class Without:
         init_noise_sigma = 1.0
@@ -130,15 +130,9 @@ def test_the_noise_is_independent_of_the_runs_own():
 
 def test_frames_are_led_the_longer_the_nearer_they_are_to_a_known_one():
     held = Held((0, 1, 6), CLEAN[:, :, :3], NOISE[:, :, :3], lead=0.4)
-    assert [held.led(index, 10, 8) for index in (0, 1, 2, 3, 4, 5)] == [
-        (2, 3, 4, 5, 7),
-        (2, 3, 4, 5, 7),
-        (2, 3, 4, 5, 7),
-        (2, 5, 7),
-        (2, 5, 7),
-        (),
-    ]
-    assert Held((0,), CLEAN[:, :, :1], NOISE[:, :, :1]).led(1, 10, 8) == ()
+    near, next_to_them = (2, 5, 7), (2, 3, 4, 5, 7)
+    assert [held.led(index, 10, 8) for index in range(5)] == [next_to_them, next_to_them, near, near, ()]
+    assert Held((0,), CLEAN[:, :, :1], NOISE[:, :, :1]).led(0, 10, 8) == ()
 
 
 def test_a_frame_is_led_by_what_lies_between_its_neighbours():
@@ -150,13 +144,13 @@ def test_a_frame_is_led_by_what_lies_between_its_neighbours():
 
 
 def test_led_frames_begin_at_the_level_of_the_step_and_are_then_left_alone():
-    whole = denoising(build_scheduler("ddim", EPSILON), lead=0.2)
+    whole = denoising(scheduler_for("ddim", EPSILON), lead=0.4)
     whole.total = 5
     latents, _ = whole.begin(whole.noise)
     latents = whole.step(latents, 0)
     expected = whole.add_noise((CLEAN[:, :, [1]] * 2 + CLEAN[:, :, [4]]) / 3, whole.noise[:, :, [2]], 1)
     assert torch.allclose(latents[:, :, [2]], expected, atol=1e-6)
-    alone = build_scheduler("ddim", EPSILON)
+    alone = scheduler_for("ddim", EPSILON)
     alone.set_timesteps(5)
     by_the_scheduler = alone.step(NOISE, whole.timesteps[1], latents)[0]
     assert torch.equal(whole.step(latents, 1)[:, :, [2, 3, 5]], by_the_scheduler[:, :, [2, 3, 5]])

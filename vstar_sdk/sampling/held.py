@@ -28,8 +28,8 @@ class Held:
         frames: latent frames of the clip, ascending, at least one.
         clean: the known latents, ``(1, channels, len(frames), height, width)``, float32, on the model's device.
         noise: standard normal, of that shape.
-        lead: how long the other frames are led by them: the share of the schedule for their neighbours; a frame at the distance
-            ``d`` is led ``1 / d`` as long. 0 leads none.
+        lead: how long the other frames are led by them: of S steps, a frame at the distance ``d`` is led at the beginning of step
+            i when ``i < round(lead S / d)``. 0 leads none.
     """
 
     frames: tuple[int, ...]
@@ -66,7 +66,7 @@ class Held:
             count: latent frames of the clip.
         """
         far = {frame: min(abs(frame - known) for known in self.frames) for frame in range(count)}
-        return tuple(frame for frame, distance in far.items() if distance and index <= round(self.lead * steps / distance))
+        return tuple(frame for frame, distance in far.items() if distance and index < round(self.lead * steps / distance))
 
     def between(self, frame: int) -> Tensor:
         """What lies between the known neighbours of a frame, in a straight line; outside of them, the nearest.
