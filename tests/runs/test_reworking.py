@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from vstar_sdk import Session, extended, redone
+from vstar_sdk import Session, extended, load_spec, redone
 from vstar_sdk.errors import SpecError
+from vstar_sdk.runs.plan import make_plan
+from vstar_sdk.spec.document import parse
 
 STATES = ["a landscape in winter", "a landscape in spring", "a landscape in summer"]
 STORY = {
@@ -97,3 +102,15 @@ def test_a_length_that_is_none_is_told(run, by, words):
 def test_a_folder_without_a_run_is_told(tmp_path):
     with pytest.raises(SpecError, match="there is no finished run in"):
         redone(tmp_path, 1)
+
+
+def test_the_page_stories_does_what_it_shows(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[2] / "docs" / "stories.md").read_text(encoding="utf-8")
+    (source,) = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    exec(compile(source, "docs/stories.md", "exec"), {})  # noqa: S102
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["winter", "winter-2", "winter-3"]
+    (spec,) = re.findall(r"^```yaml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    kept = make_plan(load_spec(parse(spec).data)).kept
+    assert kept is not None
+    assert (kept.frames, kept.lead) == ((0, 1, 6, 7), 0.4)
