@@ -87,6 +87,7 @@ def _forms(field: Schema) -> list[str]:
 
 
 NAMED = {
+    "StartSpec": "a mapping, see [below](#start)",
     "TimelineSpec": "a mapping, see [below](#timeline)",
     "SamplingSpec": "a mapping, see [below](#sampling)",
     "Course": "[a course](#a-course)",
