@@ -28,7 +28,7 @@ def page() -> str:
     schema = schema_of(catalog)
     definitions: dict[str, Schema] = schema["$defs"]
     lines = [HEAD, "## Keys of a spec\n", *_table(schema)]
-    for key, name in (("timeline", "TimelineSpec"), ("sampling", "SamplingSpec")):
+    for key, name in (("start", "StartSpec"), ("timeline", "TimelineSpec"), ("sampling", "SamplingSpec")):
         lines += [f"### `{key}`\n", definitions[name]["description"] + "\n", *_table(definitions[name])]
     for kind in KINDS.values():
         place = f"`{kind.place}`" if kind.place else "inside another part, such as `synopsis.backend`"
@@ -87,6 +87,7 @@ def _forms(field: Schema) -> list[str]:
 
 
 NAMED = {
+    "StartSpec": "a mapping, see [below](#start)",
     "TimelineSpec": "a mapping, see [below](#timeline)",
     "SamplingSpec": "a mapping, see [below](#sampling)",
     "Course": "[a course](#a-course)",

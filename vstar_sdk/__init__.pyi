@@ -79,6 +79,8 @@ from .resolver import Resolver as Resolver
 from .runs.job import Job as Job
 from .runs.plan import Plan as Plan
 from .runs.result import Result as Result
+from .runs.reworking import extended as extended
+from .runs.reworking import redone as redone
 from .runs.session import Session as Session
 from .runs.session import resume as resume
 from .runs.session import run as run

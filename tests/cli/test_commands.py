@@ -34,6 +34,7 @@ def test_a_run_leaves_its_files_and_prints_its_directory_last(finished):
     directory, result = finished
     assert sorted(path.name for path in directory.iterdir()) == [
         "contact-sheet.png",
+        "latents.safetensors",
         "manifest.json",
         "spec.yaml",
         "synopsis.json",

@@ -20,6 +20,7 @@ def test_every_key_of_a_manifest_is_in_the_page_on_run_directories():
     page = (PAGES.parent / "run-directory.md").read_text(encoding="utf-8")
     made = manifest(
         run="",
+        parent=None,
         seed=0,
         clip=Footage(frames=1, width=1, height=1, fps=1.0, prompt=""),
         model={},

@@ -15,6 +15,7 @@ from vstar_sdk.runs.journal import JOURNAL, Journal
 from vstar_sdk.runs.leftovers import sweep_all
 
 STORY = {"prompt": "a volcano wakes up", "frames": 4, "sampling": {"steps": 2}, "output": [{"use": "gif"}]}
+OWN = {"latents.safetensors", "manifest.json", "spec.yaml", "synopsis.json"}
 FRAMES = STORY | {"output": [{"use": "frames"}, {"use": "contact-sheet", "path": "sheets/story.png"}]}
 
 
@@ -49,7 +50,7 @@ def refused(session, story, out, words):
     assert contents(out) == before
 
 
-@pytest.mark.parametrize("name", ["video.gif", "spec.yaml", "synopsis.json", "manifest.json"])
+@pytest.mark.parametrize("name", ["video.gif", *sorted(OWN)])
 def test_a_file_of_the_users_own_is_not_replaced(session, tmp_path, name):
     (tmp_path / name).write_text('{"name": "mine"}')
     refused(session, STORY, tmp_path, f"{name} was not written by a run")
@@ -94,10 +95,11 @@ def test_a_run_takes_the_place_of_another_whole(session, run):
     (run / "notes.txt").write_text("mine")
     session.run(FRAMES, out=run)
     stills = [f"frames/{number:04}.png" for number in range(4)]
-    others = ["manifest.json", "notes.txt", "sheets/story.png", "spec.yaml", "synopsis.json"]
+    others = ["latents.safetensors", "manifest.json", "notes.txt", "sheets/story.png", "spec.yaml", "synopsis.json"]
     assert sorted(contents(run)) == sorted([*stills, *others])
     session.run(STORY, out=run)
     assert sorted(path.name for path in run.iterdir()) == [
+        "latents.safetensors",
         "manifest.json",
         "notes.txt",
         "spec.yaml",
@@ -113,7 +115,7 @@ def test_the_manifest_lists_all_that_was_written_with_its_digest(run):
     assert listed == found
 
 
-@pytest.mark.parametrize("name", ["video.gif", "spec.yaml", "synopsis.json", "manifest.json"])
+@pytest.mark.parametrize("name", ["video.gif", *sorted(OWN)])
 @pytest.mark.parametrize("story", [STORY, FRAMES], ids=["gif", "frames"])
 def test_what_was_changed_since_is_the_users(session, run, name, story):
     path = run / name
@@ -243,7 +245,7 @@ def test_drafts_of_a_run_that_died_are_swept_by_the_next(session, tmp_path):
     with (directory / JOURNAL).open("a") as file:
         file.write(json.dumps({"draft": ".frames.partial-3"}) + '\n{"draft": ".tor')
     session.run(STORY, out=directory)
-    assert sorted(path.name for path in directory.iterdir()) == ["manifest.json", "spec.yaml", "synopsis.json", "video.gif"]
+    assert {path.name for path in directory.iterdir()} == OWN | {"video.gif"}
 
 
 def test_nothing_but_drafts_is_swept(session, tmp_path):
@@ -256,7 +258,7 @@ def test_nothing_but_drafts_is_swept(session, tmp_path):
     session.run(STORY, out=directory)
     assert (tmp_path / ".video.partial-1.gif").exists()
     left = {".hidden", "notes.txt", ".not-listed.partial-9.gif"}
-    assert {path.name for path in directory.iterdir()} == left | {"manifest.json", "spec.yaml", "synopsis.json", "video.gif"}
+    assert {path.name for path in directory.iterdir()} == left | OWN | {"video.gif"}
 
 
 def test_what_the_journal_owns_and_somebody_changed_is_kept(session, tmp_path):

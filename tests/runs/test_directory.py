@@ -72,7 +72,7 @@ def test_an_interrupted_run_may_be_begun_again_in_its_folder(session, tmp_path):
         job.result()
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["spec.yaml", "state", "synopsis.json"]
     session.run(STORY, out=tmp_path / "run")
-    assert sorted(files(tmp_path / "run")) == ["manifest.json", "spec.yaml", "synopsis.json", "video.gif"]
+    assert sorted(files(tmp_path / "run")) == ["latents.safetensors", "manifest.json", "spec.yaml", "synopsis.json", "video.gif"]
 
 
 def begins(session, out, **more):
@@ -129,10 +129,14 @@ class Given:
         register("text", options=self.Text, factory=Writes, summary="Text.")
 
 
-@pytest.mark.parametrize("path", ["manifest.json", "Spec.yaml", "./synopsis.json", "MANIFEST.json/part.txt"])
+@pytest.mark.parametrize(
+    "path", ["manifest.json", "Spec.yaml", "./synopsis.json", "MANIFEST.json/part.txt", "latents.safetensors"]
+)
 def test_an_exporter_cannot_write_over_the_runs_own_files(path):
     spec = load_spec(STORY | {"output": [{"use": "given/text", "path": path}]}, plugins=[Given()])
-    with pytest.raises(SpecError, match=r"exporter given/text: .* collides with the run's own file \w+\.(json|yaml)") as error:
+    with pytest.raises(
+        SpecError, match=r"exporter given/text: .* collides with the run's own file \w+\.(json|yaml|safetensors)"
+    ) as error:
         make_plan(spec)
     assert error.value.path == ("output",)
     make_plan(load_spec(STORY | {"output": [{"use": "given/text", "path": "manifests.json"}]}, plugins=[Given()]))

@@ -20,6 +20,7 @@ from PIL import Image
 from vstar_sdk import Session
 from vstar_sdk.output.digests import digest
 from vstar_sdk.runs.belongings import unsealed
+from vstar_sdk.sampling.tensor_file import read_tensors
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="signals")]
 
@@ -89,6 +90,8 @@ def check_whole(directory: Path) -> None:
                 assert all(Image.open(sheet).load() for sheet in path.glob("[!.]*"))
             case "spec.yaml":
                 assert yaml.safe_load(path.read_text())["frames"] in counts
+            case "latents.safetensors":
+                assert read_tensors(path)["latents"].shape[2] in counts
             case "synopsis.json":
                 assert json.loads(path.read_text())["states"]
             case name:
@@ -117,5 +120,5 @@ def test_a_run_that_is_ended_at_any_moment(session, events, finished, tmp_path, 
         if name != "SIGKILL":
             assert not [name for name in names(directory) if "." in (name[0], Path(name).name[0])]
     session.run(NEXT, out=directory)
-    assert names(directory) == ["manifest.json", "spec.yaml", "synopsis.json", "video.gif"]
+    assert names(directory) == ["latents.safetensors", "manifest.json", "spec.yaml", "synopsis.json", "video.gif"]
     check_whole(directory)

@@ -59,7 +59,13 @@ def test_a_cancelled_run_goes_on_to_the_same_frames(session, undisturbed, tmp_pa
     assert [first, *others] == list(range(first, 9))
     assert np.array_equal(frames(job.result()), undisturbed)
     assert job.id == cancelled.id
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["manifest.json", "spec.yaml", "stills", "synopsis.json"]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        "latents.safetensors",
+        "manifest.json",
+        "spec.yaml",
+        "stills",
+        "synopsis.json",
+    ]
 
 
 def test_a_run_pauses_as_often_as_it_is_asked_to(session, undisturbed, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from vstar_sdk.frame_ranges import as_ranges
 from vstar_sdk.runs.measuring import metrics_of, names_of
 from vstar_sdk.runs.plan import Plan
 from vstar_sdk.runs.settings import Settings
@@ -24,6 +25,8 @@ def describe(plan: Plan, *, sites: bool = False) -> str:
     else:
         for number, (state, span) in enumerate(zip(plan.story.synopsis.states, plan.story.timeline.spans(), strict=True), 1):
             lines.append(f"{number}. frames {span[0]}-{span[1]}: {state.caption}")
+    if plan.kept is not None:
+        lines.append(plan.kept.words())
     attention = plan.attention.describe if sites else plan.attention.summary
     return "\n".join([*lines, "", attention(numbers.steps)])
 
@@ -45,6 +48,14 @@ def plan_data(plan: Plan) -> dict[str, Any]:
         "final": plan.final.json(),
         "metrics": [name for names in names_of(metrics_of(plan.loaded)) for name in names],
         "states": told,
+        "kept": None
+        if plan.kept is None
+        else {
+            "run": plan.kept.parent.run,
+            "frames": as_ranges(plan.kept.frames),
+            "latents": as_ranges(plan.kept.latents),
+            "made": as_ranges(plan.kept.made),
+        },
         "attention": {
             "untouched": plan.attention.untouched,
             "sites": [

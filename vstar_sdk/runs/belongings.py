@@ -21,10 +21,13 @@ SPEC = "spec.yaml"
 SYNOPSIS = "synopsis.json"
 STATE = "state"
 
+LATENTS = "latents.safetensors"
+"""The clean latents, for later runs that keep frames of this one; not of a run that was told not to write them."""
+
 RUN_FILES = (SPEC, SYNOPSIS, MANIFEST)
 """What every run writes beside its artifacts."""
 
-RESERVED = (*RUN_FILES, STATE)
+RESERVED = (*RUN_FILES, LATENTS, STATE)
 """What no artifact may be named."""
 
 _SEAL = "seal"

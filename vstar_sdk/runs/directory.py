@@ -15,7 +15,7 @@ from vstar_sdk.output.drafts import Draft, drafts_for
 from vstar_sdk.output.drafts import remove as remove_draft
 from vstar_sdk.output.whole import write_whole
 from vstar_sdk.reading.escapes import printable
-from vstar_sdk.runs.belongings import MANIFEST, RESERVED, RUN_FILES, SPEC, SYNOPSIS, Belongings, sealed
+from vstar_sdk.runs.belongings import LATENTS, MANIFEST, RESERVED, RUN_FILES, SPEC, SYNOPSIS, Belongings, sealed
 from vstar_sdk.runs.journal import Journal
 from vstar_sdk.runs.leftovers import release, remove_empty, sweep
 from vstar_sdk.runs.naming import ANOTHER, check_text, check_written
@@ -50,11 +50,12 @@ class RunDirectory:
         self._is: os.stat_result | None = None
         self._names: list[str] = []
 
-    def check(self, exporters: Sequence[tuple[str, Exporter]]) -> None:
+    def check(self, exporters: Sequence[tuple[str, Exporter]], *, latents: bool = False) -> None:
         """Find what would keep the run's files out, before anything is made or paid for.
 
         Args:
             exporters: names, as in ``use``, and exporters.
+            latents: whether the run will write them, by `write_latents`.
 
         Raises:
             OutputError: the folder cannot be made or written to, another run is at work in it, or something that no run wrote is
@@ -70,11 +71,12 @@ class RunDirectory:
                 raise OutputError(f"the folder {self.path} cannot be made: {there} is a file", hint=ANOTHER)
             if not os.access(there, os.W_OK | os.X_OK):
                 raise OutputError(f"the folder {self.path} cannot be written to", hint=ANOTHER)
-            for name in RUN_FILES:
+            own = (*RUN_FILES, LATENTS) if latents else RUN_FILES
+            for name in own:
                 if (self.path / name).is_dir():
                     raise OutputError(f"{self.path / name} is a folder", hint="name another run directory with --out")
             drafts = drafts_for(folder, exporters, reserved=RESERVED)
-            self._names = [*RUN_FILES, *(self._name(draft.final) for draft in drafts)]
+            self._names = [*own, *(self._name(draft.final) for draft in drafts)]
             journal = Journal.open(self.path, create=False) if folder.is_dir() else None
             try:
                 Belongings(self.path, journal.files if journal else {}).check(self._names)
@@ -164,6 +166,15 @@ class RunDirectory:
                     remove_draft(self.path / name)
                     remove_empty(self.path, (self.path / name).parent)
 
+    def write_latents(self, content: bytes) -> None:
+        """Write the clean latents; the artifacts are there.
+
+        Raises:
+            OutputError: they cannot be written.
+        """
+        self.still_there()
+        self.write(LATENTS, content)
+
     def finish(self) -> None:
         """The artifacts are there: write what has waited for them.
 
@@ -200,7 +211,7 @@ class RunDirectory:
         folder = self.path.absolute()
         return {
             "artifacts": [self.entry(path) for path in artifacts],
-            "files": [self.entry(folder / name) for name in (SPEC, SYNOPSIS)],
+            "files": [self.entry(folder / name) for name in (SPEC, SYNOPSIS, LATENTS) if name in self._names],
         }
 
     def leave(self, *, failed: bool) -> None:

@@ -16,6 +16,7 @@ _PACKAGES = ("vstar-sdk", "torch", "diffusers", "transformers", "numpy", "av", "
 def manifest(
     *,
     run: str,
+    parent: str | None,
     seed: int,
     clip: Footage,
     model: Mapping[str, Any],
@@ -31,6 +32,7 @@ def manifest(
 
     Args:
         run: its id.
+        parent: the id of the run that it keeps frames of, if it does.
         seed: its seed.
         clip: what was written: number, size and rate of the frames.
         model: name, device, precision and weight hashes.
@@ -44,6 +46,7 @@ def manifest(
     """
     return {
         "run": run,
+        "parent": parent,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seed": seed,
         "clip": clip.json(),

@@ -67,8 +67,21 @@ def default_directory(prompt: str, root: Path = RUNS) -> Path:
         OutputError: it cannot be made.
     """
     words = re.findall(r"[a-z0-9]+", prompt.lower())[:5]
-    name = "-".join([datetime.now().strftime("%Y%m%d-%H%M%S"), *words])[:80].rstrip("-")
-    for number in itertools.count(1):
+    return _new(root, "-".join([datetime.now().strftime("%Y%m%d-%H%M%S"), *words])[:80].rstrip("-"), 1)
+
+
+def directory_beside(run: Path) -> Path:
+    """A folder of its own for a run that goes on from another, made at once: ``runs/winter-2`` beside ``runs/winter``.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    whole = run.resolve()
+    return _new(run.parent if run.name == whole.name else whole.parent, whole.name, 2)
+
+
+def _new(root: Path, name: str, first: int) -> Path:
+    for number in itertools.count(first):
         path = root / (name if number == 1 else f"{name}-{number}")
         try:
             path.mkdir(parents=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vstar_sdk import events
-from vstar_sdk.errors import RunPaused, SpecError
+from vstar_sdk.errors import OutputError, RunPaused, SpecError
 from vstar_sdk.plugin.boundary.calls import dotted
 from vstar_sdk.plugin.observers import Observers
 from vstar_sdk.plugin.transforms import Transforms
@@ -25,7 +25,7 @@ from vstar_sdk.runs.models import Models
 from vstar_sdk.runs.participants import participants_record
 from vstar_sdk.runs.plan import Plan
 from vstar_sdk.runs.process import peak_bytes
-from vstar_sdk.runs.resolving import resolve
+from vstar_sdk.runs.resolving import pinned, resolve
 from vstar_sdk.runs.result import Result
 from vstar_sdk.runs.run import Run
 from vstar_sdk.runs.saved import Saved
@@ -72,7 +72,8 @@ def perform(
     done = False
     try:
         if directory is not None:
-            directory.check(exporters(run.plan.loaded))
+            directory.check(exporters(run.plan.loaded), latents=run.plan.spec.latents)
+            _not_itself(run.plan, directory.path)
         if saved is not None:
             saved.check()
         steps = evaluations(run.plan)  # an unfit scheduler ends the run before a language model is paid and a model is loaded
@@ -82,7 +83,7 @@ def perform(
             directory.claim()
             run = replace(run, check=_both(run.check, directory.still_there))
         if saved is not None:
-            saved.go_on() if state is not None else saved.begin(run.id, run.plan.loaded)
+            saved.go_on() if state is not None else saved.begin(run.id, run.plan.loaded, pinned(run.plan))
         result = _perform(run, models, observers, directory, saved, state or RunState(), until)
         done = True
     finally:
@@ -118,9 +119,10 @@ def _perform(
     adapter = load(run, models)
     from vstar_sdk.runs.stages.encode import encode  # here, because these bring torch, which the load stage counts
     from vstar_sdk.runs.stages.sample import sample
+    from vstar_sdk.sampling.tensor_file import tensor_bytes
 
     story = made(state.story)
-    resolved = resolve(plan, story, dtype_of(adapter))
+    resolved = resolve(plan, story, dtype_of(adapter), directory.path if directory is not None else None)
     clips = Clips.of(plan, story, to_yaml(resolved))
     if directory is not None:
         directory.begin(clips.final.spec, synopsis_data(story))
@@ -133,6 +135,8 @@ def _perform(
     if saved is not None:
         saved.keep_latents(made(state.latents))
     decoded = decode(run, adapter, state, clips, directory)
+    if directory is not None and plan.spec.latents:
+        directory.write_latents(tensor_bytes({"latents": made(state.latents)}))
     if directory is not None and whole:
         _learn(run, adapter)
     return Result(
@@ -148,6 +152,17 @@ def _perform(
         load=partial(models.get, plan),
         finish=partial(_finish, plan, run.transforms, clips),
     )
+
+
+def _not_itself(plan: Plan, directory: Path) -> None:
+    """Refuse to write a run over the one that it goes on from.
+
+    Raises:
+        OutputError: it would be.
+    """
+    if plan.kept is not None and plan.kept.parent.directory.resolve() == directory.resolve():
+        shown = printable(str(directory))
+        raise OutputError(f"{shown} holds the run that this one goes on from", hint="name another run directory with --out")
 
 
 def _paused(run: Run, adapter: Adapter, saved: Saved | None, state: RunState, clip: Clip) -> RunPaused:
@@ -179,6 +194,7 @@ def _end(run: Run, adapter: Adapter, observers: Observers, directory: RunDirecto
         directory.finish()
     record = manifest(
         run=run.id,
+        parent=plan.kept.parent.run if plan.kept is not None else None,
         seed=plan.settings.seed,
         clip=plan.final,
         model=model,

@@ -14,6 +14,7 @@ from vstar_sdk.options import RegularizerOptions
 from vstar_sdk.runs.engine import Engine, engine_of
 from vstar_sdk.runs.exporters import check_exporters
 from vstar_sdk.runs.finishing import finished_timeline, finishing_of
+from vstar_sdk.runs.kept import Kept, kept_of
 from vstar_sdk.runs.measuring import check_metrics
 from vstar_sdk.runs.settings import Settings, settings_of
 from vstar_sdk.runs.story import Story, check_story, write_story
@@ -26,8 +27,8 @@ from vstar_sdk.synopsis.contract import CheckedWriter, SynopsisWriter
 class Plan:
     """A run, decided and checked.
 
-    A plan can be pickled: the spec, the model's facts, the numbers and the story travel by value, and the parts are made again
-    where it arrives. Two plans are equal where these four are.
+    A plan can be pickled: the spec, the model's facts, the numbers, the story and what is kept travel by value, and the parts are
+    made again where it arrives. Two plans are equal where these five are.
 
     Attributes:
         loaded: the spec and the parts it may name.
@@ -39,6 +40,7 @@ class Plan:
         attention: what the regularizers do at every site.
         writer: the synopsis part.
         story: the key states, when they can be written offline; else None until the run asks the writer.
+        kept: what stays of an earlier run; None where all is made anew.
     """
 
     loaded: LoadedSpec
@@ -50,6 +52,7 @@ class Plan:
     attention: AttentionPlan = field(compare=False)
     writer: SynopsisWriter = field(compare=False)
     story: Story | None
+    kept: Kept | None = None
 
     @property
     def spec(self) -> RunSpec:
@@ -86,7 +89,7 @@ class Plan:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by value; see the class."""
-        return _made, (self.loaded, self.facts, self.settings, self.story)
+        return _made, (self.loaded, self.facts, self.settings, self.story, self.kept)
 
 
 def _states(number: int) -> str:
@@ -109,6 +112,7 @@ def make_plan(loaded: LoadedSpec) -> Plan:
         attention = _attention(loaded, facts, settings)
         final = finishing_of(loaded, settings.footage(loaded.spec.prompt)).final
         check_metrics(loaded, final)
+        kept = kept_of(loaded, facts, settings)
         check_exporters(loaded)
         writer: SynopsisWriter = loaded.catalog.make("synopses", loaded.spec.synopsis)
     except SpecError as error:
@@ -119,7 +123,7 @@ def make_plan(loaded: LoadedSpec) -> Plan:
         finished_timeline(loaded, story, final)
     elif isinstance(writer, CheckedWriter):
         check_story(loaded, writer, settings, facts)
-    return Plan(loaded, source, facts, settings, final, engine, attention, writer, story)
+    return Plan(loaded, source, facts, settings, final, engine, attention, writer, story, kept)
 
 
 def regularizers_of(spec: RunSpec, facts: Facts) -> list[RegularizerOptions]:
@@ -136,9 +140,9 @@ def _attention(loaded: LoadedSpec, facts: Facts, settings: Settings) -> Attentio
     return plan_attention(facts.sites, regularizers, facts.clock(settings.frames, settings.fps), settings.steps)
 
 
-def _made(loaded: LoadedSpec, facts: Facts, settings: Settings, story: Story | None) -> Plan:
+def _made(loaded: LoadedSpec, facts: Facts, settings: Settings, story: Story | None, kept: Kept | None) -> Plan:
     """The plan again, its parts made anew."""
     source, writer = loaded.catalog.make("models", loaded.spec.model), loaded.catalog.make("synopses", loaded.spec.synopsis)
     engine, attention = engine_of(loaded, facts), _attention(loaded, facts, settings)
     final = finishing_of(loaded, settings.footage(loaded.spec.prompt)).final
-    return Plan(loaded, source, facts, settings, final, engine, attention, writer, story)
+    return Plan(loaded, source, facts, settings, final, engine, attention, writer, story, kept)

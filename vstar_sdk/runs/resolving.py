@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from vstar_sdk.runs.plan import Plan, regularizers_of
@@ -11,7 +14,7 @@ from vstar_sdk.spec.run_spec import RunSpec
 from vstar_sdk.synopsis.states import to_options
 
 
-def resolve(plan: Plan, story: Story, dtype: str | None = None) -> RunSpec:
+def resolve(plan: Plan, story: Story, dtype: str | None = None, folder: Path | None = None) -> RunSpec:
     """The resolved spec of a run.
 
     The states are those before `transform_synopsis`, which the plugins that it lists will apply again.
@@ -20,6 +23,7 @@ def resolve(plan: Plan, story: Story, dtype: str | None = None) -> RunSpec:
         plan: of the run.
         story: the story that was told.
         dtype: the precision that ``auto`` came to.
+        folder: where it will be written; the run that it goes on from is named from there.
     """
     settings, sampling = plan.settings, plan.spec.sampling.model_dump(mode="json", exclude={"preset"}, exclude_none=True)
     data: dict[str, Any] = plan.spec.model_dump(mode="json") | {
@@ -28,6 +32,7 @@ def resolve(plan: Plan, story: Story, dtype: str | None = None) -> RunSpec:
         "fps": settings.fps,
         "negative_prompt": story.negative_prompt,
         "regularizers": [options.model_dump(mode="json") for options in regularizers_of(plan.spec, plan.facts)],
+        "start": pinned(plan, folder),
         "synopsis": to_options(story.written),
         "sampling": {
             "steps": settings.steps,
@@ -42,3 +47,19 @@ def resolve(plan: Plan, story: Story, dtype: str | None = None) -> RunSpec:
     own = plan.facts.scheduler_config
     data["model"] |= {key: own[key] for key, value in data["model"].items() if value is None and own.get(key) is not None}
     return load_spec(data, plugins=plan.loaded.given).spec
+
+
+def pinned(plan: Plan, folder: Path | None = None) -> Mapping[str, Any] | None:
+    """A spec's ``start`` with the digest of the latents that the plan found.
+
+    Args:
+        plan: of the run.
+        folder: that the path in it begins at; None for an absolute path.
+    """
+    if plan.kept is None or plan.spec.start is None:
+        return None
+    directory = plan.kept.parent.directory.absolute()
+    shown = str(directory)
+    if folder is not None and directory.drive == folder.absolute().drive:
+        shown = Path(os.path.relpath(directory.resolve(), folder.resolve())).as_posix()
+    return plan.spec.start.model_dump(mode="json") | {"from": shown, "sha256": plan.kept.parent.sha256}

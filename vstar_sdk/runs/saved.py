@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -20,10 +20,12 @@ import yaml
 
 from vstar_sdk.errors import OutputError, SpecError
 from vstar_sdk.output.whole import DRAFT, draft_of, write_whole
+from vstar_sdk.plugin.boundary.calls import dotted
 from vstar_sdk.reading.escapes import printable
 from vstar_sdk.reading.files import read_bounded
 from vstar_sdk.runs.belongings import MANIFEST, SPEC, STATE
 from vstar_sdk.runs.state import SAMPLER, RunState
+from vstar_sdk.spec.differences import Difference, differences
 from vstar_sdk.spec.document import Document
 from vstar_sdk.spec.loading import LoadedSpec, load_document
 
@@ -76,15 +78,20 @@ class Saved:
         self._cost = 0.0
         self._began: float | None = None
 
-    def begin(self, run: str, loaded: LoadedSpec) -> None:
+    def begin(self, run: str, loaded: LoadedSpec, start: Mapping[str, Any] | None = None) -> None:
         """Write down which run it is; what an earlier one left is removed.
+
+        Args:
+            run: its id.
+            loaded: its spec.
+            start: what takes the place of the spec's ``start``: which latents exactly it goes on from.
 
         Raises:
             OutputError: it cannot be written, or something that no run wrote is in the way.
         """
         self.check()
         self.remove()
-        spec = loaded.spec.model_dump(mode="json", exclude_unset=True)
+        spec = loaded.spec.model_dump(mode="json", exclude_unset=True) | ({"start": dict(start)} if start else {})
         about = {
             "format": _FORMAT,
             "run": run,
@@ -274,7 +281,7 @@ def _check_unchanged(directory: Path, resolved: str | None) -> None:
     if now == resolved:
         return
     try:
-        changed = _differences(yaml.safe_load(resolved), yaml.safe_load(now))
+        changed = [_sentence(one) for one in differences(yaml.safe_load(resolved), yaml.safe_load(now))]
     except yaml.YAMLError:
         changed = ["it is no YAML any more"]
     shown = printable(str(spec))
@@ -284,20 +291,9 @@ def _check_unchanged(directory: Path, resolved: str | None) -> None:
     )
 
 
-def _differences(was: Any, now: Any, path: str = "") -> Sequence[str]:
-    """Where two specs differ, a sentence each."""
-    if isinstance(was, dict) and isinstance(now, dict):
-        before, after = cast(dict[Any, Any], was), cast(dict[Any, Any], now)
-        keys = [*before, *(key for key in after if key not in before)]
-        return [
-            line for key in keys for line in _differences(before.get(key), after.get(key), f"{path}.{key}" if path else str(key))
-        ]
-    return [] if was == now else [f"{path} was {_short(was)} and is {_short(now)}"]
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return printable(text if len(text) <= 60 else f"{text[:57]}...")
+def _sentence(one: Difference) -> str:
+    was, now = one.values
+    return f"{printable(dotted(one.path))} was {was} and is {now}"
 
 
 def _versions() -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from vstar_sdk.attention.nursing import Nursing
     from vstar_sdk.sampling.contract import Scheduler
     from vstar_sdk.sampling.guided import Guided
+    from vstar_sdk.sampling.held import Held
 
 
 class OnStep(Protocol):
@@ -90,6 +92,7 @@ class Denoising:
         nursing: Nursing | None = None,
         transform: TransformLatents | None = None,
         on_step: OnStep | None = None,
+        held: Held | None = None,
         state: SamplerState | None = None,
     ) -> None:
         self.noise = noise
@@ -102,6 +105,7 @@ class Denoising:
         self._guided, self._scheduler, self._steps = guided, scheduler, steps
         self._draw, self._draws = draw, draws
         self._generator, self._nursing, self._transform, self._on_step = generator, nursing, transform, on_step
+        self._held = held
         self._extra = step_arguments(scheduler, eta, generator)
         self._timesteps, self._fresh = self._scheduled(), True
         self._state, self._index, self._latents = state, 0, noise
@@ -165,6 +169,7 @@ class Denoising:
                 if self._nursing is not None:
                     self._nursing.begin(index)
                 noise = noise if index else noise * getattr(self._scheduler, "init_noise_sigma", 1.0)
+                noise = self._with_held(noise, index)
             self._latents, self._index = noise, index
             self._pause()
         return self._latents, self._index
@@ -268,12 +273,21 @@ class Denoising:
         latents = scheduler.step(prediction, timestep, latents, return_dict=False, **self._extra)[0]
         if self._transform is not None:
             latents = self._transform(latents, index + 1, steps, float(timestep))
+        latents = self._with_held(latents, index + 1)
         if not latents.isfinite().all():
             raise SamplerError(
                 f"step {index + 1} of {steps} (timestep {float(timestep):g}): the latents are not finite",
                 hint="use dtype float32 or bfloat16, a lower guidance, another scheduler, or a weaker regularizer",
             )
         return latents
+
+    def _with_held(self, latents: Tensor, index: int) -> Tensor:
+        """The latents that the step ``index`` begins with, or the schedule ends with: what is held is in its place."""
+        if self._held is None:
+            return latents
+        if index == (steps := len(self._timesteps)):
+            return self._held.ended(latents)
+        return self._held.begun(latents, index, steps, self.noise, partial(self.add_noise, index=index))
 
     def _resumed(self, state: SamplerState) -> tuple[Tensor, int]:
         if state.done and self._nursing is not None and self._nursing.remembers:

@@ -25,3 +25,9 @@ def step_noise(seed: int) -> torch.Generator:
     """The generator for the noise that a scheduler adds in its steps; independent of the initial noise of the same seed."""
     derived = np.random.SeedSequence([seed, 1]).generate_state(1)[0]
     return torch.Generator().manual_seed(int(derived))
+
+
+def held_noise(seed: int) -> torch.Generator:
+    """The generator for the noise of frames that are held; independent of the others of the same seed."""
+    derived = np.random.SeedSequence([seed, 2]).generate_state(1)[0]
+    return torch.Generator().manual_seed(int(derived))

@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariableType]
+from safetensors.torch import save, save_file  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor
 
 from vstar_sdk.errors import OutputError, SamplerError
@@ -44,6 +44,17 @@ def write_tensors(path: Path, data: Any) -> None:
     finally:
         if partial is not None:
             Path(partial).unlink(missing_ok=True)
+
+
+def tensor_bytes(data: Any) -> bytes:
+    """The content of the file that `write_tensors` writes.
+
+    Raises:
+        TypeError: see `write_tensors`.
+    """
+    tensors: dict[str, Tensor] = {}
+    text = json.dumps(_encoded(data, tensors, "data"))
+    return save(tensors, metadata={"data": text})
 
 
 def read_tensors(path: Path) -> Any:

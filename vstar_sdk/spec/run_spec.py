@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, cast
 
-from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema, field_validator
 
+from vstar_sdk import frame_ranges
 from vstar_sdk.moments import LONGEST, parse
 from vstar_sdk.options import Number, Options, PartOf
 from vstar_sdk.plugin.kinds import KINDS
@@ -36,6 +37,44 @@ Size = Annotated[
     ),
 ]
 """Width and height in pixels: ``[512, 320]`` or ``512x320``."""
+
+
+FrameRanges = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "integer", "minimum": 0, "maximum": LONGEST},
+            {"type": "string", "pattern": frame_ranges.PATTERN, "maxLength": 1000},
+        ],
+        "examples": ["0-31", "0-7, 20-31", "0s-2s", 0],
+    }
+)
+
+
+class StartSpec(Options):
+    """What the video goes on from: frames of an earlier run that stay as they are, and the others are made around them."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    run: str = Field(
+        alias="from",
+        min_length=1,
+        max_length=4096,
+        examples=["runs/winter"],
+        description="Directory of a finished run of the same model and size; a relative one begins at the spec's folder.",
+    )
+    keep: Annotated[int | Annotated[str, Field(max_length=1000)], Number, FrameRanges]
+    """The frames that are kept, each at its own place: `0-31`, `0-7, 20-31`, or `0s-2s`."""
+    lead: float = Field(default=0.4, ge=0, le=1)
+    """How long kept frames lead their new neighbours, as a share of the schedule; frames farther away are led less long. More
+    makes seams smoother, less leaves more to the text; 0 leads none."""
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    """Of the run's `latents.safetensors`; others are refused. The resolved spec fills it in."""
+
+    @field_validator("keep")
+    @classmethod
+    def _ranges(cls, keep: int | str) -> int | str:
+        frame_ranges.ranges(keep)
+        return keep
 
 
 class TimelineSpec(Options):
@@ -90,6 +129,8 @@ class RunSpec(Options):
     """The same seed gives the same video."""
     model: Annotated[Options, PartOf("models", default="miniworld")]
     """The video model."""
+    start: StartSpec | None = None
+    """An earlier run whose frames are kept. Left out: all frames are made anew."""
     synopsis: Annotated[Options, PartOf("synopses")]
     """Who writes the key states. ``use`` left out: ``states`` where they are listed, else the model's own writer if it
     brings one, else ``llm``."""
@@ -105,6 +146,8 @@ class RunSpec(Options):
     """What is measured on the finished frames; the numbers stand in the manifest. Left out: nothing."""
     output: list[Annotated[Options, PartOf("exporters")]]
     """What is written. Left out: ``mp4`` and ``contact-sheet``."""
+    latents: bool = True
+    """Write the clean latents beside the video, so that later runs can keep frames of it (`start`)."""
     plugins: list[str] = Field(default_factory=list, examples=[["acme"]])
     """Installed plugins whose observers take part, in this order."""
 

@@ -18,6 +18,7 @@ from vstar_sdk.previews import Preview, fit_colours
 from vstar_sdk.runs.engine import Engine, engine_of
 from vstar_sdk.runs.memory import enough_memory
 from vstar_sdk.runs.run import Run
+from vstar_sdk.runs.stages.hold import held_of
 from vstar_sdk.runs.state import RunState, made
 from vstar_sdk.sampling.denoising import Denoising
 from vstar_sdk.sampling.guided import Guided
@@ -61,7 +62,10 @@ def sample(run: Run, adapter: Adapter, state: RunState, *, until: int | None = N
             text, negative = conditioning.text.to(device), conditioning.negative.to(device)
             guided = Guided(adapter, text, negative, engine.guidance, engine.scale, numbers.guidance_batch, nursing)
             draws = torch.Generator().manual_seed(folded(numbers.seed))
-            draw = partial(_drawn, run, engine, adapter.latent_shape(numbers.frames, numbers.height, numbers.width), draws)
+            shape = adapter.latent_shape(numbers.frames, numbers.height, numbers.width)
+            draw = partial(_drawn, run, engine, shape, draws)
+            kept = run.plan.kept
+            held = held_of(kept, shape, numbers.seed, partial(_drawn, run, engine, shape), device) if kept else None
             if until is not None and nursing.remembers:
                 names = " and ".join(nursing.remembers)
                 raise SamplerError(
@@ -80,6 +84,7 @@ def sample(run: Run, adapter: Adapter, state: RunState, *, until: int | None = N
                 nursing=nursing,
                 transform=run.transforms.latents if run.transforms.implemented("transform_latents") else None,
                 on_step=reports.on_step,
+                held=held,
                 state=state.sampler,
             )
             reports.of = denoising

@@ -1,0 +1,120 @@
+"""Options and work that the commands share which make a video: `run`, `redo`, `extend`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import click
+
+from vstar_sdk.cli.arguments import OutPath
+from vstar_sdk.cli.description import describe, plan_data
+from vstar_sdk.cli.following import follow
+from vstar_sdk.cli.printing import document, document_json, warn
+from vstar_sdk.runs.directory import RunDirectory
+from vstar_sdk.runs.exporters import exporters
+from vstar_sdk.runs.job import Job
+from vstar_sdk.runs.plan import Plan
+from vstar_sdk.runs.schedule import evaluations
+
+
+@dataclass(frozen=True)
+class Making:
+    """What was written on the command line about making a video.
+
+    Attributes:
+        out: the run directory; None for a new one.
+        dry_run: say what would be done.
+        pause_after: a step to stop after.
+        as_json: events as lines of JSON.
+        quiet: no progress.
+    """
+
+    out: Path | None
+    dry_run: bool
+    pause_after: int | None
+    as_json: bool
+    quiet: bool
+
+    def make(self, plan: Plan, directory: Callable[[], Path]) -> None:
+        """Make the video of a plan, or say what would be done.
+
+        Args:
+            plan: of it.
+            directory: makes a new run directory, where none is named.
+
+        Raises:
+            VstarError: whatever ended the run.
+        """
+        if self.dry_run:
+            self._tell(plan)
+            return
+        # Threads that spin while they wait made a run seven times as long beside one busy neighbour (measured on two cores).
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        from vstar_sdk.runs.session import start
+
+        chosen = self.out or directory()
+        began = click.get_current_context().find_object(float)
+
+        def begin() -> Job:
+            return start(plan, out=chosen, pause_after=self.pause_after, began=began)
+
+        try:
+            follow(begin, chosen, as_json=self.as_json, quiet=self.quiet)
+        except BaseException:
+            with suppress(OSError):  # a folder of its own, where the run was ended before it began
+                if self.out is None:
+                    chosen.rmdir()
+            raise
+
+    def _tell(self, plan: Plan) -> None:
+        if self.out is not None:
+            RunDirectory(self.out).check(exporters(plan.loaded), latents=plan.spec.latents)
+        evaluations(plan)
+        if self.as_json:
+            document_json({**plan_data(plan), "warnings": list(plan.warnings())}, indent=None)
+            return
+        document(f"{describe(plan)}\n")
+        for warning in plan.warnings():
+            warn(warning)
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def making_options(out: str) -> Callable[[F], F]:
+    """The options of a command that makes a video, handed on as one `Making` named ``making``.
+
+    Args:
+        out: help of the option ``--out``.
+    """
+    options = (
+        click.option("-o", "--out", type=OutPath("run directory"), help=out),
+        click.option("--dry-run", is_flag=True, help="Show what would be done; load and write nothing."),
+        click.option("--pause-after", type=click.IntRange(1), metavar="STEP", help="Stop after a step; `vstar resume` goes on."),
+        click.option(
+            "--json",
+            "as_json",
+            is_flag=True,
+            help="Print events as JSON, one a line; the last names the run directory. With --dry-run, the plan.",
+        ),
+        click.option("-q", "--quiet", is_flag=True, help="No progress; the run directory is still printed."),
+    )
+
+    def decorate(function: F) -> F:
+        @wraps(function)
+        def called(
+            *args: Any, out: Path | None, dry_run: bool, pause_after: int | None, as_json: bool, quiet: bool, **named: Any
+        ) -> Any:
+            return function(*args, making=Making(out, dry_run, pause_after, as_json, quiet), **named)
+
+        for option in reversed(options):
+            called = option(called)
+        return cast(F, called)
+
+    return decorate

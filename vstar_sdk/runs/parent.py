@@ -1,0 +1,104 @@
+"""A finished run that another goes on from, read from its directory. No torch."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vstar_sdk.errors import SpecError
+from vstar_sdk.output.digests import digest
+from vstar_sdk.reading.escapes import printable
+from vstar_sdk.reading.files import read_bounded
+from vstar_sdk.runs.belongings import LATENTS, MANIFEST, SPEC, SYNOPSIS
+
+_LARGEST = 64 << 20
+
+
+@dataclass(frozen=True)
+class Parent:
+    """What is known of it.
+
+    Attributes:
+        directory: its run directory.
+        run: its id.
+        model: the name of its model.
+        spec: its resolved spec, as data.
+        synopsis: its synopsis as data: the states with their anchors, and the frames that they rule.
+        sha256: of its latents, as the manifest says; None where it did not write them.
+    """
+
+    directory: Path
+    run: str
+    model: str
+    spec: dict[str, Any]
+    synopsis: dict[str, Any]
+    sha256: str | None
+
+    @property
+    def frames(self) -> int:
+        """Frames of its clip."""
+        return self.spec["frames"]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        width, height = self.spec["size"]
+        return width, height
+
+    @property
+    def latents(self) -> Path:
+        """The file of its latents."""
+        return self.directory / LATENTS
+
+    def check_latents(self) -> None:
+        """Find out whether its latents are there, and what the run wrote.
+
+        Raises:
+            SpecError: they are not.
+        """
+        shown = printable(str(self.directory))
+        if self.sha256 is None:
+            raise SpecError(
+                f"the run in {shown} did not write its latents",
+                hint=f"make it again with them: vstar run {shown}/{SPEC} --set latents=true --out ...",
+            )
+        try:
+            found = digest(self.latents)
+        except OSError:
+            raise SpecError(f"the latents of the run in {shown} are gone: {LATENTS}", hint="make the run again") from None
+        if found != self.sha256:
+            raise SpecError(f"{printable(str(self.latents))} was changed after the run wrote it", hint="make the run again")
+
+
+def read_parent(directory: Path) -> Parent:
+    """Read the run in a directory.
+
+    Args:
+        directory: its run directory.
+
+    Raises:
+        SpecError: no run is whole there, or its files are damaged.
+    """
+    shown = printable(str(directory))
+    try:
+        record: dict[str, Any] = json.loads(read_bounded(directory / MANIFEST, _LARGEST))
+        spec: dict[str, Any] = yaml.safe_load(read_bounded(directory / SPEC, _LARGEST))
+        synopsis: dict[str, Any] = json.loads(read_bounded(directory / SYNOPSIS, _LARGEST))
+        listed = {entry["path"]: entry["sha256"] for entry in record["files"]}
+        parent = Parent(directory, record["run"], record["model"]["name"], spec, synopsis, listed.get(LATENTS))
+        _ = parent.frames, parent.size, parent.synopsis["states"]
+    except (FileNotFoundError, NotADirectoryError):
+        if (directory / "state").is_dir():
+            raise SpecError(f"the run in {shown} has not ended", hint=f"go on with it first: vstar resume {shown}") from None
+        raise SpecError(
+            f"there is no finished run in {shown}", hint="name the directory of one, with its manifest.json"
+        ) from None
+    except OSError as error:
+        raise SpecError(f"the run in {shown} cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, RecursionError, yaml.YAMLError):
+        raise SpecError(f"the files of the run in {shown} are damaged", hint="make the run again") from None
+    return parent
