@@ -66,8 +66,10 @@ WHOLE = {"prompt": "a landscape from winter to autumn", "frames": 17}
     ids=str,
 )
 def test_yaml_is_a_spec_or_a_part_of_one(block):
-    """What is not a whole spec is made one; with weights at hand it is planned, too. vstar-longvideo tests its own page, and that on
-    stories needs a finished run."""
+    """What is not a whole spec is made one; with weights at hand it is planned, too.
+
+    vstar-longvideo tests its own page, and that on stories needs a finished run.
+    """
     data = parse(block.text).data
     written = data.get("synopsis", {}).get("states") if isinstance(data.get("synopsis"), dict) else None
     loaded = load_spec(data if "prompt" in data or isinstance(written, list) else WHOLE | data)

@@ -217,6 +217,7 @@ def test_states_take_a_small_share_of_the_time(tmp_path, monkeypatch):
     monkeypatch.setattr("vstar_sdk.runs.saved.time.perf_counter", lambda: now[0])
     saved, written = Saved(tmp_path), 0
     (tmp_path / "state").mkdir()
+    saved.go_on()
 
     def state():
         now[0] += 0.1  # what it costs

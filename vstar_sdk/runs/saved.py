@@ -74,6 +74,7 @@ class Saved:
         """Whether it is this run's."""
         self.worth = False
         """Whether something is there that took time or money."""
+        self._is: os.stat_result | None = None
         self._spent = 0.0
         self._cost = 0.0
         self._began: float | None = None
@@ -102,12 +103,13 @@ class Saved:
         }
         with _disk(self.path):
             self.path.mkdir(exist_ok=True)
-            self.held = True
+            self.held, self._is = True, self.path.stat()
             write_whole(self.path / _ABOUT, json.dumps(about).encode())
 
     def go_on(self) -> None:
         """Take the state of the run that is resumed."""
-        self.held = self.worth = True
+        with _disk(self.path):
+            self.held, self.worth, self._is = True, True, self.path.stat()
 
     def check(self) -> None:
         """Refuse a folder of the same name that no run wrote.
@@ -130,6 +132,9 @@ class Saved:
         Raises:
             OutputError: it cannot be written.
         """
+        with _disk(self.path):
+            if self._is is None or not os.path.samestat(self.path.stat(), self._is):
+                raise OutputError(f"the folder {self.path} is gone", hint="leave a run directory alone while its run is at work")
         state.write(self.path)
         self.worth = True
 
