@@ -7,8 +7,11 @@ import sys
 
 import pytest
 from click import unstyle
+from click.testing import CliRunner
+from PIL import Image
 
 from vstar_sdk import events
+from vstar_sdk.cli.main import cli
 from vstar_sdk.cli.progress import Progress
 
 
@@ -60,3 +63,21 @@ def test_a_terminal_that_is_gone_costs_nothing(shown):
             raise OSError(5, "Input/output error")
 
     assert shown(Gone(), step(1), step(2)) == ""
+
+
+def test_a_preview_is_written_whole_after_every_step(tmp_path):
+    shown = tmp_path / "step.gif"
+    words = ["run", "a volcano wakes up", "--frames", "4", "-s", "sampling.steps=2", "-o", str(tmp_path / "run"), "-q"]
+    done = CliRunner().invoke(cli, [*words, "--preview", str(shown)])
+    assert done.exit_code == 0, done.stderr
+    with Image.open(shown) as picture:
+        assert picture.size == (32, 32)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "step.gif"]
+
+
+def test_a_preview_that_cannot_be_written_costs_a_warning_and_no_video(tmp_path):
+    words = ["run", "a volcano wakes up", "--frames", "4", "-s", "sampling.steps=1", "-o", str(tmp_path / "run"), "-q"]
+    done = CliRunner().invoke(cli, [*words, "--preview", str(tmp_path / "absent" / "step.gif")])
+    assert done.exit_code == 0
+    assert "cannot be written: No such file or directory" in done.stderr
+    assert (tmp_path / "run" / "video.mp4").is_file()

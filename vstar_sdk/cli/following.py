@@ -21,7 +21,14 @@ from vstar_sdk.runs.job import Job
 from vstar_sdk.runs.saved import resumable
 
 
-def follow(begin: Callable[[], Job], directory: Path, *, as_json: bool, quiet: bool) -> None:
+def follow(
+    begin: Callable[[], Job],
+    directory: Path,
+    *,
+    as_json: bool,
+    quiet: bool,
+    also: Callable[[events.Event], None] = lambda event: None,
+) -> None:
     """Begin a job, show how it goes, and print its directory as the last line of stdout.
 
     Args:
@@ -29,6 +36,7 @@ def follow(begin: Callable[[], Job], directory: Path, *, as_json: bool, quiet: b
         directory: its run directory.
         as_json: events as lines of JSON on stdout.
         quiet: warnings only.
+        also: given every event before it is shown.
 
     Raises:
         VstarError: whatever ended the run.
@@ -37,11 +45,11 @@ def follow(begin: Callable[[], Job], directory: Path, *, as_json: bool, quiet: b
     try:
         if as_json:
             lines = _Lines(click.get_current_context())
-            _follow(begin, lines.show)
+            _follow(begin, _both(also, lines.show))
             lines.check()
             return
         with Progress(quiet=quiet) as progress:
-            _follow(begin, progress.show)
+            _follow(begin, _both(also, progress.show))
     except RunPaused as paused:
         say(f"{paused.message}; {paused.hint}")
     except BaseException:
@@ -54,6 +62,14 @@ def follow(begin: Callable[[], Job], directory: Path, *, as_json: bool, quiet: b
         document(f"{directory}\n")
     except OutputError as error:  # the video is made, and that is what counts
         warn(f"the run directory is {directory}: {error.message}")
+
+
+def _both(first: Callable[[events.Event], None], then: Callable[[events.Event], None]) -> Callable[[events.Event], None]:
+    def both(event: events.Event) -> None:
+        first(event)
+        then(event)
+
+    return both
 
 
 class _Lines:

@@ -12,10 +12,13 @@ from typing import Any, TypeVar, cast
 
 import click
 
+from vstar_sdk import events
 from vstar_sdk.cli.arguments import OutPath
 from vstar_sdk.cli.description import describe, plan_data
 from vstar_sdk.cli.following import follow
 from vstar_sdk.cli.printing import document, document_json, warn
+from vstar_sdk.output.whole import draft_of
+from vstar_sdk.reading.escapes import printable
 from vstar_sdk.runs.directory import RunDirectory
 from vstar_sdk.runs.exporters import exporters
 from vstar_sdk.runs.job import Job
@@ -31,6 +34,7 @@ class Making:
         out: the run directory; None for a new one.
         dry_run: say what would be done.
         pause_after: a step to stop after.
+        preview: a GIF that shows after every step what the clip is going to be; None for none.
         as_json: events as lines of JSON.
         quiet: no progress.
     """
@@ -38,6 +42,7 @@ class Making:
     out: Path | None
     dry_run: bool
     pause_after: int | None
+    preview: Path | None
     as_json: bool
     quiet: bool
 
@@ -62,15 +67,30 @@ class Making:
         began = click.get_current_context().find_object(float)
 
         def begin() -> Job:
-            return start(plan, out=chosen, pause_after=self.pause_after, began=began)
+            return start(plan, out=chosen, pause_after=self.pause_after, previews=self.preview is not None, began=began)
 
         try:
-            follow(begin, chosen, as_json=self.as_json, quiet=self.quiet)
+            follow(begin, chosen, as_json=self.as_json, quiet=self.quiet, also=self._show)
         except BaseException:
             with suppress(OSError):  # a folder of its own, where the run was ended before it began
                 if self.out is None:
                     chosen.rmdir()
             raise
+
+    def _show(self, event: events.Event) -> None:
+        """Renew the preview; where it cannot be written, the run goes on without."""
+        if self.preview is None or not isinstance(event, events.Step) or event.preview is None:
+            return
+        draft = draft_of(self.preview)
+        try:
+            event.preview.save(draft)
+            draft.replace(self.preview)
+        except OSError as error:
+            if event.step == event.steps:
+                warn(f"{printable(str(self.preview))} cannot be written: {error.strerror}")
+        finally:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
 
     def _tell(self, plan: Plan) -> None:
         if self.out is not None:
@@ -98,6 +118,12 @@ def making_options(out: str) -> Callable[[F], F]:
         click.option("--dry-run", is_flag=True, help="Show what would be done; load and write nothing."),
         click.option("--pause-after", type=click.IntRange(1), metavar="STEP", help="Stop after a step; `vstar resume` goes on."),
         click.option(
+            "--preview",
+            type=click.Path(dir_okay=False, path_type=Path),
+            metavar="GIF",
+            help="After every step, write what the clip is going to be to this file.",
+        ),
+        click.option(
             "--json",
             "as_json",
             is_flag=True,
@@ -109,9 +135,16 @@ def making_options(out: str) -> Callable[[F], F]:
     def decorate(function: F) -> F:
         @wraps(function)
         def called(
-            *args: Any, out: Path | None, dry_run: bool, pause_after: int | None, as_json: bool, quiet: bool, **named: Any
+            *args: Any,
+            out: Path | None,
+            dry_run: bool,
+            pause_after: int | None,
+            preview: Path | None,
+            as_json: bool,
+            quiet: bool,
+            **named: Any,
         ) -> Any:
-            return function(*args, making=Making(out, dry_run, pause_after, as_json, quiet), **named)
+            return function(*args, making=Making(out, dry_run, pause_after, preview, as_json, quiet), **named)
 
         for option in reversed(options):
             called = option(called)
