@@ -1,5 +1,4 @@
 """The public names, each once: whatever is listed here is imported when it is first used, and is all of `__all__`."""
-
 from .attaching.attach import attach as attach
 from .attention.call import Call as Call
 from .attention.layout import Layout as Layout
@@ -109,3 +108,6 @@ from .weights.finding import find_model as find_model
 
 __all__: list[str]
 __version__: str
+from .options import ExecutorOptions as ExecutorOptions
+from .sweeps.cells import run_cells as run_cells
+from .sweeps.contract import Executor as Executor
