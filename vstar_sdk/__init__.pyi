@@ -1,4 +1,5 @@
 """The public names, each once: whatever is listed here is imported when it is first used, and is all of `__all__`."""
+
 from .attaching.attach import attach as attach
 from .attention.call import Call as Call
 from .attention.layout import Layout as Layout
@@ -59,6 +60,7 @@ from .models.pipeline_options import FramewiseOptions as FramewiseOptions
 from .models.pipeline_options import PipelineOptions as PipelineOptions
 from .models.unet3d.source import UNet3DSource as UNet3DSource
 from .options import Course as Course
+from .options import ExecutorOptions as ExecutorOptions
 from .options import ExporterOptions as ExporterOptions
 from .options import GuidanceOptions as GuidanceOptions
 from .options import ModelOptions as ModelOptions
@@ -96,6 +98,8 @@ from .spec.loading import LoadedSpec as LoadedSpec
 from .spec.loading import load_spec as load_spec
 from .spec.run_spec import RunSpec as RunSpec
 from .spec.schema import json_schema as json_schema
+from .sweeps.cells import run_cells as run_cells
+from .sweeps.contract import Executor as Executor
 from .synopses import State as State
 from .synopses import Synopsis as Synopsis
 from .synopsis.contract import Brief as Brief
@@ -108,6 +112,3 @@ from .weights.finding import find_model as find_model
 
 __all__: list[str]
 __version__: str
-from .options import ExecutorOptions as ExecutorOptions
-from .sweeps.cells import run_cells as run_cells
-from .sweeps.contract import Executor as Executor
