@@ -100,6 +100,8 @@ from .spec.run_spec import RunSpec as RunSpec
 from .spec.schema import json_schema as json_schema
 from .sweeps.cells import run_cells as run_cells
 from .sweeps.contract import Executor as Executor
+from .sweeps.status import SweepStatus as SweepStatus
+from .sweeps.status import sweep_status as sweep_status
 from .synopses import State as State
 from .synopses import Synopsis as Synopsis
 from .synopsis.contract import Brief as Brief

@@ -18,7 +18,7 @@ from vstar_sdk.runs.stages import sample
 from vstar_sdk.sweeps import cells as module
 from vstar_sdk.sweeps.cells import Interrupted, Outcome, retry
 from vstar_sdk.sweeps.claims import CLAIM, Claim
-from vstar_sdk.sweeps.status import Failed, Status, state_of
+from vstar_sdk.sweeps.status import Failed, SweepStatus, state_of
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def pictures(folder):
 
 
 def counts(sweep):
-    return {state: number for state, number in Status.of(sweep).counts.items() if number}
+    return {state: number for state, number in SweepStatus.of(sweep).counts.items() if number}
 
 
 def test_each_cell_is_the_run_of_its_spec_and_is_done_once(sweep, tmp_path):
@@ -172,7 +172,7 @@ def test_the_status_says_why_cells_failed(sweep):
     folder = sweep.path("0001")
     folder.mkdir(parents=True)
     Failed("ModelError", "no memory", None, 1).write(folder)
-    data = Status.of(sweep).json()
+    data = SweepStatus.of(sweep).json()
     assert data["counts"] == {"waiting": 1, "running": 0, "interrupted": 0, "done": 0, "failed": 1}
     assert data["failed"] == [
         {
@@ -186,4 +186,4 @@ def test_the_status_says_why_cells_failed(sweep):
         }
     ]
     (folder / "error.json").write_text("{")
-    assert "cannot be read" in Status.of(sweep).json()["failed"][0]["message"]
+    assert "cannot be read" in SweepStatus.of(sweep).json()["failed"][0]["message"]

@@ -10,11 +10,13 @@ import sys
 import time
 
 import pytest
+from click.testing import CliRunner
 
 from tests.sweeps.conftest import STORY
+from vstar_sdk.cli.main import cli
 from vstar_sdk.runs.belongings import unsealed
 from vstar_sdk.sweeps.index import Sweep
-from vstar_sdk.sweeps.status import Failed, Status
+from vstar_sdk.sweeps.status import Failed, SweepStatus
 
 KILLER = """
     import os, signal
@@ -41,6 +43,14 @@ def story(packages, tmp_path):
     return path
 
 
+@pytest.fixture
+def invoke(tmp_path, monkeypatch):
+    """Call the command ``vstar`` in this process, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: CliRunner().invoke(cli, arguments)
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_a_cell_that_kills_its_process_does_not_end_the_sweep(packages, story):
     command = ["sweep", story, "-o", "out", "--workers", "2", "-s", "executor.attempts=2"]
@@ -49,7 +59,7 @@ def test_a_cell_that_kills_its_process_does_not_end_the_sweep(packages, story):
     assert ran.stdout == "out\n"
     assert "2 of 4 cells failed" in ran.stderr
     sweep = Sweep.read(packages.folder / "out")
-    assert list(Status.of(sweep).states.values()) == ["done", "failed", "failed", "done"]
+    assert list(SweepStatus.of(sweep).states.values()) == ["done", "failed", "failed", "done"]
     killed, failed = Failed.read(sweep.path("0001")), Failed.read(sweep.path("0002"))
     assert killed is not None
     assert failed is not None
@@ -68,25 +78,52 @@ def test_a_cell_that_kills_its_process_does_not_end_the_sweep(packages, story):
     assert not list((packages.folder / "out").rglob(".vstar-cell"))
 
 
-def test_a_sweep_is_no_run_and_a_run_no_sweep(packages, tmp_path):
+def test_a_sweep_on_this_machine(invoke, tmp_path):
     (tmp_path / "story.yaml").write_text(f"{STORY}sweep: {{seed: [1, 2]}}\n")
-    ran = packages.vstar("run", tmp_path / "story.yaml")
-    assert ran.returncode == 2
-    assert "story.yaml:6:1: sweep: this is the spec of a sweep" in ran.stderr
+    ran = invoke("sweep", "story.yaml", "--workers", "1")
+    assert ran.exit_code == 0, ran.stderr
+    assert ran.stdout == "sweeps/story\n"
+    assert ran.stderr.endswith("2 of 2 cells done\n")
+    log = (tmp_path / "sweeps/story/logs/worker-1.log").read_text()
+    assert [line.partition("] ")[2] for line in log.splitlines()] == [
+        "cell 0000: seed=1",
+        "cell 0000: done",
+        "cell 0001: seed=2",
+        "cell 0001: done",
+    ]
+    assert json.loads(invoke("status", "sweeps/story", "--json", "--watch").stdout)["counts"]["done"] == 2
+    assert invoke("sweep", "story.yaml", "-q").stdout == "sweeps/story\n"
+    assert (tmp_path / "sweeps/story/logs/worker-1.log").read_text() == log
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("run story.yaml", "story.yaml:6:1: sweep: this is the spec of a sweep"),
+        ("sweep run.yaml", "run.yaml:1:1: has no key 'sweep'"),
+        ("sweep story.yaml --seed 3", "--set seed: the sweep sets it in every cell"),
+        ("sweep story.yaml --executor cloud", "--executor: executor.use: unknown executor 'cloud'. Known: local."),
+        ("sweep story.yaml -s executor.workers=0", "--set executor.workers: must be greater than or equal to 1"),
+    ],
+)
+def test_what_is_no_sweep(invoke, tmp_path, command, said):
+    (tmp_path / "story.yaml").write_text(f"{STORY}sweep: {{seed: [1, 2]}}\n")
     (tmp_path / "run.yaml").write_text(STORY)
-    ran = packages.vstar("sweep", tmp_path / "run.yaml")
-    assert ran.returncode == 2
-    assert "has no key 'sweep'" in ran.stderr
-    ran = packages.vstar("sweep", tmp_path / "story.yaml", "--seed", "3")
-    assert ran.returncode == 2
-    assert "--set seed: the sweep sets it in every cell" in ran.stderr
-    ran = packages.vstar("sweep", tmp_path / "story.yaml", "--executor", "cloud")
-    assert ran.returncode == 2
-    assert "--executor: executor.use: unknown executor 'cloud'. Known: local." in ran.stderr
-    ran = packages.vstar("sweep", tmp_path / "story.yaml", "--dry-run", "--json", "--workers", "1")
-    assert [cell["set"] for cell in json.loads(ran.stdout)["cells"]] == [{"seed": 1}, {"seed": 2}]
-    assert packages.vstar("status", tmp_path).returncode == 7
-    assert not (packages.folder / "sweeps").exists()
+    ran = invoke(*command.split())
+    assert ran.exit_code == 2
+    assert said in ran.stderr
+    assert not (tmp_path / "sweeps").exists()
+
+
+def test_a_dry_run_shows_cells_and_writes_nothing(invoke, tmp_path):
+    (tmp_path / "story.yaml").write_text(f"{STORY}sweep: {{seed: {{from: 1, to: 12}}}}\n")
+    text = invoke("sweep", "story.yaml", "--dry-run").stdout
+    assert text.startswith("12 cells: 12 of seed; all are valid, 1 were planned\n  0000  seed=1\n")
+    assert "  ... and 4 more\n" in text
+    data = json.loads(invoke("sweep", "story.yaml", "--dry-run", "--json").stdout)
+    assert data["cells"][1] == {"id": "0001", "title": "seed=2", "set": {"seed": 2}}
+    assert [path.name for path in tmp_path.iterdir()] == ["story.yaml"]
+    assert invoke("status", ".").exit_code == 7
 
 
 @pytest.mark.slow
@@ -110,9 +147,9 @@ def test_ctrl_c_ends_the_workers_and_the_same_command_goes_on(packages, tmp_path
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 130
     sweep = Sweep.read(tmp_path / "out")
-    assert Status.of(sweep).counts["running"] == 0
+    assert SweepStatus.of(sweep).counts["running"] == 0
     assert subprocess.run([*command, "-s", "executor.workers=2"]).returncode == 0
-    assert Status.of(sweep).counts["done"] == 2
+    assert SweepStatus.of(sweep).counts["done"] == 2
 
 
 def _with_ctrl_c():
@@ -128,19 +165,18 @@ def test_workers_that_are_killed_at_random_lose_no_cell_and_do_none_twice(packag
     (tmp_path / "story.yaml").write_text(f"{STORY}sweep: {{seed: {{from: 1, to: 20}}, sampling.steps: [1, 2]}}\n")
     command = [sys.executable, "-m", "vstar_sdk.cli.main", "sweep", str(tmp_path / "story.yaml"), "-o", str(tmp_path / "out")]
     process = subprocess.Popen([*command, "--workers", "2", "-q"])
-    chance, killed, runs = random.Random(3), 0, {}  # noqa: S311
+    chance, killed, last, runs = random.Random(3), 0, 0, {}  # noqa: S311
     while process.poll() is None:
-        time.sleep(0.1 + 6 * chance.random())
-        found = workers(process.pid)
-        if found and process.poll() is None:
-            os.kill(chance.choice(found), signal.SIGKILL)
-            killed += 1
+        time.sleep(chance.random())
         for path in tmp_path.glob("out/cells/*/manifest.json"):
             runs.setdefault(path.parent.name, path.read_bytes())
+        if len(runs) >= last + 2 and (found := workers(process.pid)):
+            os.kill(chance.choice(found), signal.SIGKILL)
+            killed, last = killed + 1, len(runs)
     assert process.returncode == 0
-    assert killed >= 3
+    assert killed >= 8
     sweep = Sweep.read(tmp_path / "out")
-    assert Status.of(sweep).counts["done"] == 40
+    assert SweepStatus.of(sweep).counts["done"] == 40
     for cell in sweep.cells:
         content = (sweep.path(cell) / "manifest.json").read_bytes()
         assert runs.get(cell.id, content) == content, "done twice"

@@ -12,7 +12,7 @@ from vstar_sdk.cli.printing import document, document_json
 from vstar_sdk.cli.sweep_progress import line
 from vstar_sdk.reading.escapes import printable
 from vstar_sdk.sweeps.index import Sweep
-from vstar_sdk.sweeps.status import Status
+from vstar_sdk.sweeps.status import SweepStatus
 
 _SHOWN = 20
 """Cells that are listed."""
@@ -29,7 +29,7 @@ def status(directory: Path, watch: bool, as_json: bool) -> None:
     """
     sweep, last = Sweep.read(directory), None
     while True:
-        now = Status.of(sweep)
+        now = SweepStatus.of(sweep)
         if now != last:
             if as_json:
                 document_json(now.json(), indent=None if watch else 2)
@@ -41,7 +41,7 @@ def status(directory: Path, watch: bool, as_json: bool) -> None:
         time.sleep(1.0)
 
 
-def _text(status: Status) -> str:
+def _text(status: SweepStatus) -> str:
     lines = [line(status)]
     lines += [f"  running {cell.id}  {cell.title}" for cell in [*status.cells("running")][:_SHOWN]]
     failures = [*status.failures()]

@@ -17,7 +17,7 @@ from vstar_sdk.reading.escapes import printable
 from vstar_sdk.spec.overrides import with_value
 from vstar_sdk.spec.sources import STDIN, is_prompt
 from vstar_sdk.sweeps.planning import EXECUTOR, SweepPlan, plan_sweep
-from vstar_sdk.sweeps.status import Status
+from vstar_sdk.sweeps.status import SweepStatus
 
 SWEEPS = Path("sweeps")
 """Where sweep directories are made that nobody names."""
@@ -68,7 +68,7 @@ def sweep(
         return
     plan.sweep.claim()
     _do(plan, retry_failed=retry_failed, quiet=quiet)
-    status = Status.of(plan.sweep)
+    status = SweepStatus.of(plan.sweep)
     if as_json:
         document_json(status.json())
     else:
@@ -81,16 +81,14 @@ def _do(plan: SweepPlan, *, retry_failed: bool, quiet: bool) -> None:
 
     if retry_failed:
         retry(plan.sweep)
-    states = Status.of(plan.sweep).states
-    left = [cell for cell, state in states.items() if state not in ("done", "failed")]
-    if not left:
+    if not (left := SweepStatus.of(plan.sweep).left):
         return
     made = plan.make_executor()
     with progress(plan.sweep, quiet=quiet):
         made.run(plan.sweep.directory.absolute(), left)
 
 
-def _check(status: Status) -> None:
+def _check(status: SweepStatus) -> None:
     """Tell what is not done.
 
     Raises:

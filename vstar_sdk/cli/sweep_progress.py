@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from vstar_sdk.cli.printing import on_terminal, renew, say
 from vstar_sdk.sweeps.index import Sweep
-from vstar_sdk.sweeps.status import Status
+from vstar_sdk.sweeps.status import SweepStatus
 
 _PATIENCE = 1.0
 """Seconds between two looks."""
@@ -18,7 +18,7 @@ _SHARE = 0.02
 """Of a core that looking may take."""
 
 
-def line(status: Status) -> str:
+def line(status: SweepStatus) -> str:
     """A sweep in one line."""
     counts = status.counts
     others = ", ".join(f"{counts[state]} {state}" for state in ("running", "interrupted", "failed", "waiting") if counts[state])
@@ -49,7 +49,7 @@ def _watch(sweep: Sweep, ended: threading.Event) -> None:
     live, last, tenths, cost = on_terminal(), "", -1, 0.0
     while not ended.wait(max(_PATIENCE, cost / _SHARE)):
         began = time.perf_counter()
-        status = Status.of(sweep)
+        status = SweepStatus.of(sweep)
         cost = time.perf_counter() - began
         text, settled = line(status), status.counts["done"] + status.counts["failed"]
         if live and text != last:
@@ -60,4 +60,4 @@ def _watch(sweep: Sweep, ended: threading.Event) -> None:
         last = text
     if live:
         renew("")
-    say(line(Status.of(sweep)))
+    say(line(SweepStatus.of(sweep)))

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from vstar_sdk import events
 from vstar_sdk.errors import OutputError, RunCancelled, SamplerError, SpecError, VstarError, error_json
 from vstar_sdk.runs.belongings import MANIFEST, STATE
 from vstar_sdk.runs.job import Job
@@ -24,9 +25,6 @@ _log = logging.getLogger(__name__)
 
 ATTEMPTS = 3
 """How often a cell is begun whose process dies each time before the cell comes further."""
-
-_PATIENCE = 0.2
-"""Seconds between two looks at whether to end."""
 
 
 class Interrupted(Exception):
@@ -147,7 +145,7 @@ class _Work:
         if claim is None:
             self.outcome.passed += 1
             return
-        keep = claim.begun > 0
+        keep = claim.taken
         try:
             if _settled(folder) or held(folder / JOURNAL):  # the journal: of somebody who resumes it by hand
                 self.outcome.passed += 1
@@ -155,14 +153,15 @@ class _Work:
             elif claim.begun >= self.attempts:
                 self._fail(folder, claim, _died(claim.begun, folder))
                 keep = False
-            elif claim.begun and late is not None:
+            elif claim.taken and late is not None:
                 late.append(cell)
             else:
-                claim.begin()
+                claim.load()
                 try:
                     self._run(session, cell, folder, claim)
-                except (Interrupted, KeyboardInterrupt):
-                    claim.take_back()
+                except BaseException as error:
+                    if isinstance(error, Interrupted) or not isinstance(error, Exception):  # the process is asked to end
+                        claim.take_back()
                     raise
                 keep = False
         except OSError as error:
@@ -182,7 +181,7 @@ class _Work:
             self._fail(folder, claim, error)
             return
         try:
-            self._follow(job)
+            self._follow(job, claim)
         except VstarError as error:
             self._fail(folder, claim, error)
         except Interrupted:
@@ -197,27 +196,24 @@ class _Work:
     def _start(self, session: Session, cell: Cell, folder: Path) -> Job:
         return session.start(self.loader.load(self.sweep.document(cell)), out=folder)
 
-    def _follow(self, job: Job) -> None:
+    def _follow(self, job: Job, claim: Claim) -> None:
         """Wait for a run, and end it where everything is to end."""
         ending = False
-        while True:
-            try:
-                job.result(_PATIENCE)
-            except TimeoutError:
-                if job.done:
-                    raise
+        try:
+            for event in job.events():
+                if isinstance(event, events.StageStart) and event.stage == "encode":
+                    claim.begin()
                 if not ending and self.ended():
                     ending = True
                     job.cancel()
-            except RunCancelled:
-                if ending:
-                    raise Interrupted from None
-                raise
-            except BaseException:
-                job.cancel()
-                raise
-            else:
-                return
+            job.result()
+        except RunCancelled:
+            if ending:
+                raise Interrupted from None
+            raise
+        except BaseException:
+            job.cancel()
+            raise
 
     def _fail(self, folder: Path, claim: Claim, error: BaseException, *, anew: bool = False) -> None:
         record = error_json(error)

@@ -25,6 +25,9 @@ CLAIM = ".vstar-cell"
 
 _LARGEST = 1 << 20
 
+_LOADINGS = 3
+"""Deaths while a model was loaded that count as one while the cell was done."""
+
 
 @dataclass
 class Claim:
@@ -39,6 +42,11 @@ class Claim:
     _descriptor: int
     begun: int = 0
     _length: int = 0
+
+    @property
+    def taken(self) -> bool:
+        """Whether a process took it before, and died."""
+        return self._length > 0
 
     @classmethod
     def take(cls, folder: Path) -> Claim | None:
@@ -66,13 +74,24 @@ class Claim:
                 raise
             os.close(descriptor)  # it was done between the opening and the lock
 
-    def begin(self) -> None:
-        """Write down that the cell is begun.
+    def load(self) -> None:
+        """Write down that a model is about to be loaded for the cell.
 
         Raises:
             OSError: the disk refuses.
         """
-        os.write(self._descriptor, json.dumps({"begun": _progress(self.folder)}).encode() + b"\n")
+        self._note("loading")
+
+    def begin(self) -> None:
+        """Write down that the run has begun: its model is loaded.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        self._note("begun")
+
+    def _note(self, what: str) -> None:
+        os.write(self._descriptor, json.dumps({what: _progress(self.folder)}).encode() + b"\n")
 
     def take_back(self) -> None:
         """It was not begun: it was interrupted on purpose, which is no fault of the cell."""
@@ -135,14 +154,17 @@ def _progress(folder: Path) -> str:
 
 
 def _begun(content: bytes, progress: str) -> int:
-    """How many of the last lines say that it was begun from here."""
-    count = 0
+    """How often it was begun from here; that a process died while it loaded the model counts less, for it tells less."""
+    begun = loading = 0
     for line in reversed(content.splitlines()):
         try:
             entry: Any = json.loads(line)
         except ValueError:  # the last one may be torn
             continue
-        if entry != {"begun": progress}:
+        if entry == {"begun": progress}:
+            begun += 1
+        elif entry == {"loading": progress}:
+            loading += 1
+        else:
             break
-        count += 1
-    return count
+    return begun + max(0, loading - begun) // _LOADINGS

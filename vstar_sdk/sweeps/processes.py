@@ -25,7 +25,7 @@ LOGS = "logs"
 _PATIENCE = 0.1
 """Seconds between two looks at the processes."""
 
-_IDLE_DEATHS = 5
+_IDLE_DEATHS = 10
 """How often in succession a process may die without any cell being begun or ended meanwhile."""
 
 _TAIL = 2000

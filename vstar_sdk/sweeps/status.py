@@ -66,7 +66,7 @@ class Failed:
 
 
 @dataclass(frozen=True)
-class Status:
+class SweepStatus:
     """A sweep at one moment.
 
     Attributes:
@@ -78,7 +78,7 @@ class Status:
     states: Mapping[str, CellState]
 
     @classmethod
-    def of(cls, sweep: Sweep) -> Status:
+    def of(cls, sweep: Sweep) -> SweepStatus:
         """Read the directories of the cells."""
         there = _listed(sweep.directory / CELLS)
         return cls(sweep, {cell.id: state_of(sweep.path(cell)) if cell.id in there else "waiting" for cell in sweep.cells})
@@ -92,8 +92,12 @@ class Status:
     @property
     def over(self) -> bool:
         """Whether every cell is done or has failed."""
-        counts = self.counts
-        return counts["done"] + counts["failed"] == len(self.states)
+        return not self.left
+
+    @property
+    def left(self) -> list[str]:
+        """The ids of the cells that are neither done nor failed."""
+        return [cell for cell, state in self.states.items() if state not in ("done", "failed")]
 
     def cells(self, state: CellState) -> Iterator[Cell]:
         """The cells in a state."""
@@ -115,6 +119,18 @@ class Status:
             "running": [cell.id for cell in self.cells("running")],
             "failed": [{"id": cell.id, "title": cell.title, **vars(failed)} for cell, failed in self.failures()],
         }
+
+
+def sweep_status(sweep: str | Path) -> SweepStatus:
+    """How a sweep stands.
+
+    Args:
+        sweep: the sweep directory.
+
+    Raises:
+        OutputError: there is none, or its index cannot be read.
+    """
+    return SweepStatus.of(Sweep.read(sweep))
 
 
 def state_of(folder: Path) -> CellState:
