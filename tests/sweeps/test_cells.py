@@ -127,6 +127,20 @@ def test_a_cell_that_takes_its_process_with_it_comes_last_and_then_fails(sweep):
     assert failed.message == "its process died 2 times at this cell, before it came further"
 
 
+def test_what_a_process_left_that_died_when_its_cell_was_just_done_is_removed(sweep):
+    run_cells(sweep.directory, ["0000"])
+    folder = sweep.path("0000")
+    names = sorted(path.name for path in folder.iterdir())
+    die_at(folder)
+    (folder / "state").mkdir()
+    (folder / "state" / "about.json").write_text("{}")
+    (folder / ".vstar-run").write_text('{"draft": ".frames.partial-1"}\n')
+    (folder / ".frames.partial-1").mkdir()
+    assert state_of(folder) == "done"
+    assert run_cells(sweep.directory, ["0000"]) == Outcome(passed=1)
+    assert sorted(path.name for path in folder.iterdir()) == names
+
+
 def test_a_cell_that_came_further_begins_to_count_anew(tmp_path):
     die_at(tmp_path)
     die_at(tmp_path)

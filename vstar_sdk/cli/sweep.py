@@ -16,6 +16,7 @@ from vstar_sdk.errors import VstarError
 from vstar_sdk.reading.escapes import printable
 from vstar_sdk.spec.overrides import with_value
 from vstar_sdk.spec.sources import STDIN, is_prompt
+from vstar_sdk.sweeps.contract import Executor
 from vstar_sdk.sweeps.planning import EXECUTOR, SweepPlan, plan_sweep
 from vstar_sdk.sweeps.status import SweepStatus
 
@@ -66,8 +67,9 @@ def sweep(
     if dry_run:
         _show(plan, as_json=as_json)
         return
+    made = plan.make_executor()
     plan.sweep.claim()
-    _do(plan, retry_failed=retry_failed, quiet=quiet)
+    _do(plan, made, retry_failed=retry_failed, quiet=quiet)
     status = SweepStatus.of(plan.sweep)
     if as_json:
         document_json(status.json())
@@ -76,14 +78,13 @@ def sweep(
     _check(status)
 
 
-def _do(plan: SweepPlan, *, retry_failed: bool, quiet: bool) -> None:
+def _do(plan: SweepPlan, made: Executor, *, retry_failed: bool, quiet: bool) -> None:
     from vstar_sdk.sweeps.cells import retry
 
     if retry_failed:
         retry(plan.sweep)
     if not (left := SweepStatus.of(plan.sweep).left):
         return
-    made = plan.make_executor()
     with progress(plan.sweep, quiet=quiet):
         made.run(plan.sweep.directory.absolute(), left)
 

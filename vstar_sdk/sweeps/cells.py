@@ -13,11 +13,13 @@ from vstar_sdk import events
 from vstar_sdk.errors import OutputError, RunCancelled, SamplerError, SpecError, VstarError, error_json
 from vstar_sdk.runs.belongings import MANIFEST, STATE
 from vstar_sdk.runs.job import Job
-from vstar_sdk.runs.journal import JOURNAL
-from vstar_sdk.runs.saved import resumable
+from vstar_sdk.runs.journal import JOURNAL, Journal
+from vstar_sdk.runs.leftovers import release
+from vstar_sdk.runs.leftovers import sweep as sweep_drafts
+from vstar_sdk.runs.saved import Saved, resumable
 from vstar_sdk.runs.session import Session
 from vstar_sdk.spec.loading import SpecLoader
-from vstar_sdk.sweeps.claims import Claim, held
+from vstar_sdk.sweeps.claims import CLAIM, Claim, held
 from vstar_sdk.sweeps.index import Cell, Sweep
 from vstar_sdk.sweeps.status import ERROR, Failed
 
@@ -136,6 +138,7 @@ class _Work:
             raise Interrupted
         folder = self.sweep.path(cell)
         if _settled(folder):
+            _tidy(folder)
             self.outcome.passed += 1
             return
         try:
@@ -236,6 +239,24 @@ def _died(times: int, folder: Path) -> VstarError:
 
 def _settled(folder: Path) -> bool:
     return (folder / MANIFEST).exists() or (folder / ERROR).exists()
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what a process left that died when its cell was just done."""
+    if not any((folder / name).exists() for name in (CLAIM, STATE, JOURNAL)) or not (folder / MANIFEST).exists():
+        return
+    with suppress(OSError, OutputError):  # another process is at it
+        claim = Claim.take(folder)
+        if claim is None:
+            return
+        try:
+            journal = Journal.open(folder, create=False)
+            Saved(folder).remove()
+            if journal is not None:
+                sweep_drafts(folder, journal.drafts)
+                release(journal, folder)
+        finally:
+            claim.close(remove=True)
 
 
 def _import_ahead() -> None:
