@@ -1,8 +1,9 @@
 """What a sweep costs: its index, its status, and its cells beside the same runs in one session. ``python -m benchmarks.sweeps``
 
 The cells are short runs of the embedded model, so that whatever the sweep adds to a run weighs as much as it ever will. Both ways
-take turns in this process with a model that is loaded; by hand each run is given its spec as a mapping, as people write it, and
-then as a validated spec, which leaves out what a sweep does once for all.
+take turns in this process, each loading the model once; by hand each run is given its spec as a mapping, as people write it, and
+then as a validated spec, which leaves out what a sweep does once for all. Processor time is beside wall time: other work on the
+machine moves it less.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from vstar_sdk import Session, load_spec, run_cells
@@ -58,7 +59,9 @@ def index(folder: Path) -> None:
 
 def throughput(folder: Path, cells: int, rounds: int) -> None:
     """The same runs by hand and as cells, in turns, whole processes of work but for the loading of the model."""
-    times: dict[str, list[float]] = {"by hand, from mappings": [], "by hand, from validated specs": [], "a sweep": []}
+    ways_timed = ("by hand, from mappings", "by hand, from validated specs", "a sweep")
+    walls: dict[str, list[float]] = {way: [] for way in ways_timed}
+    processors: dict[str, list[float]] = {way: [] for way in ways_timed}
     for number in range(rounds):
         seeds = list(range(cells))
         sweep = plan_sweep(Document({**STORY, "sweep": {"seed": seeds}}), folder / f"sweep-{number}").sweep
@@ -82,13 +85,21 @@ def throughput(folder: Path, cells: int, rounds: int) -> None:
         }
         order = list(ways)[number % 3 :] + list(ways)[: number % 3]
         for way in order:
-            took = timed(ways[way])
+            began = time.process_time()
+            wall = timed(ways[way])
             if number:  # the first round warms everything up
-                times[way].append(cells / took)
-    print(f"\n| {cells} runs of 16 frames and 4 steps, model loaded in each | runs a second | the sweep's share |\n|---|---|---|")
-    rates = {way: statistics.median(each) for way, each in times.items()}
-    for way, rate in rates.items():
-        print(f"| {way} | {rate:.3f} | {rates['a sweep'] / rate:.3f} |")
+                walls[way].append(wall / cells)
+                processors[way].append((time.process_time() - began) / cells)
+    print(f"\n| {cells} runs of 16 frames and 4 steps | s a run | throughput of the sweep | processor s | by processor time |")
+    print("|---|---:|---:|---:|---:|")
+    for way in ways_timed:
+        wall, processor = statistics.median(walls[way]), statistics.median(processors[way])
+        print(f"| {way} | {wall:.3f} | {_share(walls, way):.3f} | {processor:.3f} | {_share(processors, way):.3f} |")
+
+
+def _share(times: Mapping[str, Sequence[float]], way: str) -> float:
+    """The throughput of the sweep as a part of another's: the median over rounds."""
+    return statistics.median(other / sweep for other, sweep in zip(times[way], times["a sweep"], strict=True))
 
 
 def _done(outcome: Outcome, cells: int) -> None:
