@@ -15,7 +15,7 @@ def axes(text, folder=None):
 
 def values(text, folder=None):
     (axis,) = axes(text, folder)
-    return [value if len(value) > 1 else value[0] for value in axis.values]
+    return [value if len(axis.paths) > 1 else next(iter(value)) for value in axis.values]
 
 
 def test_lists_and_ranges():

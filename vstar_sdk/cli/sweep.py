@@ -16,8 +16,9 @@ from vstar_sdk.errors import VstarError
 from vstar_sdk.reading.escapes import printable
 from vstar_sdk.spec.overrides import with_value
 from vstar_sdk.spec.sources import STDIN, is_prompt
+from vstar_sdk.spec.sweep_keys import EXECUTOR
 from vstar_sdk.sweeps.contract import Executor
-from vstar_sdk.sweeps.planning import EXECUTOR, SweepPlan, plan_sweep
+from vstar_sdk.sweeps.planning import SweepPlan, plan_sweep
 from vstar_sdk.sweeps.status import SweepStatus
 
 SWEEPS = Path("sweeps")

@@ -204,6 +204,7 @@ KINDS: Mapping[str, Kind] = {
             None,  # in the spec of a sweep, which is not that of a run
             default=("local",),
             contract=_checked("executors"),
+            plain=Plain(),
         ),
     )
 }

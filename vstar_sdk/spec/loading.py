@@ -26,12 +26,9 @@ from vstar_sdk.spec.mentions import absent, listed, mentions
 from vstar_sdk.spec.overrides import overridden, with_value
 from vstar_sdk.spec.problems import located, spec_error
 from vstar_sdk.spec.run_spec import RunSpec
+from vstar_sdk.spec.sweep_keys import SWEEP
 
 S = TypeVar("S", bound=Options)
-
-
-SWEEP = "sweep"
-"""The key that makes a spec that of a sweep; see `vstar_sdk.sweeps`."""
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from typing import Any, cast, get_args
 from vstar_sdk.errors import SpecError, SpecPath
 from vstar_sdk.reading.escapes import printable
 from vstar_sdk.spec.document import Document
-from vstar_sdk.spec.loading import SWEEP
 from vstar_sdk.spec.overrides import spec_path
 from vstar_sdk.spec.problems import located
 from vstar_sdk.spec.run_spec import RunSpec
+from vstar_sdk.spec.sweep_keys import SWEEP
 from vstar_sdk.sweeps.values import MOST, Row, read_values
 
 MOST_CELLS = 100_000

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any, cast
 
 from vstar_sdk.errors import SpecError
-from vstar_sdk.options import Options, PartOf
+from vstar_sdk.options import Options
 from vstar_sdk.plugin.catalog import Catalog
 from vstar_sdk.runs.plan import make_plan
 from vstar_sdk.spec.document import Document
-from vstar_sdk.spec.loading import SWEEP, SpecLoader, load_section
+from vstar_sdk.spec.loading import SpecLoader, load_section
+from vstar_sdk.spec.sweep_keys import EXECUTOR, SWEEP, SweepKeys
 from vstar_sdk.sweeps.axes import read_axes
 from vstar_sdk.sweeps.contract import Executor
 from vstar_sdk.sweeps.index import Sweep
-
-EXECUTOR = "executor"
-"""A key in the spec of a sweep."""
 
 MOST_PLANNED = 300
 """Cells that are planned, besides that all are validated: a plan takes ten times as long."""
@@ -27,13 +25,6 @@ _MOST_PROBLEMS = 8
 
 _UNPLANNED = frozenset({"seed"})
 """Paths that no plan depends on."""
-
-
-class ExecutorChoice(Options):
-    """What stands beside ``sweep`` in the spec of a sweep."""
-
-    executor: Annotated[Options, PartOf("executors", default="local")]
-    """Where the cells are done."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +66,12 @@ def plan_sweep(document: Document, directory: Path) -> SweepPlan:
         ModelError: a model's files are missing.
     """
     axes = read_axes(document)
-    written: Any = document.data.get(EXECUTOR, {})
-    chosen = {EXECUTOR: {"use": written} if isinstance(written, str) else written}
-    section, catalog = load_section(replace(document, data=chosen), ExecutorChoice)
+    written: Any = document.data.get(EXECUTOR)
+    chosen = {EXECUTOR: {"use": written} if isinstance(written, str) else {} if written is None else written}
+    section, catalog = load_section(replace(document, data=chosen), SweepKeys)
     base = replace(document, data={key: value for key, value in document.data.items() if key not in (SWEEP, EXECUTOR)})
     sweep = Sweep.of(base, axes, directory)
-    return SweepPlan(sweep, section.executor, catalog, _check(sweep))
+    return SweepPlan(sweep, cast(Options, section.executor), catalog, _check(sweep))
 
 
 def _check(sweep: Sweep) -> int:
