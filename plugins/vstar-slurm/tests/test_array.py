@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from pydantic import ValidationError
 from vstar_slurm import ArrayOptions
 
@@ -91,6 +93,15 @@ def test_what_a_cluster_is_asked_for(monkeypatch, tmp_path):
         "slurm_array_parallelism": 5,
         "slurm_partition": "gpu",
     }
+
+
+def test_the_options_of_the_readme_are_options():
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    (spec,) = re.findall(r"^```yaml\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
+    executor = yaml.safe_load(spec)["executor"]
+    assert executor.pop("use") == "slurm/array"
+    assert ArrayOptions(**executor).jobs == 8
+    assert [name for name in ArrayOptions.model_fields if f"`{name}`" not in readme] == []
 
 
 def test_only_public_names_are_used():
