@@ -128,7 +128,8 @@ def test_a_dry_run_shows_cells_and_writes_nothing(invoke, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals")
-def test_ctrl_c_ends_the_workers_and_the_same_command_goes_on(packages, tmp_path):
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
+def test_whatever_ends_the_command_ends_its_workers_and_the_same_command_goes_on(packages, tmp_path, name):
     (tmp_path / "story.yaml").write_text(f"{STORY.replace('steps: 1', 'steps: 60')}sweep: {{seed: [1, 2]}}\n")
     command = [
         sys.executable,
@@ -144,9 +145,11 @@ def test_ctrl_c_ends_the_workers_and_the_same_command_goes_on(packages, tmp_path
     while not list(tmp_path.glob("out/cells/*/state/*")):
         assert process.poll() is None
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
+    process.send_signal(getattr(signal, name))
+    assert process.wait(60) == {"SIGINT": 130, "SIGTERM": 143, "SIGKILL": -9}[name]
     sweep = Sweep.read(tmp_path / "out")
+    while name == "SIGKILL" and SweepStatus.of(sweep).counts["running"]:
+        time.sleep(0.1)
     assert SweepStatus.of(sweep).counts["running"] == 0
     assert subprocess.run([*command, "-s", "executor.workers=2"]).returncode == 0
     assert SweepStatus.of(sweep).counts["done"] == 2
