@@ -18,6 +18,7 @@ MEASUREMENTS = {
     "benchmarks.memory": "Memory over frames",
     "benchmarks.options": "Options of speed",
     "benchmarks.startup": "Start",
+    "benchmarks.sweeps": "Sweeps",
 }
 
 

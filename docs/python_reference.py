@@ -23,6 +23,7 @@ work together. What is on no list of this page may change without notice.
 
 GROUPS = {
     "Running": ("runs", "spec"),
+    "Sweeps": ("sweeps",),
     "A pipeline that you hold": ("attaching",),
     "Errors": ("errors",),
     "Synopsis and time": ("synopses", "synopsis", "timeline", "clock", "footage"),

@@ -9,6 +9,7 @@ from typing import Any
 from vstar_sdk.plugin.discovery import built_in_catalog
 from vstar_sdk.plugin.kinds import KINDS
 from vstar_sdk.spec.schema import schema_of
+from vstar_sdk.spec.sweep_keys import EXECUTOR
 
 Schema = dict[str, Any]
 
@@ -22,6 +23,10 @@ plugins; `vstar parts` lists the parts. A spec has no other keys: an unknown one
 """
 
 
+ALONE = {"llm_backends": "backend` inside another part, such as `synopsis.backend", "executors": EXECUTOR}
+"""Where parts of a kind stand that has no place in the spec of a run."""
+
+
 def page() -> str:
     """The whole page, as Markdown."""
     catalog = built_in_catalog()
@@ -31,7 +36,7 @@ def page() -> str:
     for key, name in (("start", "StartSpec"), ("timeline", "TimelineSpec"), ("sampling", "SamplingSpec")):
         lines += [f"### `{key}`\n", definitions[name]["description"] + "\n", *_table(definitions[name])]
     for kind in KINDS.values():
-        place = f"`{kind.place}`" if kind.place else "inside another part, such as `synopsis.backend`"
+        place = f"`{kind.place or ALONE[kind.name]}`"
         lines += [f"## {kind.word[0].upper()}{kind.word[1:]}: {place}\n"]
         for part in catalog.parts(kind.name):
             definition = definitions[f"{part.name}.{kind.word.replace(' ', '-')}"]
@@ -100,6 +105,8 @@ def _of_type(field: Schema) -> list[str]:
     kind = field.get("type")
     if kind == "null":
         return []
+    if not field:
+        return ["any value"]
     if kind == ["array", "object"]:
         return _of_type({**field, "type": "array"}) + _of_type({**field, "type": "object"})
     if kind == "array":

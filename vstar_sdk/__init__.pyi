@@ -60,6 +60,7 @@ from .models.pipeline_options import FramewiseOptions as FramewiseOptions
 from .models.pipeline_options import PipelineOptions as PipelineOptions
 from .models.unet3d.source import UNet3DSource as UNet3DSource
 from .options import Course as Course
+from .options import ExecutorOptions as ExecutorOptions
 from .options import ExporterOptions as ExporterOptions
 from .options import GuidanceOptions as GuidanceOptions
 from .options import ModelOptions as ModelOptions
@@ -97,6 +98,10 @@ from .spec.loading import LoadedSpec as LoadedSpec
 from .spec.loading import load_spec as load_spec
 from .spec.run_spec import RunSpec as RunSpec
 from .spec.schema import json_schema as json_schema
+from .sweeps.cells import run_cells as run_cells
+from .sweeps.contract import Executor as Executor
+from .sweeps.status import SweepStatus as SweepStatus
+from .sweeps.status import sweep_status as sweep_status
 from .synopses import State as State
 from .synopses import Synopsis as Synopsis
 from .synopsis.contract import Brief as Brief

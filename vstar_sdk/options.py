@@ -281,3 +281,7 @@ class ModelOptions(Options):
 
 class ExporterOptions(Options):
     """Base of an exporter's options."""
+
+
+class ExecutorOptions(Options):
+    """Base of an executor's options."""

@@ -334,7 +334,7 @@ class Part:
 """
 OFFERED = {"exporters": "Lines"}
 """Option models that are more than the base of their kind."""
-INSIDE = {"llm_backends": "synopsis.backend"}
+INSIDE = {"llm_backends": "synopsis.backend", "executors": "executor"}
 """Where the spec names a part of a kind that has no place of its own."""
 
 
@@ -359,10 +359,12 @@ def test_the_command_line_names_the_plugin_and_exits_with_3(packages, kind, tmp_
     spec = tmp_path / "story.json"
     wanted = chosen(kind)
     wanted.setdefault("sampling", {})["steps"] = 1
-    if kind in INSIDE:
+    if kind == "llm_backends":
         wanted["synopsis"] |= {"use": "llm", "states": 2}
+    if kind == "executors":
+        wanted["sweep"] = {"seed": [1]}
     spec.write_text(json.dumps(story | wanted))
-    result = packages.vstar("run", spec, "--out", tmp_path / "run")
+    result = packages.vstar("sweep" if kind == "executors" else "run", spec, "--out", tmp_path / "run")
     assert result.returncode == 3, result.stderr
     place = (KINDS[kind].place or INSIDE[kind]).replace("[]", "[0]")
     assert f"error: {place}: acme/part (vstar-acme 1.2)" in result.stderr

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from vstar_sdk import RegularizerOptions, Session
+from vstar_sdk import ExecutorOptions, RegularizerOptions, Session
 from vstar_sdk.plugin import specs
 from vstar_sdk.plugin.kinds import KINDS
 from vstar_sdk.plugin.plugin import HOOKS
+from vstar_sdk.testing.executors import check_executor
 from vstar_sdk.testing.imports import private_imports
 from vstar_sdk.testing.llm_server import LlmServer, Reply
 from vstar_sdk.testing.regularizers import check_regularizer
@@ -148,10 +149,16 @@ def test_the_plugin_of_the_page_is_listed_and_well(acme):
         "sampler acme/twice",
         "finisher acme/slow",
         "metric acme/detail",
+        "executor acme/here",
     }
     assert "acme/folder" in acme.vstar("models").stdout
     assert acme.vstar("acme-hello").stdout == "hello from acme\n"
     assert "Logits lost with each frame of distance." in acme.vstar("schema").stdout
+
+
+def test_the_executor_of_the_page_is_one(acme, tmp_path):
+    part = importlib.import_module("vstar_acme.here").Here(ExecutorOptions())
+    assert check_executor(lambda: part, tmp_path / "sweep").counts["done"] == 3
 
 
 def test_its_regularizers_do_what_they_say(acme):

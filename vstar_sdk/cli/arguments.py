@@ -15,7 +15,8 @@ from vstar_sdk.errors import SpecError
 from vstar_sdk.reading.escapes import printable
 from vstar_sdk.runs.naming import check_named
 from vstar_sdk.spec.defaults import own_defaults
-from vstar_sdk.spec.loading import LoadedSpec, load_spec
+from vstar_sdk.spec.document import Document
+from vstar_sdk.spec.loading import LoadedSpec, load_spec, read_document
 from vstar_sdk.spec.sources import is_prompt
 
 
@@ -67,12 +68,24 @@ class SpecArguments:
         Raises:
             SpecError: it is wrong, or there is neither a spec nor a prompt.
         """
+        return load_spec(**self._written, plugins=self.plugins)
+
+    def read(self) -> Document:
+        """The spec that they describe, as it is written: nothing of it is validated.
+
+        Raises:
+            SpecError: it cannot be read, or there is neither a spec nor a prompt.
+        """
+        return read_document(**self._written, plugins=self.plugins)
+
+    @property
+    def _written(self) -> dict[str, Any]:
         if self.source is None and self.prompt is None:
             raise SpecError(
                 "nothing to do: name a spec file, or write a prompt", hint='vstar run "a landscape from winter to autumn"'
             )
         source: str | dict[str, Any] = self.source if self.source is not None else {}
-        return load_spec(source, prompt=self.prompt, overrides=self.overrides, plugins=self.plugins, defaults=own_defaults())
+        return {"source": source, "prompt": self.prompt, "overrides": self.overrides, "defaults": own_defaults()}
 
 
 PLAIN = ("synopsis={use: none}", "regularizers=[]")

@@ -32,6 +32,8 @@ COMMANDS = {
     "resume": Lazy("vstar_sdk.cli.resume:resume", "Go on with runs that were interrupted or paused."),
     "redo": Lazy("vstar_sdk.cli.rework:redo", "Make one state of a finished run anew, and keep the rest."),
     "extend": Lazy("vstar_sdk.cli.rework:extend", "Go on from the end of a finished run."),
+    "sweep": Lazy("vstar_sdk.cli.sweep:sweep", "Make many videos from a spec with a key 'sweep'."),
+    "status": Lazy("vstar_sdk.cli.status:status", "Show how a sweep stands."),
     "synopsis": Lazy("vstar_sdk.cli.synopsis:synopsis", "Show the key states and the frames that they rule."),
     "plan": Lazy("vstar_sdk.cli.plan:plan", "Show what a run will do, and what it takes."),
     "validate": Lazy("vstar_sdk.cli.validate:validate", "Check a spec without running it."),

@@ -11,7 +11,15 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 
 from vstar_sdk.errors import SpecPath
-from vstar_sdk.options import ClassName, ExporterOptions, GuidanceOptions, ModelOptions, Options, RegularizerOptions
+from vstar_sdk.options import (
+    ClassName,
+    ExecutorOptions,
+    ExporterOptions,
+    GuidanceOptions,
+    ModelOptions,
+    Options,
+    RegularizerOptions,
+)
 from vstar_sdk.plugin.boundary.contract import Contract, Derived
 
 
@@ -188,6 +196,16 @@ KINDS: Mapping[str, Kind] = {
             "finishers", "finisher", Options, "vstar_sdk.finishers.contract:Finisher", "finish[]", contract=_checked("finishers")
         ),
         Kind("metrics", "metric", Options, "vstar_sdk.metrics.contract:Metric", "metrics[]", contract=_checked("metrics")),
+        Kind(
+            "executors",
+            "executor",
+            ExecutorOptions,
+            "vstar_sdk.sweeps.contract:Executor",
+            None,  # in the spec of a sweep, which is not that of a run
+            default=("local",),
+            contract=_checked("executors"),
+            plain=Plain(),
+        ),
     )
 }
 """Every kind, by name."""

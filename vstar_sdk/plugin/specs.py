@@ -195,6 +195,19 @@ def register_metrics(register: Register) -> None:
 
 
 @_hookspec
+def register_executors(register: Register) -> None:
+    """Offer executors: what has the cells of a sweep done somewhere.
+
+    Args:
+        register: called once for each executor; its factory returns a `vstar_sdk.Executor`.
+
+    When: once, when a spec or a listing first needs the plugin.
+    Exceptions: quarantine the plugin whole.
+    Stability: new in HOOK_API 1.
+    """
+
+
+@_hookspec
 def register_families(register: RegisterFamily) -> None:
     """Offer families of denoisers: what ``attach`` needs to nurse a pipeline that holds one.
 

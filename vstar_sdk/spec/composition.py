@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import Annotated, Any, Literal, Union, cast
+from typing import Annotated, Any, Literal, TypeVar, Union, cast
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, create_model
 from pydantic.fields import FieldInfo
@@ -22,6 +22,8 @@ from vstar_sdk.plugin.nested import DEEPEST, marks, nested, replaced
 from vstar_sdk.spec.choice import Choice
 from vstar_sdk.spec.mentions import absent
 from vstar_sdk.spec.run_spec import DEFAULT_OUTPUT, DEFAULT_REGULARIZERS, RunSpec
+
+S = TypeVar("S", bound=Options)
 
 TAG = "use="
 """Prefix of the location items that name a part."""
@@ -57,7 +59,7 @@ class Composer:
         written: dict[str, Any] = {
             name: (self._replace(annotation, 0), _field(RunSpec, name, defaults.get(name, dict)))
             for name, annotation in nested(RunSpec).items()
-        } | {name: (self._section(section), _field(RunSpec, name, dict)) for name, section in sections(RunSpec).items()}
+        } | {name: (self.section(section), _field(RunSpec, name, dict)) for name, section in sections(RunSpec).items()}
         synopsis, field = written["synopsis"]
         written["synopsis"] = (Annotated[synopsis, BeforeValidator(self._with_writer), Choice(unnamed=True)], field)
         for kind in KINDS.values():
@@ -65,7 +67,7 @@ class Composer:
                 written |= self._added(RunSpec, kind, kind.path, written)
         return create_model("RunSpec", __base__=base, __doc__=RunSpec.__doc__, **written)
 
-    def _section(self, section: type[Options]) -> type[Options]:
+    def section(self, section: type[S]) -> type[S]:
         """A section of the spec with the unions of its part fields."""
         fields: dict[str, Any] = {
             name: (Annotated[self._replace(annotation, 0), Choice(section=True)], section.model_fields[name])

@@ -6,29 +6,29 @@ import copy
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 from pydantic import ValidationError
 
 from vstar_sdk.errors import PluginError, SpecError, SpecPath
+from vstar_sdk.options import Options
 from vstar_sdk.plugin import discovery
-from vstar_sdk.plugin.boundary.calls import dotted
 from vstar_sdk.plugin.catalog import Catalog
 from vstar_sdk.plugin.plugin import Plugin, given
 from vstar_sdk.plugin.probe import gate
 from vstar_sdk.plugin.resolution import PluginResolver
 from vstar_sdk.reading.places import check_size
-from vstar_sdk.spec import document as documents
 from vstar_sdk.spec import sources
 from vstar_sdk.spec.composition import Composer
 from vstar_sdk.spec.defaults import beneath
 from vstar_sdk.spec.document import Document
 from vstar_sdk.spec.mentions import absent, listed, mentions
+from vstar_sdk.spec.overrides import overridden, with_value
 from vstar_sdk.spec.problems import located, spec_error
-from vstar_sdk.spec.run_spec import DEFAULT_OUTPUT, DEFAULT_REGULARIZERS, RunSpec
+from vstar_sdk.spec.run_spec import RunSpec
+from vstar_sdk.spec.sweep_keys import SWEEP
 
-_DEFAULTS: dict[str | int, Any] = {"regularizers": DEFAULT_REGULARIZERS, "output": DEFAULT_OUTPUT}
-"""Lists that are not empty where a spec leaves them out: ``--set regularizers[0].sigma=2`` means an item of these."""
+S = TypeVar("S", bound=Options)
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,43 @@ def load_spec(
         PluginError: a plugin that it names, or that is passed, is broken.
     """
     names, passed = _passed(plugins)
+    document = read_document(source, prompt=prompt, overrides=overrides, plugins=names, defaults=defaults)
+    if SWEEP in document.data:
+        raise SpecError(
+            located(document, (SWEEP,), "this is the spec of a sweep, many runs"),
+            hint="vstar sweep does them; without the key 'sweep' it is the spec of one run",
+            path=(SWEEP,),
+        )
+    loaded = _validate(document, passed)
+    if prompt is not None and loaded.spec.synopsis.part == "states":
+        raise SpecError(
+            "--prompt: the spec writes its states out, so another prompt would change nothing",
+            hint="change the states, or give the spec another synopsis part: --set 'synopsis={use: miniworld}'",
+            path=("prompt",),
+        )
+    return loaded
+
+
+def read_document(
+    source: str | Path | Mapping[str, Any] | RunSpec,
+    *,
+    prompt: str | None = None,
+    overrides: Iterable[str] = (),
+    plugins: Iterable[str] = (),
+    defaults: Document | None = None,
+) -> Document:
+    """Read a spec, with all that is written over it, and validate nothing.
+
+    Args:
+        source: see `load_spec`.
+        prompt: see `load_spec`.
+        overrides: see `load_spec`.
+        plugins: names of installed ones, which join its ``plugins``.
+        defaults: see `load_spec`.
+
+    Raises:
+        SpecError: it cannot be read, or has no such place.
+    """
     if isinstance(source, RunSpec):
         document = Document(source.model_dump(mode="json", exclude_unset=True))  # a part may tell a default from a choice
     elif isinstance(source, Mapping):
@@ -116,17 +153,10 @@ def load_spec(
     if defaults is not None:
         document = beneath(document, defaults)
     if prompt is not None:
-        document = _set(document, ("prompt",), prompt, "--prompt")
+        document = with_value(document, ("prompt",), prompt, "--prompt")
     for assignment in overrides:
-        document = _override(document, assignment)
-    loaded = _validate(_listing(document, names), passed)
-    if prompt is not None and loaded.spec.synopsis.part == "states":
-        raise SpecError(
-            "--prompt: the spec writes its states out, so another prompt would change nothing",
-            hint="change the states, or give the spec another synopsis part: --set 'synopsis={use: miniworld}'",
-            path=("prompt",),
-        )
-    return loaded
+        document = overridden(document, assignment)
+    return _listing(document, plugins)
 
 
 def load_document(document: Document, *, plugins: Iterable[object] = ()) -> LoadedSpec:
@@ -152,13 +182,75 @@ def _listing(document: Document, names: Iterable[str]) -> Document:
     return document
 
 
-def _validate(document: Document, passed: tuple[Plugin, ...]) -> LoadedSpec:
-    for path, text in _texts(document.data, ()):
-        if any("\ud800" <= character <= "\udfff" for character in text):
-            raise SpecError(located(document, path, "holds half of a character (a lone surrogate), which is no text"), path=path)
+class SpecLoader:
+    """Validates many specs, each as `load_document` does; parts are gathered once for each set of plugins that specs mention.
+
+    Args:
+        plugins: see `load_spec`.
+    """
+
+    def __init__(self, plugins: Iterable[object] = ()) -> None:
+        self._names, self._passed = _passed(plugins)
+        self._known: dict[object, _Composed] = {}
+
+    def load(self, document: Document) -> LoadedSpec:
+        """Validate a document.
+
+        Raises:
+            SpecError: see `load_spec`.
+            PluginError: see `load_spec`.
+        """
+        document = _listing(document, self._names)
+        mentioned = tuple(listed(document.data)), tuple(sorted(mentions(document.data)))
+        if mentioned not in self._known:
+            self._known[mentioned] = _compose(document, self._passed)
+        return _validate(document, self._passed, self._known[mentioned])
+
+
+def load_section(document: Document, section: type[S], plugins: Iterable[object] = ()) -> tuple[S, Catalog]:
+    """Validate a document that holds something else than a run, in which parts are chosen as in a spec.
+
+    Args:
+        document: as it was written.
+        section: a model with fields that are marked `PartOf`.
+        plugins: see `load_spec`.
+
+    Returns:
+        The validated model, and the catalog that makes its parts.
+
+    Raises:
+        SpecError: see `load_spec`.
+        PluginError: see `load_spec`.
+    """
+    _check_texts(document)
+    catalog, _ = _catalog(document, _passed(plugins)[1])
+    model = Composer(catalog).section(section)
+    try:
+        return model.model_validate(document.data), catalog
+    except ValidationError as error:
+        raise spec_error(error, document, model) from None
+
+
+_Composed = tuple[Catalog, tuple[Plugin, ...], type[_PortableSpec]]
+
+
+def _compose(document: Document, passed: tuple[Plugin, ...]) -> _Composed:
+    """What a document is validated with."""
     catalog, participants = _catalog(document, passed)
     model = cast(type[_PortableSpec], Composer(catalog).run_spec(_PortableSpec))
     model.given = passed
+    return catalog, participants, model
+
+
+def _check_texts(document: Document) -> None:
+    for path, text in _texts(document.data, ()):
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise SpecError(located(document, path, "holds half of a character (a lone surrogate), which is no text"), path=path)
+
+
+def _validate(document: Document, passed: tuple[Plugin, ...], composed: _Composed | None = None) -> LoadedSpec:
+    _check_texts(document)
+    catalog, participants, model = composed or _compose(document, passed)
     try:
         spec = model.model_validate(document.data)
     except ValidationError as error:
@@ -212,43 +304,3 @@ def _texts(data: Any, path: SpecPath) -> Iterator[tuple[SpecPath, str]]:
     elif isinstance(data, list | tuple):
         for index, item in enumerate(cast(list[Any], data)):
             yield from _texts(item, (*path, index))
-
-
-def _override(document: Document, assignment: str) -> Document:
-    """The document with one value set; the value is read as YAML."""
-    target, equals, text = assignment.partition("=")
-    path = _path(target)
-    if not equals or not path:
-        raise SpecError(f"--set {assignment}: write PATH=VALUE, such as sampling.steps=50")
-    if not text.strip():
-        return _set(document, path, None, f"--set {target}")
-    data = documents.parse(f"value: {text}", name=f"--set {target}").data
-    if list(data) != ["value"]:
-        raise SpecError(f"--set {target}: write one value, in one line")
-    return _set(document, path, data["value"], f"--set {target}")
-
-
-def _set(document: Document, path: SpecPath, value: Any, origin: str) -> Document:
-    data = copy.deepcopy(document.data)
-    *steps, last = path
-    if steps and steps[0] in _DEFAULTS:
-        data.setdefault(steps[0], copy.deepcopy(_DEFAULTS[steps[0]]))
-    node: Any = data
-    for step in steps:
-        if isinstance(node, dict):
-            node = cast(dict[Any, Any], node).setdefault(step, {})
-        else:
-            node = node[step] if _has_item(node, step) else None
-    if isinstance(node, dict) or _has_item(node, last):
-        node[last] = value
-        return replace(document, data=data, given={**document.given, path: origin})
-    raise SpecError(f"{origin}: the spec has no '{dotted(path)}'", hint="items of a list are named by index, from 0")
-
-
-def _has_item(node: Any, step: str | int) -> bool:
-    return isinstance(node, list) and isinstance(step, int) and step < len(cast(list[Any], node))
-
-
-def _path(target: str) -> SpecPath:
-    items = target.replace("[", ".").replace("]", "").split(".")
-    return tuple(int(item) if item.isascii() and item.isdigit() and len(item) < 10 else item for item in items if item)

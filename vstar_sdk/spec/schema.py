@@ -8,12 +8,14 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from pydantic import create_model
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from vstar_sdk.plugin import discovery
 from vstar_sdk.plugin.health import installed_catalog
 from vstar_sdk.spec.composition import Composer
 from vstar_sdk.spec.descriptions import descriptions
+from vstar_sdk.spec.sweep_keys import SweepKeys
 
 if TYPE_CHECKING:
     from pydantic_core.core_schema import ModelSchema, TupleSchema
@@ -40,7 +42,10 @@ def json_schema(*, core: bool = False) -> dict[str, Any]:
 
 def schema_of(catalog: Catalog) -> dict[str, Any]:
     """The JSON Schema (draft 7, which every editor reads) of specs that use the parts of a catalog."""
-    schema = Composer(catalog).run_spec().model_json_schema(schema_generator=SpecSchema)
+    composer = Composer(catalog)
+    run = composer.run_spec()
+    whole = create_model("RunSpec", __base__=(composer.section(SweepKeys), run), __doc__=run.__doc__)
+    schema = whole.model_json_schema(schema_generator=SpecSchema)
     definitions: dict[str, Any] = schema.pop("$defs")
     titles = Counter(definition.get("title") for definition in definitions.values())
     # A part's model is called by its name and kind, tar.regularizer; pydantic puts the path of the module before it.

@@ -1,0 +1,134 @@
+"""``vstar sweep``: from one spec to many videos."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import click
+
+from vstar_sdk.cli.arguments import OutPath, SpecArguments, spec_arguments
+from vstar_sdk.cli.commands import Command
+from vstar_sdk.cli.printing import document, document_json, say
+from vstar_sdk.cli.sweep_progress import progress
+from vstar_sdk.errors import VstarError
+from vstar_sdk.reading.escapes import printable
+from vstar_sdk.spec.overrides import with_value
+from vstar_sdk.spec.sources import STDIN, is_prompt
+from vstar_sdk.spec.sweep_keys import EXECUTOR
+from vstar_sdk.sweeps.contract import Executor
+from vstar_sdk.sweeps.planning import SweepPlan, plan_sweep
+from vstar_sdk.sweeps.status import SweepStatus
+
+SWEEPS = Path("sweeps")
+"""Where sweep directories are made that nobody names."""
+
+_SHOWN = 8
+"""Cells that a dry run names."""
+
+
+@click.command(cls=Command)
+@spec_arguments
+@click.option(
+    "-o", "--out", type=OutPath("sweep directory"), help="The sweep directory; sweeps/ and the spec's name unless named."
+)
+@click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes beside each other; one a GPU unless named.")
+@click.option("--executor", metavar="NAME", help="Where the cells are done; local, on this machine, unless named.")
+@click.option("--retry-failed", is_flag=True, help="Do the cells again that failed.")
+@click.option("--dry-run", is_flag=True, help="Check every cell and show what would be done; write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the status at the end as JSON; with --dry-run, the cells.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress; the sweep directory is still printed.")
+def sweep(
+    given: SpecArguments,
+    out: Path | None,
+    workers: int | None,
+    executor: str | None,
+    retry_failed: bool,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Make a video for every combination of the values in the spec's key "sweep".
+
+    Each is a cell: a run directory below cells/ in the sweep directory. The same command goes on with a sweep that was ended:
+    cells that are done are passed over, interrupted ones go on. The last line of stdout is the sweep directory.
+    """
+    written = given.read()
+    if executor is not None and written.data.get(EXECUTOR) != executor:
+        held = written.data.get(EXECUTOR)
+        if not isinstance(held, dict) or held.get("use", "local") != executor:  # pyright: ignore[reportUnknownMemberType]
+            written = with_value(written, (EXECUTOR,), {"use": executor}, "--executor")
+    if workers is not None:
+        if isinstance(named := written.data.get(EXECUTOR), str):
+            written = dataclasses.replace(written, data={**written.data, EXECUTOR: {"use": named}})
+        written = with_value(written, (EXECUTOR, "workers"), workers, "--workers")
+    directory = out or SWEEPS / _name(given)
+    plan = plan_sweep(written, directory)
+    if dry_run:
+        _show(plan, as_json=as_json)
+        return
+    made = plan.make_executor()
+    plan.sweep.claim()
+    _do(plan, made, retry_failed=retry_failed, quiet=quiet)
+    status = SweepStatus.of(plan.sweep)
+    if as_json:
+        document_json(status.json())
+    else:
+        document(f"{directory}\n")
+    _check(status)
+
+
+def _do(plan: SweepPlan, made: Executor, *, retry_failed: bool, quiet: bool) -> None:
+    from vstar_sdk.sweeps.cells import retry
+
+    if retry_failed:
+        retry(plan.sweep)
+    if not (left := SweepStatus.of(plan.sweep).left):
+        return
+    with progress(plan.sweep, quiet=quiet):
+        made.run(plan.sweep.directory.absolute(), left)
+
+
+def _check(status: SweepStatus) -> None:
+    """Tell what is not done.
+
+    Raises:
+        VstarError: something is not.
+    """
+    counts, shown = status.counts, printable(str(status.sweep.directory))
+    if counts["failed"]:
+        for cell, failed in list(status.failures())[:_SHOWN]:
+            say(f"{cell.id} ({cell.title}): {printable(failed.message)}", label="failed: ", color="red")
+        raise VstarError(
+            f"{counts['failed']} of {len(status.states)} cells failed",
+            hint=f"vstar status {shown} shows them; --retry-failed does them again",
+        )
+    if not status.over:
+        left = len(status.states) - counts["done"]
+        raise VstarError(
+            f"{left} of {len(status.states)} cells are not done",
+            hint="the same command goes on with them; a process may be at work",
+        )
+
+
+def _show(plan: SweepPlan, *, as_json: bool) -> None:
+    cells = plan.sweep.cells
+    if as_json:
+        data = [{"id": cell.id, "title": cell.title, "set": dict(plan.sweep.overrides(cell))} for cell in cells]
+        document_json({"directory": str(plan.sweep.directory), "executor": plan.executor.part, "cells": data}, indent=None)
+        return
+    sizes = " x ".join(f"{len(axis.values)} of {axis.name}" for axis in plan.sweep.axes)
+    lines = [f"{len(cells):,} cells: {sizes}; all are valid, {plan.planned:,} were planned"]
+    lines += [f"  {cell.id}  {cell.title}" for cell in cells[:_SHOWN]]
+    lines += [f"  ... and {len(cells) - _SHOWN:,} more"] if len(cells) > _SHOWN else []
+    lines.append(f"executor: {plan.executor.part}; directory: {plan.sweep.directory}")
+    document("\n".join(lines) + "\n")
+
+
+def _name(given: SpecArguments) -> str:
+    """The name of the sweep directory of a spec."""
+    if given.source is None or given.source == STDIN or is_prompt(given.source):
+        words = re.findall(r"[a-z0-9]+", (given.prompt or given.source or "").lower())[:5]
+        return "-".join(words) or "sweep"
+    return Path(given.source).stem
