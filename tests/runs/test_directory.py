@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
 
 import pytest
 from click.testing import CliRunner
 
 from vstar_sdk import ExporterOptions, ModelError, OutputError, RunCancelled, Session, SpecError, events, hookimpl, load_spec
 from vstar_sdk.cli.main import cli
-from vstar_sdk.output.frames import Frames, FramesOptions
+from vstar_sdk.output.frames import Frames
 from vstar_sdk.runs.directory import RunDirectory
 from vstar_sdk.runs.naming import default_directory
 from vstar_sdk.runs.plan import make_plan
@@ -143,7 +144,7 @@ def test_an_exporter_cannot_write_over_the_runs_own_files(path):
 
 
 def test_the_same_holds_where_the_files_are_written(tmp_path):
-    exporter = Writes(FramesOptions(path="manifest.json"))
+    exporter = Writes(cast(Any, Given.Text(path="manifest.json")))
     with pytest.raises(OutputError, match=r"the run's own file manifest\.json"):
         RunDirectory(tmp_path / "run").check([("given/text", exporter)])
 
