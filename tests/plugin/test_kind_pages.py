@@ -14,6 +14,8 @@ from tests.plugin.test_document import KIND_PAGES, blocks, modules
 from vstar_sdk import load_spec
 from vstar_sdk.plugin.kinds import KINDS
 from vstar_sdk.runs.plan import make_plan
+from vstar_sdk.spec.document import read
+from vstar_sdk.sweeps.planning import plan_sweep
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,9 +47,11 @@ def page(request, packages, tiny_pipeline_dir, tmp_path, monkeypatch):
 def test_its_spec_is_planned_and_its_test_passes(page, tmp_path, tmp_path_factory, monkeypatch, tiny_pipeline_dir):
     (spec,) = blocks("yaml", page)
     (tmp_path / "story.yaml").write_text(spec)
-    loaded = load_spec(tmp_path / "story.yaml")
     assert re.search(r"acme/[a-z]+", spec)
-    make_plan(loaded)
+    if "sweep:" in spec:
+        plan_sweep(read(tmp_path / "story.yaml"), tmp_path / "sweep").make_executor()
+    else:
+        make_plan(load_spec(tmp_path / "story.yaml"))
     given = {"tmp_path": tmp_path_factory.mktemp("empty"), "monkeypatch": monkeypatch, "tiny_directory": tiny_pipeline_dir}
     (test,) = [source for name, source in modules(page).items() if name.startswith("tests/")]
     names: dict[str, object] = {}

@@ -129,7 +129,7 @@ def test_all_its_parts_are_used_in_a_run(installed, post_office, tiny_pipeline_d
     (record,) = [record for record in result.manifest["plugins"] if record["name"] == "willow"]
     assert record["distribution"] == "vstar-willow 2.1"
     assert {"willow/groves", "willow/letters", "willow/horizon", "willow/colours"} <= set(record["parts"])
-    assert "one penny red" not in "".join(file.read_text() for file in (tmp_path / "run").iterdir())
+    assert b"one penny red" not in b"".join(file.read_bytes() for file in (tmp_path / "run").iterdir())
 
 
 def test_the_regularizer_changes_the_picture(installed, tiny_pipeline_dir):

@@ -26,18 +26,23 @@ from vstar_sdk.reading.escapes import printable
 def compare(runs: tuple[Path, ...], out: Path, title: str, columns: int, overwrite: bool) -> None:
     """Make a page and a picture of runs side by side.
 
-    RUN is a run directory, or a video. The page, index.html, plays all clips together and filters them by what their specs differ
-    in; where the runs measured anything, a table has the means over their seeds. sheet.png has each clip in a row.
+    RUN is a run directory, a video, or a sweep directory, of which all finished cells are shown. The page, index.html, plays all
+    clips together and filters them by what their specs differ in; where the runs measured anything, a table has the means over
+    their seeds. sheet.png has each clip in a row.
     """
     from vstar_sdk.gallery.clips import read_clip  # here, because these bring numpy, Pillow and PyAV
     from vstar_sdk.gallery.page import page
     from vstar_sdk.gallery.sheet import sheet
+    from vstar_sdk.gallery.sweep import is_sweep, sweep_clips
+    from vstar_sdk.sweeps.index import Sweep
 
     targets = out / "index.html", out / "sheet.png"
     for target in targets:
         if target.exists() and not overwrite:
             raise OutputError(f"{printable(str(target))} exists", hint="name another folder with --out, or say --overwrite")
-    clips = [read_clip(run) for run in runs]
+    clips = [clip for run in runs for clip in (sweep_clips(Sweep.read(run)) if is_sweep(run) else [read_clip(run)])]
+    if not clips:
+        raise OutputError("no cell of the sweep is done", hint="vstar status shows how far it is")
     picture = BytesIO()
     sheet(clips, columns).save(picture, format="PNG")
     try:

@@ -10,7 +10,7 @@ import click
 
 from vstar_sdk.cli.arguments import OutPath, SpecArguments, spec_arguments
 from vstar_sdk.cli.commands import Command
-from vstar_sdk.cli.printing import document, document_json, say
+from vstar_sdk.cli.printing import document, document_json, say, warn
 from vstar_sdk.cli.sweep_progress import progress
 from vstar_sdk.errors import VstarError
 from vstar_sdk.reading.escapes import printable
@@ -52,7 +52,8 @@ def sweep(
     """Make a video for every combination of the values in the spec's key "sweep".
 
     Each is a cell: a run directory below cells/ in the sweep directory. The same command goes on with a sweep that was ended:
-    cells that are done are passed over, interrupted ones go on. The last line of stdout is the sweep directory.
+    cells that are done are passed over, interrupted ones go on. The last line of stdout is the sweep directory; its index.html
+    shows the clips side by side.
     """
     written = given.read()
     if executor is not None and written.data.get(EXECUTOR) != executor:
@@ -71,6 +72,8 @@ def sweep(
     made = plan.make_executor()
     plan.sweep.claim()
     _do(plan, made, retry_failed=retry_failed, quiet=quiet)
+    if (page := _page(plan)) is not None and not quiet:
+        say(f"wrote {printable(str(page))}")
     status = SweepStatus.of(plan.sweep)
     if as_json:
         document_json(status.json())
@@ -88,6 +91,17 @@ def _do(plan: SweepPlan, made: Executor, *, retry_failed: bool, quiet: bool) -> 
         return
     with progress(plan.sweep, quiet=quiet):
         made.run(plan.sweep.directory.absolute(), left)
+
+
+def _page(plan: SweepPlan) -> Path | None:
+    """The page of what is done; a sweep is not worth less without it."""
+    from vstar_sdk.gallery.sweep import write_page
+
+    try:
+        return write_page(plan.sweep)
+    except VstarError as error:
+        warn(error.message)
+        return None
 
 
 def _check(status: SweepStatus) -> None:
