@@ -63,6 +63,14 @@ def test_the_axes_are_what_the_specs_differ_in():
     assert list(axes[0].of) == ["0", "1", "0", "0"]
 
 
+def test_keys_that_divide_the_clips_alike_are_one_axis():
+    axes = axes_of(clips({}, {"regularizers": []}, {"regularizers": [{"use": "tar", "strength": 0.5}]}))
+    assert [(axis.name, list(axis.of)) for axis in axes] == [
+        ("regularizers", ["tar", "none", "tar"]),
+        ("regularizers[0].strength", ["1", "", "0.5"]),
+    ]
+
+
 def test_metrics_are_averaged_over_seeds_alone():
     measured = {n: {"flicker": value} for n, value in enumerate([1.0, 2.0, 3.0, 10.0])}
     shown = clips({}, {"seed": 1}, {"seed": 2}, {"sampling": {"steps": 8}}, metrics=measured)

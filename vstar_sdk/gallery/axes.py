@@ -47,15 +47,18 @@ class Table:
 def axes_of(clips: Sequence[Shown]) -> list[Axis]:
     """The keys in which the specs of the clips differ.
 
-    Key states and what follows from them are left out: they follow the prompt.
+    Key states are left out: they follow the prompt. Of keys that divide the clips in the same way, the first stands for all.
     """
     flat = [dict(_flat(clip.spec)) for clip in clips]
     names = dict.fromkeys(name for one in flat for name in one if not name.startswith("synopsis."))
     axes: list[Axis] = []
+    divided: set[tuple[int, ...]] = set()
     for name in names:
         of = [one.get(name, "") for one in flat]
         values = list(dict.fromkeys(of))
-        if len(values) > 1:
+        division = tuple(values.index(value) for value in of)
+        if len(values) > 1 and division not in divided:
+            divided.add(division)
             axes.append(Axis(name, values, of))
     return axes
 
@@ -93,9 +96,11 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping) and value:
         for key, item in cast(Mapping[Any, Any], value).items():
             yield from _flat(item, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list) and value and isinstance(value[0], Mapping):
-        for index, item in enumerate(cast(list[Any], value)):
-            yield from _flat(item, f"{path}[{index}]")
+    elif isinstance(value, list) and all(isinstance(item, Mapping) for item in cast(list[Any], value)):
+        parts = cast(list[Mapping[str, Any]], value)
+        yield path, ", ".join(str(part.get("use", "")) for part in parts) or "none"
+        for index, part in enumerate(parts):
+            yield from _flat(part, f"{path}[{index}]")
     else:
         text = "" if value is None else f"{value:g}" if isinstance(value, float) else str(cast(object, value))
         yield path, text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
