@@ -20,6 +20,7 @@ from PIL import Image
 from vstar_sdk import Session
 from vstar_sdk.output.digests import digest
 from vstar_sdk.runs.belongings import unsealed
+from vstar_sdk.runs.saved import resumable
 from vstar_sdk.sampling.tensor_file import read_tensors
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="signals")]
@@ -74,7 +75,7 @@ def check_whole(directory: Path) -> None:
         assert record is not None
         for entry in (*record["artifacts"], *record["files"]):
             assert digest(directory / entry["path"]) == entry["sha256"], entry["path"]
-    counts = {4, 5, FRAMES}
+    counts = {4, 5, 6, FRAMES}
     for path in directory.iterdir():
         match path.name:
             case "video.mp4":
@@ -92,6 +93,9 @@ def check_whole(directory: Path) -> None:
                 assert yaml.safe_load(path.read_text())["frames"] in counts
             case "latents.safetensors":
                 assert read_tensors(path)["latents"].shape[2] in counts
+            case "state":
+                for part in path.glob("[!.]*"):
+                    assert part.name in ("about.json", "spec.yaml", "story.json") or read_tensors(part) is not None
             case "synopsis.json":
                 assert json.loads(path.read_text())["states"]
             case name:
@@ -122,3 +126,45 @@ def test_a_run_that_is_ended_at_any_moment(session, events, finished, tmp_path, 
     session.run(NEXT, out=directory)
     assert names(directory) == ["latents.safetensors", "manifest.json", "spec.yaml", "synopsis.json", "video.gif"]
     check_whole(directory)
+
+
+KILLS = 100
+
+
+@pytest.fixture(scope="module")
+def undisturbed(session, tmp_path_factory):
+    """The digests of an undisturbed run's artifacts."""
+    directory = session.run(LONG, out=tmp_path_factory.mktemp("whole") / "run").directory
+    return {name: digest(directory / name) for name in ("video.gif", "frames", "latents.safetensors", "spec.yaml")}
+
+
+LONG = {
+    "prompt": "a volcano wakes up",
+    "frames": 6,
+    "seed": 5,
+    "sampling": {"steps": 6, "eta": 1.0},
+    "output": [{"use": "gif"}, {"use": "frames"}],
+}
+
+
+@pytest.mark.parametrize("moment", range(KILLS))
+def test_a_run_that_is_killed_goes_on_to_the_same_bytes(session, events, undisturbed, tmp_path, moment):
+    chance, directory = random.Random(1000 + moment), tmp_path / "run"  # noqa: S311
+    (tmp_path / "story.json").write_text(json.dumps(LONG))
+    command = [sys.executable, "-m", "vstar_sdk.cli.main", "run", "story.json", "--json", "--out", str(directory)]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout is not None
+    for _ in range(chance.randint(1, events)):
+        process.stdout.readline()
+    time.sleep(chance.random() / 10)
+    process.kill()
+    process.stdout.read()
+    process.wait()
+    if directory.exists():
+        check_whole(directory)
+    if resumable(directory):
+        session.resume(directory).result()
+    elif not (directory / "manifest.json").exists():  # it was killed before it had begun
+        session.run(LONG, out=directory)
+    assert {name: digest(directory / name) for name in undisturbed} == undisturbed
+    assert not (directory / "state").exists()
