@@ -17,7 +17,8 @@ HEAD = """\
 
 *Written from the code by `python -m docs.references`; the site shows each name with its docstring.*
 
-Every name here is imported from `vstar_sdk` itself: `from vstar_sdk import Session`. [From Python](../python.md) shows how they
+Names are imported from `vstar_sdk` itself (`from vstar_sdk import Session`), except where a section names its module. Public too
+are `vstar_sdk.options` and `vstar_sdk.moments`, which the pages on plugins describe. [From Python](../python.md) shows how they
 work together. What is on no list of this page may change without notice.
 """
 

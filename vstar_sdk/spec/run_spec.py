@@ -89,7 +89,7 @@ class SamplingSpec(Options):
 
     preset: str | None = Field(default=None, max_length=64, examples=["fast", "draft"])
     """A scheduler and a number of steps that were measured on the model. ``fast`` comes near to the model's own picture in half
-    the time; ``draft`` is for a first look. What else stands here counts before it."""
+    the time; ``draft`` is for a first look. An explicit `steps` or `scheduler` overrides it."""
     steps: Annotated[int | None, Number] = Field(default=None, ge=1, le=1000, examples=[25, 50])
     """Denoising steps."""
     scheduler: Annotated[Options | str, PartOf("schedulers")] | None = Field(default=None, examples=["ddim", "unipc", "dpm++"])
