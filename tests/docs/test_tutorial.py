@@ -80,7 +80,12 @@ def reader(tmp_path, monkeypatch):
     for name in ("ANTHROPIC_API_KEY", "VSTAR_PLUGINS", "VSTAR_DISABLE_PLUGINS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("VSTAR_PROBE_SECONDS", "0")
+    forget()  # another test's package of that name
     yield Reader(monkeypatch)
+    forget()
+
+
+def forget():
     for module in [name for name in sys.modules if name.partition(".")[0] == "vstar_acme"]:
         del sys.modules[module]
 
