@@ -17,7 +17,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from vstar_sdk import Session
+from vstar_sdk import OutputError, Session
 from vstar_sdk.output.digests import digest
 from vstar_sdk.runs.belongings import unsealed
 from vstar_sdk.runs.saved import resumable
@@ -166,5 +166,8 @@ def test_a_run_that_is_killed_goes_on_to_the_same_bytes(session, events, undistu
         session.resume(directory).result()
     elif not (directory / "manifest.json").exists():  # it was killed before it had begun
         session.run(LONG, out=directory)
+    elif (directory / "state").exists():  # it was killed while the state of a run that is whole was being removed
+        with pytest.raises(OutputError, match="is whole"):
+            session.resume(directory)
     assert {name: digest(directory / name) for name in undisturbed} == undisturbed
     assert not (directory / "state").exists()

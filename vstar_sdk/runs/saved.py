@@ -238,7 +238,8 @@ def read_unfinished(directory: Path, plugins: Iterable[object] = ()) -> Unfinish
     try:
         about: dict[str, Any] = json.loads(read_bounded(folder / _ABOUT, _LARGEST))
         if about["run"] == whole:
-            raise FileNotFoundError  # its state was to be removed
+            Saved(directory).remove()  # the process died in the midst of that
+            raise FileNotFoundError
     except FileNotFoundError:
         if whole is not None:
             raise OutputError(f"the run in {shown} is whole", hint=f"make it again: vstar run {shown}/spec.yaml") from None
