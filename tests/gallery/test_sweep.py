@@ -31,7 +31,7 @@ def test_the_page_shows_what_is_done(tmp_path, monkeypatch):
     run_cells(tmp_path / "sweep", ["0000", "0002"])
     page = write_page(Sweep.read(tmp_path / "sweep"))
     assert page == tmp_path / "sweep" / "index.html"
-    text = page.read_text()
+    text = (tmp_path / "sweep" / "index.html").read_text()
     assert text.count("<video") == 2
     assert "0002: seed=2" in text
     assert "flicker" in text

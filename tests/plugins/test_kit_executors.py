@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from vstar_sdk import PluginError, run_cells
@@ -21,7 +23,7 @@ class First(Here):
 
 
 class Talking(Here):
-    def run(self, sweep, cells):
+    def run(self, sweep, cells) -> Any:
         yield from cells
 
 
