@@ -26,6 +26,15 @@ def _a_cache_of_our_own(tmp_path_factory: pytest.TempPathFactory):
         yield
 
 
+@pytest.fixture(scope="module")
+def session():
+    """A session whose models stay warm over the tests of a file."""
+    from vstar_sdk import Session
+
+    with Session() as session:
+        yield session
+
+
 CAPTIONS = [
     "a green landscape in summer",
     "a snowy landscape in winter",

@@ -20,12 +20,6 @@ FRAMES = STORY | {"output": [{"use": "frames"}, {"use": "contact-sheet", "path":
 
 
 @pytest.fixture(scope="module")
-def session():
-    with Session() as session:
-        yield session
-
-
-@pytest.fixture(scope="module")
 def made(session, tmp_path_factory):
     """The directory of a run with a GIF."""
     return session.run(STORY, out=tmp_path_factory.mktemp("made") / "run").directory

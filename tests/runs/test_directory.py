@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from click.testing import CliRunner
 
-from vstar_sdk import ExporterOptions, ModelError, OutputError, RunCancelled, Session, SpecError, events, hookimpl, load_spec
+from vstar_sdk import ExporterOptions, ModelError, OutputError, RunCancelled, SpecError, events, hookimpl, load_spec
 from vstar_sdk.cli.main import cli
 from vstar_sdk.output.frames import Frames
 from vstar_sdk.runs.directory import RunDirectory
@@ -18,12 +18,6 @@ from vstar_sdk.runs.naming import default_directory
 from vstar_sdk.runs.plan import make_plan
 
 STORY = {"prompt": "a volcano wakes up", "frames": 4, "sampling": {"steps": 2}, "output": [{"use": "gif"}]}
-
-
-@pytest.fixture(scope="module")
-def session():
-    with Session() as session:
-        yield session
 
 
 def files(folder):

@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 
-from vstar_sdk import Branch, GuidanceOptions, Options, PluginError, RunCancelled, Session, SpecError, hookimpl
+from vstar_sdk import Branch, GuidanceOptions, Options, PluginError, RunCancelled, SpecError, hookimpl
 from vstar_sdk.plugin.transforms import Transforms
 from vstar_sdk.runs.models import Models
 from vstar_sdk.runs.plan import make_plan
@@ -93,12 +93,6 @@ class Again:
             for index in range(first, len(denoising.timesteps)):
                 latents = denoising.step(latents, index)
         return latents
-
-
-@pytest.fixture(scope="module")
-def session():
-    with Session() as session:
-        yield session
 
 
 @pytest.fixture(scope="module")

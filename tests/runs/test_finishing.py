@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vstar_sdk import ModelError, Options, PluginError, Session, SpecError, hookimpl
+from vstar_sdk import ModelError, Options, PluginError, SpecError, hookimpl
 from vstar_sdk.footage import Footage
 from vstar_sdk.runs.plan import make_plan
 from vstar_sdk.spec.loading import load_spec
@@ -24,12 +24,6 @@ STORY = {
     "sampling": {"steps": 2},
 }
 TWICE = [{"use": "upscale", "factor": 2}, {"use": "interpolate", "factor": 2}]
-
-
-@pytest.fixture(scope="module")
-def session():
-    with Session() as session:
-        yield session
 
 
 class Host:

@@ -15,12 +15,6 @@ from vstar_sdk.runs.log import EventLog
 STORY = {"prompt": "a landscape from winter to autumn", "frames": 4, "sampling": {"steps": 2}}
 
 
-@pytest.fixture(scope="module")
-def session():
-    with Session() as session:
-        yield session
-
-
 class Gate:
     """A plugin that holds a run at its first step."""
 

@@ -25,12 +25,6 @@ WINTER = {
 
 
 @pytest.fixture(scope="module")
-def session():
-    with Session() as session:
-        yield session
-
-
-@pytest.fixture(scope="module")
 def winter(session, tmp_path_factory):
     return session.run(WINTER, out=tmp_path_factory.mktemp("runs") / "winter")
 

@@ -17,10 +17,10 @@ import pytest
 import yaml
 from PIL import Image
 
-from vstar_sdk import OutputError, Session
+from vstar_sdk import OutputError
 from vstar_sdk.output.digests import digest
 from vstar_sdk.runs.belongings import unsealed
-from vstar_sdk.runs.saved import resumable
+from vstar_sdk.runs.unfinished import resumable
 from vstar_sdk.sampling.tensor_file import read_tensors
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="signals")]
@@ -32,12 +32,6 @@ FRAMES = 12
 OUTPUT = [{"use": "mp4"}, {"use": "gif"}, {"use": "frames"}, {"use": "contact-sheet", "path": "sheets/story.png"}]
 STORY = {"prompt": "a volcano wakes up", "frames": FRAMES, "sampling": {"steps": 3}, "output": OUTPUT}
 NEXT = {"prompt": "a red flower opens", "frames": 4, "sampling": {"steps": 1}, "output": [{"use": "gif"}]}
-
-
-@pytest.fixture(scope="module")
-def session():
-    with Session() as session:
-        yield session
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from vstar_sdk import Options, PluginError, RunCancelled, RunPaused, Session, SpecError, StopRun, hookimpl
+from vstar_sdk import Options, PluginError, RunCancelled, RunPaused, SpecError, StopRun, hookimpl
 from vstar_sdk.metrics.flicker import Flicker
 from vstar_sdk.runs.plan import make_plan
 from vstar_sdk.spec.loading import load_spec
@@ -23,12 +23,6 @@ STORY = {
 
 def measured(*metrics, **more):
     return STORY | {"metrics": [{"use": use} if isinstance(use, str) else use for use in metrics]} | more
-
-
-@pytest.fixture(scope="module")
-def session():
-    with Session() as session:
-        yield session
 
 
 class Host:

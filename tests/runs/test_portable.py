@@ -27,12 +27,6 @@ def there_and_back(value):
     return pickle.loads(pickle.dumps(value))  # noqa: S301  (our own bytes)
 
 
-@pytest.fixture(scope="module")
-def session():
-    with Session() as session:
-        yield session
-
-
 @pytest.mark.parametrize("as_file", [False, True])
 def test_a_spec_and_what_was_loaded_are_equal_after_the_journey(tmp_path, as_file):
     (tmp_path / "story.json").write_text(json.dumps(STORY | {"regularizers": [{"use": "tar"}]}))

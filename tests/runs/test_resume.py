@@ -10,7 +10,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from vstar_sdk import Options, Session, State, Synopsis, events, hookimpl
+from vstar_sdk import Options, State, Synopsis, events, hookimpl
 from vstar_sdk.errors import OutputError, RunCancelled, RunPaused, SamplerError, SpecError
 from vstar_sdk.runs.saved import Saved
 
@@ -21,12 +21,6 @@ STORY = {
     "sampling": {"steps": 8, "eta": 1.0},
     "output": [{"use": "frames", "path": "stills"}],
 }
-
-
-@pytest.fixture(scope="module")
-def session():
-    with Session() as session:
-        yield session
 
 
 @pytest.fixture(scope="module")
@@ -166,9 +160,13 @@ def test_a_damaged_state_is_refused(session, tmp_path):
 
 def test_a_whole_run_and_an_empty_folder_cannot_be_resumed(session, tmp_path):
     directory = session.run(STORY, out=tmp_path / "run").directory
+    (directory / "state").mkdir()  # as a process leaves it that died at its very end
+    with pytest.raises(OutputError, match="is whole"):
+        session.resume(directory)
+    assert not (directory / "state").exists()
     (directory / "state").mkdir()
     run = json.loads((directory / "manifest.json").read_text())["run"]
-    (directory / "state" / "about.json").write_text(json.dumps({"run": run}))  # as a process leaves it that died at its very end
+    (directory / "state" / "about.json").write_text(json.dumps({"run": run}))
     with pytest.raises(OutputError, match="is whole"):
         session.resume(directory)
     assert not (directory / "state").exists()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vstar_sdk import Session, extended, load_spec, redone
+from vstar_sdk import extended, load_spec, redone
 from vstar_sdk.errors import SpecError
 from vstar_sdk.runs.plan import make_plan
 from vstar_sdk.spec.document import parse
@@ -21,12 +21,6 @@ STORY = {
     "sampling": {"steps": 2},
     "output": [],
 }
-
-
-@pytest.fixture(scope="module")
-def session():
-    with Session() as session:
-        yield session
 
 
 @pytest.fixture(scope="module")

@@ -5,16 +5,10 @@ import hashlib
 import numpy as np
 import pytest
 
-from vstar_sdk import RunCancelled, SamplerError, Session, SpecError, StopRun, events, hookimpl, run
+from vstar_sdk import RunCancelled, SamplerError, SpecError, StopRun, events, hookimpl, run
 from vstar_sdk.output.metadata import read_spec
 
 STORY = {"prompt": "a landscape from winter to autumn", "frames": 6, "sampling": {"steps": 3}}
-
-
-@pytest.fixture(scope="module")
-def session():
-    with Session() as session:
-        yield session
 
 
 def digest(result):

@@ -18,7 +18,7 @@ from vstar_sdk.cli.progress import Progress
 from vstar_sdk.errors import OutputError, RunCancelled, RunPaused
 from vstar_sdk.reading.escapes import printable
 from vstar_sdk.runs.job import Job
-from vstar_sdk.runs.saved import resumable
+from vstar_sdk.runs.unfinished import resumable
 
 
 def follow(

@@ -11,23 +11,17 @@ import shutil
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from vstar_sdk.errors import OutputError, SpecError
+from vstar_sdk.errors import OutputError
 from vstar_sdk.output.whole import DRAFT, draft_of, write_whole
-from vstar_sdk.plugin.boundary.calls import dotted
-from vstar_sdk.reading.escapes import printable
-from vstar_sdk.reading.files import read_bounded
-from vstar_sdk.runs.belongings import MANIFEST, SPEC, STATE
+from vstar_sdk.runs.belongings import SPEC, STATE
 from vstar_sdk.runs.state import SAMPLER, RunState
-from vstar_sdk.spec.differences import Difference, differences
-from vstar_sdk.spec.document import Document
-from vstar_sdk.spec.loading import LoadedSpec, load_document
+from vstar_sdk.spec.loading import LoadedSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,28 +31,10 @@ if TYPE_CHECKING:
     from vstar_sdk.output.contract import Clip
     from vstar_sdk.sampling.state import SamplerState
 
-_ABOUT, _RESOLVED, _PREVIEW = "about.json", SPEC, "preview.png"
-_FORMAT = 1
-_LARGEST = 64 << 20
+ABOUT, RESOLVED, _PREVIEW = "about.json", SPEC, "preview.png"
+FORMAT = 1
 _SHARE = 0.02
 """Of the time of sampling that may go into writing states."""
-
-
-@dataclass(frozen=True)
-class Unfinished:
-    """A run that was interrupted.
-
-    Attributes:
-        run: its id.
-        loaded: its spec, validated again.
-        resolved: its ``spec.yaml`` as it was written, or None if it came not so far.
-        state: what it had made.
-    """
-
-    run: str
-    loaded: LoadedSpec
-    resolved: str | None
-    state: RunState
 
 
 class Saved:
@@ -94,17 +70,17 @@ class Saved:
         self.remove()
         spec = loaded.spec.model_dump(mode="json", exclude_unset=True) | ({"start": dict(start)} if start else {})
         about = {
-            "format": _FORMAT,
+            "format": FORMAT,
             "run": run,
             "spec": yaml.safe_dump(spec, sort_keys=False, allow_unicode=True),  # JSON has no numbers for keys
             "folder": str(loaded.document.folder.absolute()) if loaded.document.folder else None,
             "passed": [plugin.namespace for plugin in loaded.given],
-            "versions": _versions(),
+            "versions": versions(),
         }
         with _disk(self.path):
             self.path.mkdir(exist_ok=True)
             self.held, self._is = True, self.path.stat()
-            write_whole(self.path / _ABOUT, json.dumps(about).encode())
+            write_whole(self.path / ABOUT, json.dumps(about).encode())
 
     def go_on(self) -> None:
         """Take the state of the run that is resumed."""
@@ -145,7 +121,7 @@ class Saved:
             OutputError: it cannot be written.
         """
         with _disk(self.path):
-            write_whole(self.path / _RESOLVED, spec.encode())
+            write_whole(self.path / RESOLVED, spec.encode())
 
     def due(self) -> bool:
         """Whether another state of the sampler fits into the share of time that they may take."""
@@ -204,105 +180,22 @@ class Saved:
             draft.replace(target)
         return target
 
+    def sweep(self) -> None:
+        """Remove it if it is a run's: that of a process which died while it removed it."""
+        if _is_ours(self.path):
+            self.remove()
+
     def remove(self) -> None:
         """Remove it, the file that says whose it is last; what cannot be removed stays."""
         with suppress(OSError):
             for path in self.path.iterdir():
-                if path.name != _ABOUT:
+                if path.name != ABOUT:
                     shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-            (self.path / _ABOUT).unlink(missing_ok=True)
+            (self.path / ABOUT).unlink(missing_ok=True)
             self.path.rmdir()
 
 
-def resumable(directory: Path) -> bool:
-    """Whether a run was interrupted in a directory, and can go on."""
-    with suppress(OSError, ValueError):
-        return json.loads(read_bounded(directory / STATE / _ABOUT, _LARGEST))["run"] != _whole(directory)
-    return False
-
-
-def read_unfinished(directory: Path, plugins: Iterable[object] = ()) -> Unfinished:
-    """The run that was interrupted in a directory.
-
-    Args:
-        directory: the run directory.
-        plugins: the objects that were passed to the run when it began.
-
-    Raises:
-        OutputError: no run was interrupted there, or its state is of another version.
-        SpecError: its spec was changed meanwhile, or is valid no longer.
-        SamplerError: a file of the state is damaged.
-    """
-    folder, shown = directory / STATE, printable(str(directory))
-    whole = _whole(directory)
-    try:
-        about: dict[str, Any] = json.loads(read_bounded(folder / _ABOUT, _LARGEST))
-        if about["run"] == whole:
-            Saved(directory).remove()  # the process died in the midst of that
-            raise FileNotFoundError
-    except FileNotFoundError:
-        if whole is not None:
-            raise OutputError(f"the run in {shown} is whole", hint=f"make it again: vstar run {shown}/spec.yaml") from None
-        raise OutputError(f"no run was interrupted in {shown}", hint="name the directory of a run that has not ended") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise OutputError(f"{folder / _ABOUT} cannot be read: {error}", hint="start the run again") from None
-    if about.get("format") != _FORMAT or about.get("versions") != _versions():
-        was = ", ".join(f"{name} {number}" for name, number in cast(dict[str, str], about.get("versions", {})).items())
-        raise OutputError(
-            f"the run in {shown} was begun with other versions: {was or 'unknown ones'}",
-            hint="install these, or start the run again: it would not be the same video",
-        )
-    passed = list(plugins)
-    document = Document(yaml.safe_load(about["spec"]), folder=Path(about["folder"]) if about["folder"] else None)
-    loaded = load_document(document, plugins=passed)
-    if missing := sorted({*about["passed"]} - {plugin.namespace for plugin in loaded.given}):
-        raise SpecError(
-            f"the run in {shown} was begun with plugins that were passed: {', '.join(missing)}",
-            hint="resume it from Python, with the same: Session.resume(directory, plugins=[...])",
-        )
-    resolved = (folder / _RESOLVED).read_text(encoding="utf-8") if (folder / _RESOLVED).is_file() else None
-    if whole is None:
-        _check_unchanged(directory, resolved)
-    return Unfinished(about["run"], loaded, resolved, RunState.read(folder))
-
-
-def _whole(directory: Path) -> str | None:
-    """The id of the run that is whole in a directory."""
-    try:
-        return json.loads(read_bounded(directory / MANIFEST, _LARGEST))["run"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _check_unchanged(directory: Path, resolved: str | None) -> None:
-    """Refuse a directory whose spec says something else than the run was begun with.
-
-    Raises:
-        SpecError: it does; the message says where they differ.
-    """
-    spec = directory / SPEC
-    if resolved is None or not spec.is_file():
-        return
-    now = read_bounded(spec, 1 << 20).decode("utf-8", "replace")
-    if now == resolved:
-        return
-    try:
-        changed = [_sentence(one) for one in differences(yaml.safe_load(resolved), yaml.safe_load(now))]
-    except yaml.YAMLError:
-        changed = ["it is no YAML any more"]
-    shown = printable(str(spec))
-    raise SpecError(
-        f"{shown} was changed after the run began: {'; '.join(changed) or 'in its comments or its order'}",
-        hint=f"for another video make another run of it: vstar run {shown} --out ...",
-    )
-
-
-def _sentence(one: Difference) -> str:
-    was, now = one.values
-    return f"{printable(dotted(one.path))} was {was} and is {now}"
-
-
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
     """What the bits of a video depend on."""
     return {name: version(name) for name in ("vstar-sdk", "torch", "diffusers", "transformers")}
 
@@ -311,7 +204,7 @@ def _is_ours(folder: Path) -> bool:
     """Whether a run made a folder: it says so, or it was ended before it could."""
     if folder.is_symlink() or not folder.is_dir():
         return False
-    return (folder / _ABOUT).is_file() or all(DRAFT in path.name for path in folder.iterdir())
+    return (folder / ABOUT).is_file() or all(DRAFT in path.name for path in folder.iterdir())
 
 
 @contextmanager

@@ -21,8 +21,8 @@ from vstar_sdk.runs.plan import Plan, make_plan
 from vstar_sdk.runs.queue import Queue, closed_error
 from vstar_sdk.runs.result import Result
 from vstar_sdk.runs.run import Run
-from vstar_sdk.runs.saved import read_unfinished
 from vstar_sdk.runs.state import RunState
+from vstar_sdk.runs.unfinished import read_unfinished
 from vstar_sdk.spec.loading import LoadedSpec, load_spec
 from vstar_sdk.spec.run_spec import RunSpec
 

@@ -16,8 +16,9 @@ from vstar_sdk.runs.job import Job
 from vstar_sdk.runs.journal import JOURNAL, Journal
 from vstar_sdk.runs.leftovers import release
 from vstar_sdk.runs.leftovers import sweep as sweep_drafts
-from vstar_sdk.runs.saved import Saved, resumable
+from vstar_sdk.runs.saved import Saved
 from vstar_sdk.runs.session import Session
+from vstar_sdk.runs.unfinished import resumable
 from vstar_sdk.spec.loading import SpecLoader
 from vstar_sdk.sweeps.claims import CLAIM, Claim, held
 from vstar_sdk.sweeps.index import Cell, Sweep

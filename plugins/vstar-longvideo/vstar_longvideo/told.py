@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Annotated
@@ -16,7 +17,7 @@ class ToldOptions(Options):
     """Who writes the story: `{use: states, states: [...]}`, `{use: llm, ...}` or any other synopsis."""
 
 
-class Told:
+class Told(ABC):
     """A `vstar_sdk.SynopsisWriter` around another one, which is as much online as that.
 
     Args:
@@ -33,9 +34,9 @@ class Told:
             synopsis = self._of.write(brief)
         return self.changed(synopsis, brief)
 
+    @abstractmethod
     def changed(self, synopsis: Synopsis, brief: Brief) -> Synopsis:
-        """The story in its other form; see the classes below this one."""
-        raise NotImplementedError
+        """The story in its other form."""
 
     def check(self, brief: Brief) -> None:
         """See `vstar_sdk.SynopsisWriter`: what the other one can find without being asked to write."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import submitit  # pyright: ignore[reportMissingTypeStubs]
+from submitit.core.utils import FailedJobError  # pyright: ignore[reportMissingTypeStubs]
 
 from vstar_sdk import VstarError, sweep_status
 from vstar_slurm import ArrayOptions
@@ -50,7 +51,11 @@ class Array:
                 )
 
     def _submit(self, sweep: Path, cells: Sequence[str]) -> list[Any]:
-        """Deal the cells out: jobs on different nodes may not see each other's locks, so no cell is given to two of them."""
+        """Deal the cells out: jobs on different nodes may not see each other's locks, so no cell is given to two of them.
+
+        Raises:
+            VstarError: the cluster does not take the jobs.
+        """
         options, number = self._options, min(self._options.jobs, len(cells))
         executor: Any = submitit.AutoExecutor(folder=sweep / FOLDER / "%j", cluster=options.cluster)
         executor.update_parameters(
@@ -64,8 +69,12 @@ class Array:
             named = {name: getattr(options, name) for name in ("partition", "account", "qos", "constraint")}
             chosen = {f"slurm_{name}": value for name, value in named.items() if value is not None}
             executor.update_parameters(slurm_array_parallelism=number, **chosen)
-        with executor.batch():
-            return [executor.submit(Task(), str(sweep), cells[slot::number], options.attempts) for slot in range(number)]
+        try:
+            with executor.batch():
+                return [executor.submit(Task(), str(sweep), cells[slot::number], options.attempts) for slot in range(number)]
+        except FailedJobError as error:
+            words = " ".join(str(error).split())[-_TAIL:]
+            raise VstarError(f"the cluster does not take the jobs: {words}", hint="check the options of the executor") from None
 
     def _wait(self, jobs: Sequence[Any]) -> None:
         """Until all have ended, well or not."""

@@ -10,7 +10,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from vstar_sdk import Session, SpecError, load_spec
+from vstar_sdk import SpecError, load_spec
 from vstar_sdk.cli.main import cli
 from vstar_sdk.models.cogvideox.source import CogVideoXOptions, CogVideoXSource
 from vstar_sdk.runs.plan import make_plan
@@ -20,12 +20,6 @@ PRESETS = Path(__file__).parents[3] / "specs" / "cogvideox"
 SUMMER, WINTER = "a green landscape in summer", "a snowy landscape in winter"
 TAR: dict[str, Any] = {"use": "tar", "sigma": 1}
 both = pytest.mark.parametrize("model", ["cogvideox_2b", "cogvideox_5b"], indirect=True)
-
-
-@pytest.fixture(scope="module")
-def session():
-    with Session() as session:
-        yield session
 
 
 def story(directory, /, **changes) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from vstar_sdk import Session, SpecError, load_spec
+from vstar_sdk import SpecError, load_spec
 from vstar_sdk.models.hunyuan15.source import Hunyuan15Options, Hunyuan15Source
 from vstar_sdk.runs.plan import make_plan
 from vstar_sdk.testing.models import check_model
@@ -16,12 +16,6 @@ from vstar_sdk.testing.models import check_model
 PRESETS = Path(__file__).parents[3] / "specs" / "hunyuan15"
 SUMMER, WINTER = "a green landscape in summer", "a snowy landscape in winter"
 TAR: dict[str, Any] = {"use": "tar", "sigma": 1}
-
-
-@pytest.fixture(scope="module")
-def session():
-    with Session() as session:
-        yield session
 
 
 def story(directory, /, **changes) -> dict[str, Any]:

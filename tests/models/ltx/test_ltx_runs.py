@@ -10,19 +10,13 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from vstar_sdk import Session, SpecError, load_spec
+from vstar_sdk import SpecError, load_spec
 from vstar_sdk.cli.main import cli
 from vstar_sdk.runs.plan import make_plan
 
 PRESETS = Path(__file__).parents[3] / "specs" / "ltx"
 SUMMER, WINTER = "a green landscape in summer", "a snowy winter"
 TAR: dict[str, Any] = {"use": "tar", "sigma": 1}
-
-
-@pytest.fixture(scope="module")
-def session():
-    with Session() as session:
-        yield session
 
 
 def story(directory, /, **changes) -> dict[str, Any]:

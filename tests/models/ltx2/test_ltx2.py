@@ -15,7 +15,7 @@ from diffusers.models.transformers import transformer_ltx2
 from diffusers.pipelines.ltx2.pipeline_ltx2 import LTX2Pipeline
 
 from tests.denoised import denoised, gaussian, scheduler_for
-from vstar_sdk import ModelError, Session, SpecError, load_spec
+from vstar_sdk import ModelError, SpecError, load_spec
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.cli.main import cli
@@ -36,12 +36,6 @@ both = pytest.mark.parametrize("model", ["tiny_ltx2", "tiny_ltx23"], indirect=Tr
 @pytest.fixture
 def model(request) -> Path:
     return request.getfixturevalue(request.param)
-
-
-@pytest.fixture(scope="module")
-def session():
-    with Session() as session:
-        yield session
 
 
 def story(directory, /, **changes) -> dict[str, Any]:

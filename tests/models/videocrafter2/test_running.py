@@ -14,7 +14,7 @@ import torch
 import yaml
 from click.testing import CliRunner
 
-from vstar_sdk import Session, load_spec
+from vstar_sdk import load_spec
 from vstar_sdk.cli.main import cli
 from vstar_sdk.errors import ModelError, SpecError
 from vstar_sdk.models.videocrafter2.lvdm.fps import condition_on_fps, fps_embedding, load_fps_layers
@@ -43,12 +43,6 @@ def spec(path, frames=16, **more):
 
 def source(path, resolver=None, **options):
     return VideoCrafter2(VideoCrafter2Options(path=str(path), **options), resolver=resolver)
-
-
-@pytest.fixture(scope="module")
-def session():
-    with Session() as session:
-        yield session
 
 
 @pytest.fixture
@@ -345,4 +339,4 @@ def test_a_converted_directory_is_planned_without_torch(converted):
 
 
 def test_the_kits_own_check(converted):
-    check_model(VideoCrafter2(VideoCrafter2Options(path=str(converted))), frames=5, width=64, height=64)  # type: ignore[call-arg]
+    check_model(VideoCrafter2(VideoCrafter2Options(path=str(converted))), frames=5, width=64, height=64)

@@ -6,15 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from vstar_sdk import Session, SpecError, extended, redone
+from vstar_sdk import SpecError, extended, redone
 
 SUMMER, WINTER, AUTUMN = "a green landscape in summer", "a snowy landscape in winter", "an orange landscape in autumn"
-
-
-@pytest.fixture(scope="module")
-def session():
-    with Session() as session:
-        yield session
 
 
 @pytest.fixture(scope="module")

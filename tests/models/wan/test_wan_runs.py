@@ -32,12 +32,6 @@ STORY = {
 both = pytest.mark.parametrize("model", ["wan_21", "wan_22"], indirect=True)
 
 
-@pytest.fixture(scope="module")
-def session():
-    with Session() as session:
-        yield session
-
-
 def story(directory, /, **changes) -> dict[str, Any]:
     options = {"use": "wan", "path": str(directory), **changes.pop("model", {})}
     return {**STORY, "model": options, **changes}
@@ -184,7 +178,7 @@ def test_half_precision_is_near_single_precision(session, wan_22):
 
 @pytest.mark.parametrize("version", ["wan_21", "wan_22"])
 def test_the_kits_own_check(version, request):
-    source = WanSource(WanOptions(path=str(request.getfixturevalue(version))))  # type: ignore[call-arg]
+    source = WanSource(WanOptions(path=str(request.getfixturevalue(version))))
     check_model(source, frames=9, width=32, height=32, tolerance=1e-5)
 
 
