@@ -52,6 +52,12 @@ def test_a_warning_stands_on_a_line_of_its_own(shown):
     assert "2/4" in after
 
 
+def test_a_warning_takes_the_place_of_the_line_of_a_stage(shown):
+    text = shown(Terminal(), events.StageStart(run="r", stage="load"), events.Warned(run="r", message="the disk is slow"))
+    assert "loading the model\r\x1b[2K" in text
+    assert unstyle(text).endswith("warning: the disk is slow\n")
+
+
 def test_a_file_gets_a_line_at_each_tenth_and_no_bar(shown):
     text = shown(io.StringIO(), events.StageStart(run="r", stage="sample"), step(1), step(2))
     assert text.splitlines() == ["sampling", "sampling: step 1/4, 2 s left", "sampling: step 2/4, 2 s left"]
