@@ -35,14 +35,14 @@ def parse(span: Span) -> Parsed:
         ValueError: it is negative, not finite, or neither a number, ``"2.5s"`` nor ``"40%"``.
     """
     if isinstance(span, bool) or not isinstance(span, int | float | str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ValueError(f"{span!r} is not a moment: write frames (12), seconds ('2.5s') or a fraction ('40%')")
+        raise ValueError(f"{span!r} is neither frames, seconds nor a fraction: write 12, '2.5s' or '40%'")
     if isinstance(span, int | float):
         if (isinstance(span, float) and not math.isfinite(span)) or span < 0:
             raise ValueError(f"{span!r} frames: a moment is a number of frames from 0")
         return Parsed(_bounded(span), "frames")
     match = _WRITTEN.match(span)
     if match is None:
-        raise ValueError(f"{span!r} is not a moment: write frames (12), seconds ('2.5s') or a fraction ('40%')")
+        raise ValueError(f"{span!r} is neither frames, seconds nor a fraction: write 12, '2.5s' or '40%'")
     amount = _bounded(float(match[1]))
     if match[2] == "s":
         return Parsed(amount, "seconds")

@@ -183,7 +183,7 @@ def test_more_states_than_frames(pipe):
         ({"regularizers": [Identity]}, r"regularizers\[0\]: the class Identity instead of a vstar_sdk.Regularizer"),
         ({"regularizers": [ReplacementOptions()]}, "ReplacementOptions belongs to identity and uniform"),
         ({"synopsis": "a landscape"}, "synopsis: must be a list, not a str"),
-        ({"synopsis": ["a", {"caption": "b", "at": "soon"}]}, r"synopsis.states\[1\].at: 'soon' is not a moment"),
+        ({"synopsis": ["a", {"caption": "b", "at": "soon"}]}, r"synopsis.states\[1\].at: 'soon' is neither frames"),
         ({"synopsis": []}, "no states"),
         ({"synopsis": ["a"], "interpolation": "cubic"}, "timeline.interpolation: must be 'linear', 'hold' or 'smooth'"),
         ({"fps": 0}, "fps: must be greater than 0"),

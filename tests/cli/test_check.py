@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from vstar_sdk import Session, SpecError
+from vstar_sdk import RunPaused, Session, SpecError
 from vstar_sdk.cli.main import cli
 from vstar_sdk.output.film import film
 from vstar_sdk.runs.checking import PICTURES, Expectation, check
@@ -102,12 +102,12 @@ def test_the_metrics_without_a_story_are_all_but_the_judge():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["-e", "flicker"], "'flicker' is nothing to expect"),
-        (["-e", "flicker<nan"], "is nothing to expect"),
-        (["-e", "flicker<inf"], "is nothing to expect"),
-        (["-e", "flicker=0.1"], "is nothing to expect"),
+        (["-e", "flicker"], "cannot read 'flicker'"),
+        (["-e", "flicker<nan"], "cannot read"),
+        (["-e", "flicker<inf"], "cannot read"),
+        (["-e", "flicker=0.1"], "cannot read"),
         (["-e", "flickr<0.1"], "no metric measures 'flickr'. Did you mean 'flicker'?"),
-        (["-m", "flickr"], "unknown metric 'flickr'. Did you mean 'flicker'?"),
+        (["-m", "flickr"], "error: -m flickr: unknown metric 'flickr'. Did you mean 'flicker'?"),
         (["-m", "nobody/flickr"], "no installed package brings the namespace 'nobody'"),
         (["-m", "miniworld", "--prompt", "two cats dance"], "reads the story in the prompt"),
     ],
@@ -124,6 +124,16 @@ def test_what_is_no_film_is_an_error(run, name, words):
     result = vstar(run / name)
     assert result.exit_code == 2
     assert words in result.stderr
+
+
+def test_a_run_that_is_unfinished_says_how_to_finish_it(tmp_path):
+    spec = {"prompt": "a volcano wakes up", "frames": 4, "sampling": {"steps": 2}}
+    with pytest.raises(RunPaused), Session() as session:
+        session.start(spec, out=tmp_path / "run", pause_after=1).result()
+    result = vstar(tmp_path / "run")
+    assert result.exit_code == 2
+    assert "is unfinished" in result.stderr
+    assert f"finish it: vstar resume {tmp_path / 'run'}" in result.stderr
 
 
 def test_a_manifest_that_is_damaged_is_told(run, tmp_path):

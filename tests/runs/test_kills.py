@@ -161,7 +161,7 @@ def test_a_run_that_is_killed_goes_on_to_the_same_bytes(session, events, undistu
     elif not (directory / "manifest.json").exists():  # it was killed before it had begun
         session.run(LONG, out=directory)
     elif (directory / "state").exists():  # it was killed while the state of a run that is whole was being removed
-        with pytest.raises(OutputError, match="is whole"):
+        with pytest.raises(OutputError, match="is finished"):
             session.resume(directory)
     assert {name: digest(directory / name) for name in undisturbed} == undisturbed
     assert not (directory / "state").exists()

@@ -161,13 +161,13 @@ def test_a_damaged_state_is_refused(session, tmp_path):
 def test_a_whole_run_and_an_empty_folder_cannot_be_resumed(session, tmp_path):
     directory = session.run(STORY, out=tmp_path / "run").directory
     (directory / "state").mkdir()  # as a process leaves it that died at its very end
-    with pytest.raises(OutputError, match="is whole"):
+    with pytest.raises(OutputError, match="is finished"):
         session.resume(directory)
     assert not (directory / "state").exists()
     (directory / "state").mkdir()
     run = json.loads((directory / "manifest.json").read_text())["run"]
     (directory / "state" / "about.json").write_text(json.dumps({"run": run}))
-    with pytest.raises(OutputError, match="is whole"):
+    with pytest.raises(OutputError, match="is finished"):
         session.resume(directory)
     assert not (directory / "state").exists()
     with pytest.raises(OutputError, match="no run was interrupted"):

@@ -87,7 +87,7 @@ def test_states_that_hold_begin_where_the_new_frames_do(session, tmp_path):
     assert plan.story.timeline.anchors == (0, 3, 4, 6)
 
 
-@pytest.mark.parametrize(("by", "words"), [("0s", "that is no frame"), ("-1", "is not a moment"), ("0.2", "that is no frame")])
+@pytest.mark.parametrize(("by", "words"), [("0s", "that is no frame"), ("-1", "is neither frames"), ("0.2", "that is no frame")])
 def test_a_length_that_is_none_is_told(run, by, words):
     with pytest.raises(SpecError, match=words):
         extended(run.directory, by)

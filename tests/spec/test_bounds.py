@@ -102,7 +102,7 @@ def test_digits_of_other_kinds_are_no_index():
 
 
 def test_digits_of_other_scripts_are_no_moment(tmp_path):
-    assert "is not a moment" in refused(tmp_path, "prompt: a beach\nregularizers: [{use: tar, sigma: '٣s'}]")
+    assert "is neither frames" in refused(tmp_path, "prompt: a beach\nregularizers: [{use: tar, sigma: '٣s'}]")
 
 
 @pytest.mark.parametrize("name", ["story.yaml", "story.json"])

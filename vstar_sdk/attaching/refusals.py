@@ -81,11 +81,11 @@ def refuse(pipe: Any, name: str, denoiser: nn.Module) -> None:
         denoiser: the component.
 
     Raises:
-        ModelError: it has something that attach cannot go with; named, with the remedy.
+        ModelError: it has something that attach does not support; named, with the remedy.
     """
     for what, (found, remedy) in _REFUSALS.items():
         if found(pipe, denoiser):
-            raise ModelError(f"the pipeline's {name} has {what}, which attach cannot go with", hint=remedy)
+            raise ModelError(f"the pipeline's {name} has {what}, which attach does not support", hint=remedy)
 
 
 def check_text(pipe: Any, names: set[str], family: Family) -> None:

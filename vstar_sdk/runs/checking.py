@@ -16,6 +16,7 @@ from vstar_sdk.footage import Footage
 from vstar_sdk.output.film import Film, film
 from vstar_sdk.runs.belongings import MANIFEST
 from vstar_sdk.runs.measuring import Measuring, metrics_of, names_of
+from vstar_sdk.runs.unfinished import resumable
 from vstar_sdk.spec.document import parse
 from vstar_sdk.spec.loading import LoadedSpec, load_spec
 
@@ -58,7 +59,7 @@ class Expectation:
         except ValueError:
             bound = float("nan")
         if found is None or abs(bound) == float("inf") or bound != bound:
-            raise SpecError(f"'{text}' is nothing to expect", hint="write a name, <, <=, > or >=, and a number: 'flicker<0.1'")
+            raise SpecError(f"cannot read '{text}'", hint="write a name, <, <=, > or >=, and a number: 'flicker<0.1'")
         return cls(found[1], found[2], bound)
 
     def kept(self, numbers: Mapping[str, float]) -> bool:
@@ -107,7 +108,13 @@ def check(path: Path, metrics: Iterable[str] = (), expected: Iterable[str] = (),
     found = find(path)
     made_by: Any = parse(found.spec).data if found.spec is not None else {}
     wanted = [Expectation.read(text) for text in expected]
-    chosen: list[dict[str, Any]] = [{"use": name} for name in metrics] or list(made_by.get("metrics") or ())
+    named = list(metrics)
+    for name in named:
+        try:
+            _loaded([{"use": name}])
+        except SpecError as error:
+            raise SpecError(f"-m {name}: {error.message.removeprefix('metrics[0].use: ')}", hint=error.hint) from None
+    chosen: list[dict[str, Any]] = [{"use": name} for name in named] or list(made_by.get("metrics") or ())
     chosen = chosen or [{"use": name} for name in PICTURES]
     loaded, names = _including([one.number for one in wanted], chosen)
     clip = replace(found.footage, prompt=prompt if prompt is not None else str(made_by.get("prompt", "")))
@@ -128,6 +135,8 @@ def find(path: Path) -> Film:
     if not manifest.is_file():
         if not path.exists():
             raise SpecError(f"there is no {path}", hint="name an MP4 video or a run directory")
+        if resumable(path):
+            raise SpecError(f"the run in {path} is unfinished", hint=f"finish it: vstar resume {path}")
         return film(path)
     try:
         data = json.loads(manifest.read_text(encoding="utf-8"))

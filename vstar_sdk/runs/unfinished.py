@@ -70,7 +70,7 @@ def read_unfinished(directory: Path, plugins: Iterable[object] = ()) -> Unfinish
     except FileNotFoundError:
         if whole is not None:
             Saved(directory).sweep()
-            raise OutputError(f"the run in {shown} is whole", hint=f"make it again: vstar run {shown}/spec.yaml") from None
+            raise OutputError(f"the run in {shown} is finished", hint=f"make it again: vstar run {shown}/spec.yaml") from None
         raise OutputError(f"no run was interrupted in {shown}", hint="name the directory of a run that has not ended") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(f"{folder / ABOUT} cannot be read: {error}", hint="start the run again") from None

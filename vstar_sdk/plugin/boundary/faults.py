@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from vstar_sdk.errors import PluginError, RunCancelled, SamplingEnded, StopRun, VstarError, out_of_memory
 
-REMEDY = "remove the plugin, or report it to its author"
+AUTHOR = "remove the plugin, or report it to its author"
+REMEDY = f"`vstar -v` shows where it fails; {AUTHOR}"
 
 
 def said(error: BaseException) -> str:

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from vstar_sdk.errors import PluginError
 from vstar_sdk.plugin import switches
-from vstar_sdk.plugin.boundary.faults import REMEDY
+from vstar_sdk.plugin.boundary.faults import AUTHOR
 from vstar_sdk.plugin.probe import memory
 from vstar_sdk.plugin.probe.target import Target
 
 _log = logging.getLogger(__name__)
 
-HINT = f"{REMEDY}; 'vstar plugins --check' tries it again, with {switches.PROBE}=120 for longer"
+HINT = f"{AUTHOR}; 'vstar plugins --check' tries it again, with {switches.PROBE}=120 for longer"
 """What can be done about a plugin that is refused here."""
 
 
