@@ -15,13 +15,44 @@ from vstar_sdk.sampling.cfg import Cfg
 from vstar_sdk.sampling.denoising import Denoising
 from vstar_sdk.sampling.gaussian import Gaussian
 from vstar_sdk.sampling.guided import GuidanceBatch, Guided
-from vstar_sdk.sampling.noise import folded
+from vstar_sdk.sampling.noise import folded, step_noise
 from vstar_sdk.sampling.sampler import Sampler, denoise
+from vstar_sdk.sampling.schedulers import step_arguments
 from vstar_sdk.sampling.single import Single
 
 CATALOG = built_in_catalog()
 SCHEDULERS = tuple(part.name for part in CATALOG.parts("schedulers") if part.name != "diffusers")
 """The short names, those included that model families offer."""
+
+
+EPSILON = {
+    "num_train_timesteps": 1000,
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "prediction_type": "epsilon",
+    "clip_sample": False,
+    "steps_offset": 1,
+}
+ZERO_SNR = {
+    **EPSILON,
+    "prediction_type": "v_prediction",
+    "rescale_betas_zero_snr": True,
+    "timestep_spacing": "trailing",
+    "steps_offset": 0,
+}
+"""Configurations of schedulers: of a model that predicts the noise, and of one trained at zero terminal SNR."""
+
+
+def walked(scheduler: Any, eta: float = 0.0, steps: int = 3) -> Tensor:
+    """A few steps towards a smooth "prediction", which stands for a network."""
+    extra = step_arguments(scheduler, eta, step_noise(0))
+    scheduler.set_timesteps(steps)
+    latents = torch.randn(1, 4, 2, 8, 8, generator=torch.Generator().manual_seed(0)) * scheduler.init_noise_sigma
+    for timestep in scheduler.timesteps:
+        predicted = torch.tanh(scheduler.scale_model_input(latents, timestep))
+        latents = scheduler.step(predicted, timestep, latents, return_dict=False, **extra)[0]
+    return latents
 
 
 def gaussian(shape: Sequence[int], seed: int) -> Tensor:

@@ -28,6 +28,18 @@ ONE, OTHER = "a green landscape in summer", "a snowy landscape in winter"
 FEW = Lengths(prompt=48, glyphs=24, picture=4)
 """Tokens that make the tests of HunyuanVideo quick; those of the real model are in test_hunyuan15_runs.py."""
 
+T5_XXL: dict[str, Any] = {
+    "vocab_size": 32128,
+    "d_model": 4096,
+    "d_kv": 64,
+    "d_ff": 10240,
+    "num_layers": 2,
+    "num_heads": 64,
+    "feed_forward_proj": "gated-gelu",
+    "model_type": "t5",
+}
+"""The text encoder of most of them, with two layers of 24."""
+
 SOURCES: Mapping[str, tuple[Any, Any]] = {
     "wan_21": (WanSource, WanOptions),
     "wan_22": (WanSource, WanOptions),

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 import torch
 
-from tests.denoised import scheduler_for
+from tests.denoised import EPSILON, scheduler_for
 from vstar_sdk.errors import SamplerError
 from vstar_sdk.models.videocrafter2.scaled_ddim import ScaledDDIMScheduler
 from vstar_sdk.sampling.denoising import Denoising
@@ -16,15 +16,6 @@ from vstar_sdk.sampling.noise import held_noise, step_noise
 from vstar_sdk.sampling.sampler import denoise
 from vstar_sdk.sampling.single import Single
 
-EPSILON = {
-    "num_train_timesteps": 1000,
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
-    "beta_schedule": "scaled_linear",
-    "prediction_type": "epsilon",
-    "clip_sample": False,
-    "steps_offset": 1,
-}
 FLOW = {"num_train_timesteps": 1000, "shift": 3.0, "prediction_type": "flow_prediction", "use_flow_sigmas": True}
 CLEAN, NOISE = torch.randn(2, 1, 4, 6, 2, 2, generator=torch.Generator().manual_seed(0))
 FRAMES = (0, 1, 4)

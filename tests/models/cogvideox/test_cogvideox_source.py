@@ -11,7 +11,7 @@ import torch
 from diffusers.models.attention_processor import Attention
 from diffusers.models.transformers.cogvideox_transformer_3d import CogVideoXBlock, CogVideoXTransformer3DModel
 
-from tests.transformer_models import changed, configured, load, source
+from tests.transformer_models import T5_XXL, changed, configured, load, source
 from vstar_sdk.errors import MissingDependency, ModelError
 from vstar_sdk.models.diffusers.site_check import attentions_within, check_sites
 from vstar_sdk.models.estimates import Workload
@@ -69,16 +69,7 @@ REAL = {
         "sample_frames": 49,
         "patch_size": 2,
     },
-    "text_encoder": {
-        "vocab_size": 32128,
-        "d_model": 4096,
-        "d_kv": 64,
-        "d_ff": 10240,
-        "num_layers": 2,
-        "num_heads": 64,
-        "feed_forward_proj": "gated-gelu",
-        "model_type": "t5",
-    },
+    "text_encoder": T5_XXL,
     "vae": {"block_out_channels": [128, 256, 256, 512], "latent_channels": 16, "temporal_compression_ratio": 4},
 }
 

@@ -15,6 +15,7 @@ from diffusers.pipelines.ltx.pipeline_ltx import LTXPipeline
 
 from tests.denoised import denoised, gaussian, scheduler_for
 from tests.tiny_ltx import DENOISING_VAE, write_tiny_ltx
+from tests.transformer_models import T5_XXL
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.operations import Bias, Mix
 from vstar_sdk.attention.plan import plan_attention
@@ -242,16 +243,7 @@ def test_the_kits_own_check(tiny_ltx):
 
 REAL = {
     "transformer": {"num_layers": 28, "num_attention_heads": 32, "attention_head_dim": 64, "caption_channels": 4096},
-    "text_encoder": {
-        "vocab_size": 32128,
-        "d_model": 4096,
-        "d_kv": 64,
-        "d_ff": 10240,
-        "num_layers": 2,
-        "num_heads": 64,
-        "feed_forward_proj": "gated-gelu",
-        "model_type": "t5",
-    },
+    "text_encoder": T5_XXL,
     "vae": {},
 }
 

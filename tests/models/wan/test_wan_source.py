@@ -8,7 +8,7 @@ import pytest
 import torch
 from diffusers.models.transformers.transformer_wan import WanTransformer3DModel
 
-from tests.transformer_models import changed, configured, source
+from tests.transformer_models import T5_XXL, changed, configured, source
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.diffusers.site_check import check_sites
 from vstar_sdk.models.estimates import Workload
@@ -62,16 +62,7 @@ REAL = {
         "freq_dim": 256,
         "patch_size": [1, 2, 2],
     },
-    "text_encoder": {
-        "vocab_size": 256384,
-        "d_model": 4096,
-        "d_kv": 64,
-        "d_ff": 10240,
-        "num_layers": 2,
-        "num_heads": 64,
-        "feed_forward_proj": "gated-gelu",
-        "model_type": "umt5",
-    },
+    "text_encoder": T5_XXL | {"vocab_size": 256384, "model_type": "umt5"},
     "vae": {"z_dim": 16, "base_dim": 96},
 }
 
