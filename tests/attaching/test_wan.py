@@ -121,6 +121,15 @@ def test_afterwards_the_pipeline_is_as_it_was(pipe, call):
     assert torch.equal(make(pipe), plain)
 
 
+def test_methods_that_its_user_put_there_are_there_again(pipe):
+    encode, within = pipe.encode_prompt, pipe.transformer.cache_context
+    pipe.encode_prompt, pipe.transformer.cache_context = encode, within
+    with attach(pipe, [TAR], [SUMMER, WINTER]):
+        make(pipe, num_inference_steps=1)
+    assert vars(pipe)["encode_prompt"] is encode
+    assert vars(pipe.transformer)["cache_context"] is within
+
+
 def test_offloaded_it_makes_the_same_and_is_as_it_was(pipe):
     with attach(pipe, [TAR], [SUMMER, WINTER]):
         wanted = make(pipe)

@@ -60,12 +60,12 @@ def clips(*changes, metrics=None):
 def test_the_axes_are_what_the_specs_differ_in():
     axes = axes_of(clips({}, {"seed": 1}, {"regularizers": [{"use": "tar", "strength": 0.5}]}, {"synopsis": {"use": "none"}}))
     assert {axis.name: list(axis.values) for axis in axes} == {"seed": ["0", "1"], "regularizers[0].strength": ["1", "0.5"]}
-    assert list(axes[0].of) == ["0", "1", "0", "0"]
+    assert [axes[0].text(number) for number in range(4)] == ["0", "1", "0", "0"]
 
 
 def test_keys_that_divide_the_clips_alike_are_one_axis():
     axes = axes_of(clips({}, {"regularizers": []}, {"regularizers": [{"use": "tar", "strength": 0.5}]}))
-    assert [(axis.name, list(axis.of)) for axis in axes] == [
+    assert [(axis.name, [axis.text(number) for number in range(3)]) for axis in axes] == [
         ("regularizers", ["tar", "none", "tar"]),
         ("regularizers[0].strength", ["1", "", "0.5"]),
     ]
@@ -80,6 +80,27 @@ def test_metrics_are_averaged_over_seeds_alone():
     (first, second) = table.rows
     assert first[-2:] == ["3", "2 (1 to 3)"]
     assert second[-2:] == ["1", "10"]
+
+
+def test_clips_whose_long_values_begin_alike_are_not_averaged():
+    prompts = [{"prompt": "a" * 80 + end} for end in "bc"]
+    guidances = [{"sampling": {"guidance": value}} for value in (7.0, 7.0000001)]
+    for changes in (prompts, guidances):
+        shown = clips(*changes, metrics={0: {"flicker": 1.0}, 1: {"flicker": 3.0}})
+        axes = axes_of(shown)
+        assert len(set(axes[0].values)) == 2
+        table = table_of(shown, axes)
+        assert table is not None
+        assert [row[-1] for row in table.rows] == ["1", "3"]
+
+
+def test_a_seed_does_not_stand_for_what_changes_with_it():
+    shown = clips({}, {"seed": 1, "sampling": {"steps": 8}}, metrics={0: {"flicker": 1.0}, 1: {"flicker": 3.0}})
+    axes = axes_of(shown)
+    assert [axis.name for axis in axes] == ["seed", "sampling.steps"]
+    table = table_of(shown, axes)
+    assert table is not None
+    assert [row[-1] for row in table.rows] == ["1", "3"]
 
 
 def test_without_metrics_there_is_no_table():

@@ -167,6 +167,15 @@ def test_callbacks_are_called_once_with_the_job(session):
     assert called == [(job, "done")] * 2
 
 
+def test_a_callback_may_read_the_events_to_their_end(session):
+    read: list[str] = []
+    first = session.start(STORY)
+    first.add_done_callback(lambda ended: read.extend(event.kind for event in ended.events()))
+    session.start(STORY).result(timeout=60)
+    assert read[-1] == "run_end"
+    assert read == [event.kind for event in first.events()]
+
+
 def test_waiting_has_an_end(session, held):
     with pytest.raises(TimeoutError, match=r"not done after 0\.01 s"):
         held.result(timeout=0.01)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import shutil
 import weakref
+from types import SimpleNamespace
 
 import pytest
 
 from vstar_sdk import Session, run, start
+from vstar_sdk.runs.models import Models
 
 STORY = {"prompt": "a landscape from winter to autumn", "frames": 4, "sampling": {"steps": 2}}
 
@@ -67,6 +69,22 @@ def test_beyond_the_limit_the_model_that_was_used_least_recently_goes(tiny_pipel
         assert gone(first)
     with pytest.raises(ValueError, match="at least 1"):
         Session(max_models=0)
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 4, 5, None])
+def test_as_many_are_kept_as_may_be(most):
+    def plan(name):
+        options = SimpleNamespace(part=name, model_dump_json=lambda **_: name, ONE_AT_A_TIME=())
+        resolver = SimpleNamespace(device=lambda _: "cpu")
+        loaded = SimpleNamespace(catalog=SimpleNamespace(resolver=resolver))
+        source = SimpleNamespace(load=lambda device, dtype: object())
+        return SimpleNamespace(spec=SimpleNamespace(model=options), loaded=loaded, source=source)
+
+    models = Models(most)
+    for count in range(1, 8):
+        models.get(plan(str(count)))  # pyright: ignore[reportArgumentType]
+        kept = min(count, most or count)
+        assert models.names == tuple(map(str, range(count - kept + 1, count + 1)))
 
 
 def test_the_model_of_a_run_alone_lives_as_long_as_its_result():

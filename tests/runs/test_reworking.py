@@ -79,6 +79,18 @@ def test_what_was_gone_on_with_can_be_gone_on_with(session, run, tmp_path):
     assert [state["at"] for state in spec["synopsis"]["states"]] == [0, 3, 7, 9]
 
 
+def test_a_story_that_ended_before_its_last_frame_changes_after_it(session, tmp_path):
+    states = [STATES[0], {"caption": STATES[1], "at": 3}]
+    first = session.run(STORY | {"frames": 8, "synopsis": {"states": states}}, out=tmp_path / "run")
+    plan = session.plan(extended(tmp_path / "run", 8, ["a landscape in autumn", "a landscape in winter"]))
+    assert plan.story is not None
+    assert plan.story.timeline.anchors == (0, 3, 7, 11, 15)
+    kept = plan.story.timeline.weights[:8]
+    assert [(row[0], row[1] + row[2]) for row in kept] == list(first.timeline.weights)
+    assert plan.story.timeline.weights[7] == (0, 0, 1, 0, 0)
+    assert plan.story.synopsis.states[2].caption == STATES[1]
+
+
 def test_states_that_hold_begin_where_the_new_frames_do(session, tmp_path):
     spec = STORY | {"timeline": {"interpolation": "hold"}, "frames": 4, "synopsis": {"states": STATES[:2]}}
     session.run(spec, out=tmp_path / "run")

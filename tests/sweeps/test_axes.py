@@ -52,6 +52,13 @@ def test_csv_has_a_header_where_its_first_line_names_the_paths(tmp_path):
     assert values('{"prompt, seed": mixed.csv}', tmp_path) == [("a", 7), ("2001", 8)]
 
 
+def test_csv_has_texts_with_any_characters_that_separate_lines_elsewhere(tmp_path):
+    (tmp_path / "prompts.csv").write_text(
+        'prompt,seed\n"winter\u2028scene",1\n"a\x85b\x0cc",2\n"two\nlines",3\n', encoding="utf-8", newline=""
+    )
+    assert values('{"prompt, seed": prompts.csv}', tmp_path) == [("winter\u2028scene", 1), ("a\x85b\x0cc", 2), ("two\nlines", 3)]
+
+
 def test_jsonl_has_values_lists_or_mappings(tmp_path):
     (tmp_path / "one.jsonl").write_text('3\n\n"a"\n{"use": "tar"}\n')
     assert values("{x: one.jsonl}", tmp_path) == [3, "a", {"use": "tar"}]
@@ -93,10 +100,14 @@ def test_what_is_wrong_in_a_file_is_told_with_its_line(tmp_path, name, content, 
         ("{seed: {from: 0, to: 1, by: 1}}", "a range has 'from', 'to'"),
         ("{seed: {from: true, to: 1}}", "are numbers"),
         ("{seed: {from: 0, to: 1e9}}", "more than 100,000 values"),
+        ("{seed: {from: -1.7e308, to: 1.7e308}}", "more than 100,000 values"),
+        ("{seed: {from: 0, to: 1.0e308, step: 1.0e-300}}", "more than 100,000 values"),
+        (f"{{seed: {{from: 0, to: {'9' * 390}}}}}", "a range goes up"),
         ("{seed: {from: 0, to: 999}, sampling.steps: {from: 1, to: 999}}", "1000 x 999 are 999,000 cells, more than 100,000"),
         ("{seed: [1, 2, 1]}", "story.yaml:2:22: sweep.seed[2]: the same as story.yaml:2:16: sweep.seed[0]"),
         ('{"seed, prompt": [[1, a], 2]}', "write a list of 2 values, one for each of seed, prompt"),
         ('{seed: [1], "seed, prompt": [[1, a]]}', "seed stands in the sweep twice"),
+        ("{sampling: [{steps: 2}], sampling.steps: [1]}", "beside sampling, which holds it or is inside of it"),
         ("{sampling.steps: [1], sampling: [{steps: 2}]}", "beside sampling.steps, which holds it or is inside of it"),
         ('{"seed,": [1]}', "write a path of the spec"),
         ("{prompt: none.txt}", "there is no file none.txt"),

@@ -14,10 +14,12 @@ from PIL import Image
 from tests.sweeps.conftest import STORY
 from vstar_sdk import Session, run_cells
 from vstar_sdk.errors import OutputError, SpecError
+from vstar_sdk.runs.journal import Journal
 from vstar_sdk.runs.stages import sample
 from vstar_sdk.sweeps import cells as module
 from vstar_sdk.sweeps.cells import Interrupted, Outcome, retry
 from vstar_sdk.sweeps.claims import CLAIM, Claim
+from vstar_sdk.sweeps.index import Sweep
 from vstar_sdk.sweeps.status import Failed, SweepStatus, state_of
 
 
@@ -69,6 +71,29 @@ def test_a_cell_that_fails_is_recorded_and_waits_again_when_asked(planned, tmp_p
     assert retry(sweep) == 1
     assert counts(sweep) == {"waiting": 1, "done": 1}
     assert run_cells(sweep.directory) == Outcome(done=1, passed=1)
+
+
+def test_a_failed_cell_that_somebody_goes_on_with_by_hand_is_left_alone(sweep):
+    folder = sweep.path("0000")
+    (folder / "state").mkdir(parents=True)
+    (folder / "state" / "about.json").write_text("{}")
+    Failed("SamplerError", "no luck", "", 1, anew=True).write(folder)
+    journal = Journal.open(folder)
+    assert journal is not None
+    assert retry(sweep) == 0
+    assert (folder / "state" / "about.json").exists()
+    journal.close(remove=True)
+    assert retry(sweep) == 1
+    assert not (folder / "state").exists()
+
+
+def test_texts_that_look_like_numbers_stay_texts_in_every_cell(planned):
+    spec = STORY + 'negative_prompt: "1e3"\n'
+    sweep = planned("{seed: [5, 6]}", spec).sweep
+    sweep.claim()
+    again = Sweep.read(sweep.directory)
+    assert again.document(again.cells[1]).data == sweep.document(sweep.cells[1]).data
+    assert again.document(again.cells[1]).data["negative_prompt"] == "1e3"
 
 
 def test_what_nobody_foresaw_is_the_cells_and_ends_the_process(sweep, monkeypatch):

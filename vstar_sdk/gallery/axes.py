@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -20,13 +20,17 @@ class Axis:
 
     Attributes:
         name: its path in the spec.
-        values: those that there are, in the order of the clips.
-        of: the value of each clip.
+        values: those that there are, in the order of the clips, as short texts.
+        of: for each clip the number of its value.
     """
 
     name: str
     values: Sequence[str]
-    of: Sequence[str]
+    of: Sequence[int]
+
+    def text(self, clip: int) -> str:
+        """The value of a clip."""
+        return self.values[self.of[clip]]
 
 
 @dataclass(frozen=True)
@@ -48,18 +52,19 @@ def axes_of(clips: Sequence[Shown]) -> list[Axis]:
     """The keys in which the specs of the clips differ.
 
     Key states are left out: they follow the prompt. Of keys that divide the clips in the same way, the first stands for all.
+    The seed stands for itself alone.
     """
     flat = [dict(_flat(clip.spec)) for clip in clips]
     names = dict.fromkeys(name for one in flat for name in one if not name.startswith("synopsis."))
     axes: list[Axis] = []
     divided: set[tuple[int, ...]] = set()
     for name in names:
-        of = [one.get(name, "") for one in flat]
-        values = list(dict.fromkeys(of))
-        division = tuple(values.index(value) for value in of)
-        if len(values) > 1 and division not in divided:
-            divided.add(division)
-            axes.append(Axis(name, values, of))
+        numbers: dict[str, int] = {}
+        of = tuple(numbers.setdefault(one.get(name, ""), len(numbers)) for one in flat)
+        if len(numbers) > 1 and (name == _SEED or of not in divided):
+            axes.append(Axis(name, _short(numbers), of))
+            if name != _SEED:
+                divided.add(of)
     return axes
 
 
@@ -69,15 +74,27 @@ def table_of(clips: Sequence[Shown], axes: Sequence[Axis]) -> Table | None:
     if not names:
         return None
     others = [axis for axis in axes if axis.name != _SEED]
-    groups: dict[tuple[str, ...], list[Shown]] = {}
+    groups: dict[tuple[int, ...], list[Shown]] = {}
     for number, clip in enumerate(clips):
         groups.setdefault(tuple(axis.of[number] for axis in others), []).append(clip)
     rows: list[list[str]] = []
     for values, members in groups.items():
         means = [_mean([clip.metrics[name] for clip in members if name in clip.metrics]) for name in names]
-        rows.append([", ".join(values) or "all", str(len(members)), *means])
+        title = ", ".join(axis.values[value] for axis, value in zip(others, values, strict=True))
+        rows.append([title or "all", str(len(members)), *means])
     about = "Means over the clips of a row; in brackets the 95 % interval of the mean, by resampling them (three clips or more)."
     return Table([", ".join(axis.name for axis in others) or "clips", "number", *names], rows, about)
+
+
+def _short(texts: Iterable[str]) -> list[str]:
+    """The texts, cut where they are long, and still told apart."""
+    found: dict[str, int] = {}
+    shown: list[str] = []
+    for text in texts:
+        short = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+        found[short] = found.get(short, 0) + 1
+        shown.append(short if found[short] == 1 else f"{short} ({found[short]})")
+    return shown
 
 
 def _mean(values: Sequence[float]) -> str:
@@ -102,5 +119,4 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
         for index, part in enumerate(parts):
             yield from _flat(part, f"{path}[{index}]")
     else:
-        text = "" if value is None else f"{value:g}" if isinstance(value, float) else str(cast(object, value))
-        yield path, text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+        yield path, "" if value is None else str(cast(object, value)).removesuffix(".0" if isinstance(value, float) else "")

@@ -37,7 +37,10 @@ def sheet(clips: Sequence[Shown], columns: int = 8) -> Image.Image:
     rows = [[tile_picture(frame, columns) for frame in _evenly(clip, columns)] for clip in clips]
     width = max(sum(tile.width + _GAP for tile in row) - _GAP for row in rows)
     axes = axes_of(clips)
-    labels = [", ".join(f"{axis.name} {axis.of[number]}" for axis in axes) or clip.name for number, clip in enumerate(clips)]
+    labels = [
+        ", ".join(f"{axis.name} {axis.text(number) or 'not set'}" for axis in axes) or clip.name
+        for number, clip in enumerate(clips)
+    ]
     typeface = typeface_for(" ".join([*labels, *(clip.made for clip in clips)]))
     bold, fine = typeface.at(_TEXT), typeface.at(_TEXT - 3)
     texts = [

@@ -174,11 +174,11 @@ class Job:
 
     def _end(self, state: JobState, outcome: Result | BaseException) -> None:
         self._state = state
+        self._log.close()  # first: callbacks are called by the next lines, and may read the events to their end
         if isinstance(outcome, BaseException):
             self._outcome.set_exception(outcome)
         else:
             self._outcome.set_result(outcome)
-        self._log.close()
 
 
 def _ended_by(error: BaseException) -> JobState:

@@ -13,11 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from vstar_sdk.errors import OutputError
-
-try:
-    import fcntl
-except ImportError:  # Windows: two runs into one directory at once are not told apart there
-    fcntl = None
+from vstar_sdk.output import locks
 
 JOURNAL = ".vstar-run"
 """Name of the journal in a run directory."""
@@ -67,8 +63,9 @@ class Journal:
                     raise
                 return None
             try:
-                _lock(descriptor, folder)
-                if _is(path, descriptor):
+                if not locks.lock(descriptor):
+                    raise OutputError(f"another run is at work in {folder}", hint="wait for its end, or name another with --out")
+                if locks.leads_to(path, descriptor):
                     content = os.read(descriptor, _LARGEST)
                     journal = cls(path, descriptor, _torn=content[-1:] not in (b"", b"\n"))
                     for entry in _entries(content):
@@ -97,15 +94,14 @@ class Journal:
 
     def close(self, *, remove: bool) -> None:
         """Let go; ``remove`` it where nothing depends on it any more."""
-        remove = remove and _is(self.path, self._descriptor)
+        remove = remove and locks.leads_to(self.path, self._descriptor)
         try:
-            if remove and fcntl is not None:
+            if remove and locks.LOCKS:
                 self.path.unlink(missing_ok=True)
         finally:
-            if fcntl is not None:
-                fcntl.flock(self._descriptor, fcntl.LOCK_UN)  # a process that was forked meanwhile holds it, too
+            locks.unlock(self._descriptor)
             os.close(self._descriptor)
-        if remove and fcntl is None:  # Windows removes no file that is open
+        if remove and not locks.LOCKS:  # Windows removes no file that is open
             self.path.unlink(missing_ok=True)
 
     def _note(self, entry: Mapping[str, str]) -> None:
@@ -125,23 +121,6 @@ class Journal:
                 self.files.setdefault(name, set()).add(digest)
             case _:
                 pass
-
-
-def _lock(descriptor: int, folder: Path) -> None:
-    if fcntl is None:
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise OutputError(f"another run is at work in {folder}", hint="wait for its end, or name another with --out") from None
-
-
-def _is(path: Path, descriptor: int) -> bool:
-    """Whether the path still leads to the open file."""
-    try:
-        return os.path.samestat(os.stat(path, follow_symlinks=False), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
 
 
 def _entries(content: bytes) -> Iterator[Mapping[str, Any]]:

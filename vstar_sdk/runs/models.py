@@ -70,7 +70,8 @@ class Models:
                 return loaded.adapter
             del loaded
             others = [other for other in self._loaded if other != model]
-            self._let_go([model, *others[: len(others) + 1 - (self._most or len(others) + 1)]])
+            too_many = max(0, len(others) + 1 - self._most) if self._most else 0
+            self._let_go([model, *others[:too_many]])
             adapter = plan.source.load(device, dtype)
             self._loaded[model] = _Loaded(options.part, how, adapter)
             return adapter

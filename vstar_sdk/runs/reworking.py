@@ -72,8 +72,9 @@ def extended(
 ) -> dict[str, Any]:
     """The spec that goes on from the end of a finished run: its frames are kept, and others follow.
 
-    The old states stay at their frames. The new ones are spaced evenly over the new frames, the last at the end; without new
-    ones the last old state goes on.
+    The old states stay at their frames; where the last one stood before the last frame, it stands there a second time, so that
+    the change to the new ones begins after the old frames. The new ones are spaced evenly over the new frames, the last at the
+    end; without new ones the last old state goes on.
 
     Args:
         directory: of the run.
@@ -96,10 +97,14 @@ def extended(
         raise SpecError(f"extend by {by!r}: that is no frame", hint="write frames (32) or seconds ('4s')")
     frames = run.plan.facts.rhythm.nearest(numbers.frames + longer)[-1]
     written = [old | {"at": anchor} for old, anchor in zip(run.states, timeline.anchors, strict=True)]
-    for index, caption in enumerate(states):
-        written.append({"caption": caption})
-        if timeline.interpolation == "hold":  # a state is there from its anchor on
-            written[-1]["at"] = numbers.frames + index * (frames - numbers.frames) // len(states)
+    last = numbers.frames - 1
+    if states and timeline.interpolation == "hold":  # a state is there from its anchor on
+        anchors = [numbers.frames + index * (frames - numbers.frames) // len(states) for index in range(len(states))]
+    else:
+        anchors = [last + (index + 1) * (frames - 1 - last) // len(states) for index in range(len(states))]
+        if states and timeline.anchors[-1] < last:  # it is there until the end of the old frames, and changes after it
+            written.append(written[-1] | {"at": last})
+    written += [{"caption": caption, "at": anchor} for caption, anchor in zip(states, anchors, strict=True)]
     return run.spec | {
         "frames": frames,
         "seed": numbers.seed if seed is None else seed,

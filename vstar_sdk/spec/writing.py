@@ -13,8 +13,12 @@ from vstar_sdk.spec.run_spec import RunSpec
 
 def to_yaml(spec: RunSpec) -> str:
     """The spec as YAML text that loads to the same spec; parts begin with their ``use``."""
-    data = _plain(spec.model_dump(exclude_none=True))
-    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+    return as_yaml(spec.model_dump(exclude_none=True))
+
+
+def as_yaml(data: Any) -> str:
+    """Plain data as YAML text that our reader reads as the same data: a text that looks like a number stays a text."""
+    return yaml.dump(_plain(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
 
 
 _TEXT = "tag:yaml.org,2002:str"

@@ -134,30 +134,39 @@ def _range(document: Document, where: SpecPath, written: dict[Any, Any]) -> Iter
     first, last, step = written["from"], written["to"], written.get("step", 1)
     if any(isinstance(number, bool) or not isinstance(number, int | float) for number in (first, last, step)):
         raise refuse("'from', 'to' and 'step' are numbers")
-    if not all(map(math.isfinite, (first, last, step))) or step <= 0 or last < first:
+    if not all(map(_finite, (first, last, step))) or step <= 0 or last < first:
         raise refuse("a range goes up: 'to' is not less than 'from', and 'step' more than 0")
     whole = all(isinstance(number, int) for number in (first, last, step))
-    count = (last - first) // step + 1 if whole else math.floor((last - first) / step + 1e-9) + 1
-    if count > MOST:
+    steps = (last - first) // step if whole else (last - first) / step + 1e-9
+    if not steps < MOST:
         raise refuse(f"more than {MOST:,} values")
-    for index in range(int(count)):
+    for index in range(math.floor(steps) + 1):
         yield first + index * step if whole else round(first + index * step, 12)
+
+
+def _finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # a whole number beyond every float
+        return False
 
 
 def _check_apart(document: Document, axes: Sequence[Axis]) -> None:
     """Refuse axes that set the same value, or one inside the other: which counts would hang on their order."""
     known: dict[SpecPath, str] = {}
+    holders: dict[SpecPath, str] = {}
     for axis in axes:
         for path in axis.paths:
             steps = spec_path(path)
-            for other, name in known.items():
-                shorter = min(len(steps), len(other))
-                if steps[:shorter] == other[:shorter]:
-                    which = "twice" if steps == other else f"beside {name}, which holds it or is inside of it"
-                    raise SpecError(located(document, (SWEEP, axis.name), f"{path} stands in the sweep {which}"))
+            above = [steps[:length] for length in range(1, len(steps))]
+            name = holders.get(steps) or next((known[other] for other in above if other in known), "")
+            if steps in known or name:
+                which = "twice" if steps in known else f"beside {name}, which holds it or is inside of it"
+                raise SpecError(located(document, (SWEEP, axis.name), f"{path} stands in the sweep {which}"))
             if document.given.get(steps, "").startswith("--"):
                 raise SpecError(f"{document.given[steps]}: the sweep sets it in every cell", hint="take one of them out")
             known[steps] = path
+            holders.update(dict.fromkeys(above, path))
 
 
 def _text_alone(path: str) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from vstar_sdk import events
 from vstar_sdk.errors import OutputError, RunCancelled, SamplerError, SpecError, VstarError, error_json
+from vstar_sdk.output.locks import held
 from vstar_sdk.runs.belongings import MANIFEST, STATE
 from vstar_sdk.runs.job import Job
 from vstar_sdk.runs.journal import JOURNAL, Journal
@@ -20,7 +21,7 @@ from vstar_sdk.runs.saved import Saved
 from vstar_sdk.runs.session import Session
 from vstar_sdk.runs.unfinished import resumable
 from vstar_sdk.spec.loading import SpecLoader
-from vstar_sdk.sweeps.claims import CLAIM, Claim, held
+from vstar_sdk.sweeps.claims import CLAIM, Claim
 from vstar_sdk.sweeps.index import Cell, Sweep
 from vstar_sdk.sweeps.status import ERROR, Failed
 
@@ -111,6 +112,8 @@ def retry(sweep: Sweep) -> int:
             if claim is None:
                 continue
             try:
+                if held(folder / JOURNAL):  # somebody goes on with it by hand
+                    continue
                 if failed.anew:
                     shutil.rmtree(folder / STATE, ignore_errors=True)
                 (folder / ERROR).unlink(missing_ok=True)

@@ -11,14 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vstar_sdk.output import locks
 from vstar_sdk.output.digests import digest
 from vstar_sdk.runs.belongings import STATE
 from vstar_sdk.runs.state import SAMPLER
-
-try:
-    import fcntl
-except ImportError:  # Windows: two processes at one cell are told apart by the journal of the run alone
-    fcntl = None
 
 CLAIM = ".vstar-cell"
 """Name of the claim in the directory of a cell."""
@@ -63,10 +59,10 @@ class Claim:
             folder.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0), 0o644)
             try:
-                if not _lock(descriptor):
+                if not locks.lock(descriptor):
                     os.close(descriptor)
                     return None
-                if _is(path, descriptor):
+                if locks.leads_to(path, descriptor):
                     content = os.read(descriptor, _LARGEST)
                     return cls(folder, descriptor, _begun(content, _progress(folder)), len(content))
             except BaseException:
@@ -105,42 +101,12 @@ class Claim:
         """
         path = self.folder / CLAIM
         try:
-            if remove and fcntl is not None and _is(path, self._descriptor):
+            if remove and locks.LOCKS and locks.leads_to(path, self._descriptor):
                 path.unlink(missing_ok=True)
         finally:
             os.close(self._descriptor)
-        if remove and fcntl is None:  # Windows removes no file that is open
+        if remove and not locks.LOCKS:  # Windows removes no file that is open
             path.unlink(missing_ok=True)
-
-
-def held(path: Path) -> bool:
-    """Whether a process that is alive has locked a file; one that is not there is not locked."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    except OSError:
-        return False
-    try:
-        return not _lock(descriptor, shared=True)
-    finally:
-        os.close(descriptor)
-
-
-def _lock(descriptor: int, *, shared: bool = False) -> bool:
-    if fcntl is None:
-        return True
-    try:
-        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _is(path: Path, descriptor: int) -> bool:
-    """Whether the path still leads to the open file."""
-    try:
-        return os.path.samestat(os.stat(path, follow_symlinks=False), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
 
 
 def _progress(folder: Path) -> str:

@@ -19,6 +19,7 @@ from vstar_sdk.reading.files import read_bounded
 from vstar_sdk.reading.yaml_reader import Loader
 from vstar_sdk.spec.document import Document
 from vstar_sdk.spec.overrides import spec_path, with_value
+from vstar_sdk.spec.writing import as_yaml
 from vstar_sdk.sweeps.axes import Axis, overrides, spread
 
 INDEX = "sweep.json"
@@ -177,7 +178,7 @@ class Sweep:
 
     @cached_property
     def _spec(self) -> str:
-        return yaml.safe_dump(self.base.data, sort_keys=False, allow_unicode=True)  # JSON has no numbers for keys
+        return as_yaml(self.base.data)  # JSON has no numbers for keys
 
     def _difference(self, there: Sweep) -> str:
         """In what another sweep is another one."""

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from vstar_sdk.output.locks import held
 from vstar_sdk.output.whole import write_whole
 from vstar_sdk.reading.files import read_bounded
 from vstar_sdk.runs.belongings import MANIFEST, STATE
 from vstar_sdk.runs.journal import JOURNAL
-from vstar_sdk.sweeps.claims import CLAIM, held
+from vstar_sdk.sweeps.claims import CLAIM
 from vstar_sdk.sweeps.index import CELLS, Cell, Sweep
 
 ERROR = "error.json"

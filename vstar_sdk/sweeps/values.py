@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -83,7 +84,7 @@ def _lines(text: str, shown: str, paths: Sequence[str], texts: Sequence[bool]) -
 
 
 def _csv(text: str, shown: str, paths: Sequence[str], texts: Sequence[bool]) -> Iterator[tuple[int, tuple[Any, ...]]]:
-    reader = csv.reader(text.splitlines(keepends=True), strict=True, skipinitialspace=True)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
     columns, width, first = list(range(len(paths))), len(paths), True
     try:
         for cells in reader:

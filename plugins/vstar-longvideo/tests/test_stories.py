@@ -23,6 +23,12 @@ def test_a_cycle_ends_with_its_first_state(session, story):
     assert [state.caption for state in told.synopsis.states] == [*YEAR, YEAR[0]]
 
 
+def test_a_cycle_leaves_room_for_the_way_back(session, story):
+    """Three states at 0, 8 and 16, squeezed by 2/3, and the first again at 16."""
+    paced_states = {"use": "longvideo/pacing", "of": {"use": "states", "states": YEAR[:3]}, "times": [0, 8, 16]}
+    assert anchors(session, story, {"use": "longvideo/cycle", "of": paced_states}) == (0, 5, 11, 16)
+
+
 @pytest.mark.parametrize(
     ("anchors", "speeds", "expected"),
     [([0, 4, 8, 16], [1, 1, 1], [0, 4, 8, 16]), ([0, 10, 20], [1, 4], [0, 16, 20]), ([2, 6, 10], [3, 1], [2, 4, 10])],
@@ -58,6 +64,10 @@ def test_a_paced_cycle_with_tar_and_even_speeds_are_the_plain_run_to_the_bit(ses
     assert anchors(session, story, paced_story) != anchors(session, story, cycle)
 
 
+def _placed(*moments):
+    return [{"caption": caption, "at": at} for caption, at in zip(YEAR, moments, strict=False)]
+
+
 @pytest.mark.parametrize(
     ("synopsis", "match"),
     [
@@ -65,6 +75,14 @@ def test_a_paced_cycle_with_tar_and_even_speeds_are_the_plain_run_to_the_bit(ses
         ({"use": "longvideo/pacing", "of": STATES, "speeds": [1, 2]}, r"synopsis\.speeds: .*2 speeds .* 4 states"),
         ({"use": "longvideo/pacing", "of": STATES, "times": [0, 1]}, r"synopsis\.times: .*2 times .* 4 states"),
         ({"use": "longvideo/pacing", "of": STATES, "speeds": [1, 999, 1]}, r"speeds\[1\].*states 2 and 3 .* frame 8"),
+        (
+            {"use": "longvideo/pacing", "of": {"use": "states", "states": _placed(0, 10, 5)}, "speeds": [2, 1]},
+            r"synopsis\.of.*state 3 stands at frame 5, and state 2 before it at frame 10",
+        ),
+        (
+            {"use": "longvideo/cycle", "of": {"use": "states", "states": _placed(0, 2, 3, 16)}},
+            r"synopsis\.of.*states 2 and 3 would both be in frame 2",
+        ),
         ({"use": "longvideo/pacing", "of": STATES}, "either speeds or times"),
         ({"use": "longvideo/pacing", "of": STATES, "speeds": [1, 1, 1], "times": [0, 1, 2, 3]}, "either speeds or times"),
     ],

@@ -1,14 +1,17 @@
 """A story that comes round (ours): after its last state the first one follows again, in the last frame of the clip.
 
-With ``K`` states ``e_0 .. e_{K-1}`` of a writer, the timeline is that of ``e_0 .. e_{K-1}, e_0``. The attention that goes with it
-is `vstar_longvideo.loop`.
+With ``K`` states ``e_0 .. e_{K-1}`` of a writer, the timeline is that of ``e_0 .. e_{K-1}, e_0``. Where the last of them was
+placed in the last frame, the way back has no room; then the moments ``a_k`` of all become ``a_k (K - 1) / K``, which leaves it
+one mean way. The attention that goes with it is `vstar_longvideo.loop`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
-from vstar_longvideo.told import Told, ToldOptions
+from vstar_longvideo.told import Told, ToldOptions, anchors
 from vstar_sdk import Brief, SpecError, State, Synopsis, SynopsisWriter
 
 
@@ -42,4 +45,23 @@ class Cycle(Told):
                 hint=f"write at most {brief.frames - 1} states",
                 path=("of",),
             )
+        if states[-1].at is not None and (stands := anchors(synopsis, brief))[-1] == brief.frames - 1:
+            states = tuple(replace(state, at=at) for state, at in zip(states, _squeezed(stands), strict=True))
         return replace(synopsis, states=(*states, State(states[0].caption)))
+
+
+def _squeezed(stands: Sequence[float]) -> list[int]:
+    """The moments of a story that leaves room for its way back.
+
+    Raises:
+        SpecError: two states would come into one frame.
+    """
+    moved = [round(at * (len(stands) - 1) / len(stands)) for at in stands]
+    for number, (one, other) in enumerate(pairwise(moved), 1):
+        if one >= other:
+            raise SpecError(
+                f"longvideo/cycle: with room for the way back, states {number} and {number + 1} would both be in frame {one}",
+                hint="place the last state before the last frame, or make more frames",
+                path=("of",),
+            )
+    return moved

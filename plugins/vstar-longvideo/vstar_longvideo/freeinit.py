@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from vstar_sdk import Denoising
 
 
+_LEAST = 0.01
+"""Amplitude of a clip at the first step, of the noise's: the models that the paper tested have 0.07."""
+
+
 class FreeInitOptions(Options):
     """Options of `FreeInit`; the defaults are the paper's."""
 
@@ -90,9 +94,11 @@ class FreeInit:
 
 def _check_begin(denoising: Denoising) -> None:
     """Refuse a schedule that begins with noise alone, before time is spent on it."""
-    clip, noise = 0 * denoising.noise + 1, 0 * denoising.noise
-    if not bool(denoising.add_noise(clip, noise, 0).any()):
+    none, one = 0 * denoising.noise, 0 * denoising.noise + 1
+    clip, noise = (float(denoising.add_noise(*both, 0).abs().mean()) for both in ((one, none), (none, one)))
+    if clip < _LEAST * noise:
         raise SamplerError(
-            "freeinit: at the first step of this schedule nothing is left of a clip that a turn could begin with",
+            "freeinit: at the first step of this schedule nothing is left of a clip that a turn could begin with "
+            f"({clip / noise:.1g} of the noise's amplitude)",
             hint="use the sampler single, or a scheduler that begins at an earlier step (config: timestep_spacing: leading)",
         )

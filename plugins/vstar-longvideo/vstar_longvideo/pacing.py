@@ -19,7 +19,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from vstar_longvideo.told import Told, ToldOptions
+from vstar_longvideo.told import Told, ToldOptions, anchors
 from vstar_sdk import Brief, SpecError, Synopsis, SynopsisWriter, moments
 from vstar_sdk.options import Moment, Number
 
@@ -68,23 +68,30 @@ class Pacing(Told):
             _check_number("speeds", len(speeds), len(synopsis.states) - 1, "one for each way between")
             if len(set(speeds)) == 1:
                 return synopsis
-            at = paced(_anchors(synopsis, brief), speeds)
+            at = paced(anchors(synopsis, brief), speeds)
         return replace(synopsis, states=tuple(replace(state, at=one) for state, one in zip(synopsis.states, at, strict=True)))
 
 
-def paced(anchors: Sequence[float], speeds: Sequence[float]) -> list[int]:
+def paced(stands: Sequence[float], speeds: Sequence[float]) -> list[int]:
     """Anchors of a story at other speeds.
 
     Args:
-        anchors: where its states stand, in frames.
+        stands: where its states stand, in frames.
         speeds: of each way from one to the next.
 
     Raises:
-        SpecError: two states would come into one frame.
+        SpecError: the states are not in order, or two would come into one frame.
     """
-    ways = [(later - earlier) / speed for (earlier, later), speed in zip(pairwise(anchors), speeds, strict=True)]
-    time = (anchors[-1] - anchors[0]) / sum(ways)
-    moved = [round(anchors[0] + time * passed) for passed in accumulate(ways, initial=0.0)]
+    for number, (one, other) in enumerate(pairwise(stands), 1):
+        if one >= other:
+            raise SpecError(
+                f"longvideo/pacing: state {number + 1} stands at frame {other:g}, and state {number} before it at frame {one:g}",
+                hint="write the states in the order of their moments",
+                path=("of",),
+            )
+    ways = [(later - earlier) / speed for (earlier, later), speed in zip(pairwise(stands), speeds, strict=True)]
+    time = (stands[-1] - stands[0]) / sum(ways)
+    moved = [round(stands[0] + time * passed) for passed in accumulate(ways, initial=0.0)]
     for number, (one, other) in enumerate(pairwise(moved), 1):
         if one == other:
             raise SpecError(
@@ -93,27 +100,6 @@ def paced(anchors: Sequence[float], speeds: Sequence[float]) -> list[int]:
                 path=("speeds", number - 1),
             )
     return moved
-
-
-def _anchors(synopsis: Synopsis, brief: Brief) -> list[float]:
-    """Where the states stand; those that nobody placed evenly between the others."""
-    last = len(synopsis.states) - 1
-    placed = {0: 0.0, last: brief.frames - 1.0}
-    for index, state in enumerate(synopsis.states):
-        if state.at is not None:
-            placed[index] = float(_frame(state.at, brief))
-    known = sorted(placed)
-    for left, right in pairwise(known):
-        for index in range(left + 1, right):
-            placed[index] = placed[left] + (index - left) / (right - left) * (placed[right] - placed[left])
-    return [placed[index] for index in range(last + 1)]
-
-
-def _frame(at: moments.Span, brief: Brief) -> int:
-    try:
-        return moments.position(at, brief.frames, brief.fps)
-    except ValueError as error:
-        raise SpecError(str(error), hint="move the anchor into the clip", path=("of",)) from None
 
 
 def _check_number(option: str, given: int, wanted: int, what: str) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Generator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Annotated
 
-from vstar_sdk import Brief, Options, PartOf, SpecError, Synopsis, SynopsisWriter
+from vstar_sdk import Brief, Options, PartOf, SpecError, Synopsis, SynopsisWriter, moments
 
 
 class ToldOptions(Options):
@@ -57,3 +58,28 @@ def _placed() -> Generator[None]:
         yield
     except SpecError as error:
         raise error if error.path[:1] == ("prompt",) else error.under("of") from None
+
+
+def anchors(synopsis: Synopsis, brief: Brief) -> list[float]:
+    """Where the states stand, in frames; those that nobody placed stand evenly between the others.
+
+    Raises:
+        SpecError: a moment is beyond the clip.
+    """
+    last = len(synopsis.states) - 1
+    placed = {0: 0.0, last: brief.frames - 1.0}
+    for index, state in enumerate(synopsis.states):
+        if state.at is not None:
+            placed[index] = float(_frame(state.at, brief))
+    known = sorted(placed)
+    for left, right in pairwise(known):
+        for index in range(left + 1, right):
+            placed[index] = placed[left] + (index - left) / (right - left) * (placed[right] - placed[left])
+    return [placed[index] for index in range(last + 1)]
+
+
+def _frame(at: moments.Span, brief: Brief) -> int:
+    try:
+        return moments.position(at, brief.frames, brief.fps)
+    except ValueError as error:
+        raise SpecError(str(error), hint="move the anchor into the clip", path=("of",)) from None

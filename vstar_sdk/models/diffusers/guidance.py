@@ -65,11 +65,8 @@ def calls_named(denoiser: nn.Module) -> Generator[list[str]]:
         said[:] = [name]
         return cache_context(name, **where)
 
-    network.cache_context = watched
-    try:
+    with _replaced(network, "cache_context", watched):
         yield said
-    finally:
-        del network.cache_context
 
 
 @contextmanager
@@ -89,8 +86,20 @@ def _encoding_watched(pipe: Any) -> Generator[dict[str, Any]]:
         arguments.update(bound.arguments)
         return encode_prompt(*args, **kwargs)
 
-    pipe.encode_prompt = watched
-    try:
+    with _replaced(pipe, "encode_prompt", watched):
         yield arguments
+
+
+@contextmanager
+def _replaced(owner: Any, name: str, method: Any) -> Generator[None]:
+    """While it is open, an object has another method; afterwards its own, or the one that its user had put there."""
+    own: dict[str, Any] = vars(owner)
+    before = own.get(name)
+    setattr(owner, name, method)
+    try:
+        yield
     finally:
-        del pipe.encode_prompt
+        if before is None:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, before)
