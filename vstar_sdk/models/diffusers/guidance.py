@@ -93,8 +93,7 @@ def _encoding_watched(pipe: Any) -> Generator[dict[str, Any]]:
 @contextmanager
 def _replaced(owner: Any, name: str, method: Any) -> Generator[None]:
     """While it is open, an object has another method; afterwards its own, or the one that its user had put there."""
-    own: dict[str, Any] = vars(owner)
-    before = own.get(name)
+    before: Any = owner.__dict__.get(name)
     setattr(owner, name, method)
     try:
         yield
