@@ -36,7 +36,7 @@ def spec(path, frames=16, **more):
         "model": {"use": "videocrafter2", "path": str(path), "device": "cpu"},
         "synopsis": {"use": "states", "states": states},
         "regularizers": [{"use": "tar", "sigma": {0: 1, 1: 8}, "window": [0.0, 0.56]}],
-        "sampling": {"steps": 4},
+        "sampling": {"steps": 2},
         **more,
     }
 

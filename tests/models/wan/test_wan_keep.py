@@ -15,7 +15,7 @@ SUMMER, WINTER, AUTUMN = "a green landscape in summer", "a snowy landscape in wi
 def run(session, wan_21, tmp_path_factory):
     story = {
         "model": {"use": "wan", "path": str(wan_21)},
-        "size": [32, 32],
+        "size": [16, 16],
         "frames": 17,
         "synopsis": {"states": [SUMMER, WINTER, AUTUMN]},
         "sampling": {"steps": 2},
