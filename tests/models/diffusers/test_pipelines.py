@@ -90,7 +90,7 @@ def test_the_same_caption_for_all_frames_is_diffusers_own_pipeline_bit_for_bit(s
 
 
 @pytest.mark.parametrize("options", [{}, {"offload": "model"}, {"offload": "group"}])
-@pytest.mark.parametrize("frames", [16, 64])
+@pytest.mark.parametrize("frames", [16, pytest.param(64, marks=pytest.mark.slow)])
 def test_the_model_after_a_run_is_as_it_was_before(model, options, frames):
     with Session() as session:
         plan = make_plan(load_spec(spec({**model, **options}, frames)))
