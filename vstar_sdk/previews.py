@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from pathlib import Path
 
+_COMMENT = b"a preview of vstar_sdk"
+
 Pixels = NDArray[np.uint8]
 Numbers = NDArray[np.float32]
 
@@ -38,7 +40,7 @@ class Preview:
         return shades.clip(0, 255).round().astype(np.uint8)
 
     def save(self, path: Path, *, scale: int = 4, fps: float = 8.0) -> None:
-        """Write a GIF.
+        """Write a GIF, which says in its comment what it is; see `is_preview`.
 
         Args:
             path: of the file, whose folder exists.
@@ -51,7 +53,19 @@ class Preview:
         from PIL import Image
 
         pictures = [Image.fromarray(frame.repeat(scale, 0).repeat(scale, 1)) for frame in self.frames()]
-        pictures[0].save(path, format="GIF", save_all=True, append_images=pictures[1:], duration=round(1000 / fps), loop=0)
+        more = {"append_images": pictures[1:], "duration": round(1000 / fps), "loop": 0, "comment": _COMMENT}
+        pictures[0].save(path, format="GIF", save_all=True, **more)
+
+
+def is_preview(path: Path) -> bool:
+    """Whether a file is a preview that `Preview.save` wrote: another run may replace it."""
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=("GIF",)) as picture:
+            return picture.info.get("comment") == _COMMENT
+    except (OSError, ValueError):
+        return False
 
 
 def fit_colours(latents: Numbers, decode: Callable[[int], Iterable[Pixels]]) -> Numbers:

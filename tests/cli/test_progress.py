@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 
+import numpy as np
 import pytest
 from click import unstyle
 from click.testing import CliRunner
@@ -13,6 +14,7 @@ from PIL import Image
 from vstar_sdk import events
 from vstar_sdk.cli.main import cli
 from vstar_sdk.cli.progress import Progress
+from vstar_sdk.previews import Preview
 
 
 class Terminal(io.StringIO):
@@ -81,9 +83,36 @@ def test_a_preview_is_written_whole_after_every_step(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "step.gif"]
 
 
-def test_a_preview_that_cannot_be_written_costs_a_warning_and_no_video(tmp_path):
+def test_a_preview_that_cannot_be_written_costs_a_warning_and_no_video(tmp_path, monkeypatch):
+    def full(self, path, **_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Preview, "save", full)
     words = ["run", "a volcano wakes up", "--frames", "4", "-s", "sampling.steps=1", "-o", str(tmp_path / "run"), "-q"]
-    done = CliRunner().invoke(cli, [*words, "--preview", str(tmp_path / "absent" / "step.gif")])
+    done = CliRunner().invoke(cli, [*words, "--preview", str(tmp_path / "step.gif")])
     assert done.exit_code == 0
-    assert "cannot be written: No such file or directory" in done.stderr
+    assert "cannot be written: No space left on device" in done.stderr
     assert (tmp_path / "run" / "video.mp4").is_file()
+
+
+def test_a_preview_replaces_previews_alone(tmp_path):
+    picture, notes, ours = tmp_path / "mine.gif", tmp_path / "notes.gif", tmp_path / "ours.gif"
+    Image.new("RGB", (4, 4)).save(picture)
+    notes.write_text("keep")
+    Preview(np.zeros((4, 1, 2, 2), np.float32), np.zeros((5, 3), np.float32)).save(ours)
+    before = {path: path.read_bytes() for path in (picture, notes)}
+    words = ["run", "a volcano wakes up", "--frames", "4", "-s", "sampling.steps=1", "-q"]
+    for number, (target, message) in enumerate(
+        [
+            (picture, "the file is there, and is no preview"),
+            (notes, "the file is there, and is no preview"),
+            (tmp_path / "notes.txt", "a preview is a GIF"),
+            (tmp_path / "absent" / "step.gif", "there is no folder"),
+            (ours, ""),
+        ]
+    ):
+        done = CliRunner().invoke(cli, [*words, "-o", str(tmp_path / str(number)), "--preview", str(target)])
+        assert done.exit_code == (7 if message else 0), done.stderr
+        assert message in done.stderr
+        assert (tmp_path / str(number)).exists() is not bool(message)
+    assert {path: path.read_bytes() for path in (picture, notes)} == before

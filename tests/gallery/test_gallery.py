@@ -119,6 +119,19 @@ def test_a_page_needs_no_other_file_and_escapes_what_it_shows(run, tmp_path):
     assert "0.25" in text
 
 
+def test_a_video_of_a_stranger_cannot_make_the_page_endless(run, tmp_path):
+    """Nine anchors, each a list of nine of the one before: 9^9 leaves."""
+    bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
+        f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9)
+    )
+    for number, spec in enumerate((bomb, "[" * 5000, "prompt: " + "{a: " * 3000)):
+        folder = run(str(number))
+        (folder / "spec.yaml").write_text(spec)
+        (folder / "synopsis.json").write_text('{"states": [{"caption": "a"}, 3, {"rules": [0, "x"], "caption": "b"}]}')
+        clip = read_clip(folder)
+        assert (clip.spec, clip.made, clip.states) == ({}, "", [])
+
+
 def test_videos_that_are_too_large_are_linked(run, tmp_path, monkeypatch):
     monkeypatch.setattr("vstar_sdk.gallery.page._EMBEDDED", 10)
     text = page([read_clip(run("a b"))], "", tmp_path / "page")

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter, ImageSequence
 
-from vstar_sdk.errors import OutputError
+from vstar_sdk import load_spec
+from vstar_sdk.errors import OutputError, SpecError
 from vstar_sdk.output.gif import Gif, GifOptions
 from vstar_sdk.output.scale import enlarge
 from vstar_sdk.output.writing import Artifacts
+from vstar_sdk.runs.plan import make_plan
 
 
 def played(path):
@@ -81,6 +83,14 @@ def test_what_a_gif_cannot_hold_is_refused_before_any_frame(tmp_path, make_clip)
         Artifacts(tmp_path, [("gif", Gif(GifOptions()))], make_clip(fps=60)).__enter__()
     with pytest.raises(OutputError, match="70000x300 times 1 is larger than a GIF can be"):
         Artifacts(tmp_path, [("gif", Gif(GifOptions()))], make_clip(width=70000, height=300)).__enter__()
+
+
+def test_a_rate_that_a_gif_cannot_have_is_a_fault_of_the_spec_where_the_frames_are_interpolated_too():
+    story = {"prompt": "a volcano wakes up", "frames": 8, "fps": 30, "output": [{"use": "mp4"}, {"use": "gif"}]}
+    make_plan(load_spec(story))
+    for more in ({"fps": 60}, {"finish": [{"use": "interpolate", "factor": 2}]}):
+        with pytest.raises(SpecError, match=r"output\[1\].*at most 50 frames a second, not 60"):
+            make_plan(load_spec(story | more))
 
 
 def test_frames_beyond_the_memory_of_the_spool_go_to_disk(tmp_path, make_clip, export, monkeypatch):

@@ -9,7 +9,7 @@ import time
 import pytest
 
 import vstar_sdk
-from vstar_sdk import RunCancelled, Session, VstarError, events, hookimpl
+from vstar_sdk import RunCancelled, Session, SpecError, VstarError, events, hookimpl
 from vstar_sdk.runs.log import EventLog
 
 STORY = {"prompt": "a landscape from winter to autumn", "frames": 4, "sampling": {"steps": 2}}
@@ -174,6 +174,22 @@ def test_a_callback_may_read_the_events_to_their_end(session):
     session.start(STORY).result(timeout=60)
     assert read[-1] == "run_end"
     assert read == [event.kind for event in first.events()]
+
+
+def test_events_from_before_the_beginning_are_all_events(session):
+    job = session.start(STORY)
+    assert [event.kind for event in job.events(since=-3)] == [event.kind for event in job.events()]
+
+
+@pytest.mark.parametrize("spec", [None, 3, ["a prompt"], b"a prompt"])
+def test_what_is_no_spec_is_told(session, spec):
+    with pytest.raises(SpecError, match="a spec is a path, a prompt, a mapping or a RunSpec"):
+        session.run(spec)
+
+
+def test_plugins_are_a_list(session):
+    with pytest.raises(SpecError, match="plugins: must be a list"):
+        session.run(STORY, plugins="longvideo")
 
 
 def test_waiting_has_an_end(session, held):

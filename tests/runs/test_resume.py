@@ -180,6 +180,16 @@ def test_another_run_in_the_same_directory_begins_anew(session, undisturbed, tmp
     assert not (tmp_path / "run" / "state").exists()
 
 
+def test_another_run_does_not_take_the_place_of_one_that_is_paused(session, undisturbed, tmp_path):
+    with pytest.raises(RunPaused):
+        session.start(STORY, out=tmp_path / "run", pause_after=1).result()
+    with pytest.raises(OutputError, match="a run is paused in") as caught:
+        session.run(STORY | {"seed": 9}, out=tmp_path / "run")
+    assert "vstar resume" in (caught.value.hint or "")
+    assert np.array_equal(frames(session.resume(tmp_path / "run").result()), undisturbed)
+    session.run(STORY | {"seed": 9}, out=tmp_path / "run")
+
+
 def test_a_run_over_a_whole_one_can_go_on_too(session, undisturbed, tmp_path):
     earlier = session.run(STORY | {"seed": 9}, out=tmp_path / "run")
     interrupted(session, tmp_path / "run")

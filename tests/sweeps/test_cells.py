@@ -96,6 +96,15 @@ def test_texts_that_look_like_numbers_stay_texts_in_every_cell(planned):
     assert again.document(again.cells[1]).data["negative_prompt"] == "1e3"
 
 
+def test_a_page_that_no_sweep_wrote_is_not_replaced(planned):
+    sweep = planned("{seed: [5, 6]}").sweep
+    sweep.directory.mkdir()
+    (sweep.directory / "index.html").write_text("mine")
+    with pytest.raises(OutputError, match=r"index.html was not written by a sweep"):
+        sweep.claim()
+    assert [path.name for path in sweep.directory.iterdir()] == ["index.html"]
+
+
 def test_what_nobody_foresaw_is_the_cells_and_ends_the_process(sweep, monkeypatch):
     monkeypatch.setattr(sample, "denoise", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):

@@ -84,6 +84,8 @@ class SpecArguments:
             raise SpecError(
                 "nothing to do: name a spec file, or write a prompt", hint='vstar run "a landscape from winter to autumn"'
             )
+        if self.source is not None and not self.source.strip():
+            raise SpecError("the prompt is empty", hint="write the story in your words, or name a spec file")
         source: str | dict[str, Any] = self.source if self.source is not None else {}
         return {"source": source, "prompt": self.prompt, "overrides": self.overrides, "defaults": own_defaults()}
 

@@ -17,7 +17,9 @@ from vstar_sdk.cli.arguments import OutPath
 from vstar_sdk.cli.description import describe, plan_data
 from vstar_sdk.cli.following import follow
 from vstar_sdk.cli.printing import document, document_json, warn
+from vstar_sdk.errors import OutputError
 from vstar_sdk.output.whole import draft_of
+from vstar_sdk.previews import is_preview
 from vstar_sdk.reading.escapes import printable
 from vstar_sdk.runs.directory import RunDirectory
 from vstar_sdk.runs.exporters import exporters
@@ -59,6 +61,7 @@ class Making:
         if self.dry_run:
             self._tell(plan)
             return
+        self._check_preview()
         # Threads that spin while they wait made a run seven times as long beside one busy neighbour (measured on two cores).
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         from vstar_sdk.runs.session import start
@@ -76,6 +79,24 @@ class Making:
                 if self.out is None:
                     chosen.rmdir()
             raise
+
+    def _check_preview(self) -> None:
+        """Refuse a preview that would take the place of a file that is none, or that cannot be written.
+
+        Raises:
+            OutputError: it would, or cannot.
+        """
+        if self.preview is None:
+            return
+        shown = printable(str(self.preview))
+        if self.preview.suffix.lower() != ".gif":
+            raise OutputError(f"--preview {shown}: a preview is a GIF", hint="write --preview NAME.gif")
+        if not self.preview.parent.is_dir():
+            raise OutputError(
+                f"--preview {shown}: there is no folder {printable(str(self.preview.parent))}", hint="make it first"
+            )
+        if os.path.lexists(self.preview) and not is_preview(self.preview):
+            raise OutputError(f"--preview {shown}: the file is there, and is no preview", hint="name another, or move it away")
 
     def _show(self, event: events.Event) -> None:
         """Renew the preview; where it cannot be written, the run goes on without."""

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
-
-from vstar_sdk.errors import OutputError
+from vstar_sdk.errors import OutputError, SpecError
 from vstar_sdk.output.made import made_with
 from vstar_sdk.output.metadata import read_spec
 from vstar_sdk.reading.escapes import printable
 from vstar_sdk.reading.files import read_bounded
+from vstar_sdk.reading.yaml_reader import read_yaml
 
 _LARGEST = 64 << 20
 
@@ -60,8 +59,8 @@ def read_clip(path: Path) -> Shown:
         raise OutputError(f"{shown} holds no video", hint="name directories of runs that are whole and write an mp4")
     spec = _text(path / "spec.yaml")
     manifest, synopsis = _mapping(_text(path / "manifest.json")), _mapping(_text(path / "synopsis.json"))
-    states = [(*cast(tuple[int, int], tuple(state["rules"])), str(state["caption"])) for state in synopsis.get("states", ())]
-    metrics = {str(name): value for name, value in manifest.get("metrics", {}).items() if isinstance(value, int | float)}
+    states = [state for one in _listed(synopsis.get("states")) if (state := _state(one)) is not None]
+    metrics = {str(name): value for name, value in _mapped(manifest.get("metrics")).items() if isinstance(value, int | float)}
     return Shown(path.name, videos[0], _mapping(spec), made_with(spec), states, metrics)
 
 
@@ -75,7 +74,24 @@ def _text(path: Path) -> str:
 def _mapping(text: str) -> Mapping[str, Any]:
     """YAML or JSON that holds a mapping; else one without anything."""
     try:
-        data: Any = json.loads(text) if text.startswith("{") else yaml.safe_load(text)
-    except (ValueError, yaml.YAMLError):
+        data: Any = json.loads(text) if text.startswith("{") else read_yaml(text, "the spec")[0]
+    except (ValueError, RecursionError, SpecError):
         return {}
+    return _mapped(data)
+
+
+def _mapped(data: object) -> Mapping[str, Any]:
     return cast(Mapping[str, Any], data) if isinstance(data, dict) else {}
+
+
+def _listed(data: object) -> Sequence[object]:
+    return cast(Sequence[object], data) if isinstance(data, list) else ()
+
+
+def _state(data: object) -> tuple[int, int, str] | None:
+    """First and last frame, and caption; None for what somebody wrote into the file who is no run."""
+    match _mapped(data):
+        case {"rules": [int(first), int(last)], "caption": str(caption)}:
+            return first, last, caption
+        case _:
+            return None

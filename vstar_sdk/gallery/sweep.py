@@ -9,9 +9,8 @@ from vstar_sdk.errors import OutputError
 from vstar_sdk.gallery.clips import Shown, read_clip
 from vstar_sdk.gallery.page import page
 from vstar_sdk.output.whole import write_whole
-from vstar_sdk.sweeps.index import CELLS, INDEX, Sweep
+from vstar_sdk.sweeps.index import CELLS, INDEX, PAGE, Sweep
 
-PAGE = "index.html"
 MOST = 400
 """Clips of the largest page: a browser keeps a video element for each."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from vstar_sdk.footage import Footage
 
@@ -86,4 +86,20 @@ class Exporter(Protocol):
 
     def abort(self) -> None:
         """Give up: release file handles; must not raise. The caller removes ``target``."""
+        ...
+
+
+@runtime_checkable
+class CheckedExporter(Exporter, Protocol):
+    """An exporter that knows before a run what it cannot write."""
+
+    def check(self, clip: Footage) -> None:
+        """Find out whether a clip can be written, while the run is planned.
+
+        Args:
+            clip: the finished one.
+
+        Raises:
+            OutputError: it cannot be; the message says what can.
+        """
         ...

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
+    from vstar_sdk.footage import Footage
     from vstar_sdk.output.contract import Clip
 
 _SPOOL_BYTES = 32 * 2**20
@@ -67,14 +68,12 @@ class Gif:
         self._opened = ExitStack()
         self._sample: list[NDArray[np.uint8]] = []
 
-    def open(self, target: Path, clip: Clip) -> None:
-        """Begin; ``target`` is made by `close`.
+    def check(self, clip: Footage) -> None:
+        """See `vstar_sdk.output.contract.CheckedExporter`.
 
         Raises:
             OutputError: more than 50 frames a second, or a side of more than 65535 pixels.
         """
-        from tempfile import SpooledTemporaryFile
-
         if clip.fps > 50:
             raise OutputError(
                 f"{self.path}: a GIF shows at most 50 frames a second, not {clip.fps:g}", hint="set fps: 50 or less, or use: mp4"
@@ -85,6 +84,16 @@ class Gif:
                 f"{self.path}: {clip.width}x{clip.height} times {times} is larger than a GIF can be",
                 hint="set scale: 1, or use: mp4",
             )
+
+    def open(self, target: Path, clip: Clip) -> None:
+        """Begin; ``target`` is made by `close`.
+
+        Raises:
+            OutputError: see `check`.
+        """
+        from tempfile import SpooledTemporaryFile
+
+        self.check(clip)
         self._target, self._clip, self._sample = target, clip, []
         spool = SpooledTemporaryFile(_SPOOL_BYTES, dir=str(target.parent))  # noqa: SIM115  (closed by `abort`)
         self._spool = self._opened.enter_context(spool)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-import yaml
+from vstar_sdk.errors import SpecError
+from vstar_sdk.reading.yaml_reader import read_yaml
 
 
 def made_with(spec: str) -> str:
@@ -18,8 +19,8 @@ def made_with(spec: str) -> str:
         Such as ``miniworld · seed 7 · ddim, 25 steps · guidance 4 · tar``; "" for a text that is no resolved spec.
     """
     try:
-        data: Any = yaml.safe_load(spec)
-    except yaml.YAMLError:
+        data, _ = read_yaml(spec, "the spec")
+    except SpecError:
         return ""
     if not isinstance(data, dict):
         return ""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from vstar_sdk.errors import OutputError, SpecError
-from vstar_sdk.output.contract import Exporter
+from vstar_sdk.footage import Footage
+from vstar_sdk.output.contract import CheckedExporter, Exporter
 from vstar_sdk.output.drafts import drafts_for
 from vstar_sdk.runs.belongings import RESERVED
 from vstar_sdk.spec.loading import LoadedSpec
@@ -19,13 +22,29 @@ def exporters(loaded: LoadedSpec) -> list[tuple[str, Exporter]]:
     ]
 
 
-def check_exporters(loaded: LoadedSpec) -> None:
-    """Refuse exporters that would write to the same file, or to one of the run's own.
+def check_exporters(loaded: LoadedSpec, clip: Footage) -> None:
+    """Refuse exporters that would write to the same file, or to one of the run's own, or that cannot write the clip.
+
+    Args:
+        loaded: the spec.
+        clip: the finished one.
 
     Raises:
-        SpecError: one of them would; its path is ``("output",)``.
+        SpecError: one of them would, or cannot; with its path in the spec.
     """
+    made = exporters(loaded)
+    with _told("output"):
+        drafts_for(Path("/no-such-run"), made, reserved=RESERVED)
+    for index, (_, exporter) in enumerate(made):
+        if isinstance(exporter, CheckedExporter):
+            with _told("output", index):
+                exporter.check(clip)
+
+
+@contextmanager
+def _told(*path: str | int) -> Generator[None]:
+    """What an exporter refuses is a fault of the spec while there is no run yet."""
     try:
-        drafts_for(Path("/no-such-run"), exporters(loaded), reserved=RESERVED)
+        yield
     except OutputError as error:
-        raise SpecError(error.message, hint=error.hint, path=("output",)) from None
+        raise SpecError(error.message, hint=error.hint, path=path) from None

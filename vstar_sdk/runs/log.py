@@ -42,8 +42,9 @@ class EventLog:
         """All events from a number on, those to come included, until the log is closed.
 
         Args:
-            since: number of the first one, from 0.
+            since: number of the first one; 0 is the beginning, and so is whatever is less.
         """
+        since = max(0, since)
         while True:
             with self._changed:
                 while len(self._events) <= since and not self._closed:
@@ -58,8 +59,9 @@ class EventLog:
         """As `read`, for an event loop: no thread waits.
 
         Args:
-            since: number of the first one, from 0.
+            since: number of the first one; 0 is the beginning, and so is whatever is less.
         """
+        since = max(0, since)
         loop, changed = asyncio.get_running_loop(), asyncio.Event()
 
         def wake() -> None:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from vstar_sdk.errors import SpecError
 from vstar_sdk.output.digests import digest
 from vstar_sdk.reading.escapes import printable
 from vstar_sdk.reading.files import read_bounded
+from vstar_sdk.reading.yaml_reader import read_yaml
 from vstar_sdk.runs.belongings import LATENTS, MANIFEST, SPEC, SYNOPSIS
 
 _LARGEST = 64 << 20
@@ -86,7 +85,7 @@ def read_parent(directory: Path) -> Parent:
     shown = printable(str(directory))
     try:
         record: dict[str, Any] = json.loads(read_bounded(directory / MANIFEST, _LARGEST))
-        spec: dict[str, Any] = yaml.safe_load(read_bounded(directory / SPEC, _LARGEST))
+        spec: dict[str, Any] = read_yaml(read_bounded(directory / SPEC, _LARGEST).decode(), f"{shown}/{SPEC}")[0]
         synopsis: dict[str, Any] = json.loads(read_bounded(directory / SYNOPSIS, _LARGEST))
         listed = {entry["path"]: entry["sha256"] for entry in record["files"]}
         parent = Parent(directory, record["run"], record["model"]["name"], spec, synopsis, listed.get(LATENTS))
@@ -99,6 +98,6 @@ def read_parent(directory: Path) -> Parent:
         ) from None
     except OSError as error:
         raise SpecError(f"the run in {shown} cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, RecursionError, yaml.YAMLError):
+    except (ValueError, KeyError, TypeError):
         raise SpecError(f"the files of the run in {shown} are damaged", hint="make the run again") from None
     return parent

@@ -75,7 +75,7 @@ def perform(
             directory.check(exporters(run.plan.loaded), latents=run.plan.spec.latents)
             _not_itself(run.plan, directory.path)
         if saved is not None:
-            saved.check()
+            saved.check(resumed=state is not None)
         steps = evaluations(run.plan)  # an unfit scheduler ends the run before a language model is paid and a model is loaded
         if until is not None and not (done_before := state.sampler.done if state and state.sampler else 0) < until < steps:
             raise SpecError(f"the run cannot pause after step {until}: it goes from {done_before} to {steps}")
@@ -171,6 +171,7 @@ def _paused(run: Run, adapter: Adapter, saved: Saved | None, state: RunState, cl
         raise ValueError("a run in memory cannot be paused: give it a directory")
     sampler, directory = made(state.sampler), saved.path.parent
     saved.keep_sampler(lambda: sampler)
+    saved.pause()
     preview = None
     if state.expected is not None:
         with enough_memory(run.plan, "decode"):

@@ -113,7 +113,7 @@ def make_plan(loaded: LoadedSpec) -> Plan:
         final = finishing_of(loaded, settings.footage(loaded.spec.prompt)).final
         check_metrics(loaded, final)
         kept = kept_of(loaded, facts, settings)
-        check_exporters(loaded)
+        check_exporters(loaded, final)
         writer: SynopsisWriter = loaded.catalog.make("synopses", loaded.spec.synopsis)
     except SpecError as error:
         raise loaded.error(error) from None

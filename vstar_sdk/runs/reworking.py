@@ -87,6 +87,8 @@ def extended(
     Raises:
         SpecError: no run is whole there, or ``by`` is no duration.
     """
+    if isinstance(states, str):
+        raise SpecError("extend: states must be a list of captions, not a text", hint="write states=[...]")
     run = _Run.read(Path(directory), plugins)
     numbers, timeline = run.plan.settings, run.story.timeline
     try:

@@ -15,13 +15,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from vstar_sdk.errors import OutputError
 from vstar_sdk.output.whole import DRAFT, draft_of, write_whole
+from vstar_sdk.reading.escapes import printable
 from vstar_sdk.runs.belongings import SPEC, STATE
 from vstar_sdk.runs.state import SAMPLER, RunState
 from vstar_sdk.spec.loading import LoadedSpec
+from vstar_sdk.spec.writing import as_yaml
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from vstar_sdk.output.contract import Clip
     from vstar_sdk.sampling.state import SamplerState
 
-ABOUT, RESOLVED, _PREVIEW = "about.json", SPEC, "preview.png"
+ABOUT, RESOLVED, _PREVIEW, _PAUSED = "about.json", SPEC, "preview.png", "paused"
 FORMAT = 1
 _SHARE = 0.02
 """Of the time of sampling that may go into writing states."""
@@ -56,7 +56,7 @@ class Saved:
         self._began: float | None = None
 
     def begin(self, run: str, loaded: LoadedSpec, start: Mapping[str, Any] | None = None) -> None:
-        """Write down which run it is; what an earlier one left is removed.
+        """Write down which run it is; what one that was interrupted left is removed.
 
         Args:
             run: its id.
@@ -72,7 +72,7 @@ class Saved:
         about = {
             "format": FORMAT,
             "run": run,
-            "spec": yaml.safe_dump(spec, sort_keys=False, allow_unicode=True),  # JSON has no numbers for keys
+            "spec": as_yaml(spec),  # JSON has no numbers for keys
             "folder": str(loaded.document.folder.absolute()) if loaded.document.folder else None,
             "passed": [plugin.namespace for plugin in loaded.given],
             "versions": versions(),
@@ -86,13 +86,32 @@ class Saved:
         """Take the state of the run that is resumed."""
         with _disk(self.path):
             self.held, self.worth, self._is = True, True, self.path.stat()
+            (self.path / _PAUSED).unlink(missing_ok=True)
 
-    def check(self) -> None:
-        """Refuse a folder of the same name that no run wrote.
+    def pause(self) -> None:
+        """Write down that the run was stopped on purpose: another one does not take its place.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        with _disk(self.path):
+            (self.path / _PAUSED).touch()
+
+    def check(self, *, resumed: bool = False) -> None:
+        """Refuse a folder of the same name that no run wrote, and the state of a run that was paused.
+
+        Args:
+            resumed: it is that run which goes on.
 
         Raises:
             OutputError: there is one.
         """
+        if not resumed and (self.path / _PAUSED).exists() and _is_ours(self.path):
+            shown = printable(str(self.path.parent))
+            raise OutputError(
+                f"a run is paused in {shown}",
+                hint=f"go on with: vstar resume {shown}; or name another with --out; to give it up, remove {shown}/{STATE}",
+            )
         if os.path.lexists(self.path) and not _is_ours(self.path):
             raise OutputError(
                 f"{self.path} was not written by a run, and would be replaced",

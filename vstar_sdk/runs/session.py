@@ -99,7 +99,7 @@ class Session:
         """
         if self._queue.closed:
             raise closed_error()
-        return _plan(source, tuple(plugins))
+        return _plan(source, plugins)
 
     def run(self, source: Source, *, out: str | Path | None = None, plugins: Iterable[object] = ()) -> Result:
         """Make a video and wait for it.
@@ -265,8 +265,9 @@ def _work(
         raise
 
 
-def _plan(source: Source, plugins: tuple[object, ...]) -> Plan:
+def _plan(source: Source, plugins: Iterable[object]) -> Plan:
     """The plan of a spec in any form; what is loaded or planned already is so again when more plugins are to take part."""
+    plugins = plugins if isinstance(plugins, str) else tuple(plugins)  # a text is no list of names: `load_spec` refuses it
     if isinstance(source, Plan):
         return make_plan(source.loaded.joined(plugins)) if plugins else source
     return make_plan(source.joined(plugins) if isinstance(source, LoadedSpec) else load_spec(source, plugins=plugins))

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
-
 from vstar_sdk.errors import OutputError, SpecError
 from vstar_sdk.plugin.boundary.calls import dotted
 from vstar_sdk.reading.escapes import printable
 from vstar_sdk.reading.files import read_bounded
+from vstar_sdk.reading.yaml_reader import read_yaml
 from vstar_sdk.runs.belongings import MANIFEST, SPEC, STATE
 from vstar_sdk.runs.saved import ABOUT, FORMAT, RESOLVED, Saved, versions
 from vstar_sdk.runs.state import RunState
@@ -81,7 +80,9 @@ def read_unfinished(directory: Path, plugins: Iterable[object] = ()) -> Unfinish
             hint="install these, or start the run again: it would not be the same video",
         )
     passed = list(plugins)
-    document = Document(yaml.safe_load(about["spec"]), folder=Path(about["folder"]) if about["folder"] else None)
+    document = Document(
+        read_yaml(about["spec"], f"{shown}/{STATE}/{ABOUT}")[0], folder=Path(about["folder"]) if about["folder"] else None
+    )
     loaded = load_document(document, plugins=passed)
     if missing := sorted({*about["passed"]} - {plugin.namespace for plugin in loaded.given}):
         raise SpecError(
@@ -115,9 +116,10 @@ def _check_unchanged(directory: Path, resolved: str | None) -> None:
     if now == resolved:
         return
     try:
-        changed = [_sentence(one) for one in differences(yaml.safe_load(resolved), yaml.safe_load(now))]
-    except yaml.YAMLError:
-        changed = ["it is no YAML any more"]
+        before, after = (read_yaml(text, printable(str(spec)))[0] for text in (resolved, now))
+        changed = [_sentence(one) for one in differences(before, after)]
+    except SpecError as error:
+        changed = [f"it cannot be read any more: {error.message}"]
     shown = printable(str(spec))
     raise SpecError(
         f"{shown} was changed after the run began: {'; '.join(changed) or 'in its comments or its order'}",

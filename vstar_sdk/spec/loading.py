@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 from vstar_sdk.errors import PluginError, SpecError, SpecPath
 from vstar_sdk.options import Options
 from vstar_sdk.plugin import discovery
+from vstar_sdk.plugin.boundary.calls import described
 from vstar_sdk.plugin.catalog import Catalog
 from vstar_sdk.plugin.plugin import Plugin, given
 from vstar_sdk.plugin.probe import gate
@@ -148,8 +150,10 @@ def read_document(
     elif isinstance(source, Mapping):
         check_size(source)
         document = Document(copy.deepcopy(dict(source)))
-    else:
+    elif isinstance(cast(object, source), str | os.PathLike):
         document = sources.read(source)
+    else:
+        raise SpecError(f"a spec is a path, a prompt, a mapping or a RunSpec, not {described(source)}")
     if defaults is not None:
         document = beneath(document, defaults)
     if prompt is not None:
@@ -167,6 +171,8 @@ def load_document(document: Document, *, plugins: Iterable[object] = ()) -> Load
 
 def _passed(plugins: Iterable[object]) -> tuple[list[str], tuple[Plugin, ...]]:
     """Names and objects among the plugins that were passed."""
+    if isinstance(plugins, str):
+        raise SpecError("plugins: must be a list of names and objects, not a text", hint=f"write plugins=[{plugins!r}]")
     plugins = list(plugins)
     return [name for name in plugins if isinstance(name, str)], tuple(given(one) for one in plugins if not isinstance(one, str))
 

@@ -28,7 +28,7 @@ def listed(data: dict[Any, Any]) -> dict[str, SpecPath]:
 
 def absent(namespace: str, installed: Iterable[str]) -> str:
     """The sentence about a namespace that no installed package brings: the near one, or the package to install."""
-    near = difflib.get_close_matches(namespace, sorted(installed), 1)
+    near = difflib.get_close_matches(namespace, sorted(installed), 1, 0.65)
     if near:
         return f"no installed package brings the namespace '{namespace}'. Did you mean '{near[0]}'?"
     return f"no installed package brings the namespace '{namespace}'; by custom its package is called vstar-{namespace}"

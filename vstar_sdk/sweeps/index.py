@@ -24,6 +24,7 @@ from vstar_sdk.sweeps.axes import Axis, overrides, spread
 
 INDEX = "sweep.json"
 CELLS = "cells"
+PAGE = "index.html"
 """Names in a sweep directory."""
 
 _FORMAT = 1
@@ -131,6 +132,11 @@ class Sweep:
             OutputError: another sweep is there, or it cannot be written.
         """
         if not os.path.lexists(self.directory / INDEX):
+            if os.path.lexists(page := self.directory / PAGE):
+                raise OutputError(
+                    f"{printable(str(page))} was not written by a sweep, and would be replaced",
+                    hint="name another folder with --out",
+                )
             self.write()
             return
         there = Sweep.read(self.directory)

@@ -13,5 +13,6 @@ CONTRACT = Contract(
         Member("write", ignored, ("frame",), lets=(OSError,)),
         Member("close", lets=(OSError,)),
         Member("abort"),
+        Member("check", parameters=("clip",), optional=True),
     ),
 )
