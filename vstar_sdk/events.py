@@ -111,7 +111,9 @@ class Step(Event):
     eta: float
     """Seconds that the remaining steps will take at the pace so far."""
     preview: Preview | None = field(default=None, repr=False, compare=False, metadata={"json": False})
-    """What the clip is going to be, where the run was started with ``previews`` and its scheduler can tell; not in JSON."""
+    """What the clip is going to be, where the run was started with ``previews`` and its scheduler can tell; not in JSON.
+
+    Who reads the events again later finds it in the latest step alone."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,8 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="No space"):
         write_whole(target, b"two")
+    with pytest.raises(OSError, match="No space"):
+        write_whole(tmp_path / "new.yaml", b"two", new=True)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"spec.yaml": b"one"}
 
 

@@ -208,8 +208,14 @@ def test_what_there_was_no_room_for_is_free_again_after_the_error(session, monke
 
 def test_every_step_shows_what_the_clip_is_going_to_be(session):
     spec = {"prompt": "a volcano wakes up", "frames": 4, "sampling": {"steps": 3}}
-    job = session.start(spec, previews=True)
-    steps = [event for event in job.events() if isinstance(event, events.Step)]
+    steps: list[events.Step] = []
+
+    class Watches:
+        @hookimpl
+        def on_step(self, event):
+            steps.append(event)
+
+    job = session.start(spec, previews=True, plugins=[Watches()])
     final = np.stack(list(job.result().frames())).astype(float)
     small = final.reshape(4, 8, 8, 8, 8, 3).mean((2, 4))  # a latent stands for 8x8 pixels
     off = []
@@ -219,6 +225,8 @@ def test_every_step_shows_what_the_clip_is_going_to_be(session):
         off.append(np.abs(step.preview.frames() - small).mean())
     assert off[-1] < 25
     assert off[-1] < off[0]
+    kept = [event.preview for event in job.events() if isinstance(event, events.Step)]
+    assert kept == [None, None, steps[-1].preview]  # each holds the latents of the clip
 
 
 def test_without_being_asked_for_there_are_no_previews(session):

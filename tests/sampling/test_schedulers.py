@@ -152,6 +152,8 @@ def test_a_setting_that_the_class_itself_refuses_is_refused_where_the_settings_s
 def test_a_class_that_diffusers_does_not_have_is_refused_when_it_is_built():
     with pytest.raises(SpecError, match="Did you mean 'DPMSolverMultistepScheduler'"):
         scheduler_for("DPMSolverMultistepsScheduler", EPSILON)
+    with pytest.raises(SpecError, match="'ScoreSdeVpScheduler' has no step from one timestep to the next"):
+        scheduler_for("ScoreSdeVpScheduler", EPSILON)
 
 
 def test_a_class_whose_package_is_missing_says_so():

@@ -34,16 +34,19 @@ def write_whole(
         FileExistsError: it is to be new, and is there.
         OSError: it cannot be written; what stood there before is untouched.
     """
-    draft = draft_of(target)
+    draft, taken = draft_of(target), False
     announce(draft)
     try:
         with draft.open("xb") as file:
             file.write(content)
         if new:
-            target.open("xb").close()  # the name is taken, or it is ours
+            target.open("xb").close()  # the name is somebody's, or ours from here on
+            taken = True
         os.replace(draft, target)
     except BaseException:
         draft.unlink(missing_ok=True)
+        if taken:
+            target.unlink(missing_ok=True)
         raise
 
 

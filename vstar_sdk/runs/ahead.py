@@ -31,8 +31,10 @@ def imports_ahead(plan: Plan) -> Generator[None]:
     modules = (*STAGES, *getattr(plan.source, "modules", ()))
     thread = threading.Thread(target=_import, args=(modules,), name="vstar-imports", daemon=True)
     thread.start()
-    yield
-    thread.join()  # two threads in the midst of the same packages would be in each other's way
+    try:
+        yield
+    finally:
+        thread.join()  # two threads in the midst of the same packages would be in each other's way
 
 
 def _import(modules: Sequence[str]) -> None:

@@ -8,15 +8,19 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
-from vstar_sdk.events import Event
+from vstar_sdk.events import Event, Step
 
 
 class EventLog:
-    """Events that are numbered as they come, and can be read from any number on."""
+    """Events that are numbered as they come, and can be read from any number on.
+
+    A preview holds the latents of a whole clip: of the steps, the log keeps the latest preview alone.
+    """
 
     def __init__(self) -> None:
         self._events: list[Event] = []
         self._closed = False
+        self._shown: int | None = None
         self._changed = threading.Condition()
         self._wakers: list[Callable[[], None]] = []
 
@@ -29,6 +33,11 @@ class EventLog:
         with self._changed:
             event = replace(event, number=len(self._events))
             self._events.append(event)
+            if isinstance(event, Step) and event.preview is not None:
+                if self._shown is not None:
+                    before = self._events[self._shown]
+                    self._events[self._shown] = replace(before, preview=None)
+                self._shown = event.number
             self._wake()
         return event
 

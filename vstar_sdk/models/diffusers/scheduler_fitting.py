@@ -118,6 +118,10 @@ def find(name: str) -> type[Any]:
         step_parameters(kind)
     except ImportError as error:  # diffusers puts a stand-in in the place of a class whose packages are missing
         raise MissingDependency(f"scheduler {name!r} needs a package that is not installed: {str(error).strip()}") from None
+    except AttributeError:
+        raise SpecError(
+            f"scheduler {name!r} has no step from one timestep to the next", hint="use another", path=("scheduler",)
+        ) from None
     return kind
 
 
