@@ -91,6 +91,11 @@ class Kind:
         """Whether its place holds a list."""
         return bool(self.place) and str(self.place).endswith("[]")
 
+    @property
+    def check(self) -> str:
+        """``module:name`` of the check of its parts, in the kit for authors' tests."""
+        return f"vstar_sdk.testing.{self.name}:check_{self.word.lower().replace(' ', '_')}"
+
     @cached_property
     def promises(self) -> Contract:
         """What the boundary holds its parts to."""

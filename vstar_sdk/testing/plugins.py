@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
@@ -49,6 +50,19 @@ def check_plugin(source: object, namespace: str = "plugin") -> Catalog:
         problems = lint(read(Found(name, path, "plugin")))
         assert not problems, f"template {name}: {problems[0]}"
     return catalog
+
+
+def taking_part(plugins: Mapping[str, object]) -> list[str | Plugin]:
+    """Plugins for the argument ``plugins`` of `vstar_sdk.run`, whether or not they are installed.
+
+    Args:
+        plugins: modules, or objects, by namespace; of one that is installed, its name is given.
+
+    Raises:
+        PluginError: one breaks a hook's contract.
+    """
+    found = discovery.installed()
+    return [name if name in found else Plugin(name, source, f"{name} (under test)") for name, source in plugins.items()]
 
 
 def _undescribed(schema: dict[str, Any]) -> list[str]:
