@@ -25,7 +25,7 @@ def factorised_model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]
     from vstar_sdk.testing.tiny_factorised import write_factorised
 
     directory = tmp_path_factory.mktemp("factorised")
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]):  # pyright: ignore[reportUnknownMemberType]
         write_factorised(directory)
     return {"use": "modelscope", "path": str(directory)}
 
@@ -38,7 +38,7 @@ def joint_model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     from vstar_sdk.testing.tiny_joint import write_joint
 
     directory = tmp_path_factory.mktemp("joint")
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]):  # pyright: ignore[reportUnknownMemberType]
         write_joint(directory)
     return {"use": "wan", "path": str(directory)}
 
