@@ -25,7 +25,7 @@ from vstar_sdk.timeline import Interpolation
 @contextmanager
 def attach(
     pipe: Any,
-    regularizers: Sequence[Regularizer | Options | Mapping[str, Any]] | None = None,
+    regularizers: Sequence[Regularizer | Options | Mapping[str, Any] | str] | None = None,
     synopsis: Written | None = None,
     *,
     interpolation: Interpolation = "linear",

@@ -206,7 +206,7 @@ class Catalog:
         if isinstance(value, Options):
             return self._meant(kind, value), value
         plain = KINDS[kind].plain
-        if value in self._parts[kind] or plain is None or not plain.part:
+        if value in self._parts[kind] or not plain.part:
             part, given = self.part(kind, str(value)), {}
         else:
             part, given = self.part(kind, plain.part), {plain.option: value}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from vstar_sdk.spec.loading import LoadedSpec
-from vstar_sdk.spec.mentions import plain_names
+from vstar_sdk.spec.names import plain_names
 
 
 def participants_record(loaded: LoadedSpec) -> list[dict[str, Any]]:

@@ -131,13 +131,13 @@ class Composer:
                 none: Any = Annotated[Options, BeforeValidator(self._chooser(mark, [], offered))]
                 return self._unions.setdefault((mark, depth), none)
             names = [part.name for part in parts]
-            if (plain := KINDS[mark.kind].plain) is not None:
-                members.append(Annotated[plain.form or str, Tag(_PLAIN)])
-                members[-1:-1] = [Annotated[Literal[tuple(_alone(parts))], Tag(_NAME)]]  # type: ignore[valid-type]
+            alone, form = tuple(_alone(parts)), KINDS[mark.kind].plain.form
+            if form is not None:
+                members += [Annotated[Literal[alone], Tag(_NAME)], Annotated[form, Tag(_PLAIN)]]  # type: ignore[valid-type]
             # A union of one member would drop its tag, and with it the discriminator.
             choice: Any = Union[tuple(members)]  # noqa: UP007  (its members are known only now)
             union: Any = Annotated[choice, Discriminator(_tag(names))] if len(members) > 1 else choice
-            shape = Choice(tuple(names), KINDS[mark.kind].word, mark.default, plain=plain is not None)
+            shape = Choice(tuple(names), KINDS[mark.kind].word, mark.default, alone=alone, plain=form is not None)
             self._unions[mark, depth] = Annotated[union, BeforeValidator(self._chooser(mark, names, offered)), shape]
         return self._unions[mark, depth]
 
@@ -173,16 +173,20 @@ class Composer:
         def choose(value: object) -> object:
             if isinstance(value, Options):
                 return value
-            if plain is not None and isinstance(value, str | int | float) and not isinstance(value, bool):
-                if isinstance(value, str) and value not in alone and not plain.takes(value):
-                    message = self._unknown(mark.kind, value[:80])
-                    if value in names:
-                        message = f"'{value}' has options that must be written: {{use: {value}, ...}}"
-                    raise PydanticCustomError("part_plain", "{message}", {"message": message})
+            if isinstance(value, str) and value not in alone and not plain.takes(value):
+                message = self._unknown(mark.kind, value[:80])
+                if value in names:
+                    message = f"'{value}' has options that must be written: {{use: {value}, ...}}"
+                raise PydanticCustomError("part_plain", "{message}", {"message": message})
+            if isinstance(value, str) and plain.form is None:
+                return {"use": value}
+            if plain.form is not None and isinstance(value, str | int | float) and not isinstance(value, bool):
                 return value
             if not isinstance(value, dict):
                 raise PydanticCustomError(
-                    "part_shape", "write a mapping here: use: NAME of a known {what}, and its options next to it", {"what": what}
+                    "part_shape",
+                    "write the name of a known {what} here, or a mapping: use: NAME and its options",
+                    {"what": what},
                 )
             value = cast(dict[str, Any], value)
             if str(value.get("use", mark.default)) in too_deep:
