@@ -6,13 +6,40 @@ twenty fits. ``discriminator`` says the same to programs that make a form of it,
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+from vstar_sdk.options import Options
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
     from pydantic_core import CoreSchema
+
+
+TAG = "use="
+"""Prefix of the location items that name a part."""
+
+NAME, PLAIN = "name of a part", "plain value"
+"""Location items of what stands for a part: see `vstar_sdk.plugin.kinds.Plain`."""
+
+
+def member_of(names: Iterable[str]) -> Callable[[Any], str]:
+    """What gives the member of a union that a value is of: the tag of a part, `NAME` or `PLAIN`.
+
+    Args:
+        names: of the parts.
+    """
+
+    def tag(value: Any) -> str:
+        if isinstance(value, dict):
+            return TAG + str(cast(dict[str, Any], value)["use"])
+        if isinstance(value, Options):
+            return TAG + value.part
+        return NAME if value in names else PLAIN
+
+    return tag
 
 
 @dataclass(frozen=True)

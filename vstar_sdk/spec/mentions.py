@@ -13,7 +13,8 @@ from vstar_sdk.spec.names import plain_names, written_out
 def mentions(data: dict[Any, Any]) -> dict[str, SpecPath]:
     """Every namespace that a spec may mean, with the first place that names it.
 
-    Namespaces stand in ``plugins``, and before the slash of a ``use`` or ``template``; what looks like a path is none.
+    Namespaces stand in ``plugins`` (alone, or as ``use``), and before the slash of a part's name or a ``template``; what looks
+    like a path is none.
     """
     data = written_out(data)
     found: dict[str, SpecPath] = {}
@@ -38,7 +39,8 @@ def absent(namespace: str, installed: Iterable[str]) -> str:
 def _listed(data: dict[Any, Any]) -> Iterator[tuple[SpecPath, str]]:
     written = data.get("plugins")
     if isinstance(written, list | tuple):
-        for index, name in enumerate(cast(list[Any], written)):
+        for index, item in enumerate(cast(list[Any], written)):
+            name: Any = cast(dict[Any, Any], item).get("use") if isinstance(item, dict) else getattr(item, "use", item)
             if isinstance(name, str):
                 yield ("plugins", index), name
 
