@@ -20,6 +20,9 @@ HEAD = """\
 
 Every key of a spec, and every option of the built-in parts. `vstar schema` prints the same as JSON Schema, with the parts of your
 plugins; `vstar parts` lists the parts. A spec has no other keys: an unknown one is an error.
+
+A part is a mapping: `use: NAME`, and its options next to it. A name alone is the part with its defaults:
+`model: miniworld`, `regularizers: [tar]`, `output: [mp4, gif]`.
 """
 
 
@@ -78,7 +81,7 @@ def _values(field: Schema) -> str:
 
 def _forms(field: Schema) -> list[str]:
     if "else" in field:  # a part, or something short in its place
-        return ["a part", *_forms(field["else"])]
+        return ["a part", *(form for short in field["else"]["anyOf"] if "enum" not in short for form in _forms(short))]
     if "discriminator" in field:
         return ["a part"]
     for union in ("anyOf", "oneOf"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -15,6 +15,7 @@ from vstar_sdk.llm.anthropic import AnthropicBackend, AnthropicOptions
 from vstar_sdk.llm.contract import Message, Request
 from vstar_sdk.synopsis.contract import Brief
 from vstar_sdk.synopsis.llm import LlmOptions, LlmWriter
+from vstar_sdk.testing.language_model import MessagesDialect
 from vstar_sdk.testing.llm_faults import CAPTIONS
 from vstar_sdk.testing.llm_server import LlmServer, Reply
 
@@ -23,33 +24,6 @@ class Shape(BaseModel):
     """A shape of answers."""
 
     word: str
-
-
-class Messages:
-    """How the Anthropic Messages API words its answers."""
-
-    def message(self, text: str, *, stop: str = "end_turn", delay: float = 0.0, drip: float = 0.0, **more: Any) -> Reply:
-        """A Message whose one text block holds ``text``, after a block of thinking."""
-        body = {
-            "id": "msg_01",
-            "type": "message",
-            "role": "assistant",
-            "model": "claude-test-1",
-            "content": [{"type": "thinking", "thinking": "", "signature": "c2ln"}, {"type": "text", "text": text}],
-            "stop_reason": stop,
-            "stop_sequence": None,
-            "usage": {"input_tokens": 900, "output_tokens": 120},
-        }
-        return Reply(200, json.dumps(body | more).encode(), {"content-type": "application/json"}, delay=delay, drip=drip)
-
-    def answer(self, text: str, *, stop: Literal["end", "length", "refusal"] = "end") -> Reply:
-        return self.message(text, stop={"end": "end_turn", "length": "max_tokens", "refusal": "refusal"}[stop])
-
-    def error(self, status: int, text: str) -> Reply:
-        names = {402: "billing_error", 429: "rate_limit_error", 500: "api_error", 529: "overloaded_error"}
-        kind = names.get(status, "invalid_request_error")
-        body = {"type": "error", "error": {"type": kind, "message": text}, "request_id": "req_01"}
-        return Reply(status, json.dumps(body).encode(), {"content-type": "application/json"})
 
 
 class MessagesApi(LlmServer):
@@ -62,7 +36,7 @@ class MessagesApi(LlmServer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.message = Messages().message
+        self.message = MessagesDialect().message
         self.script = [self.answer()]
 
     @staticmethod
@@ -111,9 +85,9 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[MessagesApi]:
 
 
 @pytest.fixture
-def messages() -> Messages:
+def messages() -> MessagesDialect:
     """The wording of the API's answers."""
-    return Messages()
+    return MessagesDialect()
 
 
 @pytest.fixture

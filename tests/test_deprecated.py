@@ -10,7 +10,8 @@ import vstar_sdk
 from vstar_sdk.deprecated import NAMES, Deprecated
 from vstar_sdk.errors import PluginError
 from vstar_sdk.options import Options
-from vstar_sdk.parts import hookimpl
+from vstar_sdk.parts import PROJECT, hookimpl
+from vstar_sdk.plugin import specs
 from vstar_sdk.plugin.plugin import Plugin
 
 
@@ -34,6 +35,13 @@ def source(**attributes):
         pass
 
     return SimpleNamespace(on_step=on_step, **attributes)
+
+
+def test_a_deprecated_hook_warns_as_soon_as_a_plugin_implements_it(monkeypatch):
+    message = "on_step is deprecated and goes in 0.3: use on_frames"
+    monkeypatch.setitem(specs.on_step.__dict__[f"{PROJECT}_spec"], "warn_on_impl", DeprecationWarning(message))
+    with pytest.warns(DeprecationWarning, match=message):
+        Plugin("acme", source(), "acme 1.0")
 
 
 def test_a_plugin_for_these_hooks_is_taken():

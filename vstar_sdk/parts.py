@@ -36,7 +36,15 @@ def hookimpl(function: F) -> F:
 class Register(Protocol):
     """Given to every ``register_*`` hook; each call offers one part."""
 
-    def __call__(self, name: str, *, options: type[Options], factory: str | Callable[..., Any], summary: str) -> None:
+    def __call__(
+        self,
+        name: str,
+        *,
+        options: type[Options],
+        factory: str | Callable[..., Any],
+        summary: str,
+        needs_hooks: bool = False,
+    ) -> None:
         """Offer a part.
 
         Args:
@@ -44,9 +52,11 @@ class Register(Protocol):
             options: the part's option model, a subclass of `vstar_sdk.options.Options`.
             factory: called with the validated options when a run uses the part; or ``"module:attribute"``, imported then.
             summary: one line for listings.
+            needs_hooks: the part is of no use without its plugin's other hooks: a spec that names the part must list the plugin.
 
         Raises:
-            PluginError: the name is taken or malformed, or the option model does not forbid unknown keys.
+            PluginError: the name is taken or malformed, the option model does not forbid unknown keys, or the plugin has no
+                hooks that a part could need.
         """
         ...
 

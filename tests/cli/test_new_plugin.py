@@ -7,7 +7,9 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -15,9 +17,23 @@ from click.testing import CliRunner, Result
 from vstar_sdk import load_spec
 from vstar_sdk.cli.main import cli
 from vstar_sdk.cli.new_plugin import WORDS
+from vstar_sdk.cli.scaffolding import SCAFFOLD
+from vstar_sdk.plugin.kinds import KINDS
 from vstar_sdk.plugin.plugin import Plugin
+from vstar_sdk.runs.plan import make_plan
+from vstar_sdk.spec.document import read
+from vstar_sdk.spec.loading import load_document, load_section
+from vstar_sdk.spec.sweep_keys import SweepKeys
+from vstar_sdk.testing.plugins import check_plugin
 
-ALL = [f"--{word}={name}" for word, name in zip(WORDS, ("lean", "light", "poet", "chat", "haiku", "far-tree"), strict=True)]
+ROOT = Path(__file__).parents[2]
+
+NAMES = {"regularizer": "lean", "model": "far-tree", "backend": "chat", "template": "haiku", "executor": "here"}
+"""Names of the parts; that of a kind that is not here is made from its word."""
+
+ALL = [f"--{word}={NAMES.get(word, f'my-{word}')}" for word in WORDS]
+
+KIT = "vstar_sdk.testing.fixtures"
 
 
 @pytest.fixture(autouse=True)
@@ -39,32 +55,85 @@ def python(folder: Path, *words: str) -> str:
     return done.stdout
 
 
+def pytest_of(folder: Path) -> str:
+    """What pytest says of the tests in a folder; the fixtures are those of this tree."""
+    return python(folder, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", KIT)
+
+
+def test_every_kind_can_be_begun_with_and_has_its_file():
+    assert set(WORDS.values()) == {*KINDS, "templates"}
+    assert {path.stem for path in (SCAFFOLD / "kinds").iterdir()} == set(WORDS.values())
+    shown = new("--help").stdout
+    assert [word for word in WORDS if f"--{word} NAME" not in shown] == []
+
+
 def test_one_of_every_kind_passes_its_own_tests_and_is_tidy(here):
-    told = new("acme", *ALL)
-    assert "pip install -e 'vstar-acme[test]'" in told.stdout
-    assert "7 passed" in python(here / "vstar-acme", "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    assert "pip install -e 'vstar-acme[test]'" in new("acme", *ALL).stdout
     python(here / "vstar-acme", "-m", "ruff", "check", "--isolated", "--no-cache", "--select=E,F,I,UP", "--line-length=130", ".")
+    assert "28 passed" in pytest_of(here / "vstar-acme")
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
+def test_the_tests_of_each_kind_use_its_check(kind):
+    written = (SCAFFOLD / "kinds" / f"{kind.name}.jinja").read_text(encoding="utf-8")
+    module, _, name = kind.check.partition(":")
+    assert f"from {module} import {name}\n" in written
+    assert f" {name}(" in written
+
+
+@pytest.fixture
+def written(here, monkeypatch):
+    """Writes a plugin, and imports it from its folder."""
+
+    def write(*options):
+        new("acme", *options)
+        monkeypatch.syspath_prepend(here / "vstar-acme")
+        return importlib.import_module("vstar_acme")
+
+    yield write
+    for module in [name for name in sys.modules if name.partition(".")[0] == "vstar_acme"]:
+        del sys.modules[module]
+
+
+@pytest.mark.parametrize("option", [*([option] for option in ALL), []], ids=str)
+def test_each_kind_alone_is_healthy_and_the_spec_of_its_readme_is_planned(written, option, here):
+    check_plugin(written(*option), "acme")
+    told = (here / "vstar-acme" / "README.md").read_text(encoding="utf-8")
+    (story,) = re.findall(r"```yaml\n(.*?)```", told, re.DOTALL)
+    assert "acme/" in story
+    (here / "story.yaml").write_text(story, encoding="utf-8")
+    plugin = Plugin("acme", sys.modules["vstar_acme"], "vstar-acme 0.1")
+    if "--executor=here" in option:
+        document = read(here / "story.yaml")
+        chosen = replace(document, data={"executor": document.data.pop("executor")})
+        section: Any = load_section(chosen, SweepKeys, [plugin])[0]
+        assert section.executor.part == "acme/here"
+        assert document.data.pop("sweep") == {"seed": [0, 1]}
+        make_plan(load_document(document))
+    else:
+        make_plan(load_spec(here / "story.yaml", plugins=[plugin]))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("option", [[option] for option in ALL] + [[]])
+@pytest.mark.parametrize("option", [[option] for option in ALL] + [[]], ids=str)
 def test_each_kind_alone_passes_its_own_tests(here, option):
     new("acme", *option)
-    assert " passed" in python(here / "vstar-acme", "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    assert " passed" in pytest_of(here / "vstar-acme")
 
 
 @pytest.mark.slow
-def test_its_wheel_is_built_and_listed(here):
-    new("acme-labs", "--regularizer", "far-frames")
-    folder = here / "vstar-acme-labs"
-    python(folder, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(here / "wheels"), str(folder))
-    (wheel,) = (here / "wheels").glob("*.whl")
-    python(folder, "-m", "pip", "install", "-q", "--no-deps", "--target", str(here / "site"), str(wheel))
+def test_it_passes_its_tests_where_it_is_installed(here):
+    """The fixtures come by their entry point, the plugin by its own; its folder is elsewhere."""
+    new("acme-labs", *ALL)
+    folder, site = here / "vstar-acme-labs", here / "site"
+    for source in (folder, ROOT):
+        python(here, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--target", str(site), str(source))
+    (folder / "vstar_acme_labs").rename(folder / "elsewhere")
+    assert "28 passed" in python(site, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "pythonpath=", str(folder / "tests"))
     code = "from vstar_sdk.cli.main import cli; cli(['plugins', '--check'])"
-    told = python(here / "site", "-c", code)
-    assert "acme-labs" in told
-    assert "regularizer acme-labs/far-frames" in told
-    assert "healthy" in told
+    listed = python(site, "-c", code)
+    assert "regularizer acme-labs/lean" in listed
+    assert "healthy" in listed
 
 
 @pytest.mark.parametrize("name", ["Acme", "acme_labs", "", "-acme", "acme/x", "über"])
@@ -96,18 +165,13 @@ def test_a_folder_without_a_name_is_refused():
     assert "the folder of the plugin has an empty name" in new("acme", "--out", "", code=7).stderr
 
 
-def test_two_parts_of_one_kind_are_both_there_and_the_spec_of_the_readme_names_them(here, monkeypatch):
-    new("acme", *(f"--{word}={word}-{which}" for word in WORDS for which in ("one", "two")))
-    assert "12 passed" in python(here / "vstar-acme", "-m", "pytest", "-q", "-p", "no:cacheprovider")
-    monkeypatch.syspath_prepend(here / "vstar-acme")
-    plugin = Plugin("acme", importlib.import_module("vstar_acme"), "vstar-acme 0.1")
-    readme = (here / "vstar-acme" / "README.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
-    (here / "story.yaml").write_text(example, encoding="utf-8")
-    spec = load_spec(here / "story.yaml", plugins=[plugin]).spec
-    assert [part.part for part in spec.regularizers] == ["acme/regularizer-one", "acme/regularizer-two"]
-    assert [part.part for part in spec.output] == ["mp4", "acme/exporter-one", "acme/exporter-two"]
-    assert (spec.model.part, spec.synopsis.part) == ("acme/model-one", "acme/synopsis-one")
+def test_two_parts_of_one_kind_are_both_offered(written):
+    source = written(*(f"--{word}={word}-{which}" for word in WORDS if word != "model" for which in ("one", "two")))
+    catalog = check_plugin(source, "acme")
+    for word, kind in WORDS.items():
+        offered = catalog.templates if kind == "templates" else [part.name for part in catalog.parts(kind)]
+        both = [f"acme/{word}-one", f"acme/{word}-two"] if word != "model" else []
+        assert [name for name in offered if "/" in name] == both
 
 
 @pytest.mark.parametrize(

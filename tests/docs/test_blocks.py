@@ -25,6 +25,7 @@ ELSEWHERE = {
     "docs/hooks.md": "plugin/test_document.py",
     "docs/llm-backends.md": "llm/test_llm_backends_document.py",
     "docs/plugins/": "plugin/test_kind_pages.py",
+    "docs/plugins/testing.md": "plugins/test_kit_document.py",
     "docs/python.md": "runs/test_document.py",
     "docs/stories.md": "runs/test_reworking.py",
     "docs/sweeps.md": "sweeps/test_document.py",
@@ -61,9 +62,12 @@ YAML_ELSEWHERE = ("docs/longvideo.md", "docs/stories.md", "docs/sweeps.md", "plu
 """Pages whose specs their own tests read: they need a plugin, a finished run, or are of many runs."""
 
 
-@pytest.mark.parametrize(
-    "block", [block for block in blocks("yaml") if "acme/" not in block.text and block.page not in YAML_ELSEWHERE], ids=str
-)
+def alone(block):
+    """Whether a spec needs no plugin."""
+    return not re.search(r"acme/|use: keeper", block.text) and block.page not in YAML_ELSEWHERE
+
+
+@pytest.mark.parametrize("block", [block for block in blocks("yaml") if alone(block)], ids=str)
 def test_yaml_is_a_spec_or_a_part_of_one(block):
     """What is not a whole spec is made one; with weights at hand it is planned, too."""
     data = parse(block.text).data

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from vstar_sdk import ExecutorOptions, RegularizerOptions, Session
+from vstar_sdk import ExecutorOptions, RegularizerOptions, Session, load_spec
 from vstar_sdk.plugin import specs
 from vstar_sdk.plugin.kinds import KINDS
 from vstar_sdk.plugin.plugin import HOOKS
+from vstar_sdk.spec.document import parse
 from vstar_sdk.testing.executors import check_executor
 from vstar_sdk.testing.imports import private_imports
 from vstar_sdk.testing.llm_server import LlmServer, Reply
@@ -23,7 +24,9 @@ from vstar_sdk.testing.regularizers import check_regularizer
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "hooks.md").read_text(encoding="utf-8")
-KIND_PAGES = {path.stem: path.read_text(encoding="utf-8") for path in sorted((DOCS / "plugins").glob("[!v]*.md"))}
+KIND_PAGES = {
+    path.stem: path.read_text(encoding="utf-8") for path in sorted((DOCS / "plugins").glob("[!v]*.md")) if path.stem != "testing"
+}
 
 
 def blocks(language, page=PAGE):
@@ -94,7 +97,7 @@ ANSWER = {"states": [{"caption": "a snowy landscape in winter"}, {"caption": "an
 
 @pytest.fixture
 def server():
-    with LlmServer([Reply(body=json.dumps(ANSWER).encode())]).serving() as server:
+    with LlmServer([Reply(body=json.dumps({"text": json.dumps(ANSWER)}).encode())]).serving() as server:
         yield server
 
 
@@ -173,6 +176,17 @@ def test_typos_in_its_options_have_their_place(acme):
     result = acme.vstar("validate", story)
     assert result.returncode == 2
     assert f"{story}:4:5: regularizers[0].slop: unknown key 'slop'. Did you mean 'slope'?" in result.stderr
+
+
+def test_the_options_of_hooks_of_the_page_are_read_from_its_spec(packages, tmp_path):
+    (packages.folder / "vstar_keeper.py").write_text(modules(PAGE)["vstar_keeper/__init__.py"])
+    packages.add(distribution="vstar-keeper", version="1.0", points="[vstar_sdk]\nkeeper = vstar_keeper")
+    packages.add("acme", "from vstar_sdk import hookimpl\n@hookimpl\ndef on_step(event): pass\n")
+    (tmp_path / "keys.json").write_text('{"A_KEY": "from the vault"}')
+    (written,) = [block for block in blocks("yaml") if block.startswith("# keeper.yaml")]
+    loaded = load_spec(parse(written.replace("keys.json", str(tmp_path / "keys.json"))).data)
+    assert loaded.catalog.resolver.secret("A_KEY") == "from the vault"
+    assert [plugin.namespace for plugin in loaded.participants] == ["keeper", "acme"]
 
 
 def test_the_hosts_object_of_the_page_sees_every_step():

@@ -9,7 +9,21 @@ import pytest
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from vstar_sdk import ArtifactOptions, Bias, MissingDependency, Moment, RegularizerOptions, Scale, Wrap, hookimpl
+from vstar_sdk import (
+    ArtifactOptions,
+    Bias,
+    MissingDependency,
+    Moment,
+    PluginError,
+    RegularizerOptions,
+    Rotary,
+    Scale,
+    SegmentBias,
+    Wrap,
+    hookimpl,
+    run,
+)
+from vstar_sdk.runs.models import Models
 from vstar_sdk.testing.exporters import check_exporter
 from vstar_sdk.testing.imports import private_imports
 from vstar_sdk.testing.plugins import check_plugin
@@ -252,3 +266,58 @@ def test_a_part_with_a_fault_is_told(options, factory, summary, words):
 
     with pytest.raises((AssertionError, MissingDependency), match=words):
         check_plugin(Plugin())
+
+
+class There(Regularizer):
+    """Acts at one kind of site besides the factorised ones."""
+
+    def __init__(self, kind, operation):
+        super().__init__(lambda distance: -distance.abs())
+        self.kind, self.operation = kind, operation
+
+    def operations(self, site) -> Any:
+        return super().operations(site) if site.kind == "factorised" else [self.operation] if site.kind == self.kind else []
+
+
+@pytest.mark.parametrize(
+    ("kind", "operation", "said"),
+    [
+        ("factorised", Bias(lambda distance: distance[0]), r"its bias at transformer_in is \(2,\)"),
+        ("joint", Bias(lambda distance: distance[0]), r"its bias at blocks\.0 is \(2,\); it must be a tensor of shape \(2, 2\)"),
+        ("joint", Scale(q=(1.0, 2.0, 3.0)), r"its scale at blocks\.0 is \(1\.0, 2\.0, 3\.0\)"),
+        ("joint", Rotary(lambda positions, frequencies: positions), r"its rotary at blocks\.0 is \(2,\)"),
+        ("cross", SegmentBias(lambda positions, spans: positions), r"its segmentbias at blocks\.0\.text is \(2,\)"),
+    ],
+)
+def test_a_value_of_the_wrong_shape_is_found_at_every_kind_of_site(kind, operation, said):
+    part = There(kind, operation)
+    if kind == "factorised":
+        part.fn = operation.fn
+    with pytest.raises(PluginError, match=said):
+        check_regularizer(part)
+
+
+def test_a_regularizer_that_is_well_at_every_kind_of_site():
+    for kind, operation in {
+        "joint": Bias(lambda distance: -distance.abs()),
+        "cross": SegmentBias(lambda positions, spans: (positions[:, None] - spans[:, 0]).abs()),
+    }.items():
+        check_regularizer(There(kind, operation))
+    # One that is refused at joint sites is not for such models.
+    check_regularizer(There("joint", Wrap(lambda call_next, *given: call_next(*given[:-1]))))
+
+
+def test_a_run_finds_it_before_the_model_is_loaded(monkeypatch):
+    class Plugin:
+        namespace = "acme"
+
+        @hookimpl
+        def register_regularizers(self, register):
+            register("flat", options=RegularizerOptions, factory=lambda options: Regularizer(lambda d: d[0]), summary="Flat.")
+
+    def never(self, plan):
+        raise AssertionError("the model was loaded")
+
+    monkeypatch.setattr(Models, "get", never)
+    with pytest.raises(PluginError, match="must be a tensor of shape"):
+        run({"prompt": "a volcano wakes up", "frames": 4, "regularizers": ["acme/flat"]}, plugins=[Plugin()])

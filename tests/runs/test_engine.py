@@ -133,13 +133,13 @@ def test_a_guidance_without_a_scale_has_the_models_own(session):
     ("sampling", "words"),
     [
         ({"guidance": 0.5}, "sampling.guidance: must be greater than or equal to 1"),
-        ({"guidance": [7.5]}, "sampling.guidance: write a mapping here: use: NAME of a known guidance"),
+        ({"guidance": [7.5]}, "sampling.guidance: write the name of a known guidance here, or a mapping"),
         ({"guidance": "agp"}, "sampling.guidance: unknown guidance 'agp'. Did you mean 'apg'?"),
         ({"guidance": {"use": "cfg", "scal": 3}}, "sampling.guidance.scal: unknown key 'scal'. Did you mean 'scale'?"),
         ({"guidance": {"use": "cfg", "start": 0.5, "stop": 0.5}}, "sampling.guidance: start 0.5, stop 0.5: write two fractions"),
         ({"noise": "gausian"}, "sampling.noise: unknown noise 'gausian'. Did you mean 'gaussian'?"),
         ({"sampler": {"use": "kit/again"}}, "sampling.sampler.use: unknown sampler 'kit/again': no installed package brings"),
-        ({"sampler": 3}, "sampling.sampler: must be text"),
+        ({"sampler": 3}, "sampling.sampler: write the name of a known sampler here, or a mapping"),
     ],
     ids=str,
 )

@@ -67,6 +67,8 @@ def test_the_example_specs_fit_it_and_point_to_it(schema, path):
         "prompt: x\nsampling: {guidance: 7.5, noise: gaussian, sampler: {use: single}}",
         "prompt: x\nsampling: {guidance: {scale: 7.5, start: 0.1}, noise: {}}",
         "prompt: x\nsampling: {guidance: apg}",
+        "prompt: x\nmodel: miniworld\nsynopsis: none\nregularizers: [alibi, {use: tar}]\noutput: [mp4, gif]",
+        "prompt: x\nfinish: [upscale]\nmetrics: [flicker]\nsynopsis: {use: llm, backend: anthropic}",
         "prompt: x\nsampling: {scheduler: {use: dpm++, config: {solver_order: 3}}}",
     ],
 )
@@ -84,7 +86,10 @@ def test_what_is_valid_fits(schema, text):
         ("prompt: x\nsize: [64]", r"\$\.size"),
         ("prompt: x\nversion: 2", "1 was expected"),
         ("prompt: x\nregularizers: tar", "'tar' is not of type 'array'"),
-        ("prompt: x\nregularizers: [tar]", r"\$\.regularizers\[0\]: 'tar' is not of type 'object'"),
+        ("prompt: x\nregularizers: [tarr]", r"\$\.regularizers\[0\]: 'tarr' is not valid under any"),
+        ("prompt: x\nregularizers: [3]", r"\$\.regularizers\[0\]: 3 is not valid under any"),
+        ("prompt: x\nmodel: 3", r"\$\.model: 3 is not valid under any"),
+        ("prompt: x\nsynopsis: states", r"\$\.synopsis: 'states' is not valid under any"),
         ("prompt: x\nregularizers: [{sigma: 2}]", "'use' is a required property"),
         (
             "prompt: x\nregularizers: [{use: tarr}]",

@@ -27,7 +27,7 @@ Written = Synopsis | Sequence[str | State | Mapping[str, Any]]
 
 
 def read(
-    regularizers: Sequence[Regularizer | Options | Mapping[str, Any]] | None,
+    regularizers: Sequence[Regularizer | Options | Mapping[str, Any] | str] | None,
     synopsis: Written | None,
     interpolation: Interpolation,
     fps: float,
@@ -41,6 +41,7 @@ def read(
     """
     given = _listed("regularizers", DEFAULT_REGULARIZERS if regularizers is None else regularizers)
     # What is no mapping keeps its place by one that is always valid, so that messages count from the caller's first.
+    given = [{"use": one} if isinstance(one, str) else one for one in given]
     written = [dict(one) if _is_mapping(one) else {"use": "identity"} for one in given]
     states = None if synopsis is None else _states(synopsis)
     loaded = load_spec(

@@ -25,7 +25,7 @@ from vstar_sdk.timeline import Interpolation
 @contextmanager
 def attach(
     pipe: Any,
-    regularizers: Sequence[Regularizer | Options | Mapping[str, Any]] | None = None,
+    regularizers: Sequence[Regularizer | Options | Mapping[str, Any] | str] | None = None,
     synopsis: Written | None = None,
     *,
     interpolation: Interpolation = "linear",
@@ -47,8 +47,8 @@ def attach(
 
     Args:
         pipe: the pipeline.
-        regularizers: in order, each a mapping as in a spec (``{"use": "tar", "sigma": {0: 1}}``, parts of plugins included),
-            an option model, or an object. Left out: ``tar`` with its defaults; ``[]`` is none.
+        regularizers: in order, each a mapping as in a spec (``{"use": "tar", "sigma": {0: 1}}``, parts of plugins included), a
+            name alone, an option model, or an object. Left out: ``tar`` with its defaults; ``[]`` is none.
         synopsis: the key states, a `Synopsis` or a list of captions and of mappings of ``caption`` and ``at``. The pipeline's
             own text encoder reads them, and they take the place of its prompt; its negative prompt stays.
         interpolation: ``linear`` (the paper's), ``hold`` or ``smooth``.

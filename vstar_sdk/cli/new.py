@@ -9,7 +9,7 @@ import click
 
 from vstar_sdk.cli.arguments import F, OutPath
 from vstar_sdk.cli.commands import Group
-from vstar_sdk.cli.new_plugin import WORDS, Part, write_plugin
+from vstar_sdk.cli.new_plugin import WORDS, write_plugin
 from vstar_sdk.cli.printing import document, say
 from vstar_sdk.errors import OutputError, SpecError
 from vstar_sdk.output.whole import write_whole
@@ -106,7 +106,7 @@ def plugin(namespace: str, out: Path | None, **named: tuple[str, ...]) -> None:
     NAMESPACE is what specs write before the names of its parts: `use: NAMESPACE/NAME`. Without any part it begins with a
     regularizer.
     """
-    parts = [Part(word, name) for word in WORDS for name in named[word]] or [Part("regularizer", "lean")]
+    parts = [(word, name) for word in WORDS for name in named[word]] or [("regularizer", "lean")]
     folder = out or Path(f"vstar-{namespace}")
     write_plugin(folder, namespace, parts)
     shown = printable(str(folder))

@@ -3,84 +3,24 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterator, Mapping, Sequence
+import inspect
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from vstar_sdk.cli.plugin_names import check_contents, check_names
+from vstar_sdk.cli.scaffolding import Sections, environment, import_lines, sections
 from vstar_sdk.errors import OutputError
 from vstar_sdk.output.whole import whole_folder
+from vstar_sdk.plugin import specs
+from vstar_sdk.plugin.kinds import KINDS
 from vstar_sdk.reading.escapes import printable
 
-SCAFFOLD = Path(__file__).parent / "scaffold"
-"""The templates of the files, in Jinja with square brackets, so that they read as the Python that they become."""
+WORDS = {kind.word.split()[-1]: kind.name for kind in KINDS.values()} | {"template": "templates"}
+"""What a plugin can be begun with: the kinds, and templates, by the names of the command's options."""
 
-_LINE = 88
-"""Characters of the longest import that stays on one line."""
-
-
-@dataclass(frozen=True)
-class Word:
-    """A kind of part as an option of the command.
-
-    Attributes:
-        hook: that offers it.
-        imports: public names that the plugin's module needs for it.
-        files: templates, and what their names end in.
-        summary: of the part that is written.
-        example: a line of a spec that uses all parts of the kind (``USES``), or one of them (``USE``); "" for none.
-        use: how a spec uses one, with ``NAME`` in the place of its name.
-    """
-
-    hook: str
-    imports: tuple[str, ...]
-    files: tuple[tuple[str, str], ...]
-    summary: str
-    example: str = ""
-    use: str = "{use: NAME}"
-
-
-WORDS = {
-    "regularizer": Word(
-        "register_regularizers",
-        ("Register", "RegularizerOptions", "hookimpl"),
-        (("regularizer.py.jinja", ".py"),),
-        "Far frames weigh less, in a straight line.",
-        "regularizers: [USES]",
-        "{use: NAME, slope: 0.2}",
-    ),
-    "exporter": Word(
-        "register_exporters",
-        ("ArtifactOptions", "Register", "hookimpl"),
-        (("exporter.py.jinja", ".py"),),
-        "The brightness of every frame, as CSV.",
-        "output: [{use: mp4}, USES]",
-    ),
-    "synopsis": Word(
-        "register_synopses",
-        ("Options", "Register", "hookimpl"),
-        (("synopsis.py.jinja", ".py"),),
-        "The prompt at three times of the day.",
-        "synopsis: USE",
-    ),
-    "backend": Word(
-        "register_llm_backends",
-        ("Options", "Register", "hookimpl"),
-        (("backend.py.jinja", ".py"),),
-        "A language model that is asked over HTTP.",
-    ),
-    "template": Word("register_templates", ("RegisterTemplate", "hookimpl"), (("template.jinja.jinja", ".jinja"),), ""),
-    "model": Word(
-        "register_models",
-        ("ModelOptions", "Register", "RegisterFamily", "hookimpl"),
-        (("model.py.jinja", ".py"), ("model_network.py.jinja", "_network.py")),
-        "A small random transformer.",
-        "model: USE",
-    ),
-}
-"""What a plugin can be begun with."""
-
-_TESTED = {"backend": ("BackendError", "Message", "Options", "Request", "Resolver"), "synopsis": ("Brief",)}
+_REGISTER = {"register_templates": "RegisterTemplate", "register_families": "RegisterFamily"}
+"""What hooks are given, where it is not `Register`."""
 
 
 @dataclass(frozen=True)
@@ -90,10 +30,22 @@ class Part:
     Attributes:
         word: its kind, as in `WORDS`.
         name: as specs name it, without the namespace.
+        namespace: of the plugin.
     """
 
     word: str
     name: str
+    namespace: str
+
+    @property
+    def full(self) -> str:
+        """Its name in specs."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def kind(self) -> str:
+        """Its kind, in the plural."""
+        return WORDS[self.word]
 
     @property
     def module(self) -> str:
@@ -105,31 +57,21 @@ class Part:
         """Name of its class."""
         return "".join(piece.capitalize() for piece in self.name.split("-"))
 
-    @property
-    def hook(self) -> str:
-        """The hook that offers it."""
-        return WORDS[self.word].hook
 
-    @property
-    def summary(self) -> str:
-        """One line about it."""
-        return WORDS[self.word].summary
-
-
-def write_plugin(folder: Path, namespace: str, parts: list[Part]) -> None:
+def write_plugin(folder: Path, namespace: str, names: Sequence[tuple[str, str]]) -> None:
     """Write a distribution ``vstar-NAMESPACE``.
 
     Args:
         folder: to make; it must not exist.
         namespace: of the plugin.
-        parts: at least one, no two with the same name.
+        names: at least one part, each as a word of `WORDS` and a name; no two with the same name.
 
     Raises:
         SpecError: a name that cannot be one, or two that clash.
         OutputError: the folder exists, or cannot be written.
     """
-    check_names(namespace, [part.name for part in parts])
-    files = list(_files(namespace, parts))
+    check_names(namespace, [name for _, name in names])
+    files = list(_files(namespace, [Part(word, name, namespace) for word, name in names]))
     check_contents(files)
     try:
         with whole_folder(folder) as draft:
@@ -143,64 +85,71 @@ def write_plugin(folder: Path, namespace: str, parts: list[Part]) -> None:
         raise OutputError(f"{printable(str(folder))} cannot be written: {error.strerror}") from None
 
 
-def _import(names: set[str]) -> str:
-    """A line, or several, that imports public names."""
-    line = f"from vstar_sdk import {', '.join(sorted(names))}"
-    if len(line) <= _LINE:
-        return line
-    return "\n".join(["from vstar_sdk import (", *(f"    {name}," for name in sorted(names)), ")"])
-
-
-def _files(namespace: str, parts: list[Part]) -> Iterator[tuple[str, str]]:
+def _files(namespace: str, parts: Sequence[Part]) -> Iterator[tuple[str, str]]:
     """Every file's path and content."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(  # noqa: S701  (Python, not HTML)
-        loader=FileSystemLoader(SCAFFOLD),
-        undefined=StrictUndefined,
-        variable_start_string="[[",
-        variable_end_string="]]",
-        block_start_string="[%",
-        block_end_string="%]",
-        trim_blocks=True,
-        keep_trailing_newline=True,
-    )
     package = f"vstar_{namespace.replace('-', '_')}"
-    words = {part.word: [other for other in parts if other.word == part.word] for part in parts}
-    imports = {name for word in words for name in WORDS[word].imports}
-    common = {
-        "namespace": namespace,
-        "package": package,
+    common = {"namespace": namespace, "package": package, "env": f"{namespace.replace('-', '_').upper()}_API_KEY"}
+    written = {part: sections(part.kind, {**common, "part": part}) for part in parts}
+    hooks = _hooks(package, written)
+    names = {"hookimpl", *(str(hook["register"]) for hook in hooks)}
+    about = [_about(part, section) for part, section in written.items()]
+    values = {
+        **common,
         "version": ".".join(importlib.metadata.version("vstar-sdk").split(".")[:2]),
-        "parts": parts,
-        "words": words,
-        "imports": _import(imports),
-        "test_imports": _import({name for word in words for name in _TESTED.get(word, ())}),
-        "env": f"{namespace.replace('-', '_').upper()}_API_KEY",
+        "hook_api": specs.HOOK_API,
         "summary": ", ".join(f"{part.word} {part.name}" for part in parts),
-        "examples": list(_examples(namespace, words)),
+        "parts": about,
+        "hooks": hooks,
+        "imports": import_lines([{"vstar_sdk": frozenset(names)}, *(section.imports for section in written.values())]),
     }
 
-    def rendered(template: str, **more: object) -> str:
-        return environment.get_template(template).render(**common, **more)
+    def rendered(template: str) -> str:
+        return environment().get_template(f"package/{template}.jinja").render(values)
 
-    yield "pyproject.toml", rendered("pyproject.toml.jinja")
-    yield "README.md", rendered("README.md.jinja")
-    yield f"{package}/__init__.py", rendered("__init__.py.jinja")
+    yield "pyproject.toml", rendered("pyproject.toml")
+    yield "README.md", rendered("README.md")
+    yield f"{package}/__init__.py", rendered("__init__.py")
     yield f"{package}/py.typed", ""
-    for part in parts:
-        for template, ending in WORDS[part.word].files:
-            stem = part.module if ending.endswith(".py") else part.name  # a template is called as it calls itself
-            yield f"{package}/{stem}{ending}", rendered(template, part=part)
-    yield f"tests/test_{package.removeprefix('vstar_')}.py", rendered("tests.py.jinja")
+    yield f"tests/test_{package}.py", rendered("tests.py")
+    for section in written.values():
+        yield from section.files.items()
 
 
-def _examples(namespace: str, words: Mapping[str, Sequence[Part]]) -> Iterator[str]:
-    """Lines of a spec: one for each kind of part that a spec names."""
-    for word, parts in words.items():
-        first, *others = (WORDS[word].use.replace("NAME", f"{namespace}/{part.name}") for part in parts)
-        line = WORDS[word].example
-        if "USES" in line:
-            yield line.replace("USES", ", ".join([first, *others]))
-        elif line:
-            yield line.replace("USE", first) + (f"  # or {', or '.join(others)}" if others else "")
+def _about(part: Part, section: Sections) -> dict[str, str]:
+    """What the templates of the package are told of a part."""
+    code, *_, test = section.files
+    return {
+        "word": part.word,
+        "full": part.full,
+        "summary": section.summary,
+        "entry": section.entry,
+        "story": section.story,
+        "code": code,
+        "test": test,
+    }
+
+
+def _hooks(package: str, written: dict[Part, Sections]) -> list[dict[str, str]]:
+    """The hooks of the entry module, each once, with its call for every part."""
+    calls: dict[str, list[str]] = {}
+    for part, section in written.items():
+        usual = {f"register_{part.kind}": _call(package, part, section)} if part.kind in KINDS else {}
+        for hook, lines in {**usual, **section.hooks}.items():
+            calls.setdefault(hook, []).append(lines)
+    return [
+        {
+            "name": hook,
+            "register": _REGISTER.get(hook, "Register"),
+            "summary": (inspect.getdoc(getattr(specs, hook)) or "").splitlines()[0],
+            "calls": "\n".join(f"    {line}" for lines in several for line in lines.splitlines()),
+        }
+        for hook, several in calls.items()
+    ]
+
+
+def _call(package: str, part: Part, section: Sections) -> str:
+    """How a part is offered."""
+    return (
+        f'register(\n    "{part.name}",\n    options={part.cls}Options,\n'
+        f'    factory="{package}.{part.module}:{part.cls}",\n    summary="{section.summary}",\n)'
+    )

@@ -66,13 +66,21 @@ def check_contents(files: Iterable[tuple[str, str]]) -> None:
                 raise SpecError(f"'{name}' would have two meanings in {path}", hint="give the part another name")
 
 
-def _bound(source: str) -> Iterator[str]:
-    """Every name that the top level of a module, or a block in it, gives to something."""
+def compiled(source: str) -> ast.Module:
+    """The syntax tree of what is to be written.
+
+    Raises:
+        SpecError: it is no Python, for the name of a part in it.
+    """
     try:
-        statements = ast.parse(source).body
+        return ast.parse(source)
     except SyntaxError as error:  # a class that would be called None
         raise SpecError(f"a part's name makes no Python: {(error.text or '').strip()}", hint="give it another name") from None
-    for statement in statements:
+
+
+def _bound(source: str) -> Iterator[str]:
+    """Every name that the top level of a module, or a block in it, gives to something."""
+    for statement in compiled(source).body:
         for node in statement.body if isinstance(statement, ast.If) else [statement]:
             match node:
                 case ast.Import() | ast.ImportFrom():

@@ -39,6 +39,7 @@ class Part:
         summary: one line.
         distribution: package and version that it came from.
         installed: see `Plugin`.
+        needs_hooks: its plugin's hooks must take part where it is used.
     """
 
     kind: str
@@ -48,6 +49,7 @@ class Part:
     summary: str
     distribution: str
     installed: bool = False
+    needs_hooks: bool = False
 
     def load(self) -> Callable[..., Any]:
         """The factory, imported if need be.
@@ -114,6 +116,8 @@ class Catalog:
         """Of every plugin that was added, with parts or without."""
         self.plugins: dict[str, Plugin] = {}
         """The plugins whose parts are on offer, by namespace; not the core."""
+        self.known: dict[str, Plugin] = {}
+        """Every plugin that was added, with parts or without, by namespace; not the core."""
         self.resolver = Resolver()
         """Given to every factory that takes a keyword ``resolver``."""
 
@@ -125,6 +129,7 @@ class Catalog:
         """
         if not any(hook.startswith("register_") for hook in plugin.hooks):
             self.namespaces.add(plugin.namespace)
+            self.known[plugin.namespace] = plugin
             return
         other = self.plugins.get(plugin.namespace)
         if other is not None:
@@ -148,7 +153,7 @@ class Catalog:
         self.families.update(families.staged)
         self.namespaces.add(plugin.namespace)
         if plugin.namespace != CORE:
-            self.plugins[plugin.namespace] = plugin
+            self.plugins[plugin.namespace] = self.known[plugin.namespace] = plugin
 
     @staticmethod
     def _collect(plugin: Plugin, call: Callable[..., None], register: Any) -> None:
@@ -206,7 +211,7 @@ class Catalog:
         if isinstance(value, Options):
             return self._meant(kind, value), value
         plain = KINDS[kind].plain
-        if value in self._parts[kind] or plain is None or not plain.part:
+        if value in self._parts[kind] or not plain.part:
             part, given = self.part(kind, str(value)), {}
         else:
             part, given = self.part(kind, plain.part), {plain.option: value}
@@ -307,13 +312,28 @@ class _Registration(_Names):
         super().__init__(plugin)
         self.kind, self.known, self.staged = kind, known, staged
 
-    def __call__(self, name: str, *, options: type[Options], factory: str | Callable[..., Any], summary: str) -> None:
+    def __call__(
+        self,
+        name: str,
+        *,
+        options: type[Options],
+        factory: str | Callable[..., Any],
+        summary: str,
+        needs_hooks: bool = False,
+    ) -> None:
         full = self.full(name, KINDS[self.kind].word, {*self.known, *self.staged})
         if self.plugin.namespace != CORE:
-            check_options(full, options, KINDS[self.kind], KINDS)
+            check_options(full, options, KINDS[self.kind].base, KINDS[self.kind].word, KINDS)
             if not (callable(factory) or (isinstance(factory, str) and ":" in factory)):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise PluginError(f"{full}: the factory must be callable, or a text like 'package.module:Class'")
-        self.staged[full] = Part(self.kind, full, options, factory, summary, self.plugin.distribution, self.plugin.installed)
+        if needs_hooks and not self.plugin.takes_part:
+            raise PluginError(
+                f"{full} needs the hooks of its plugin, which has none that take part in runs",
+                hint="leave needs_hooks out, or add the hook",
+            )
+        self.staged[full] = Part(
+            self.kind, full, options, factory, summary, self.plugin.distribution, self.plugin.installed, needs_hooks
+        )
 
 
 class _TemplateRegistration(_Names):

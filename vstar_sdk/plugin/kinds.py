@@ -25,12 +25,13 @@ from vstar_sdk.plugin.boundary.contract import Contract, Derived
 
 @dataclass(frozen=True)
 class Plain:
-    """A plain value in the place of a part's mapping: ``scheduler: euler``, ``guidance: 7.5``.
+    """A plain value in the place of a part's mapping: ``model: miniworld``, ``scheduler: euler``, ``guidance: 7.5``.
 
     A text that names a part of the kind means that part with its defaults. Any other value is that of one option of one part.
 
     Attributes:
-        form: the annotation of the other values; None where names alone are plain values.
+        form: the annotation of the other values; None where names alone are plain values. A name alone is then read as the
+            mapping ``{use: NAME}``; else it stays a text, which some other part may take.
         part: the part that another value means.
         option: the option that it is of.
     """
@@ -63,7 +64,8 @@ class Kind:
         default: the parts that are meant where the spec says nothing.
         about: what the place in the spec is, for the schema of a field that is made from this row.
         contract: ``module:NAME`` of what is checked of its methods; None reads it from the Protocol.
-        plain: what may stand in the place of a mapping; None: nothing.
+        plain: what may stand in the place of a mapping.
+        held: where else a spec chooses it: in the options of a built-in part, or outside of a run.
     """
 
     name: str
@@ -74,7 +76,8 @@ class Kind:
     default: tuple[str, ...] = ()
     about: str = ""
     contract: str | None = None
-    plain: Plain | None = None
+    plain: Plain = Plain()
+    held: str | None = None
 
     @property
     def hook(self) -> str:
@@ -90,6 +93,11 @@ class Kind:
     def many(self) -> bool:
         """Whether its place holds a list."""
         return bool(self.place) and str(self.place).endswith("[]")
+
+    @property
+    def check(self) -> str:
+        """``module:name`` of the check of its parts, in the kit for authors' tests."""
+        return f"vstar_sdk.testing.{self.name}:check_{self.word.lower().replace(' ', '_')}"
 
     @cached_property
     def promises(self) -> Contract:
@@ -140,8 +148,9 @@ KINDS: Mapping[str, Kind] = {
             "LLM backend",
             Options,
             "vstar_sdk.llm.contract:Backend",
-            None,  # inside the synopsis part llm
+            None,
             default=("anthropic",),
+            held="synopsis.backend",
             contract=_checked("llm_backends"),
         ),
         Kind(
@@ -170,7 +179,6 @@ KINDS: Mapping[str, Kind] = {
             "sampling.noise",
             default=("gaussian",),
             contract=_checked("noises"),
-            plain=Plain(),
         ),
         Kind(
             "guidances",
@@ -190,7 +198,6 @@ KINDS: Mapping[str, Kind] = {
             "sampling.sampler",
             default=("single",),
             contract=_checked("samplers"),
-            plain=Plain(),
         ),
         Kind(
             "finishers", "finisher", Options, "vstar_sdk.finishers.contract:Finisher", "finish[]", contract=_checked("finishers")
@@ -201,10 +208,10 @@ KINDS: Mapping[str, Kind] = {
             "executor",
             ExecutorOptions,
             "vstar_sdk.sweeps.contract:Executor",
-            None,  # in the spec of a sweep, which is not that of a run
+            None,
             default=("local",),
+            held="executor",
             contract=_checked("executors"),
-            plain=Plain(),
         ),
     )
 }

@@ -11,17 +11,20 @@ from vstar_sdk.errors import PluginError
 from vstar_sdk.options import Options
 from vstar_sdk.plugin import nested
 from vstar_sdk.plugin.boundary.faults import said
-from vstar_sdk.plugin.kinds import Kind
 
 
-def check_options(part: str, options: Any, kind: Kind, kinds: Iterable[str]) -> None:
+def check_options(part: str, options: Any, base: type[Options], word: str, kinds: Iterable[str]) -> type[Options]:
     """Refuse an option model that would let a typo pass, or that cannot be described.
 
     Args:
         part: the part's name, for messages.
         options: what the plugin registered.
-        kind: of the part.
+        base: what option models of its kind derive from.
+        word: what one of its kind is called.
         kinds: names of all kinds.
+
+    Returns:
+        The option model.
 
     Raises:
         PluginError: it is no subclass of its kind's base, takes unknown keys (itself or a model inside it), holds parts in a
@@ -29,17 +32,16 @@ def check_options(part: str, options: Any, kind: Kind, kinds: Iterable[str]) -> 
     """
     if not (isinstance(options, type) and issubclass(options, Options)):
         raise PluginError(f"{part}: the option model must be a subclass of vstar_sdk.options.Options")
-    if not issubclass(options, kind.base):
+    if not issubclass(options, base):
         raise PluginError(
-            f"{part}: the option model {options.__name__} must be a subclass of "
-            f"vstar_sdk.{kind.base.__name__}, as that of any {kind.word}"
+            f"{part}: the option model {options.__name__} must be a subclass of vstar_sdk.{base.__name__}, as that of any {word}"
         )
     if "use" in options.model_fields:
         raise PluginError(f"{part}: the option model has a field 'use', which is the name of the part")
-    for name in options.model_fields.keys() - kind.base.model_fields.keys():
-        if hasattr(kind.base, name):
+    for name in options.model_fields.keys() - base.model_fields.keys():
+        if hasattr(base, name):
             raise PluginError(
-                f"{part}: the option model has a field {name!r}, which vstar_sdk.{kind.base.__name__} uses for itself",
+                f"{part}: the option model has a field {name!r}, which vstar_sdk.{base.__name__} uses for itself",
                 hint="give it another name",
             )
     for model in _models(options, set()):
@@ -55,6 +57,7 @@ def check_options(part: str, options: Any, kind: Kind, kinds: Iterable[str]) -> 
         options.model_json_schema()
     except Exception as error:
         raise PluginError(f"{part}: the option model has no JSON Schema: {said(error)}") from error
+    return options
 
 
 def _models(annotation: Any, seen: set[Any]) -> Iterator[type[BaseModel]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import importlib
 import inspect
@@ -13,8 +14,9 @@ from typing import Any
 import pluggy
 
 from vstar_sdk.errors import PluginError
+from vstar_sdk.options import Options
 from vstar_sdk.parts import PROJECT
-from vstar_sdk.plugin import specs
+from vstar_sdk.plugin import hook_options, specs
 from vstar_sdk.plugin.boundary.faults import REMEDY, contained
 
 CORE = "vstar"
@@ -41,7 +43,7 @@ class Plugin:
 
     Raises:
         PluginError: it needs another version of the hooks; a hook is misspelled, not marked, asynchronous or a wrapper, or takes
-            arguments that its specification does not have; or there is none at all.
+            arguments that its specification does not have; there is none at all; or its hooks and their options do not fit.
     """
 
     def __init__(self, namespace: str, source: object, distribution: str, *, installed: bool = False) -> None:
@@ -49,14 +51,16 @@ class Plugin:
         self.distribution = distribution
         self.source = source
         self.installed = installed
+        declared: object = None
         if namespace != CORE:
             _check_form(f"plugin {self}", source)
             with contained(f"plugin {self} cannot be read"):
                 needed: object = getattr(source, "HOOK_API", None)
+                declared = getattr(source, hook_options.ATTRIBUTE, None)
             _check_version(f"plugin {self}", needed)
         # A manager of its own: one plugin's faults can then never reach another's implementations.
         self._manager = pluggy.PluginManager(PROJECT)
-        self._manager.add_hookspecs(specs)
+        hook_options.add_specifications(self._manager)
         with contained(f"plugin {self} cannot be read"):
             try:
                 self._manager.register(source, namespace)
@@ -72,8 +76,13 @@ class Plugin:
                 raise PluginError(f"plugin {self}: {self._misspelled()}") from error
         self.hooks = tuple(hook for hook in HOOKS if getattr(self._manager.hook, hook).get_hookimpls())
         """The hooks that it implements."""
+        self.hook_options: type[Options] | None = None
+        """The option model of its hooks, where they have options."""
+        self.options: Options | None = None
+        """What its hooks are given as ``options``; see `with_options`."""
         if namespace != CORE:
             self._check_hooks()
+            self.hook_options = hook_options.check_declared(f"plugin {self}", declared, self._takers())
 
     def __str__(self) -> str:
         return f"{self.namespace} ({self.distribution})"
@@ -84,14 +93,40 @@ class Plugin:
             return _of_module, (self.namespace, self.source.__name__, self.distribution, self.installed)
         return _of_object, (self.namespace, self.source, self.distribution, self.installed)
 
+    @property
+    def takes_part(self) -> bool:
+        """Whether it has hooks that take part in runs."""
+        return any(hook.startswith(hook_options.VERBS) for hook in self.hooks)
+
+    def with_options(self, options: Options | None) -> Plugin:
+        """The same plugin, whose hooks are given options.
+
+        Args:
+            options: validated; None for the defaults.
+
+        Raises:
+            SpecError: there are none, and some must be written.
+        """
+        if self.hook_options is None:
+            return self
+        taking = copy.copy(self)
+        taking.options = hook_options.defaults(str(self), self.hook_options) if options is None else options
+        return taking
+
     def implementations(self, hook: str) -> Iterator[Callable[..., Any]]:
         """The plugin's implementations of one hook, each taking the hook's arguments by keyword."""
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
 
             def call(_implementation: Any = implementation, **arguments: Any) -> Any:
-                return _implementation.function(*(arguments[name] for name in _implementation.argnames))
+                given = {hook_options.ARGUMENT: self.options, **arguments}
+                return _implementation.function(*(given[name] for name in _implementation.argnames))
 
             yield call
+
+    def _takers(self) -> list[str]:
+        """Its hooks that take the options."""
+        implementations = {hook: getattr(self._manager.hook, hook).get_hookimpls() for hook in self.hooks}
+        return [hook for hook, some in implementations.items() if any(hook_options.ARGUMENT in one.argnames for one in some)]
 
     def _misspelled(self) -> str:
         for name in vars(self._manager.hook):

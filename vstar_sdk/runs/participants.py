@@ -6,27 +6,29 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from vstar_sdk.spec.loading import LoadedSpec
-from vstar_sdk.spec.mentions import plain_names
+from vstar_sdk.spec.names import plain_names
 
 
 def participants_record(loaded: LoadedSpec) -> list[dict[str, Any]]:
-    """One record for each plugin: its namespace, package and version, the hooks that took part, and the parts that were used.
+    """One record for each plugin: namespace, package and version, hooks that took part, their options, parts that were used.
 
     First those whose hooks took part, in their order; then those of which only parts were used.
     """
     data = loaded.spec.model_dump(mode="json")
     used = sorted({*_uses(data), *(name for _, name in plain_names(data))})
+    taking = {plugin.namespace for plugin in loaded.participants}
     others = [
         plugin
         for name, plugin in sorted(loaded.catalog.plugins.items())
-        if plugin not in loaded.participants and any(use.startswith(f"{name}/") for use in used)
+        if name not in taking and any(use.startswith(f"{name}/") for use in used)
     ]
     return [
         {
             "name": plugin.namespace,
             "distribution": plugin.distribution,
-            "hooks": [hook for hook in plugin.hooks if plugin in loaded.participants and not hook.startswith("register_")],
+            "hooks": [hook for hook in plugin.hooks if plugin.namespace in taking and not hook.startswith("register_")],
             "parts": [use for use in used if use.startswith(f"{plugin.namespace}/")],
+            **({"options": plugin.options.model_dump(mode="json", exclude={"use"})} if plugin.options is not None else {}),
         }
         for plugin in (*loaded.participants, *others)
     ]

@@ -6,13 +6,40 @@ twenty fits. ``discriminator`` says the same to programs that make a form of it,
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+from vstar_sdk.options import Options
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
     from pydantic_core import CoreSchema
+
+
+TAG = "use="
+"""Prefix of the location items that name a part."""
+
+NAME, PLAIN = "name of a part", "plain value"
+"""Location items of what stands for a part: see `vstar_sdk.plugin.kinds.Plain`."""
+
+
+def member_of(names: Iterable[str]) -> Callable[[Any], str]:
+    """What gives the member of a union that a value is of: the tag of a part, `NAME` or `PLAIN`.
+
+    Args:
+        names: of the parts.
+    """
+
+    def tag(value: Any) -> str:
+        if isinstance(value, dict):
+            return TAG + str(cast(dict[str, Any], value)["use"])
+        if isinstance(value, Options):
+            return TAG + value.part
+        return NAME if value in names else PLAIN
+
+    return tag
 
 
 @dataclass(frozen=True)
@@ -24,7 +51,8 @@ class Choice:
         what: what one of them is called.
         default: the part that is meant where ``use`` is left out.
         unnamed: ``use`` may be left out of the choice inside this one; which part is meant then depends on the rest of the spec.
-        plain: the last two members of the union are the names of parts, and plain values that stand for one.
+        alone: the parts that a name alone can choose.
+        plain: the last two members of the union are those names, and plain values that stand for a part.
         section: the choice inside this one may be left out, too.
     """
 
@@ -32,6 +60,7 @@ class Choice:
     what: str = ""
     default: str | None = None
     unnamed: bool = False
+    alone: tuple[str, ...] = ()
     plain: bool = False
     section: bool = False
 
@@ -43,11 +72,15 @@ class Choice:
         if not self.names:
             return _any_when_unnamed(schema)
         members: list[dict[str, Any]] = schema.get("oneOf") or [schema]
+        either: list[dict[str, Any]] = [{"enum": list(self.alone), "type": "string"}] if self.alone else []
         if self.plain:
-            *members, names, plain = members
-            either = [] if plain == {"type": "string"} else [plain]
-            return {"if": {"type": "object"}, "then": self._choice(members), "else": {"anyOf": [names, *either]}}
-        return self._choice(members)
+            *members, _, plain = members
+            either.append(plain)
+        choice = self._choice(members)
+        if not either:
+            return choice
+        told = {"discriminator": choice.pop("discriminator")}
+        return {"if": {"type": "object"}, "then": choice, "else": {"anyOf": either}, **told}
 
     def _choice(self, members: list[dict[str, Any]]) -> JsonSchemaValue:
         named = dict(zip(self.names, members, strict=True))
@@ -78,6 +111,8 @@ _UNNAMED: dict[str, Any] = {"type": "object", "not": {"required": ["use"]}}
 
 def _any_when_unnamed(choice: JsonSchemaValue) -> JsonSchemaValue:
     """The choice, with ``use`` free to be left out: the options of any one of its parts will do."""
+    if "then" in choice:
+        return choice | {"then": _any_when_unnamed(choice["then"])}
     choice = {key: value for key, value in choice.items() if key != "required"}
     members = [rule["then"] for rule in choice["allOf"]]
     return choice | {"allOf": [*choice["allOf"], {"if": _UNNAMED, "then": {"anyOf": members}}]}

@@ -19,17 +19,12 @@ from vstar_sdk.plugin import discovery
 from vstar_sdk.plugin.catalog import Catalog, Part
 from vstar_sdk.plugin.kinds import KINDS, Kind
 from vstar_sdk.plugin.nested import DEEPEST, marks, nested, replaced
-from vstar_sdk.spec.choice import Choice
+from vstar_sdk.spec.choice import NAME, PLAIN, TAG, Choice, member_of
+from vstar_sdk.spec.listing import listing
 from vstar_sdk.spec.mentions import absent
 from vstar_sdk.spec.run_spec import DEFAULT_OUTPUT, DEFAULT_REGULARIZERS, RunSpec
 
 S = TypeVar("S", bound=Options)
-
-TAG = "use="
-"""Prefix of the location items that name a part."""
-
-_NAME, _PLAIN = "name of a part", "plain value"
-"""Location items of what stands for a part: see `Plain`."""
 
 
 class Composer:
@@ -37,10 +32,15 @@ class Composer:
 
     A part that can hold another of its own kind is built once for each depth, down to `DEEPEST`, where only parts that hold none
     are on offer. So no model refers to itself.
+
+    Args:
+        catalog: of the parts.
+        taking_part: namespaces of the plugins whose hooks take part: a part that needs others is refused. None: none is.
     """
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, taking_part: Iterable[str] | None = None) -> None:
         self._catalog = catalog
+        self._taking_part = None if taking_part is None else frozenset(taking_part)
         self._unions: dict[tuple[PartOf, int], Any] = {}
         self._models: dict[tuple[Part, int], type[Options]] = {}
 
@@ -60,6 +60,7 @@ class Composer:
             name: (self._replace(annotation, 0), _field(RunSpec, name, defaults.get(name, dict)))
             for name, annotation in nested(RunSpec).items()
         } | {name: (self.section(section), _field(RunSpec, name, dict)) for name, section in sections(RunSpec).items()}
+        written["plugins"] = (list[listing(self._catalog.known)], RunSpec.model_fields["plugins"])
         synopsis, field = written["synopsis"]
         written["synopsis"] = (Annotated[synopsis, BeforeValidator(self._with_writer), Choice(unnamed=True)], field)
         for kind in KINDS.values():
@@ -131,13 +132,13 @@ class Composer:
                 none: Any = Annotated[Options, BeforeValidator(self._chooser(mark, [], offered))]
                 return self._unions.setdefault((mark, depth), none)
             names = [part.name for part in parts]
-            if (plain := KINDS[mark.kind].plain) is not None:
-                members.append(Annotated[plain.form or str, Tag(_PLAIN)])
-                members[-1:-1] = [Annotated[Literal[tuple(_alone(parts))], Tag(_NAME)]]  # type: ignore[valid-type]
+            alone, form = tuple(_alone(parts)), KINDS[mark.kind].plain.form
+            if form is not None:
+                members += [Annotated[Literal[alone], Tag(NAME)], Annotated[form, Tag(PLAIN)]]  # type: ignore[valid-type]
             # A union of one member would drop its tag, and with it the discriminator.
             choice: Any = Union[tuple(members)]  # noqa: UP007  (its members are known only now)
-            union: Any = Annotated[choice, Discriminator(_tag(names))] if len(members) > 1 else choice
-            shape = Choice(tuple(names), KINDS[mark.kind].word, mark.default, plain=plain is not None)
+            union: Any = Annotated[choice, Discriminator(member_of(names))] if len(members) > 1 else choice
+            shape = Choice(tuple(names), KINDS[mark.kind].word, mark.default, alone=alone, plain=form is not None)
             self._unions[mark, depth] = Annotated[union, BeforeValidator(self._chooser(mark, names, offered)), shape]
         return self._unions[mark, depth]
 
@@ -169,20 +170,28 @@ class Composer:
         what, plain = KINDS[mark.kind].word, KINDS[mark.kind].plain
         alone = _alone(offered)
         too_deep = {part.name for part in offered}.difference(names)
+        unheard = {part.name for part in offered if part.needs_hooks and not self._heard(part)}
 
         def choose(value: object) -> object:
+            name = _named(value)
+            if isinstance(name, str) and name in unheard:
+                raise PydanticCustomError("part_unheard", "{message}", {"message": _unheard(name)})
             if isinstance(value, Options):
                 return value
-            if plain is not None and isinstance(value, str | int | float) and not isinstance(value, bool):
-                if isinstance(value, str) and value not in alone and not plain.takes(value):
-                    message = self._unknown(mark.kind, value[:80])
-                    if value in names:
-                        message = f"'{value}' has options that must be written: {{use: {value}, ...}}"
-                    raise PydanticCustomError("part_plain", "{message}", {"message": message})
+            if isinstance(value, str) and value not in alone and not plain.takes(value):
+                message = self._unknown(mark.kind, value[:80])
+                if value in names:
+                    message = f"'{value}' has options that must be written: {{use: {value}, ...}}"
+                raise PydanticCustomError("part_plain", "{message}", {"message": message})
+            if isinstance(value, str) and plain.form is None:
+                return {"use": value}
+            if plain.form is not None and isinstance(value, str | int | float) and not isinstance(value, bool):
                 return value
             if not isinstance(value, dict):
                 raise PydanticCustomError(
-                    "part_shape", "write a mapping here: use: NAME of a known {what}, and its options next to it", {"what": what}
+                    "part_shape",
+                    "write the name of a known {what} here, or a mapping: use: NAME and its options",
+                    {"what": what},
                 )
             value = cast(dict[str, Any], value)
             if str(value.get("use", mark.default)) in too_deep:
@@ -200,6 +209,10 @@ class Composer:
             return value
 
         return choose
+
+    def _heard(self, part: Part) -> bool:
+        """Whether the hooks of a part's plugin take part."""
+        return part.core or self._taking_part is None or part.name.partition("/")[0] in self._taking_part
 
     def _unknown(self, kind: str, name: str) -> str:
         namespace, slash, _ = name.partition("/")
@@ -249,19 +262,17 @@ def sections(model: type[Options]) -> dict[str, type[Options]]:
     return {name: held for name, held in inner.items() if isinstance(held, type) and issubclass(held, Options) and nested(held)}
 
 
+def _named(value: Any) -> Any:
+    """What stands where a part is named: the name alone, or the ``use`` of a mapping or of options."""
+    return cast(Any, value).get("use") if isinstance(value, dict) else getattr(value, "use", value)
+
+
+def _unheard(name: str) -> str:
+    """The message for a part whose plugin is left out."""
+    namespace = name.partition("/")[0]
+    return f"'{name}' needs the hooks of its plugin, which take part only where the spec lists it: plugins: [{namespace}]"
+
+
 def _alone(parts: Iterable[Part]) -> list[str]:
     """The names of the parts that need no option, so that a name alone can choose them."""
     return [part.name for part in parts if not any(field.is_required() for field in part.options.model_fields.values())]
-
-
-def _tag(names: Iterable[str]) -> Callable[[Any], str]:
-    """Tells the member of a union that a value is of."""
-
-    def tag(value: Any) -> str:
-        if isinstance(value, dict):
-            return TAG + str(cast(dict[str, Any], value)["use"])
-        if isinstance(value, Options):
-            return TAG + value.part
-        return _NAME if value in names else _PLAIN
-
-    return tag

@@ -18,6 +18,7 @@ import platformdirs
 from vstar_sdk.errors import SpecError, SpecPath
 from vstar_sdk.spec import document as documents
 from vstar_sdk.spec.document import Document
+from vstar_sdk.spec.names import written_out
 
 ENVIRONMENT = "VSTAR_CONFIG"
 """Names another file; empty: none is read."""
@@ -66,9 +67,9 @@ def beneath(document: Document, defaults: Document) -> Document:
         document: a spec.
         defaults: see `own_defaults`.
     """
-    data = copy.deepcopy(document.data)
+    data = copy.deepcopy(written_out(document.data))
     given, taken = dict(document.given), list[SpecPath]()
-    for path, value in _missing(data, defaults.data):
+    for path, value in _missing(data, written_out(defaults.data)):
         node: Any = data
         for key in path[:-1]:
             node = node[key]

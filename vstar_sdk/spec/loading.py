@@ -24,6 +24,7 @@ from vstar_sdk.spec import sources
 from vstar_sdk.spec.composition import Composer
 from vstar_sdk.spec.defaults import beneath
 from vstar_sdk.spec.document import Document
+from vstar_sdk.spec.listing import taking_part
 from vstar_sdk.spec.mentions import absent, listed, mentions
 from vstar_sdk.spec.overrides import overridden, with_value
 from vstar_sdk.spec.problems import located, spec_error
@@ -181,7 +182,7 @@ def _listing(document: Document, names: Iterable[str]) -> Document:
     """The document with more names under ``plugins``."""
     for name in names:
         written: Any = document.data.get("plugins") or []
-        if isinstance(written, list) and name not in written:
+        if isinstance(written, list) and name not in listed(document.data):
             path = ("plugins", len(cast(list[Any], written)))
             data = {**document.data, "plugins": [*cast(list[Any], written), name]}
             document = replace(document, data=data, given={**document.given, path: f"--plugin {name}"})
@@ -229,7 +230,9 @@ def load_section(document: Document, section: type[S], plugins: Iterable[object]
         PluginError: see `load_spec`.
     """
     _check_texts(document)
-    catalog, _ = _catalog(document, _passed(plugins)[1])
+    passed = _passed(plugins)[1]
+    catalog = _catalog(document, passed)
+    catalog.resolver = PluginResolver(taking_part((), catalog.known, passed))
     model = Composer(catalog).section(section)
     try:
         return model.model_validate(document.data), catalog
@@ -237,15 +240,16 @@ def load_section(document: Document, section: type[S], plugins: Iterable[object]
         raise spec_error(error, document, model) from None
 
 
-_Composed = tuple[Catalog, tuple[Plugin, ...], type[_PortableSpec]]
+_Composed = tuple[Catalog, type[_PortableSpec]]
 
 
 def _compose(document: Document, passed: tuple[Plugin, ...]) -> _Composed:
     """What a document is validated with."""
-    catalog, participants = _catalog(document, passed)
-    model = cast(type[_PortableSpec], Composer(catalog).run_spec(_PortableSpec))
+    catalog = _catalog(document, passed)
+    names = {*listed(document.data), *(plugin.namespace for plugin in passed)}
+    model = cast(type[_PortableSpec], Composer(catalog, names).run_spec(_PortableSpec))
     model.given = passed
-    return catalog, participants, model
+    return catalog, model
 
 
 def _check_texts(document: Document) -> None:
@@ -256,7 +260,7 @@ def _check_texts(document: Document) -> None:
 
 def _validate(document: Document, passed: tuple[Plugin, ...], composed: _Composed | None = None) -> LoadedSpec:
     _check_texts(document)
-    catalog, participants, model = composed or _compose(document, passed)
+    shared, model = composed or _compose(document, passed)
     try:
         spec = model.model_validate(document.data)
     except ValidationError as error:
@@ -266,6 +270,12 @@ def _validate(document: Document, passed: tuple[Plugin, ...], composed: _Compose
             located(document, (), "the spec has no prompt"),
             hint="write 'prompt: ...', or write the states out under 'synopsis: {use: states, states: [...]}'",
         )
+    catalog = copy.copy(shared)  # the resolver is this spec's own: the options of its plugins may be
+    try:
+        participants = taking_part(spec.plugins, catalog.known, passed)
+    except SpecError as error:
+        raise SpecError(located(document, error.path, error.message), hint=error.hint, path=error.path) from None
+    catalog.resolver = PluginResolver(participants)
     return LoadedSpec(spec, document, catalog, participants, passed)
 
 
@@ -274,29 +284,26 @@ def _validated(data: dict[str, Any], given: tuple[Plugin, ...]) -> RunSpec:
     return _validate(Document(data), given).spec
 
 
-def _catalog(document: Document, passed: tuple[Plugin, ...]) -> tuple[Catalog, tuple[Plugin, ...]]:
-    """The built-in parts and those of the plugins that the spec mentions or that were passed; and the plugins that take part.
+def _catalog(document: Document, passed: tuple[Plugin, ...]) -> Catalog:
+    """The built-in parts and those of the plugins that the spec mentions or that were passed.
 
     A namespace before a part's name that nobody brings fails by that name when it is validated.
     """
     catalog, installed = discovery.built_in_catalog(), discovery.installed()
+    own = {plugin.namespace for plugin in passed}
     for name, path in listed(document.data).items():
-        if name not in installed:
+        if name not in installed and name not in own:
             raise SpecError(located(document, path, absent(name, installed)), hint="install it, or take it out", path=path)
     mentioned = {namespace: path for namespace, path in mentions(document.data).items() if namespace in installed}
     gate.faults(discovery.targets({namespace: installed[namespace] for namespace in mentioned}))
-    found: dict[str, Plugin] = {}
     for plugin in passed:
         catalog.add(plugin)
     for namespace, path in mentioned.items():
         try:
-            found[namespace] = discovery.load_one(namespace, installed[namespace])
-            catalog.add(found[namespace])
+            catalog.add(discovery.load_one(namespace, installed[namespace]))
         except PluginError as error:
             raise PluginError(located(document, path, error.message), hint=error.hint) from error
-    participants = (*(found[name] for name in listed(document.data)), *passed)
-    catalog.resolver = PluginResolver(participants)
-    return catalog, participants
+    return catalog
 
 
 def _texts(data: Any, path: SpecPath) -> Iterator[tuple[SpecPath, str]]:

@@ -7,14 +7,16 @@ from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 from vstar_sdk.errors import SpecPath
-from vstar_sdk.plugin.kinds import KINDS
+from vstar_sdk.spec.names import plain_names, written_out
 
 
 def mentions(data: dict[Any, Any]) -> dict[str, SpecPath]:
     """Every namespace that a spec may mean, with the first place that names it.
 
-    Namespaces stand in ``plugins``, and before the slash of a ``use`` or ``template``; what looks like a path is none.
+    Namespaces stand in ``plugins`` (alone, or as ``use``), and before the slash of a part's name or a ``template``; what looks
+    like a path is none.
     """
+    data = written_out(data)
     found: dict[str, SpecPath] = {}
     for path, name in (*_listed(data), *_named(data, ()), *_plain(data)):
         found.setdefault(name, path)
@@ -37,19 +39,10 @@ def absent(namespace: str, installed: Iterable[str]) -> str:
 def _listed(data: dict[Any, Any]) -> Iterator[tuple[SpecPath, str]]:
     written = data.get("plugins")
     if isinstance(written, list | tuple):
-        for index, name in enumerate(cast(list[Any], written)):
+        for index, item in enumerate(cast(list[Any], written)):
+            name: Any = cast(dict[Any, Any], item).get("use") if isinstance(item, dict) else getattr(item, "use", item)
             if isinstance(name, str):
                 yield ("plugins", index), name
-
-
-def plain_names(data: Any) -> Iterator[tuple[SpecPath, str]]:
-    """Every text that stands in the place of a part, with its place: ``scheduler: euler``."""
-    for kind in KINDS.values():
-        value = data
-        for key in kind.path if kind.plain is not None else ():
-            value = cast(dict[Any, Any], value).get(key) if isinstance(value, dict) else None
-        if kind.plain is not None and isinstance(value, str):
-            yield kind.path, value
 
 
 def _plain(data: Any) -> Iterator[tuple[SpecPath, str]]:

@@ -10,6 +10,7 @@ from vstar_sdk.errors import SpecError, SpecPath
 from vstar_sdk.plugin.boundary.calls import dotted
 from vstar_sdk.spec import document as documents
 from vstar_sdk.spec.document import Document
+from vstar_sdk.spec.names import written_out
 from vstar_sdk.spec.run_spec import DEFAULT_OUTPUT, DEFAULT_REGULARIZERS
 
 _DEFAULTS: dict[str | int, Any] = {"regularizers": DEFAULT_REGULARIZERS, "output": DEFAULT_OUTPUT}
@@ -50,7 +51,7 @@ def with_value(document: Document, path: SpecPath, value: Any, origin: str) -> D
     Raises:
         SpecError: the spec has no such place.
     """
-    data = copy.deepcopy(document.data)
+    data = copy.deepcopy(written_out(document.data))
     *steps, last = path
     if steps and steps[0] in _DEFAULTS:
         data.setdefault(steps[0], copy.deepcopy(_DEFAULTS[steps[0]]))

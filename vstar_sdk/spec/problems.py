@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from vstar_sdk.errors import SpecError, SpecPath
 from vstar_sdk.plugin.boundary.calls import dotted
 from vstar_sdk.reading.escapes import printable
-from vstar_sdk.spec.composition import TAG
+from vstar_sdk.spec.choice import TAG
 from vstar_sdk.spec.document import Document
 
 _MOST, _LONGEST = 10, 400

@@ -148,8 +148,8 @@ class RunSpec(Options):
     """What is written. Left out: ``mp4`` and ``contact-sheet``."""
     latents: bool = True
     """Write the clean latents beside the video, so that later runs can keep frames of it (`start`)."""
-    plugins: list[str] = Field(default_factory=list, examples=[["acme"]])
-    """Installed plugins whose observers take part, in this order."""
+    plugins: list[str | Options] = Field(default_factory=list[str | Options], examples=[["acme"]])
+    """Installed plugins whose hooks take part, in this order: names, or mappings of ``use`` and options."""
 
     @field_validator("regularizers", "finish", "metrics", "output", "plugins", mode="before")
     @classmethod

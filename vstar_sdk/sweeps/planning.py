@@ -67,7 +67,7 @@ def plan_sweep(document: Document, directory: Path) -> SweepPlan:
     """
     axes = read_axes(document)
     written: Any = document.data.get(EXECUTOR)
-    chosen = {EXECUTOR: {"use": written} if isinstance(written, str) else {} if written is None else written}
+    chosen: dict[str, Any] = {EXECUTOR: {} if written is None else written}
     section, catalog = load_section(replace(document, data=chosen), SweepKeys)
     base = replace(document, data={key: value for key, value in document.data.items() if key not in (SWEEP, EXECUTOR)})
     sweep = Sweep.of(base, axes, directory)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
+from vstar_sdk.options import Options
 from vstar_sdk.plugin import discovery
 from vstar_sdk.plugin.catalog import Catalog
 from vstar_sdk.plugin.kinds import KINDS
@@ -37,18 +39,38 @@ def check_plugin(source: object, namespace: str = "plugin") -> Catalog:
     if isinstance(source, ModuleType):
         _check_light(source.__name__)
     catalog = discovery.built_in_catalog()
-    catalog.add(Plugin(namespace, source, f"{namespace} (under test)"))
+    plugin = Plugin(namespace, source, f"{namespace} (under test)")
+    catalog.add(plugin)
+    if plugin.hook_options is not None:
+        _check_described(f"{namespace}: hook_options", plugin.hook_options)
     mine = [part for kind in KINDS for part in catalog.parts(kind) if part.name.startswith(f"{namespace}/")]
     schema_of(catalog)
     for part in mine:
         part.load()
         assert part.summary.strip(), f"{part.name} has no summary"
-        bare = _undescribed(part.options.model_json_schema(schema_generator=SpecSchema))
-        assert not bare, f"{part.name}: {', '.join(bare)} has no description: write a docstring below the field"
+        _check_described(part.name, part.options)
     for name, path in catalog.templates.items():
         problems = lint(read(Found(name, path, "plugin")))
         assert not problems, f"template {name}: {problems[0]}"
     return catalog
+
+
+def taking_part(plugins: Mapping[str, object]) -> list[str | Plugin]:
+    """Plugins for the argument ``plugins`` of `vstar_sdk.run`, whether or not they are installed.
+
+    Args:
+        plugins: modules, or objects, by namespace; of one that is installed, its name is given.
+
+    Raises:
+        PluginError: one breaks a hook's contract.
+    """
+    found = discovery.installed()
+    return [name if name in found else Plugin(name, source, f"{name} (under test)") for name, source in plugins.items()]
+
+
+def _check_described(what: str, options: type[Options]) -> None:
+    bare = _undescribed(options.model_json_schema(schema_generator=SpecSchema))
+    assert not bare, f"{what}: {', '.join(bare)} has no description: write a docstring below the field"
 
 
 def _undescribed(schema: dict[str, Any]) -> list[str]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from vstar_sdk.attention.call import CallLayout, Current
 from vstar_sdk.attention.moment import Moment
 from vstar_sdk.attention.plan import AttentionPlan, SitePlan, plan_attention
-from vstar_sdk.attention.sites import Site, SiteAddress
+from vstar_sdk.attention.sites import RotaryPositions, Segment, Site, SiteAddress
 from vstar_sdk.clock import Clock
+from vstar_sdk.errors import SpecError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,11 +29,22 @@ SITES = (
 )
 """The temporal attentions of a small network with three levels."""
 
+_ROTARY = RotaryPositions((1.0, 0.1))
+
+STACK = tuple(SiteAddress(f"blocks.{i}", "stack", 0, 2, 4, kind="joint", index=i, rotary=_ROTARY) for i in range(2))
+"""The attentions of a small network in which all tokens attend to each other."""
+
+TEXT = SiteAddress("blocks.0.text", "stack", 0, 2, 4, kind="cross", index=0)
+"""The attention of such a network to the text."""
+
 
 def check_regularizer(
     regularizer: Regularizer, *, frames: Sequence[int] = (2, 5, 16), sites: Sequence[SiteAddress] = SITES
 ) -> None:
     """Ask a regularizer for its operations, and run attention with them.
+
+    Its functions are also called for a network in which all tokens attend to each other, and for attention to the text, where it
+    has operations there.
 
     Args:
         regularizer: made with options that have an effect.
@@ -55,6 +67,7 @@ def check_regularizer(
             _check_memory(remembering, plan)
         changed = [_check(first, second) for first, second in zip(plan.sites, again.sites, strict=True)]
         assert any(changed), f"its operations change nothing at any site ({length} frames)"
+        _check_elsewhere(regularizer, Clock(length, 8.0))
 
 
 def attend(
@@ -98,6 +111,36 @@ def attend(
     current = Current(now, CallLayout(lambda: branches, height, width))
     acts = [act for planned in plan.sites for act in planned.active(now.step, now.steps)]
     return compile_acts(Site.at(site, plan.clock), acts, current)(query, key, value)
+
+
+def _check_elsewhere(regularizer: Regularizer, clock: Clock) -> None:
+    """Call its functions at the other kinds of sites; a regularizer that says that it is not for them is left alone."""
+    from vstar_sdk.attention.trial import try_functions
+
+    half = Segment(3, 0.0, clock.length / 2), Segment(2, clock.length / 2, clock.length)
+    for addresses in (STACK, [Site.at(TEXT, clock, half)]):
+        try:
+            plan = plan_attention(addresses, [regularizer], clock)
+        except SpecError:
+            continue
+        try_functions(plan, 2)
+        for planned in plan.sites:
+            _check_joint(planned)
+
+
+def _check_joint(planned: SitePlan) -> None:
+    """Attention over four positions of every frame."""
+    import torch
+
+    from vstar_sdk.attention.compiler import compile_acts
+
+    site = planned.site
+    if site.kind == "joint":
+        shape = (3, 2, site.heads, site.frames * 4, site.head_dim)
+        query, key, value = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+        out = compile_acts(site, planned.acts)(query, key, value)
+        where = f"at {site.name}, {site.frames} frames whose tokens all attend to each other"
+        assert bool(torch.isfinite(out).all()), f"{where}: the output is not finite"
 
 
 def _check(planned: SitePlan, again: SitePlan) -> bool:

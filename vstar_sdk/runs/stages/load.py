@@ -14,13 +14,17 @@ if TYPE_CHECKING:
 
 
 def load(run: Run, models: Models) -> Adapter:
-    """Load the plan's model, unless it is loaded.
+    """Load the plan's model, unless it is loaded; what regularizers give is looked at first.
 
     Raises:
+        PluginError: a function of a regularizer fails, or gives something of another shape.
         ModelError: the weights are missing, damaged or do not match the configuration.
         SamplerError: there is not enough memory for it.
     """
     with run.stage("load"), enough_memory(run.plan, "load"):
+        from vstar_sdk.attention.trial import try_functions  # brings torch, which the stage counts
+
+        try_functions(run.plan.attention, run.plan.settings.steps)
         adapter = models.get(run.plan)
         model, device = run.plan.facts.name, str(adapter.device)
         run.emit(events.ModelLoaded(run=run.id, model=model, device=device, seconds=run.passed))
