@@ -65,7 +65,7 @@ def remembered(room: str, subject: object, find: Callable[[], Any]) -> Any:
         question = json.dumps(subject, sort_keys=True)
         file = cache_folder(room) / f"{hashlib.sha256(question.encode()).hexdigest()[:40]}.json"
     except (OSError, TypeError, ValueError) as error:
-        _log.info("the next command works this out again: %s", error)
+        _log.info("the cache entry is recomputed by the next command: %s", error)
         return find()
     try:
         kept = json.loads(file.read_bytes())
@@ -77,7 +77,7 @@ def remembered(room: str, subject: object, find: Callable[[], Any]) -> Any:
     try:
         write(file, json.dumps({"subject": subject, "answer": answer}, indent=1))
     except OSError as error:
-        _log.info("the next command works this out again, because %s cannot be written: %s", file, error.strerror)
+        _log.info("the cache entry is recomputed by the next command, because %s cannot be written: %s", file, error.strerror)
     return answer
 
 

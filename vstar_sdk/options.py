@@ -34,9 +34,9 @@ def _moment(value: int | float | str) -> int | float | str:
 
 def _duration(value: int | float | str) -> int | float | str:
     if moments.parse(value).amount <= 0:
-        raise ValueError(f"{value!r}: a duration is greater than 0")
+        raise ValueError(f"{value!r}: a duration must be above 0")
     if moments.parse(value).amount < SHORTEST:
-        raise ValueError(f"{value!r}: a duration is at least {SHORTEST:g}")
+        raise ValueError(f"{value!r}: a duration must be at least {SHORTEST:g}")
     return value
 
 

@@ -152,7 +152,7 @@ def test_the_good_one_is_checked_like_the_core(ten):
 EXAMPLES = {
     "a base exception on import": ("class Odd(BaseException): ...\nraise Odd('x')", "cannot be imported: Odd: x"),
     "an error of syntax": ("def", "cannot be imported: SyntaxError"),
-    "no hook at all": ("", "implements no hook"),
+    "no hook at all": ("", "implements no hooks"),
     "a hook without its mark": ("def on_step(event): ...", "on_step is not marked as a hook"),
     "an asynchronous hook": (
         "from vstar_sdk import hookimpl\n@hookimpl\nasync def on_step(event): ...",
@@ -189,7 +189,7 @@ EXAMPLES = {
     ),
     "options of another kind": (OFFER.replace("options=Options", "options=dict"), "must be a subclass of vstar_sdk"),
     "a factory that is none": (OFFER.replace("factory=Part", "factory=3"), "the factory must be callable"),
-    "a name that is none": (OFFER.replace('"part"', '"A part"'), "'A part' is no name for a regularizer"),
+    "a name that is none": (OFFER.replace('"part"', '"A part"'), "'A part' is not a name for a regularizer"),
     "a template that is not there": (
         "from vstar_sdk import hookimpl\n@hookimpl\ndef register_templates(register): register('x', '/nowhere/x.jinja')",
         "there is no file /nowhere/x.jinja",

@@ -103,7 +103,7 @@ class Loose(RegularizerOptions):
 @pytest.mark.parametrize(
     ("offer", "words"),
     [
-        (offering("Lean!"), "'Lean!' is no name for a regularizer"),
+        (offering("Lean!"), "'Lean!' is not a name for a regularizer"),
         (offering(options=Loose), "must keep extra='forbid'"),
         (offering(options=dict), "must be a subclass of vstar_sdk.options.Options"),
         (plugin(register_regularizers=lambda register: 1 / 0), "failed to register: ZeroDivisionError"),

@@ -92,7 +92,7 @@ def attach(
         memories.end()
     if not any(one.calls for one in attached):
         names = " and ".join(denoisers)
-        warnings.warn(f"attach: the pipeline's {names} was never called while it was open", UserWarning, stacklevel=3)
+        warnings.warn(f"attach: the pipeline's {names} was never called inside the block", UserWarning, stacklevel=3)
 
 
 def _denoisers(pipe: Any, known: Families) -> dict[str, Any]:
@@ -105,8 +105,8 @@ def _denoisers(pipe: Any, known: Families) -> dict[str, Any]:
     for name, part in parts.items():
         if hasattr(part, "_orig_mod"):
             raise ModelError(
-                f"the pipeline's {name} is wrapped by torch.compile, so that attach cannot reach into it",
-                hint=f"put the network itself back, pipe.{name} = pipe.{name}._orig_mod, and attach to that",
+                f"the pipeline's {name} is wrapped by torch.compile, which attach does not support",
+                hint=f"restore the network itself, pipe.{name} = pipe.{name}._orig_mod, and attach to that",
             )
     found = {name: part for name, part in parts.items() if type(part).__name__ in known}
     if not found:

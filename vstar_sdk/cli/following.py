@@ -54,7 +54,7 @@ def follow(
         say(f"{paused.message}; {paused.hint}")
     except BaseException:
         if resumable(directory):
-            say(f"vstar resume {printable(str(directory))}", label="go on with: ", color="cyan", bold=True)
+            say(f"vstar resume {printable(str(directory))}", label="continue with: ", color="cyan", bold=True)
         raise
     if as_json:
         return

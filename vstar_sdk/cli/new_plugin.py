@@ -45,7 +45,7 @@ WORDS = {
         "register_regularizers",
         ("Register", "RegularizerOptions", "hookimpl"),
         (("regularizer.py.jinja", ".py"),),
-        "Far frames weigh less, in a straight line.",
+        "Far frames weigh less, linearly in their distance.",
         "regularizers: [USES]",
         "{use: NAME, slope: 0.2}",
     ),
@@ -138,7 +138,7 @@ def write_plugin(folder: Path, namespace: str, parts: list[Part]) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(content, encoding="utf-8")
     except FileExistsError:
-        raise OutputError(f"{printable(str(folder))} exists already", hint="name another folder with --out") from None
+        raise OutputError(f"{printable(str(folder))} exists already", hint="choose another folder with --out") from None
     except OSError as error:
         raise OutputError(f"{printable(str(folder))} cannot be written: {error.strerror}") from None
 

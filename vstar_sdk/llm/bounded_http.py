@@ -100,5 +100,5 @@ def _certificates() -> ssl.SSLContext:
 
 def _bound(response: httpx2.Response) -> None:
     if response.headers.get("content-encoding", "identity") != "identity":
-        raise TooLarge("the answer is compressed although it was asked not to be, and could have any size")
+        raise TooLarge("the answer is compressed although the request forbids it, so its size is unknown")
     response.stream = _Bounded(cast(httpx2.SyncByteStream, response.stream))

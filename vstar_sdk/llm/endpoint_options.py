@@ -75,5 +75,5 @@ class EndpointOptions(Options):
     @model_validator(mode="after")
     def _key_stays_between_two(self) -> Self:
         if self.base_url and self.api_key_env and not self.insecure and open_to_others(self.base_url):
-            raise ValueError(f"base_url: over plain http anyone on the way to another machine can read the key; {REMEDY}")
+            raise ValueError(f"base_url: over plain http others on the network can read the key; {REMEDY}")
         return self

@@ -59,12 +59,20 @@ class MiniworldWriter:
         """Read the prompt and write its key states.
 
         Raises:
-            SpecError: the world has no such thing; the hint lists what it knows.
+            SpecError: the prompt has no scene of the world (the hint lists them), or more states than the clip has frames.
         """
         try:
-            return write(brief.prompt, self.options.states)
+            synopsis = write(brief.prompt, self.options.states)
         except SpecError as error:
             raise SpecError(error.message, hint=error.hint, path=error.path or ("prompt",)) from None
+        if self.options.states is None and len(synopsis.states) > brief.frames:
+            raise SpecError(
+                f"the prompt's {len(synopsis.states)} key states do not fit into {brief.frames} "
+                f"{'frame' if brief.frames == 1 else 'frames'}",
+                hint=f"make at least {len(synopsis.states)} frames, or fewer states: --set synopsis.states={brief.frames}",
+                path=("prompt",),
+            )
+        return synopsis
 
     def close(self) -> None:
         """Nothing to release."""

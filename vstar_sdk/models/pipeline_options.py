@@ -30,7 +30,9 @@ class PipelineOptions(ModelOptions):
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if self.compile and self.offload == "group":
-            raise ValueError("compile and offload: group exclude each other: weights that come and go cannot be compiled in")
+            raise ValueError(
+                "compile and offload: group cannot be combined: weights that are moved during the run cannot be compiled"
+            )
         return self
 
 

@@ -80,7 +80,7 @@ class ContactSheet:
 @hookimpl
 def register_exporters(register: Register) -> None:
     """Offer ``contact-sheet``."""
-    summary = "The story on one PNG: chosen frames, and each caption under the frames that it rules."
+    summary = "The story on one PNG: selected frames, each with its caption."
     register("contact-sheet", options=ContactSheetOptions, factory=ContactSheet, summary=summary)
 
 

@@ -131,7 +131,7 @@ class Gif:
 @hookimpl
 def register_exporters(register: Register) -> None:
     """Offer ``gif``."""
-    register("gif", options=GifOptions, factory=Gif, summary="An animated GIF, 256 colours; plays wherever an image is shown.")
+    register("gif", options=GifOptions, factory=Gif, summary="An animated GIF with 256 colours.")
 
 
 def _delays(frames: int, fps: float) -> list[int]:

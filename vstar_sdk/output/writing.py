@@ -99,7 +99,7 @@ class Artifacts:
         if frame.shape != wanted or frame.dtype != "uint8":
             raise OutputError(
                 f"frame {self._written} is {frame.shape} {frame.dtype}, but the clip's frames are {wanted} uint8",
-                hint="the model's decode and every transform_frames must keep the size and give 8-bit RGB",
+                hint="the model's decode and every transform_frames must keep the size and return 8-bit RGB",
             )
         if self._written == self._clip.frames:
             raise self._miscounted("another")
@@ -135,7 +135,7 @@ class Artifacts:
 
     def _miscounted(self, came: str) -> OutputError:
         return OutputError(
-            f"the clip has {self._clip.frames} frames, but {came} came",
+            f"the clip has {self._clip.frames} frames, but {came} were written",
             hint="the model's decode and every transform_frames must keep the number of frames",
         )
 

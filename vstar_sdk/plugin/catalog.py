@@ -69,7 +69,7 @@ class Part:
                     factory = getattr(factory, name)
             except ModuleNotFoundError as error:
                 raise MissingDependency(
-                    f"{self} needs the package '{error.name}', which is not installed", hint=f"pip install {error.name}"
+                    f"{self} needs the module '{error.name}', which is not installed", hint="install the package that provides it"
                 ) from error
         if not callable(factory):
             raise PluginError(f"{self}: {self.factory} is not callable")
@@ -130,7 +130,7 @@ class Catalog:
         if other is not None:
             raise PluginError(
                 f"the namespace '{plugin.namespace}' is claimed by {other.distribution} and {plugin.distribution}",
-                hint="uninstall one of them; an object that is passed can have another by its attribute 'namespace'",
+                hint="uninstall one of them; an object that is passed can set its attribute 'namespace'",
             )
         staged: dict[str, dict[str, Part]] = {kind: {} for kind in KINDS}
         templates: dict[str, Path] = {}
@@ -175,9 +175,9 @@ class Catalog:
         for other, parts in self._parts.items():
             if name in parts:
                 there = f" and goes under {KINDS[other].place}" if KINDS[other].place else ""
-                return f"'{name}' is no {KINDS[kind].word}: it is {_article(KINDS[other].word)}{there}."
+                return f"'{name}' is not {_article(KINDS[kind].word)}: it is {_article(KINDS[other].word)}{there}."
         if name in self.templates:
-            return f"'{name}' is no {KINDS[kind].word}: it is a synopsis template and goes under synopsis.template."
+            return f"'{name}' is not {_article(KINDS[kind].word)}: it is a synopsis template and goes under synopsis.template."
         return unknown_part(kind, name, self._parts[kind])
 
     def make(self, kind: str, options: Options | str | float, *, path: SpecPath | None = None) -> Any:
@@ -242,7 +242,7 @@ class Catalog:
             return self.part(kind, named)
         parts = [part for part in self.parts(kind) if part.options is type(options)]
         if len(parts) != 1:
-            which = " and ".join(part.name for part in parts) or f"no {KINDS[kind].word} that is on offer"
+            which = " and ".join(part.name for part in parts) or f"not a registered {KINDS[kind].word}"
             raise SpecError(
                 f"{type(options).__name__} belongs to {which}",
                 hint=f"give a mapping with 'use', or the {KINDS[kind].word} itself",
@@ -294,7 +294,7 @@ class _Names:
         full = name if self.plugin.namespace == CORE else f"{self.plugin.namespace}/{name}"
         who = f"plugin {self.plugin}"
         if not PART_NAME.match(name):
-            raise PluginError(f"{who}: '{name}' is no name for a {what}: lower case letters, digits and hyphens")
+            raise PluginError(f"{who}: '{name}' is not a name for a {what}: lower case letters, digits and hyphens")
         if full in taken:
             raise PluginError(f"{who} registers the {what} '{full}' twice")
         return full

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from vstar_sdk.errors import PluginError
 from vstar_sdk.options import Options
 from vstar_sdk.plugin import nested
-from vstar_sdk.plugin.boundary.faults import said
+from vstar_sdk.plugin.boundary.faults import text_of
 from vstar_sdk.plugin.kinds import Kind
 
 
@@ -35,11 +35,11 @@ def check_options(part: str, options: Any, kind: Kind, kinds: Iterable[str]) -> 
             f"vstar_sdk.{kind.base.__name__}, as that of any {kind.word}"
         )
     if "use" in options.model_fields:
-        raise PluginError(f"{part}: the option model has a field 'use', which is the name of the part")
+        raise PluginError(f"{part}: the option model has a field 'use', which is reserved for the name of the part")
     for name in options.model_fields.keys() - kind.base.model_fields.keys():
         if hasattr(kind.base, name):
             raise PluginError(
-                f"{part}: the option model has a field {name!r}, which vstar_sdk.{kind.base.__name__} uses for itself",
+                f"{part}: the option model has a field {name!r}, which vstar_sdk.{kind.base.__name__} reserves",
                 hint="give it another name",
             )
     for model in _models(options, set()):
@@ -54,7 +54,7 @@ def check_options(part: str, options: Any, kind: Kind, kinds: Iterable[str]) -> 
         get_type_hints(options, include_extras=True)
         options.model_json_schema()
     except Exception as error:
-        raise PluginError(f"{part}: the option model has no JSON Schema: {said(error)}") from error
+        raise PluginError(f"{part}: the option model has no JSON Schema: {text_of(error)}") from error
 
 
 def _models(annotation: Any, seen: set[Any]) -> Iterator[type[BaseModel]]:

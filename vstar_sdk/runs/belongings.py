@@ -100,7 +100,7 @@ class Belongings:
             if known is None or digest(path) not in known:
                 why = "was not written by a run" if known is None else "was changed after a run wrote it"
                 raise OutputError(
-                    f"{path} {why}, and would be replaced", hint="move it away, or name another run directory with --out"
+                    f"{path} {why}, so it is not replaced", hint="move it away, or choose another run directory with --out"
                 )
 
     def _add(self, name: str, digest: str) -> None:

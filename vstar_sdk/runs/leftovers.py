@@ -51,7 +51,7 @@ def sweep_all(root: Path) -> None:
         try:
             journal = Journal.open(folder, create=False)
         except (OSError, OutputError) as error:  # a run that is alive, or not ours
-            _log.info("%s is left as it is: %s", folder, error)
+            _log.info("%s cannot be removed: %s", folder, error)
             continue
         if journal is None:
             continue

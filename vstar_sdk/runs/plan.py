@@ -74,9 +74,9 @@ class Plan:
         Args:
             story: that was written meanwhile; None for the plan's own, if it has one.
         """
-        numbers, told = self.settings, story or self.story
+        numbers, chosen = self.settings, story or self.story
         strays = out_of_range(self.facts, numbers.frames, numbers.width, numbers.height, numbers.fps)
-        return (*(told.warnings(self.facts) if told else ()), *strays)
+        return (*(chosen.warnings(self.facts) if chosen else ()), *strays)
 
     def summary(self) -> str:
         """The run in one line."""

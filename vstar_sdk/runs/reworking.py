@@ -52,8 +52,8 @@ def redone(
     kept = [frame for span in spans if span.stop <= first or last < span.start for frame in span]
     if not kept:
         raise SpecError(
-            f"state {state} rules all frames of the run in {run.shown}: nothing would be kept",
-            hint=f"make the run again with another seed: vstar run {run.shown}/spec.yaml --seed ...",
+            f"state {state} covers all frames of the run in {run.shown}, so nothing would be kept",
+            hint=f"repeat the run with another seed: vstar run {run.shown}/spec.yaml --seed ...",
         )
     if caption is not None:
         written[state - 1]["caption"] = caption
@@ -96,7 +96,7 @@ def extended(
     except ValueError as error:
         raise SpecError(f"extend by {error}") from None
     if longer < 1:
-        raise SpecError(f"extend by {by!r}: that is no frame", hint="write frames (32) or seconds ('4s')")
+        raise SpecError(f"extend by {by!r}: that is less than one frame", hint="write frames (32) or seconds ('4s')")
     frames = run.plan.facts.rhythm.nearest(numbers.frames + longer)[-1]
     written = [old | {"at": anchor} for old, anchor in zip(run.states, timeline.anchors, strict=True)]
     last = numbers.frames - 1
@@ -134,7 +134,7 @@ class _Run:
         run = cls(directory, spec, plan, story)
         if len(story.synopsis.states) != len(run.states):
             raise SpecError(
-                f"a plugin of the run in {run.shown} makes {len(story.synopsis.states)} states of its {len(run.states)}",
+                f"a plugin of the run in {run.shown} turns {len(run.states)} states into {len(story.synopsis.states)}",
                 hint="write the spec by hand: start: {from: ..., keep: ...}",
             )
         return run

@@ -49,7 +49,7 @@ class Session:
 
     def __init__(self, *, max_models: int | None = None) -> None:
         if max_models is not None and max_models < 1:
-            raise ValueError(f"max_models {max_models}: a session keeps at least 1")
+            raise ValueError(f"max_models {max_models}: a session needs at least 1")
         self._models = Models(max_models)
         self._queue = Queue()
 
@@ -179,7 +179,7 @@ class Session:
         if out is not None:
             check_named(out)
         if out is None and pause_after is not None:
-            raise OutputError("a run in memory cannot be paused", hint="give it a directory: out=...")
+            raise OutputError("a run without a directory cannot be paused", hint="give it a directory: out=...")
         return self._queued(
             _Order(
                 self.plan(source, plugins=plugins),

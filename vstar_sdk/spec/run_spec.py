@@ -116,7 +116,7 @@ class RunSpec(Options):
     version: Literal[1] = 1
     """Version of the spec's format."""
     prompt: str = Field(default="", max_length=10_000, examples=["a landscape from winter to autumn"])
-    """The story in your words. It may be left out when the states are written in ``synopsis``."""
+    """The prompt. It may be left out when the states are written in ``synopsis``."""
     negative_prompt: str | None = Field(default=None, max_length=10_000, examples=["blurred, text"])
     """What should not be seen; shared by all frames. Left out: the synopsis's, then the model's own."""
     frames: Annotated[int | str | None, Number, Frames] = Field(default=None, examples=[64, "8s"])

@@ -37,7 +37,7 @@ class StateOptions(Options):
     @classmethod
     def _not_empty(cls, caption: str) -> str:
         if not caption.strip():
-            raise ValueError("an empty caption: write what is to be seen in this state")
+            raise ValueError("an empty caption: describe what this state shows")
         return caption.strip()
 
 

@@ -37,4 +37,4 @@ class Lean:
 @hookimpl
 def register_regularizers(register: Register) -> None:
     """Offer ``example/lean``."""
-    register("lean", options=LeanOptions, factory=Lean, summary="Far frames weigh less, in a straight line.")
+    register("lean", options=LeanOptions, factory=Lean, summary="Far frames weigh less, linearly in their distance.")

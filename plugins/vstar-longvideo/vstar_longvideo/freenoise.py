@@ -35,7 +35,7 @@ class FreeNoiseOptions(Options):
     @model_validator(mode="after")
     def _fits(self) -> FreeNoiseOptions:
         if self.stride > self.window:
-            raise ValueError(f"stride {self.stride}: a group is no longer than the window of {self.window} frames")
+            raise ValueError(f"stride {self.stride}: a group must not be longer than the window of {self.window} frames")
         return self
 
 

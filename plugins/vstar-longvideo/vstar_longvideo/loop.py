@@ -61,13 +61,13 @@ class Loop:
     def beside(self, site: Site, before: Sequence[Regularizer], after: Sequence[Regularizer]) -> None:
         """See `vstar_sdk.ParticularRegularizer`: nothing that keeps both ends of the clip apart, and no straight band twice."""
         others = (*before, *after)
-        refuse_windows("loop", "that meet where the clip comes round", others)
+        refuse_windows("loop", "that are neighbours in the loop", others)
         for other in others:
             if isinstance(other.options, WindowsOptions):
                 raise SpecError("loop: no window of freenoise holds both ends of the clip", hint=APART)
             if self.options.band == "whole" and (name_of(other.options) == "tar" or isinstance(other.options, ProfileOptions)):
                 raise SpecError(
-                    f"loop: the band of {name_of(other.options) or 'another'} is in it already, and would count twice",
-                    hint="write band: seam, or take the other one out",
+                    f"loop: the band of {name_of(other.options) or 'another'} is part of it and would count twice",
+                    hint="write band: seam, or remove the other one",
                     path=("band",),
                 )

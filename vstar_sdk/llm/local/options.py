@@ -30,7 +30,7 @@ class TransformersOptions(ModelOptions):
     """Seconds that one answer may take, loading aside."""
     constrain: Literal["auto", "always", "never"] = "auto"
     """Whether only tokens that fit the answer's JSON Schema can be chosen, which needs `llguidance`
-    (`pip install 'vstar-sdk[local]'`). `auto` does so when it is installed, and warns when it is not."""
+    (`pip install llguidance`). `auto` does so when it is installed, and warns when it is not."""
     keep: bool = False
     """Keep the model in memory after the story is written, for the next run of this process."""
 

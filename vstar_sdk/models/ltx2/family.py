@@ -73,8 +73,8 @@ class LTX2Family(Family):
     @contextmanager
     def branches(self, pipe: Any, denoiser: nn.Module) -> Generator[Branches]:
         """See `Family.branches`: the pipeline names its calls, for caches."""
-        with branches_in_one_batch(pipe, self.latents) as in_one_batch, calls_named(denoiser) as said:
-            yield lambda call: in_one_batch(call) if said == ["cond_uncond"] else (True,) * len(call[self.latents])
+        with branches_in_one_batch(pipe, self.latents) as in_one_batch, calls_named(denoiser) as branch:
+            yield lambda call: in_one_batch(call) if branch == ["cond_uncond"] else (True,) * len(call[self.latents])
 
     def tell(self, during: ExitStack, denoiser: nn.Module, call: DenoiserCall, text: Tensor) -> None:
         """See `Family.tell`: hooks around the cross-attentions fold the latent frames, and the sound of each, into the batch."""

@@ -52,7 +52,7 @@ def refuse_relatives(shapes: Shapes, *, without_scale: bool = False) -> None:
     """
     unet = {key.removeprefix(UNET): shape for key, shape in shapes.items() if key.startswith(UNET)}
     if not unet:
-        raise ModelError(f"it is no VideoCrafter checkpoint: no key of it begins with {UNET}", hint=_ANOTHER)
+        raise ModelError(f"it is not a VideoCrafter checkpoint: none of its keys begins with {UNET}", hint=_ANOTHER)
     if picture := next(
         (key for key in shapes if key.startswith(_PICTURE_BESIDE) or any(m in key for m in _PICTURE_INSIDE)), None
     ):
@@ -60,8 +60,7 @@ def refuse_relatives(shapes: Shapes, *, without_scale: bool = False) -> None:
     channels = unet.get("input_blocks.0.0.weight", ())[1:2]
     if channels and channels != (4,):
         raise ModelError(
-            f"it is an image-to-video VideoCrafter checkpoint: its network takes {channels[0]} channels where "
-            "VideoCrafter2's takes 4",
+            f"it is an image-to-video VideoCrafter checkpoint: its network takes {channels[0]} channels; VideoCrafter2's takes 4",
             hint=_ANOTHER,
         )
     if position := next((key for key in unet if ".relative_position_" in key), None):
@@ -75,5 +74,5 @@ def refuse_relatives(shapes: Shapes, *, without_scale: bool = False) -> None:
     if "betas" in shapes and SCALE not in shapes and not without_scale:
         raise ModelError(
             f"it is VideoCrafter1: its noise schedule has no signal scale (it has betas, but no {SCALE})",
-            hint=f"{_ANOTHER}; if you are sure that this is it, convert it with --without-scale",
+            hint=f"{_ANOTHER}; if you are sure that it is VideoCrafter2, use --without-scale",
         )
