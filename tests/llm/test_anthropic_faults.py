@@ -146,7 +146,7 @@ def test_an_environment_that_allows_no_connection(api, monkeypatch, variable, va
 @pytest.mark.parametrize("body", [b"", b"<html>hello</html>", b"[]", b'{"content": 1}', b'{"content": []}', b"\xff\xfe"])
 def test_something_that_is_no_message(api, body):
     api.script = [api.reply(body=body, content_type="text/html")]
-    assert "no Message of the Anthropic API" in api.failure()
+    assert "not a Message of the Anthropic API" in api.failure()
 
 
 @pytest.mark.parametrize("status", [200, 400, 500])
