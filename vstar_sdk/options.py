@@ -206,7 +206,7 @@ class RegularizerOptions(Options):
     """
 
     strength: Strength = 1.0
-    """How much of it acts: a number, or a course over the window (`{from: 1.0, to: 0.2}`, with `ease: linear` or `smooth`).
+    """Strength: a number, or a course over the window (`{from: 1.0, to: 0.2}`, with `ease: linear` or `smooth`).
     1 is the regularizer as it is described, 0 the plain model."""
 
     window: Window = (0.0, 1.0)
@@ -214,7 +214,7 @@ class RegularizerOptions(Options):
 
     blocks: tuple[BlockIndex, BlockIndex] | None = None
     """First and last block to act at, counted from 0, of a model that is one stack of equal blocks (level 0 is all of them);
-    left out: every block. Other models have levels alone."""
+    left out: every block. Other models have levels only."""
 
     @field_validator("blocks")
     @classmethod
@@ -254,11 +254,11 @@ class GuidanceOptions(Options):
     """Base of a guidance's options: how strong it is, and when."""
 
     scale: float | None = Field(default=None, ge=1, le=100, examples=[7.5])
-    """How far the video is moved away from the negative prompt; 1 turns guidance off. Left out: the model's own."""
+    """Guidance scale; 1 turns guidance off. Default: the model's own."""
     start: Fraction = 0.0
-    """Where it begins, as a fraction of the schedule: of S steps, step i is guided when round(start S) <= i < round(stop S)."""
+    """Start of guidance, as a fraction of the schedule: of S steps, step i is guided when round(start S) <= i < round(stop S)."""
     stop: Fraction = 1.0
-    """Where it ends, as a fraction of the schedule."""
+    """End of guidance, as a fraction of the schedule."""
 
     @model_validator(mode="after")
     def _in_this_order(self) -> Self:

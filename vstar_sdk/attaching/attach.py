@@ -48,7 +48,7 @@ def attach(
     Args:
         pipe: the pipeline.
         regularizers: in order, each a mapping as in a spec (``{"use": "tar", "sigma": {0: 1}}``, parts of plugins included),
-            an option model, or an object. Left out: ``tar`` with its defaults; ``[]`` is none.
+            an option model, or an object. Default: ``tar`` with its defaults; ``[]`` is none.
         synopsis: the key states, a `Synopsis` or a list of captions and of mappings of ``caption`` and ``at``. The pipeline's
             own text encoder reads them, and they take the place of its prompt; its negative prompt stays.
         interpolation: ``linear`` (the paper's), ``hold`` or ``smooth``.

@@ -27,7 +27,7 @@ class InterpolateOptions(Options):
     factor: int = Field(default=2, ge=2, le=16)
     """How many times as many frames a second."""
     method: Literal["motion", "blend"] = "motion"
-    """``motion`` moves what moves (FFmpeg's motion-compensated interpolation); ``blend`` fades one frame into the next."""
+    """``motion`` is FFmpeg's motion-compensated interpolation; ``blend`` fades one frame into the next."""
 
 
 class Interpolate:

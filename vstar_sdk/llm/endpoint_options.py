@@ -35,10 +35,10 @@ class EndpointOptions(Options):
     retries: int = Field(default=2, ge=0, le=10)
     """Further attempts after a lost connection, a timeout, a rate limit or a server error."""
     max_tokens: int | None = Field(default=None, ge=256, le=1_000_000)
-    """Tokens that one answer may have, the model's thinking included; it is cut off there. Left out: 8,192, and 16,384 when an
+    """Limit of tokens for one answer, thinking included. Default: 8,192, and 16,384 when an
     answer was cut off."""
     insecure: bool = False
-    """Send the key also over plain http to another machine, where anyone on the way can read it."""
+    """Also send the key over plain http to another machine. Others on the network can then read it."""
 
     def tokens(self, wanted: int) -> int:
         """Tokens that one answer may have: `max_tokens`, or where that is left out what is wanted (`Request.max_tokens`)."""

@@ -28,7 +28,7 @@ class MiniworldWriterOptions(Options):
     """Options of the synopsis part ``miniworld``."""
 
     states: int | None = Field(default=None, ge=1, le=64)
-    """How many key states; left out: one for each stage that the prompt passes."""
+    """How many key states; default: one for each stage that the prompt passes."""
 
 
 def miniworld(options: FramewiseOptions) -> MiniworldSource:

@@ -31,7 +31,7 @@ class ContactSheetOptions(ArtifactOptions):
     count: int = Field(default=16, ge=2, le=144)
     """Frames shown, at most: the first, the last, the states' anchors where all fit, and others spaced evenly between them."""
     columns: int = Field(default=8, ge=1, le=24)
-    """Most frames in a row."""
+    """Frames in a row, at most."""
 
 
 class ContactSheet:

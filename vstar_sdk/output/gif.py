@@ -44,7 +44,7 @@ class GifOptions(ArtifactOptions):
     path: str = "video.gif"
     """Name of the file inside the run directory."""
     loop: int = Field(default=0, ge=0, le=65536)
-    """How many times it plays; 0 is for ever."""
+    """How many times it plays; 0: endlessly."""
     scale: Scale = "auto"
     """Whole factor of enlargement (Lanczos); ``auto`` makes the shorter side at least 256 pixels, 1 keeps the clip's own size."""
     dither: bool = True

@@ -30,7 +30,7 @@ class TemperatureOptions(RegularizerOptions):
     `sqrt(log F / log trained_frames)`. Above 1 is sharper."""
 
     levels: list[Level] | None = Field(default=None, min_length=1)
-    """Levels to act at; left out: all. The transformer before the first block is never touched."""
+    """Levels to act at; default: all. The transformer before the first block is never touched."""
 
 
 class Temperature:

@@ -30,4 +30,4 @@ class SweepKeys(Options):
     """For ``vstar sweep`` alone: paths of the spec and their values, all combined. Each is a list, a range
     ``{from: 0, to: 9}``, or the name of a file of values."""
     executor: Annotated[Options | str, PartOf("executors", default="local")] | None = None
-    """For ``vstar sweep`` alone: where the runs are done. Left out: ``local``, on this machine."""
+    """For ``vstar sweep`` alone: where the runs are done. Default: ``local``, on this machine."""

@@ -28,7 +28,7 @@ from vstar_sdk.sweeps.status import ERROR, Failed
 _log = logging.getLogger(__name__)
 
 ATTEMPTS = 3
-"""How often a cell is begun whose process dies each time before the cell comes further."""
+"""Attempts for a cell whose process dies without progress."""
 
 
 class Interrupted(Exception):

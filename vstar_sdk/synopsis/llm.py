@@ -37,7 +37,7 @@ class LlmOptions(Options):
     states: int | None = Field(default=4, ge=FEWEST, le=MOST)
     """How many key states; null lets the model choose."""
     rounds: int = Field(default=2, ge=1, le=8)
-    """How often the model is asked at most: once, and then again with what is wrong with its answer."""
+    """Requests at most: after a faulty answer the model is asked again, with the faults."""
     style: str = Field(default="", max_length=1000)
     """Words added to every caption; left out, those that the model takes from the prompt."""
     negative_prompt: str | None = Field(default=None, max_length=1000)

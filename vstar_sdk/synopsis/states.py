@@ -29,9 +29,9 @@ class StateOptions(Options):
     caption: str = Field(
         max_length=LONGEST, json_schema_extra={"pattern": r"\S"}, examples=["a beach at noon, the sun stands high"]
     )
-    """What is to be seen, one short declarative sentence that names its subject."""
+    """What the frames show, as one short sentence that names its subject."""
     at: Moment | None = None
-    """When it is fully there: a frame (`12`), seconds (`2.5s`) or a fraction (`40%`). Left out: spaced evenly."""
+    """Its anchor: a frame (`12`), seconds (`2.5s`) or a fraction (`40%`). Default: spaced evenly."""
 
     @field_validator("caption")
     @classmethod

@@ -14,7 +14,7 @@ class LeanOptions(RegularizerOptions):
     slope: float = Field(default=0.1, ge=0)
     """Logits lost with each frame of distance; 0 is the plain model."""
     levels: list[Level] | None = Field(default=None, min_length=1)
-    """Levels to act at, 0 being the highest resolution; left out: all."""
+    """Levels to act at, 0 being the highest resolution; default: all."""
 
 
 class Lean:

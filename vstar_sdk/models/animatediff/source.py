@@ -39,7 +39,7 @@ class LoraOptions(Options):
     file: str | None = Field(default=None, min_length=1, max_length=200)
     """Which file, in a folder or hub repository that holds several."""
     weight: float = Field(default=1.0, ge=-10.0, le=10.0)
-    """How much of it is added; below 0 it works the other way."""
+    """Factor of the band; negative values invert it."""
 
 
 class AnimateDiffOptions(FramewiseOptions):

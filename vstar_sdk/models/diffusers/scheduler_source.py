@@ -19,7 +19,7 @@ class SchedulerOptions(Options):
     config: dict[str, bool | int | float | str] = Field(
         default_factory=dict, max_length=32, examples=[{"timestep_spacing": "trailing"}]
     )
-    """Settings of the class in diffusers, in the place of the model's own."""
+    """Settings of the class in diffusers; they override the model's own."""
 
 
 class DiffusersScheduler:
