@@ -53,11 +53,11 @@ def remembered(room: str, subject: object, find: Callable[[], Any]) -> Any:
 
     Args:
         room: of the cache.
-        subject: the question as JSON data. It names everything that the answer depends on beside the code of this package,
-            versions of others included: with another subject the answer is found anew.
+        subject: the question as JSON data. It names everything that the answer depends on, except the code of this package,
+            versions of others included: with another subject the answer is found again.
         find: finds the answer, which is JSON data. What it raises is not kept.
 
-    Nothing is kept where the subject is no JSON data after all (the configuration of somebody's model), or no folder is there
+    Nothing is kept where the subject is not JSON data after all (the configuration of somebody's model), or no folder is there
     to keep it in.
     """
     subject = {"of": subject, "code": _code()}

@@ -46,7 +46,7 @@ def frames_in(written: int | str, frames: int, fps: float) -> tuple[int, ...]:
         fps: frames a second, for times.
 
     Raises:
-        ValueError: one is no whole number, ends before it begins, or is beyond the clip.
+        ValueError: one is not a whole number, ends before it begins, or is beyond the clip.
     """
     found: set[int] = set()
     for first, last in ranges(written):

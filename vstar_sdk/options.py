@@ -1,4 +1,4 @@
-"""Base classes of option models: what stands beside ``use: NAME`` in a spec."""
+"""Base classes of option models: the keys next to ``use: NAME`` in a spec."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ ClassName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*Scheduler$", m
 """The name of a scheduler class of diffusers: ``DEISMultistepScheduler``."""
 
 Number = BeforeValidator(_no_truth)
-"""In a field's annotation: true and false are no numbers there (pydantic would read them as 1 and 0)."""
+"""In a field's annotation: true and false are not numbers there (pydantic would read them as 1 and 0)."""
 
 Level = Annotated[int, Field(ge=0, le=63)]
 """A resolution of temporal attention: 0 is the highest of the model."""
@@ -153,7 +153,7 @@ class Options(BaseModel):
         return value
 
     def __eq__(self, other: object) -> bool:
-        """Equal values of one model; the models of a spec are composed anew for every catalog, and known by their name."""
+        """Equal values of one model; the models of a spec are composed again for every catalog, and known by their name."""
         kind, other_kind = type(self), type(other)
         same = kind is other_kind or (kind.__module__, kind.__qualname__) == (other_kind.__module__, other_kind.__qualname__)
         return same and vars(self) == vars(other)

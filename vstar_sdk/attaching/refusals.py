@@ -103,7 +103,7 @@ def check_text(pipe: Any, names: set[str], family: Family) -> None:
         family: of these.
 
     Raises:
-        ModelError: another network reads the prompt beside the denoiser.
+        ModelError: another network than the denoiser reads the prompt, too.
     """
     known = family.companions | names
     others = [name for name, part in pipe.components.items() if isinstance(part, nn.Module) and name not in known]

@@ -156,7 +156,7 @@ def check_together(site: Site, acts: Sequence[Act], steps: int | None) -> None:
 
 
 def check_beside(site: Site, acts: Sequence[Act], regularizers: Sequence[Regularizer], steps: int | None) -> None:
-    """Have regularizers refuse others beside which they have no meaning.
+    """Let regularizers refuse combinations that they do not support.
 
     Args:
         site: where.
@@ -190,7 +190,7 @@ def operations_at(regularizer: Regularizer, site: Site) -> tuple[Operation, ...]
     """What a regularizer wants at a site; nothing in blocks that its options leave out.
 
     Raises:
-        PluginError: its method failed, or gave something that is no operation.
+        PluginError: its method failed, or gave something that is not an operation.
     """
     blocks = regularizer.options.blocks
     if blocks is not None and (site.index is None or not blocks[0] <= site.index <= blocks[1]):

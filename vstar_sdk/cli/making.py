@@ -62,7 +62,7 @@ class Making:
             self._tell(plan)
             return
         self._check_preview()
-        # Threads that spin while they wait made a run seven times as long beside one busy neighbour (measured on two cores).
+        # Threads that spin while they wait made a run seven times as long next to one busy neighbour (measured on two cores).
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         from vstar_sdk.runs.session import start
 

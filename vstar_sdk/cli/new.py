@@ -16,7 +16,7 @@ from vstar_sdk.output.whole import write_whole
 from vstar_sdk.reading.escapes import printable
 
 SCHEMA = "vstar.schema.json"
-"""Name of the file beside a spec that tells editors what specs may say."""
+"""Name of the file next to a spec that tells editors what specs may say."""
 
 SPEC = """\
 # yaml-language-server: $schema=./{schema}

@@ -89,7 +89,7 @@ def _listed(data: object) -> Sequence[object]:
 
 
 def _state(data: object) -> tuple[int, int, str] | None:
-    """First and last frame, and caption; None for what somebody wrote into the file who is no run."""
+    """First and last frame, and caption; None for what somebody wrote into the file who is not a run."""
     match _mapped(data):
         case {"rules": [int(first), int(last)], "caption": str(caption)}:
             return first, last, caption

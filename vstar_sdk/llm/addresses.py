@@ -13,7 +13,7 @@ _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs")
 
 
 def check_address(url: str) -> None:
-    """Refuse what is no address, or looks like another than it is.
+    """Refuse what is not an address, or looks like another than it is.
 
     Raises:
         ValueError: it is none; never quotes it, for it may hold a password.

@@ -58,7 +58,7 @@ class MessagesApi:
         secret: the API key; it is sent as a header and goes nowhere else.
 
     Raises:
-        BackendError: the address or the proxy's is no address.
+        BackendError: the address or the proxy's is not an address.
     """
 
     def __init__(self, options: AnthropicOptions, secret: Secret) -> None:

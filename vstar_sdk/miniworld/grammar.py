@@ -50,7 +50,7 @@ class Arc:
     """Captions of a whole clip that shows the change."""
 
     verbs: tuple[str, ...] = ()
-    """Verbs that stand for the change in every form that is no stage's word; of "go up" the first word is bent, of "sun set*"
+    """Verbs that stand for the change in every form that is not a stage's word; of "go up" the first word is bent, of "sun set*"
     the one with the star."""
 
 

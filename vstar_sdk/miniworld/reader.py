@@ -176,7 +176,7 @@ def _stillness(text: Text, prompt: str, moves: set[int]) -> tuple[set[int], bool
 
 
 def _colour(family: Family, named: list[str]) -> tuple[str, list[str]]:
-    """The colour that is shown, and what is told of those that are not."""
+    """The colour that is shown, and the warning for those that are not."""
     shown = next((colour for colour in named if colour in family.colours), "")
     if named and not shown:
         raise SpecError(f"the {family.name} cannot be {named[0]}", hint=f"Its colours: {', '.join(family.colours)}.")

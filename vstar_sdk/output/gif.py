@@ -2,7 +2,7 @@
 
 A GIF has 256 colours. All frames share one palette, so that what does not change does not flicker, and it can be chosen only when
 the last frame is known. Until then the frames wait uncompressed in a spool: up to 32 MiB of memory, beyond that a nameless
-temporary file beside the artifact. Then they are encoded one at a time. (Pillow's own ``save_all`` would hold all of them.)
+temporary file next to the artifact. Then they are encoded one at a time. (Pillow's own ``save_all`` would hold all of them.)
 """
 
 from __future__ import annotations

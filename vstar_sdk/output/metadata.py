@@ -30,7 +30,7 @@ def read_spec(path: Path | str) -> str | None:
         The text, or None when the file keeps none (``metadata: false``, or a video from elsewhere).
 
     Raises:
-        SpecError: the file cannot be read, or is no MP4 video.
+        SpecError: the file cannot be read, or is not an MP4 video.
     """
     import av
     from av.error import FFmpegError

@@ -39,7 +39,7 @@ class Artifacts:
         before_placing: told the finished drafts when all are closed and none is in its place yet; what it raises keeps them out.
 
     Raises:
-        OutputError: a path leaves the folder, two paths collide, or a folder that is no older artifact is in the way; all that
+        OutputError: a path leaves the folder, two paths collide, or another folder than an older artifact is in the way; all that
             before anything is written.
     """
 

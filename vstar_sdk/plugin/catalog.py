@@ -85,7 +85,7 @@ class Part:
 
         Raises:
             VstarError: the factory's own: its options cannot be used, or a package is missing.
-            PluginError: the factory of a plugin failed in another way, or returned something that is no part of this kind.
+            PluginError: the factory of a plugin failed in another way, or returned something that is not a part of this kind.
         """
         factory = self.load()
         if self.core:
@@ -253,7 +253,7 @@ class Catalog:
         """An object that a caller passed as a part, behind the boundary unless it is the package's own or made by the catalog.
 
         Raises:
-            PluginError: it is no part of this kind.
+            PluginError: it is not a part of this kind.
         """
         if isinstance(made, Contained) or type(made).__module__.partition(".")[0] == "vstar_sdk":
             return made

@@ -83,7 +83,7 @@ def load(namespaces: Iterable[str]) -> list[Plugin]:
 
 
 def targets(claims: Mapping[str, list[EntryPoint]]) -> list[Target]:
-    """What loading these plugins imports: `gate.faults` tries all that are new beside each other, `load_one` one by one.
+    """What loading these plugins imports: `gate.faults` tries all that are new next to each other, `load_one` one by one.
 
     Args:
         claims: entry points by namespace.

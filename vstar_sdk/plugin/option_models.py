@@ -24,7 +24,7 @@ def check_options(part: str, options: Any, kind: Kind, kinds: Iterable[str]) -> 
         kinds: names of all kinds.
 
     Raises:
-        PluginError: it is no subclass of its kind's base, takes unknown keys (itself or a model inside it), holds parts in a
+        PluginError: it is not a subclass of its kind's base, takes unknown keys (itself or a model inside it), holds parts in a
             shape that is never made, has a field ``use`` or one that hides an attribute of the base, or has no JSON Schema.
     """
     if not (isinstance(options, type) and issubclass(options, Options)):

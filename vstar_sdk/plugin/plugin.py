@@ -34,7 +34,7 @@ class Plugin:
     """A plugin that has passed the checks.
 
     Args:
-        namespace: its name; parts of it are ``namespace/part``, but for `CORE`.
+        namespace: its name; parts of it are ``namespace/part``, except `CORE`.
         source: module or object with the marked functions.
         distribution: the package and version it came from, for messages.
         installed: whether it was found as an entry point, not passed by a host: what it names to be imported is tried first.

@@ -45,7 +45,7 @@ class Loader(yaml.SafeLoader):
         return node
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        """Refuse keys that are no scalars or stand twice."""
+        """Refuse keys that are not scalars or stand twice."""
         seen: dict[Any, Any] = {}
         for key_node, _ in node.value:
             if not isinstance(key_node, yaml.ScalarNode):

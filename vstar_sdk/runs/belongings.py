@@ -25,7 +25,7 @@ LATENTS = "latents.safetensors"
 """The clean latents, for later runs that keep frames of this one; not of a run that was told not to write them."""
 
 RUN_FILES = (SPEC, SYNOPSIS, MANIFEST)
-"""What every run writes beside its artifacts."""
+"""What every run writes next to its artifacts."""
 
 RESERVED = (*RUN_FILES, LATENTS, STATE)
 """What no artifact may be named."""

@@ -38,7 +38,7 @@ class RunDirectory:
         path: the folder.
 
     Raises:
-        OutputError: it is no path of a folder.
+        OutputError: it is not a path of a folder.
     """
 
     def __init__(self, path: Path) -> None:

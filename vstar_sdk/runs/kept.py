@@ -23,7 +23,7 @@ class Kept:
     Attributes:
         parent: the earlier run.
         frames: that are kept, ascending; each has its place in both clips.
-        made: the frames that are made anew.
+        made: the frames that are made again.
         latents: the latent frames that are held.
         lead: how long they lead the others; see `vstar_sdk.spec.run_spec.StartSpec`.
     """

@@ -21,7 +21,7 @@ def sweep(folder: Path, drafts: Iterable[str]) -> None:
 
     Args:
         folder: the run directory.
-        drafts: their names, from the journal of a run that died; one that is no name of a draft is passed over.
+        drafts: their names, from the journal of a run that died; one that is not a name of a draft is passed over.
     """
     for name in drafts:
         draft = inside(folder, name)

@@ -46,7 +46,7 @@ def check_written(path: Path) -> None:
 
 
 def check_text(folder: Path) -> None:
-    """Refuse a folder whose name is no text: libraries that write videos take none.
+    """Refuse a folder whose name is not text: libraries that write videos take none.
 
     Raises:
         OutputError: it is one.
@@ -71,7 +71,7 @@ def default_directory(prompt: str, root: Path = RUNS) -> Path:
 
 
 def directory_beside(run: Path) -> Path:
-    """A folder of its own for a run that goes on from another, made at once: ``runs/winter-2`` beside ``runs/winter``.
+    """A folder of its own for a run that continues from another, made at once: ``runs/winter-2`` next to ``runs/winter``.
 
     Raises:
         OutputError: it cannot be made.

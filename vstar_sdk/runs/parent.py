@@ -1,4 +1,4 @@
-"""A finished run that another goes on from, read from its directory. No torch."""
+"""A finished run that another continues from, read from its directory. No torch."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ def _perform(
 
 
 def _not_itself(plan: Plan, directory: Path) -> None:
-    """Refuse to write a run over the one that it goes on from.
+    """Refuse to write a run over the one that it continues from.
 
     Raises:
         OutputError: it would be.

@@ -1,4 +1,4 @@
-"""Specs that work on a finished run: one state made anew, or the story gone on with; the rest is kept."""
+"""Specs that work on a finished run: one state made again, or the story gone on with; the rest is kept."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vstar_sdk.spec.loading import load_spec
 def redone(
     directory: str | Path, state: int, *, caption: str | None = None, seed: int | None = None, plugins: Iterable[object] = ()
 ) -> dict[str, Any]:
-    """The spec that makes the frames anew that one state of a finished run rules, and keeps the others.
+    """The spec that makes the frames again that one state of a finished run rules, and keeps the others.
 
     ::
 
@@ -35,7 +35,7 @@ def redone(
         plugins: the objects that were passed to the run.
 
     Returns:
-        A spec as a mapping; with a latent frame, all frames that it stands for are made anew.
+        A spec as a mapping; with a latent frame, all frames that it stands for are made again.
 
     Raises:
         SpecError: no run is whole there, it has no such state, or the state rules all frames.
@@ -70,7 +70,7 @@ def extended(
     seed: int | None = None,
     plugins: Iterable[object] = (),
 ) -> dict[str, Any]:
-    """The spec that goes on from the end of a finished run: its frames are kept, and others follow.
+    """The spec that continues from the end of a finished run: its frames are kept, and others follow.
 
     The old states stay at their frames; where the last one stood before the last frame, it stands there a second time, so that
     the change to the new ones begins after the old frames. The new ones are spaced evenly over the new frames, the last at the
@@ -85,7 +85,7 @@ def extended(
         plugins: the objects that were passed to the run.
 
     Raises:
-        SpecError: no run is whole there, or ``by`` is no duration.
+        SpecError: no run is whole there, or ``by`` is not a duration.
     """
     if isinstance(states, str):
         raise SpecError("extend: states must be a list of captions, not a text", hint="write states=[...]")

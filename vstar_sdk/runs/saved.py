@@ -61,7 +61,7 @@ class Saved:
         Args:
             run: its id.
             loaded: its spec.
-            start: what takes the place of the spec's ``start``: which latents exactly it goes on from.
+            start: what takes the place of the spec's ``start``: which latents exactly it continues from.
 
         Raises:
             OutputError: it cannot be written, or something that no run wrote is in the way.

@@ -131,7 +131,7 @@ class Session:
         pause_after: int | None = None,
         previews: bool = False,
     ) -> Job:
-        """Put a run that was interrupted at the end of the queue: it goes on from its last state, to the same bytes.
+        """Put a run that was interrupted at the end of the queue: it continues from its last state, to the same bytes.
 
         Args:
             directory: its run directory.
@@ -267,7 +267,7 @@ def _work(
 
 def _plan(source: Source, plugins: Iterable[object]) -> Plan:
     """The plan of a spec in any form; what is loaded or planned already is so again when more plugins are to take part."""
-    plugins = plugins if isinstance(plugins, str) else tuple(plugins)  # a text is no list of names: `load_spec` refuses it
+    plugins = plugins if isinstance(plugins, str) else tuple(plugins)  # a text is not a list of names: `load_spec` refuses it
     if isinstance(source, Plan):
         return make_plan(source.loaded.joined(plugins)) if plugins else source
     return make_plan(source.joined(plugins) if isinstance(source, LoadedSpec) else load_spec(source, plugins=plugins))

@@ -247,7 +247,7 @@ class Denoising:
         )
 
     def state(self) -> SamplerState:
-        """Where it stands after the last step, to go on from in this process or another.
+        """Where it stands after the last step, to continue from in this process or another.
 
         Raises:
             SamplerError: the scheduler, the sampler or the guidance keeps something that cannot be written down.

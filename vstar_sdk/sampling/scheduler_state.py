@@ -53,7 +53,7 @@ class SchedulerState:
         values: dict[str, Any] = {}
         carried = cast(dict[str, Any], vars(own))
         for name, value in carried.items():
-            if name in _CONFIGURATION or inspect.isfunction(value):  # functions are made anew from the configuration
+            if name in _CONFIGURATION or inspect.isfunction(value):  # functions are made again from the configuration
                 continue
             if not plain(value):
                 raise SamplerError(

@@ -71,7 +71,7 @@ def timesteps_of(scheduler: Any, steps: int, device: Any, *, tokens: int | None 
 
 
 def step_arguments(scheduler: Any, eta: float, generator: Any) -> dict[str, Any]:
-    """What the steps of a scheduler are to be given beside prediction, timestep and latents.
+    """What the steps of a scheduler get besides prediction, timestep and latents.
 
     Args:
         scheduler: made by a `vstar_sdk.SchedulerSource`.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Choice:
-    """Stands in an annotation beside a union of parts.
+    """Stands in an annotation next to a union of parts.
 
     Attributes:
         names: of the parts, in the order of the union.

@@ -115,7 +115,7 @@ def parse(text: str, *, name: str | None = None, folder: Path | None = None, as_
     """Read a spec's text.
 
     Raises:
-        SpecError: it is not well-formed, repeats a key, uses aliases or tags, or is no mapping.
+        SpecError: it is not well-formed, repeats a key, uses aliases or tags, or is not a mapping.
     """
     data, root = read_json(text, name or "spec") if as_json else read_yaml(text, name or "spec")
     if not isinstance(data, dict):

@@ -59,7 +59,7 @@ class LoadedSpec:
         return _validate, (self.document, self.given)
 
     def joined(self, plugins: Iterable[object]) -> LoadedSpec:
-        """The same spec, validated anew with more plugins passed.
+        """The same spec, validated again with more plugins passed.
 
         Raises:
             SpecError: see `load_spec`.

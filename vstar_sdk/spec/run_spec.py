@@ -51,7 +51,7 @@ FrameRanges = WithJsonSchema(
 
 
 class StartSpec(Options):
-    """What the video goes on from: frames of an earlier run that stay as they are, and the others are made around them."""
+    """What the video continues from: frames of an earlier run that stay as they are, and the others are made around them."""
 
     model_config = ConfigDict(serialize_by_alias=True)
 

@@ -60,7 +60,7 @@ def run_cells(
 ) -> Outcome:
     """Do cells of a sweep, one after the other, with one warm session; a process of an executor does nothing else.
 
-    A cell that is done, has failed or is at work in another process is passed over. One that was interrupted goes on from its
+    A cell that is done, has failed or is at work in another process is passed over. One that was interrupted continues from its
     last state. One whose process died comes after all others, and has failed once it was begun too often.
 
     Args:
@@ -77,7 +77,7 @@ def run_cells(
         OutputError: the index cannot be read, or a cell's directory cannot be written.
         SpecError: there is no such cell.
         Interrupted: it was to end.
-        Exception: whatever ended a cell and is no `VstarError`: it is written down as the cell's, and since nobody knows what
+        Exception: whatever ended a cell and is not a `VstarError`: it is written down as the cell's, and since nobody knows what
             it has left in this process, the next cell is for another one.
     """
     index = Sweep.read(sweep)
@@ -264,7 +264,7 @@ def _tidy(folder: Path) -> None:
 
 
 def _import_ahead() -> None:
-    """Bring in what takes seconds before a cell is taken, so that a process which dies meanwhile is no fault of the cell."""
+    """Bring in what takes seconds before a cell is taken, so that a process which dies meanwhile is not a fault of the cell."""
     with suppress(ImportError):  # the run says what is absent
         from vstar_sdk.runs import perform
         from vstar_sdk.runs.stages import encode, sample

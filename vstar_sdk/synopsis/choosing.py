@@ -24,7 +24,7 @@ _JSON_BEGINS = re.compile(r"""\{\s*["'“‘]|\[\s*[\["'“{]""")
 def read_answer(text: str, model: type[Answer], *, examples: Collection[Captions] = (), only_at_the_end: bool = False) -> Answer:
     """Take the key states out of what a model said, whatever stands around them.
 
-    Thinking is not read, but for an answer at the very end of thinking that is never closed. Of what has the wanted shape the
+    Thinking is not read, except an answer at the very end of thinking that is never closed. Of what has the wanted shape the
     last is taken; what is introduced as an example or a draft, or repeats an example of the question, only where there is nothing
     else. What means the same in another form is taken too: see `meant`.
 
@@ -39,7 +39,7 @@ def read_answer(text: str, model: type[Answer], *, examples: Collection[Captions
     """
     text = _unquoted(text.removeprefix("\ufeff"))
     whole = fitting(decoded(text), model)
-    if whole is not None:  # at once: what looks like a tag in its captions is no thinking
+    if whole is not None:  # at once: what looks like a tag in its captions is not thinking
         return whole
     answered = without_thinking(text)
     try:

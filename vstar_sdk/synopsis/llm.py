@@ -45,7 +45,7 @@ class LlmOptions(Options):
 
 
 class LlmWriter:
-    """Asks a backend, checks its answer, and has it mended within the options' rounds.
+    """Asks a backend, checks its answer, and has it fixed within the options' rounds.
 
     Args:
         options: the validated options.

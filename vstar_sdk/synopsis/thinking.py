@@ -29,7 +29,7 @@ _SHARED = ("<|end|>", "<channel|>")
 
 
 class Answered(NamedTuple):
-    """An answer without what is no part of it.
+    """An answer without what is not a part of it.
 
     Attributes:
         text: as long as the answer was, so that places in it stay true: blanks stand where something was taken out.

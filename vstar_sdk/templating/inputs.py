@@ -197,7 +197,7 @@ def _length_fault(length: int, least: int | None, most: int | None, what: str) -
 
 
 def _is(kind: Kind, value: object) -> bool:
-    """JSON Schema's types: a truth value is no number, and 3.0 is an integer."""
+    """JSON Schema's types: a truth value is not a number, and 3.0 is an integer."""
     if isinstance(value, bool) or value is None:
         return kind == ("null" if value is None else "boolean")
     if isinstance(value, int):

@@ -38,7 +38,7 @@ LARGEST = 64 * 1024
 """Bytes of the largest template that is read."""
 
 FOLDER = "templates"
-"""The folder beside a spec file whose templates are found by their bare names."""
+"""The folder next to a spec file whose templates are found by their bare names."""
 
 Origin = Literal["path", "next to the spec", "plugin", "built in"]
 """Where a template was found, in the order of the search."""
@@ -87,7 +87,7 @@ class Template:
 
 
 def built_in() -> dict[str, Path]:
-    """The package's own templates by name: carried inside the wheel, or beside the package in a source checkout.
+    """The package's own templates by name: carried inside the wheel, or next to the package in a source checkout.
 
     Raises:
         TemplateError: there are none.

@@ -27,7 +27,7 @@ UNET_WEIGHTS = (
     "vae/diffusion_pytorch_model.safetensors",
     "text_encoder/model.safetensors",
 )
-"""Patterns of the files of a pipeline with one U-Net; its repositories hold other copies of the weights beside them."""
+"""Patterns of the files of a pipeline with one U-Net; its repositories hold other copies of the weights next to them."""
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _COMMIT = re.compile(r"[0-9a-f]{40}")

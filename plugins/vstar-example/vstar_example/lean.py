@@ -9,7 +9,7 @@ from vstar_sdk.options import Level
 
 
 class LeanOptions(RegularizerOptions):
-    """What stands beside ``use: example/lean`` in a spec. ``window``, when it acts, comes from the base."""
+    """The options next to ``use: example/lean`` in a spec. ``window``, when it acts, comes from the base."""
 
     slope: float = Field(default=0.1, ge=0)
     """Logits lost with each frame of distance; 0 is the plain model."""

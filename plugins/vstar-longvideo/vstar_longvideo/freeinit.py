@@ -37,7 +37,7 @@ class FreeInitOptions(Options):
     """Options of `FreeInit`; the defaults are the paper's."""
 
     turns: int = Field(default=3, ge=1, le=20)
-    """How often the schedule is taken; 1 is the sampler `single`, to the bit."""
+    """How often the schedule is taken; 1 is the sampler `single`, bit for bit."""
     order: int = Field(default=4, ge=1, le=16)
     """Of the Butterworth filter: how steeply low frequencies end."""
     cutoff: float = Field(default=0.25, gt=0, le=1)

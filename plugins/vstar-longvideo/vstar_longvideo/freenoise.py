@@ -28,7 +28,7 @@ class FreeNoiseOptions(Options):
     """Options of `FreeNoise`; the defaults are the paper's."""
 
     window: int = Field(default=16, ge=1)
-    """Latent frames that are drawn; a clip that is no longer has the noise `gaussian`, to the bit."""
+    """Latent frames that are drawn; a clip that is no longer has the noise `gaussian`, bit for bit."""
     stride: int = Field(default=4, ge=1)
     """Latent frames of a group whose noise changes places; at most the window."""
 

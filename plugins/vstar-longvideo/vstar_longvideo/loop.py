@@ -7,7 +7,7 @@ Of two frames of a clip of length ``L`` that is shown again and again, the dista
     A'_ij = A_ij + strength s_i G_ij             s_i: a statistic of row i of the logits A
 
 ``band: seam`` is what TAR's own band lacks of it, ``G_ij - exp(-(i - j)^2 / (2 sigma^2))``, for a run that has ``tar`` of the
-same sigma beside it: together they are the periodic band. The story comes round by `vstar_longvideo.cycle`.
+same sigma next to it: together they are the periodic band. The story comes round by `vstar_longvideo.cycle`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class LoopOptions(BandOptions):
 
     band: Literal["whole", "seam"] = "whole"
     """`whole`: the periodic band, in the place of `tar`. `seam`: what it has beyond that of a `tar` of the same
-    sigma, beside it."""
+    sigma, next to it."""
 
 
 class Loop:

@@ -1,4 +1,4 @@
-"""What several methods refuse beside themselves."""
+"""Combinations that several methods refuse."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def name_of(options: RegularizerOptions) -> str:
 
 
 def refuse_maps(method: str, site: Site, others: Iterable[Regularizer]) -> None:
-    """Refuse maps over all frames beside a method that attends to parts of them.
+    """Refuse maps over all frames together with a method that attends to parts of them.
 
     Raises:
         SpecError: another one has a `Mix` at the site.
@@ -34,7 +34,7 @@ def refuse_windows(method: str, why: str, others: Iterable[Regularizer]) -> None
     Args:
         method: that refuses.
         why: it needs them.
-        others: beside it.
+        others: next to it.
 
     Raises:
         SpecError: ``window`` is among them.

@@ -203,7 +203,7 @@ class LocalChat:
                     pad_token_id=ends[0],
                     logits_processor=processors,
                 )
-        except RuntimeError as error:  # out of memory, above all; also logits that are no numbers
+        except RuntimeError as error:  # out of memory, above all; also logits that are not numbers
             problem = brief(error)
         raise BackendError(
             f"{self.place.name} failed on {self.place.device}: {problem}",

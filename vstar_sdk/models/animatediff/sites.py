@@ -26,7 +26,7 @@ def unet_motion_sites(config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
         config: the network's configuration.
 
     Raises:
-        ModelError: it is no configuration of this family.
+        ModelError: it is not a configuration of this family.
     """
     try:
         down, up, widths = config["down_block_types"], config["up_block_types"], config["block_out_channels"]

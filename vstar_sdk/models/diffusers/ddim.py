@@ -162,7 +162,7 @@ class ClampedDDIMScheduler:
             timestep: of the step.
             sample: before the step.
             eta: 0 (deterministic) to 1 (as noisy as DDPM).
-            use_clipped_model_output: make the noise anew from the clipped clean sample.
+            use_clipped_model_output: make the noise again from the clipped clean sample.
             generator: of the step's noise.
             variance_noise: the step's noise itself.
             return_dict: for callers of diffusers' schedulers; the result answers to both, as a tuple and by names.

@@ -17,7 +17,7 @@ def stack_sites(config: Mapping[str, Any], kind: str) -> tuple[SiteAddress, ...]
         kind: its class, for messages.
 
     Raises:
-        ModelError: it is no configuration of such a network, or a token has no frame of its own.
+        ModelError: it is not a configuration of such a network, or a token has no frame of its own.
     """
     try:
         layers, heads, head_dim = config["num_layers"], config["num_attention_heads"], config["attention_head_dim"]

@@ -20,7 +20,7 @@ _embeddings: Any = embeddings  # typed in part
 
 
 class Hunyuan15Processor(NursedProcessor):
-    """Attention over all tokens of a clip and its text; with nothing to do it equals the model's own for all that is no padding.
+    """Attention over all tokens of a clip and its text; with nothing to do it equals the model's own for all that is not padding.
 
     ``HunyuanVideo15AttnProcessor2_0`` makes a mask of tokens by tokens in every block, in which padding sees nothing. Here one of
     keys is enough: padding is seen by nobody, and what it sees itself, nobody reads.

@@ -20,7 +20,7 @@ def hunyuan15_sites(config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
         config: the network's ``config.json``.
 
     Raises:
-        ModelError: it is no configuration of this family.
+        ModelError: it is not a configuration of this family.
     """
     try:
         layers, heads, head_dim = config["num_layers"], config["num_attention_heads"], config["attention_head_dim"]

@@ -52,7 +52,7 @@ class LTX2Family(Family):
         return whole_frames(call, self.latents, "LTX2Pipeline or LTX2ImageToVideoPipeline")
 
     def text_of(self, call: DenoiserCall) -> Tensor:
-        """See `Family.text_of`: the embeddings for video and sound beside each other, and the mask."""
+        """See `Family.text_of`: the embeddings for video and sound next to each other, and the mask."""
         return joined(call[self.text], call[f"audio_{self.text}"], call["encoder_attention_mask"])
 
     @torch.no_grad()

@@ -55,7 +55,7 @@ def see(
 
 
 def check_border(vae: Any, height: int, width: int) -> None:
-    """Refuse pictures that the decoder cannot make, which mirrors what is beside the border.
+    """Refuse pictures that the decoder cannot make, which mirrors what is next to the border.
 
     Args:
         vae: an ``AutoencoderKLLTX2Video``.

@@ -26,7 +26,7 @@ def unet3d_sites(config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
         config: the network's ``config.json``.
 
     Raises:
-        ModelError: it is no configuration of this family.
+        ModelError: it is not a configuration of this family.
     """
     try:
         down, up = config["down_block_types"], config["up_block_types"]

@@ -71,7 +71,7 @@ class VideoCrafter2:
         """Read the configuration: of a directory without torch, of a checkpoint from the shapes of its tensors.
 
         Raises:
-            ModelError: it is not there, or is no VideoCrafter2.
+            ModelError: it is not there, or is not a VideoCrafter2.
         """
         return self._in(self._configuration).facts()
 

@@ -104,7 +104,7 @@ def load(directory: Path, facts: Facts, options: WanOptions, device: str, dtype:
     check_sites(networks[0], facts, self_attentions(denoiser), directory)
     ratio = read_config(directory, "model_index.json").get("boundary_ratio")
     denoiser.boundary = None if ratio is None else ratio * facts.scheduler_config["num_train_timesteps"]
-    # Half precision shows in the picture, and beside the denoiser float32 costs little.
+    # Half precision shows in the picture, and next to the denoiser float32 costs little.
     vae = load_component(AutoencoderKLWan, directory, "vae", torch.float32)
     text_encoder = load_component(UMT5EncoderModel, directory, "text_encoder", precision)
     placement = Placement((text_encoder, *networks, vae), device, options.offload)

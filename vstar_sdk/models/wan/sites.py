@@ -21,7 +21,7 @@ def wan_sites(config: Mapping[str, Any], prefix: str = "") -> tuple[SiteAddress,
         prefix: before the names of its modules, such as ``transformer.``
 
     Raises:
-        ModelError: it is no configuration of a text-to-video network of this family.
+        ModelError: it is not a configuration of a text-to-video network of this family.
     """
     try:
         layers, heads, head_dim = config["num_layers"], config["num_attention_heads"], config["attention_head_dim"]

@@ -21,7 +21,7 @@ def text_of(error: BaseException) -> str:
 
 
 def passes(error: BaseException) -> bool:
-    """Whether an exception is no fault of the plugin that it comes through: an interrupt, an end of the run, no memory left."""
+    """Whether an exception is no fault of the plugin that it passes: an interrupt, an end of the run, lack of memory."""
     return isinstance(error, KeyboardInterrupt | GeneratorExit | StopRun | RunCancelled | SamplingEnded) or out_of_memory(error)
 
 

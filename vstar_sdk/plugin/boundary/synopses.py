@@ -11,7 +11,7 @@ from vstar_sdk.synopses import State, Synopsis
 
 
 def fault(value: Any) -> str | None:
-    """How a value is no synopsis that a run can go on with, or None when it is one."""
+    """How a value is not a synopsis that a run can go on with, or None when it is one."""
     if not isinstance(value, Synopsis):
         return f"returned {described(value)}, not a Synopsis"
     if not value.states or not values.all_of(State)(value.states):

@@ -27,7 +27,7 @@ NUMBERS_HINT = "use dtype float32 or bfloat16, or weaker regularizers; or report
 
 
 def instance(*kinds: type[Any], what: str = "") -> Check:
-    """The check that a value is of some type; true and false are no numbers."""
+    """The check that a value is of some type; true and false are not numbers."""
     wanted = what or f"a {' or '.join(kind.__name__ for kind in kinds)}"
 
     def check(value: Any, call: Call) -> Any:

@@ -41,7 +41,7 @@ def faults(targets: Iterable[Target], *, again: bool = False) -> dict[Target, st
     What this process has imported, and what cannot be found, is not tried.
 
     Args:
-        targets: those that are new are tried beside each other.
+        targets: those that are new are tried next to each other.
         again: try those that are remembered as faulty, too.
 
     Returns:
@@ -84,7 +84,7 @@ def _tried(new: dict[Target, str], seconds: float) -> dict[Target, str | None]:
 
 
 def _can_try() -> bool:
-    """Whether there is an interpreter to start, and this is no child itself.
+    """Whether there is an interpreter to start, and this is not a child itself.
 
     In a frozen program, and in one that embeds Python, ``sys.executable`` is that program.
     """

@@ -43,7 +43,7 @@ def main() -> None:
     """Answer one question.
 
     ``{"names": {...}, "source": ...}`` is answered with ``{"problems": [...], "used": [...]}``; with ``system`` and ``user``
-    beside it, ``{"system": ..., "user": ...}`` or ``{"problems": [...]}``.
+    next to it, ``{"system": ..., "user": ...}`` or ``{"problems": [...]}``.
     """
     fill(_WARM, _NAMES, {}, {})
     question = json.loads(sys.stdin.buffer.read())

@@ -1,4 +1,4 @@
-"""Having a stranger's template checked or filled in by a child process: nothing that it does can hold up or harm this one.
+"""Having a third party's template checked or filled in by a child process: nothing that it does can hold up or harm this one.
 
 A thread cannot interrupt one long call into C, such as the making of a huge text; the end of a process can. The child is a
 fresh interpreter, never a fork of this process with its threads, without the secrets of the environment and without ``site``.

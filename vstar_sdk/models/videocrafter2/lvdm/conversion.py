@@ -52,7 +52,7 @@ def convert(
 ) -> None:
     """Convert the official checkpoint into a directory that runs from a prompt with no other file.
 
-    The weights keep their precision. The directory appears at the end, whole: it is written beside its place and renamed.
+    The weights keep their precision. The directory appears at the end, whole: it is written next to its place and renamed.
 
     Args:
         checkpoint: ``model.ckpt``, or the same tensors as safetensors.
@@ -150,7 +150,7 @@ def _write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 @contextmanager
 def _appearing(out: Path) -> Generator[Path]:
-    """A directory beside ``out`` that takes its name once all is well, and is gone otherwise."""
+    """A directory next to ``out`` that takes its name once all is well, and is gone otherwise."""
     try:
         hidden = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=out.absolute().parent))
     except OSError as error:

@@ -35,7 +35,7 @@ class Component:
         config: its configuration.
         sources: for every tensor of the network, where it comes from.
         shapes: of the network's tensors.
-        unused: keys that the checkpoint may hold beside them, without the prefix: the text tower's last layer, for one.
+        unused: keys that the checkpoint may hold besides them, without the prefix: the text tower's last layer, for one.
     """
 
     name: str

@@ -9,7 +9,7 @@ UNET, VAE, TEXT = "model.diffusion_model.", "first_stage_model.", "cond_stage_mo
 """Where the three networks stand in a checkpoint."""
 
 SCALE = "scale_arr"
-"""The signal scale of every timestep, as the checkpoint keeps it beside the other constants of its noise schedule."""
+"""The signal scale of every timestep, as the checkpoint keeps it next to the other constants of its noise schedule."""
 
 SCHEDULE = frozenset(
     (
@@ -34,7 +34,7 @@ SCHEDULE = frozenset(
 """Constants of the noise schedule that a checkpoint may hold; they are not converted."""
 
 UNUSED_TEXT = frozenset(("text_projection", "logit_scale", "attn_mask"))
-"""What an OpenCLIP text tower may hold beside the weights that make token embeddings."""
+"""What an OpenCLIP text tower may hold besides the weights that make token embeddings."""
 
 _PICTURE_INSIDE, _PICTURE_BESIDE = (".to_k_ip.", ".to_v_ip."), ("image_proj_model.", "embedder.")
 _ANOTHER = "only VideoCrafter2's text-to-video checkpoint (model.ckpt of VideoCrafter/VideoCrafter2) is supported"
