@@ -209,9 +209,9 @@ def test_a_frame_of_another_shape_or_type_is_refused(frame, tmp_path, make_clip)
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize(("written", "complaint"), [(0, "only 0"), (7, "only 7"), (9, "another")])
+@pytest.mark.parametrize(("written", "complaint"), [(0, "only 0"), (7, "only 7"), (9, "more")])
 def test_a_wrong_number_of_frames_is_refused(written, complaint, tmp_path, make_clip):
-    with pytest.raises(OutputError, match=f"the clip has 8 frames, but {complaint} came"):
+    with pytest.raises(OutputError, match=f"the clip has 8 frames, but {complaint} were written"):
         write_all(tmp_path, all_four(), make_clip(), lambda _: [np.zeros((64, 64, 3), np.uint8)] * written)
     assert names(tmp_path) == []
 

@@ -113,7 +113,7 @@ def drafts_for(folder: Path, exporters: Sequence[tuple[str, Exporter]], *, reser
         reserved: names of files that the run itself writes to the folder.
 
     Raises:
-        OutputError: a path leaves the folder, two paths collide, one is reserved, or another folder than an older artifact is in the
+        OutputError: a path leaves the folder, two paths collide, one is reserved, or another folder than an artifact is in the
             way.
     """
     own = {PurePosixPath(written.casefold()): written for written in reserved}

@@ -102,7 +102,7 @@ class Artifacts:
                 hint="the model's decode and every transform_frames must keep the size and return 8-bit RGB",
             )
         if self._written == self._clip.frames:
-            raise self._miscounted("another")
+            raise self._miscounted("more")
         frame = frame if frame.flags.c_contiguous else frame.copy(order="C")
         for draft in self._drafts:
             with draft.disk_errors():
@@ -133,9 +133,9 @@ class Artifacts:
             self._discard()
             raise
 
-    def _miscounted(self, came: str) -> OutputError:
+    def _miscounted(self, count: str) -> OutputError:
         return OutputError(
-            f"the clip has {self._clip.frames} frames, but {came} were written",
+            f"the clip has {self._clip.frames} frames, but {count} were written",
             hint="the model's decode and every transform_frames must keep the number of frames",
         )
 

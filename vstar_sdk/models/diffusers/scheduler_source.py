@@ -51,7 +51,7 @@ class DiffusersScheduler:
 
 
 def offer(register: Register, schedulers: Mapping[str, Known]) -> None:
-    """Offer scheduler classes; whoever chooses one that does not fit a model is notified of them.
+    """Offer scheduler classes; an unsuitable one is an error that lists them.
 
     Args:
         register: what ``register_schedulers`` was given.
