@@ -103,7 +103,7 @@ def test_strict_makes_quarantine_an_error(ten):
     assert ten.vstar("models").returncode == 0
     result = ten.vstar("models", VSTAR_PLUGINS_STRICT="1")
     assert result.returncode == 3
-    assert "is left out" in result.stderr
+    assert "is ignored" in result.stderr
 
 
 def test_a_run_that_uses_none_of_them_works(ten, session):
@@ -173,7 +173,7 @@ EXAMPLES = {
     "an option named use": (OFFER.replace("slope", "use"), "the option model has a field 'use'"),
     "an option that hides another": (
         OFFER.replace("slope", "part"),
-        "has a field 'part', which vstar_sdk.RegularizerOptions uses",
+        "has a field 'part', which vstar_sdk.RegularizerOptions reserves",
     ),
     "a loose model inside the options": (
         OFFER.replace("slope: float = 0.1", "inner: list[Inner] = []").replace(
@@ -215,7 +215,7 @@ def test_a_part_whose_package_is_missing_is_found_by_check(packages):
     (record,) = [record for record in survey(deep=True)[1] if record.name == "acme"]
     assert record.state == "faulty"
     assert record.unhealthy
-    assert "needs the package 'no_such_package', which is not installed" in record.reasons[0]
+    assert "needs the module 'no_such_package', which is not installed" in record.reasons[0]
 
 
 def test_a_damaged_package_of_somebody_else_hides_nobody_and_is_named(packages, caplog):
