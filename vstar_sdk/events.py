@@ -139,7 +139,7 @@ class Measured(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact(Event):
-    """A file, or a folder, is whole and in its place."""
+    """A file or folder is complete."""
 
     kind: ClassVar[str] = "artifact"
     exporter: str
