@@ -41,7 +41,7 @@ class WanAdapter(LatentAdapter):
 
     denoiser: WanExperts
     options: WanOptions
-    residence: ResidentNetworks
+    resident: ResidentNetworks
 
     @property
     def family(self) -> WanFamily:
@@ -64,12 +64,12 @@ class WanAdapter(LatentAdapter):
 
     def sampling(self) -> AbstractContextManager[None]:
         """See `LatentAdapter.sampling`: the network that was called last stays on the device."""
-        return self.residence.kept()
+        return self.resident.kept()
 
     def predict(self, latents: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
         """See `LatentAdapter.predict`: by the network that the timestep belongs to."""
         network = self.denoiser.at(timestep)
-        self.residence.bring(network)
+        self.resident.bring(network)
         with latent_frame_text(network, frames=text.shape[1]):
             return network(
                 hidden_states=latents,
@@ -117,7 +117,7 @@ def load(directory: Path, facts: Facts, options: WanOptions, device: str, dtype:
         tokenizer=tokenizer,
         options=options,
         placement=placement,
-        residence=ResidentNetworks(placement),
+        resident=ResidentNetworks(placement),
     )
 
 
