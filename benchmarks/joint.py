@@ -71,11 +71,11 @@ def tensors(frames: int, positions: int) -> tuple[Tensor, Tensor, Tensor]:
 def peak(name: str) -> dict[str, float]:
     """MB that the peak of this process grows by: with queries, keys and values, and without."""
     attend, small = variants(WAN[0])[name], tensors(WAN[0], 4)
-    attend(*small)  # libraries that are loaded at the first call are no part of it
+    attend(*small)  # libraries that are loaded at the first call are not part of it
     before = _resident("VmRSS")
     inputs = tensors(*WAN)
     made = _resident("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew: importing a library has reached higher
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins again: importing a library has reached higher
     attend(*inputs)
     highest = _resident("VmHWM")
     return {"whole": highest - before, "beside": highest - made}

@@ -1,7 +1,7 @@
 """What keeping frames costs at the seam, and whether the frames that are made fit in, on the embedded model, with its judge.
 
 ``python -m benchmarks.keep [--frames N] [--seeds N] [--families ...] [--set PATH=VALUE]``. For every family and seed: a clip of
-three key states; its second state made anew from another seed, in other words (`redo`); and the clip gone on with, towards a
+three key states; its second state made again from another seed, in other words (`redo`); and the clip gone on with, towards a
 fourth state (`extend`, by half its length). *error*: mean distance of the depicted stage from the story's, of the frames that
 were made, of those at a new state's anchor, and of the parent's. *seam*: the mean absolute difference between neighbours of which
 one was kept and one was made, as a share of the 95th percentile of the clip's other steps.
@@ -37,7 +37,7 @@ def keys_of(name: str) -> list[Key]:
 def caption(name: str, key: Key, build: int = 0) -> str:
     """A caption of a key, with the family's first colour."""
     family = families()[name]
-    return key.told[build].format(subject=family.subject.format(colour=family.colours[0] if family.colours else ""))
+    return key.captions[build].format(subject=family.subject.format(colour=family.colours[0] if family.colours else ""))
 
 
 def frames_of(result: Result) -> Frames:
@@ -82,13 +82,13 @@ def measure(names: Sequence[str], frames: int, seeds: int, overrides: Sequence[s
     with Session() as session, tempfile.TemporaryDirectory() as folder:
         for name in names:
             keys = keys_of(name)
-            told, stages = [caption(name, key) for key in keys], [key.at for key in keys]
+            captions, stages = [caption(name, key) for key in keys], [key.at for key in keys]
             for seed in range(seeds):
-                spec = {"synopsis": {"states": told[:3]}, "frames": frames, "seed": seed, "output": []}
+                spec = {"synopsis": {"states": captions[:3]}, "frames": frames, "seed": seed, "output": []}
                 out = Path(folder) / f"{name}-{seed}"
                 parent = session.run(spec, out=out)
                 redo = redone(out, 2, caption=caption(name, keys[1], build=1), seed=seed + 100)
-                extend = extended(out, frames // 2, [told[3]])
+                extend = extended(out, frames // 2, [captions[3]])
                 for kind, changed, said in (("redo", redo, stages[:3]), ("extend", extend, stages)):
                     child = session.run(load_spec(changed, overrides=overrides))
                     record = {"kind": kind, "family": name, "seed": seed, **measured(name, parent, child, said)}

@@ -1,4 +1,4 @@
-"""What the methods of vstar-longvideo cost: one step of the embedded model, beside the plain one, taking turns in one process.
+"""What the methods of vstar-longvideo cost: one step of the embedded model, next to the plain one, taking turns in one process.
 
 ``python -m benchmarks.longvideo [--rounds N] [--frames F]``. It needs the plugin: ``pip install -e plugins/vstar-longvideo``.
 """

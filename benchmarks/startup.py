@@ -1,4 +1,4 @@
-"""How long commands take, beside an interpreter that does nothing and one that imports torch. ``python -m benchmarks.startup``
+"""How long commands take, next to an interpreter that does nothing and one that imports torch. ``python -m benchmarks.startup``
 
 A plan is timed twice: with an empty cache, and as it is again and again. A run goes from a prompt to the files of 16 frames.
 

@@ -1,8 +1,8 @@
-"""What a sweep costs: its index, its status, and its cells beside the same runs in one session. ``python -m benchmarks.sweeps``
+"""What a sweep costs: its index, its status, and its cells next to the same runs in one session. ``python -m benchmarks.sweeps``
 
 The cells are short runs of the embedded model, so that whatever the sweep adds to a run weighs as much as it ever will. Both ways
 take turns in this process, each loading the model once; by hand each run is given its spec as a mapping, as people write it, and
-then as a validated spec, which leaves out what a sweep does once for all. Processor time is beside wall time: other work on the
+then as a validated spec, which leaves out what a sweep does once for all. Processor time is next to wall time: other work on the
 machine moves it less.
 """
 

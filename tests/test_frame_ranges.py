@@ -25,16 +25,16 @@ def test_ranges_mean_frames(written, frames):
 @pytest.mark.parametrize(
     ("written", "words"),
     [
-        ("8", "names frame 8, and the last one is 7"),
+        ("8", "names frame 8, but the last one is 7"),
         ("0-8", "names frame 8"),
         ("0-999999999", "names frame 999999999"),
-        ("3-2", "a range from frame 3 to 2 has no frame"),
-        ("2s-2s", "has no frame"),
+        ("3-2", "a range from frame 3 to 2 is empty"),
+        ("2s-2s", "is empty"),
         ("0.5-2", "a frame is a whole number"),
-        ("", "no range of frames"),
-        ("1-2-3", "no range of frames"),
-        ("-3", "no range of frames"),
-        ("all", "no range of frames: write frames: 12, '0-31'"),
+        ("", "not a range of frames"),
+        ("1-2-3", "not a range of frames"),
+        ("-3", "not a range of frames"),
+        ("all", "not a range of frames: write frames: 12, '0-31'"),
     ],
 )
 def test_what_means_none_is_told(written, words):

@@ -1,4 +1,4 @@
-"""Tiny random models of the kin: a pipeline in ModelScope's format, a Stable Diffusion checkpoint and a motion adapter."""
+"""Tiny random models: a pipeline in ModelScope's format, a Stable Diffusion checkpoint and a motion adapter."""
 
 from __future__ import annotations
 

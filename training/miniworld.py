@@ -1,4 +1,4 @@
-"""Train the embedded model and its judge, from nothing or from earlier weights: ``python -m training.miniworld --out DIR``."""
+"""Train the embedded model and its judge, from scratch or from earlier weights: ``python -m training.miniworld --out DIR``."""
 
 import argparse
 import copy

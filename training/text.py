@@ -107,15 +107,15 @@ def tell(clip: Clip, rng: np.random.Generator, captions: Captions) -> Telling:
         one = np.full(frames, captions.number[said[int(rng.integers(len(said)))]])
         return Telling(one, one, np.zeros(frames))
     stages = clip.stages if rng.random() < 0.75 else np.full(frames, clip.stages.mean())
-    build = int(rng.integers(len(family.keys[0].told))) if rng.random() < 0.7 else 0
+    build = int(rng.integers(len(family.keys[0].captions))) if rng.random() < 0.7 else 0
     spread = float(np.ptp(stages))
     low, high, weight = _neighbours(family, stages)
     if spread < 0.06 and abs(weight.mean() - 0.5) < 0.15 and np.ptp(low) == 0 and rng.random() < 0.4:
         a, b = family.keys[low[0]], family.keys[high[0]]
         one = np.full(frames, captions.number[between_caption(family, a, b, clip.colour, clip.camera)])
         return Telling(one, one, np.zeros(frames))
-    told = [captions.number[key_captions(family, key, clip.colour, clip.camera)[build]] for key in family.keys]
-    table = np.array(told)
+    numbers = [captions.number[key_captions(family, key, clip.colour, clip.camera)[build]] for key in family.keys]
+    table = np.array(numbers)
     return Telling(table[low], table[high], weight)
 
 

@@ -1,4 +1,4 @@
-"""For authors of LLM backends behind an HTTP API: what they need not build anew.
+"""For authors of LLM backends behind an HTTP API: what they need not build again.
 
 A backend is any object with the two methods of `vstar_sdk.Backend`; nothing here is needed for one. See docs/llm-backends.md.
 """

@@ -53,11 +53,11 @@ def remembered(room: str, subject: object, find: Callable[[], Any]) -> Any:
 
     Args:
         room: of the cache.
-        subject: the question as JSON data. It names everything that the answer depends on beside the code of this package,
-            versions of others included: with another subject the answer is found anew.
+        subject: the question as JSON data. It names everything that the answer depends on, except the code of this package,
+            versions of others included: with another subject the answer is found again.
         find: finds the answer, which is JSON data. What it raises is not kept.
 
-    Nothing is kept where the subject is no JSON data after all (the configuration of somebody's model), or no folder is there
+    Nothing is kept where the subject is not JSON data after all (the configuration of somebody's model), or no folder is there
     to keep it in.
     """
     subject = {"of": subject, "code": _code()}
@@ -65,7 +65,7 @@ def remembered(room: str, subject: object, find: Callable[[], Any]) -> Any:
         question = json.dumps(subject, sort_keys=True)
         file = cache_folder(room) / f"{hashlib.sha256(question.encode()).hexdigest()[:40]}.json"
     except (OSError, TypeError, ValueError) as error:
-        _log.info("the next command works this out again: %s", error)
+        _log.info("the cache entry is recomputed by the next command: %s", error)
         return find()
     try:
         kept = json.loads(file.read_bytes())
@@ -77,7 +77,7 @@ def remembered(room: str, subject: object, find: Callable[[], Any]) -> Any:
     try:
         write(file, json.dumps({"subject": subject, "answer": answer}, indent=1))
     except OSError as error:
-        _log.info("the next command works this out again, because %s cannot be written: %s", file, error.strerror)
+        _log.info("the cache entry is recomputed by the next command, because %s cannot be written: %s", file, error.strerror)
     return answer
 
 

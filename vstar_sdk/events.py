@@ -46,8 +46,8 @@ class Event:
 
         Paths become texts; an error becomes a mapping of ``type``, ``message``, ``hint`` and ``exit_code``.
         """
-        told = [item.name for item in dataclasses.fields(self) if item.metadata.get("json", True)]
-        return {"kind": self.kind} | {name: plain(getattr(self, name)) for name in told}
+        shown = [item.name for item in dataclasses.fields(self) if item.metadata.get("json", True)]
+        return {"kind": self.kind} | {name: plain(getattr(self, name)) for name in shown}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +139,7 @@ class Measured(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact(Event):
-    """A file, or a folder, is whole and in its place."""
+    """A file or folder is complete."""
 
     kind: ClassVar[str] = "artifact"
     exporter: str

@@ -33,7 +33,7 @@ def ranges(written: int | str) -> tuple[tuple[Parsed, Parsed | None], ...]:
         try:
             found.append((parse(first), parse(last) if dash else None))
         except ValueError:
-            raise ValueError(f"{written!r} is no range of frames: {_EXAMPLES}") from None
+            raise ValueError(f"{written!r} is not a range of frames: {_EXAMPLES}") from None
     return tuple(found)
 
 
@@ -46,16 +46,16 @@ def frames_in(written: int | str, frames: int, fps: float) -> tuple[int, ...]:
         fps: frames a second, for times.
 
     Raises:
-        ValueError: one is no whole number, ends before it begins, or is beyond the clip.
+        ValueError: one is not a whole number, ends before it begins, or is beyond the clip.
     """
     found: set[int] = set()
     for first, last in ranges(written):
         start = _frame(first, frames, fps)
         end = start if last is None else _frame(last, frames, fps) - (last.unit != "frames")
         if end < start:
-            raise ValueError(f"{written!r}: a range from frame {start} to {end} has no frame")
+            raise ValueError(f"{written!r}: a range from frame {start} to {end} is empty")
         if end >= frames:
-            raise ValueError(f"{written!r} names frame {end}, and the last one is {frames - 1}")
+            raise ValueError(f"{written!r} names frame {end}, but the last one is {frames - 1}")
         found.update(range(start, end + 1))
     return tuple(sorted(found))
 

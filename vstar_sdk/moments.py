@@ -35,20 +35,20 @@ def parse(span: Span) -> Parsed:
         ValueError: it is negative, not finite, or neither a number, ``"2.5s"`` nor ``"40%"``.
     """
     if isinstance(span, bool) or not isinstance(span, int | float | str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ValueError(f"{span!r} is neither frames, seconds nor a fraction: write 12, '2.5s' or '40%'")
+        raise ValueError(f"{span!r} must be frames, seconds or a fraction: 12, '2.5s' or '40%'")
     if isinstance(span, int | float):
         if (isinstance(span, float) and not math.isfinite(span)) or span < 0:
-            raise ValueError(f"{span!r} frames: a moment is a number of frames from 0")
+            raise ValueError(f"{span!r} frames: a moment must be at least 0")
         return Parsed(_bounded(span), "frames")
     match = _WRITTEN.match(span)
     if match is None:
-        raise ValueError(f"{span!r} is neither frames, seconds nor a fraction: write 12, '2.5s' or '40%'")
+        raise ValueError(f"{span!r} must be frames, seconds or a fraction: 12, '2.5s' or '40%'")
     amount = _bounded(float(match[1]))
     if match[2] == "s":
         return Parsed(amount, "seconds")
     if match[2] == "%":
         if amount > 100:
-            raise ValueError(f"{span!r} lies beyond the clip: a fraction is at most 100%")
+            raise ValueError(f"{span!r} is beyond the clip: a fraction is at most 100%")
         return Parsed(amount / 100, "fraction")
     return Parsed(amount, "frames")
 

@@ -1,4 +1,4 @@
-"""Base classes of option models: what stands beside ``use: NAME`` in a spec."""
+"""Base classes of option models: the keys next to ``use: NAME`` in a spec."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def _moment(value: int | float | str) -> int | float | str:
 
 def _duration(value: int | float | str) -> int | float | str:
     if moments.parse(value).amount <= 0:
-        raise ValueError(f"{value!r}: a duration is greater than 0")
+        raise ValueError(f"{value!r}: a duration must be above 0")
     if moments.parse(value).amount < SHORTEST:
-        raise ValueError(f"{value!r}: a duration is at least {SHORTEST:g}")
+        raise ValueError(f"{value!r}: a duration must be at least {SHORTEST:g}")
     return value
 
 
@@ -65,7 +65,7 @@ ClassName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*Scheduler$", m
 """The name of a scheduler class of diffusers: ``DEISMultistepScheduler``."""
 
 Number = BeforeValidator(_no_truth)
-"""In a field's annotation: true and false are no numbers there (pydantic would read them as 1 and 0)."""
+"""In a field's annotation: true and false are not numbers there (pydantic would read them as 1 and 0)."""
 
 Level = Annotated[int, Field(ge=0, le=63)]
 """A resolution of temporal attention: 0 is the highest of the model."""
@@ -153,7 +153,7 @@ class Options(BaseModel):
         return value
 
     def __eq__(self, other: object) -> bool:
-        """Equal values of one model; the models of a spec are composed anew for every catalog, and known by their name."""
+        """Equal values of one model; the models of a spec are composed again for every catalog, and known by their name."""
         kind, other_kind = type(self), type(other)
         same = kind is other_kind or (kind.__module__, kind.__qualname__) == (other_kind.__module__, other_kind.__qualname__)
         return same and vars(self) == vars(other)
@@ -206,7 +206,7 @@ class RegularizerOptions(Options):
     """
 
     strength: Strength = 1.0
-    """How much of it acts: a number, or a course over the window (`{from: 1.0, to: 0.2}`, with `ease: linear` or `smooth`).
+    """Strength: a number, or a course over the window (`{from: 1.0, to: 0.2}`, with `ease: linear` or `smooth`).
     1 is the regularizer as it is described, 0 the plain model."""
 
     window: Window = (0.0, 1.0)
@@ -214,7 +214,7 @@ class RegularizerOptions(Options):
 
     blocks: tuple[BlockIndex, BlockIndex] | None = None
     """First and last block to act at, counted from 0, of a model that is one stack of equal blocks (level 0 is all of them);
-    left out: every block. Other models have levels alone."""
+    left out: every block. Other models have levels only."""
 
     @field_validator("blocks")
     @classmethod
@@ -254,11 +254,11 @@ class GuidanceOptions(Options):
     """Base of a guidance's options: how strong it is, and when."""
 
     scale: float | None = Field(default=None, ge=1, le=100, examples=[7.5])
-    """How far the video is moved away from the negative prompt; 1 turns guidance off. Left out: the model's own."""
+    """Guidance scale; 1 turns guidance off. Default: the model's own."""
     start: Fraction = 0.0
-    """Where it begins, as a fraction of the schedule: of S steps, step i is guided when round(start S) <= i < round(stop S)."""
+    """Start of guidance, as a fraction of the schedule: of S steps, step i is guided when round(start S) <= i < round(stop S)."""
     stop: Fraction = 1.0
-    """Where it ends, as a fraction of the schedule."""
+    """End of guidance, as a fraction of the schedule."""
 
     @model_validator(mode="after")
     def _in_this_order(self) -> Self:

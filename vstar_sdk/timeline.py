@@ -110,7 +110,7 @@ def build(states: Sequence[State], frames: int, fps: float, interpolation: Inter
         raise SpecError(
             f"{len(states)} states do not fit into {frames} {'frame' if frames == 1 else 'frames'}",
             path=("states",),
-            hint=f"ask for at most {frames} states, or for at least {len(states)} frames",
+            hint=f"make at least {len(states)} frames, or at most {frames} states",
         )
     anchors = _anchors(states, frames, fps)
     return Timeline(anchors, tuple(_row(n, anchors, _BLENDS[interpolation]) for n in range(frames)), interpolation)

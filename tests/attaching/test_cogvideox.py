@@ -77,7 +77,7 @@ def test_the_negative_prompt_is_the_pipelines_own(pipe):
 def test_several_states_are_refused_by_name_with_the_remedy(pipe):
     before = state(pipe)
     with (
-        pytest.raises(ModelError, match=r"CogVideoXPipeline cannot tell 2 different states: .* one text") as refused,
+        pytest.raises(ModelError, match=r"CogVideoXPipeline does not support 2 different states: .* the same text") as refused,
         attach(pipe, [TAR], [SUMMER, WINTER]),
     ):
         pass

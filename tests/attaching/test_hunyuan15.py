@@ -100,7 +100,9 @@ def test_the_negative_prompt_is_the_pipelines_own(pipe):
 
 def test_several_states_are_refused_by_name_with_the_remedy(pipe):
     with (
-        pytest.raises(ModelError, match=r"HunyuanVideo15Pipeline cannot tell 2 different states: .* one text") as refused,
+        pytest.raises(
+            ModelError, match=r"HunyuanVideo15Pipeline does not support 2 different states: .* the same text"
+        ) as refused,
         attach(pipe, [TAR], [SUMMER, WINTER]),
     ):
         pass

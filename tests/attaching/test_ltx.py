@@ -163,7 +163,7 @@ def test_a_synopsis_tells_one_video(original):
 def test_fused_projections_are_refused_by_name(original):
     pipe = copied(original)
     pipe.transformer.fuse_qkv_projections()
-    with attach(pipe, [TAR]), pytest.raises(ModelError, match="fused projections, which nursing would lose"):
+    with attach(pipe, [TAR]), pytest.raises(ModelError, match="fused projections, which regularizers would remove"):
         make(pipe)
 
 

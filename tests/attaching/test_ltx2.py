@@ -212,7 +212,7 @@ def test_a_synopsis_tells_one_video(originals):
 def test_fused_projections_are_refused_by_name(originals):
     pipe = copied(originals["2.0"])
     pipe.transformer.transformer_blocks[1].attn1.fuse_projections()
-    with attach(pipe, [TAR]), pytest.raises(ModelError, match="fused projections, which nursing would lose"):
+    with attach(pipe, [TAR]), pytest.raises(ModelError, match="fused projections, which regularizers would remove"):
         make(pipe)
 
 

@@ -154,12 +154,12 @@ def test_a_pipeline_that_begins_in_the_middle_says_where():
 
 def test_a_timestep_that_stands_for_several_steps_is_refused_where_the_scheduler_counts_none():
     scheduler = half_schedule()
-    with pytest.raises(SamplerError, match=r"at timestep 988, .* any of \d+ steps, and FlowMatch\w+ does not say which"):
+    with pytest.raises(SamplerError, match=r"at timestep 988, .* any of \d+ steps, and FlowMatch\w+ does not tell which"):
         moment(torch.tensor(988.0, dtype=torch.bfloat16), scheduler)  # the scheduler is before its first step, far from there
 
     class Countless:
         timesteps = scheduler.timesteps
 
-    with pytest.raises(SamplerError, match=r"any of \d+ steps, and Countless does not say which of them comes next"):
+    with pytest.raises(SamplerError, match=r"any of \d+ steps, and Countless does not tell which one comes next"):
         moment(scheduler.timesteps[1].bfloat16(), Countless())
     assert moment(scheduler.timesteps[1], Countless()).step == 1  # in float32 it needs no count

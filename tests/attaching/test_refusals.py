@@ -153,7 +153,7 @@ def test_several_videos_with_a_synopsis(pipe):
         make(pipe, prompt=prompts, guidance_scale=1.0)
     for guidance in (1.0, 3.0):
         with attach(pipe, [], ["a landscape"]):
-            with pytest.raises(SamplerError, match="for 2 videos at once, and a synopsis is for one") as caught:
+            with pytest.raises(SamplerError, match="for 2 videos at once, but a synopsis is for one") as caught:
                 make(pipe, prompt=prompts, guidance_scale=guidance)
             assert "num_videos_per_prompt" in str(caught.value.hint)
 
@@ -183,7 +183,7 @@ def test_more_states_than_frames(pipe):
         ({"regularizers": [Identity]}, r"regularizers\[0\]: the class Identity instead of a vstar_sdk.Regularizer"),
         ({"regularizers": [ReplacementOptions()]}, "ReplacementOptions belongs to identity and uniform"),
         ({"synopsis": "a landscape"}, "synopsis: must be a list, not a str"),
-        ({"synopsis": ["a", {"caption": "b", "at": "soon"}]}, r"synopsis.states\[1\].at: 'soon' is neither frames"),
+        ({"synopsis": ["a", {"caption": "b", "at": "soon"}]}, r"synopsis.states\[1\].at: 'soon' must be frames"),
         ({"synopsis": []}, "no states"),
         ({"synopsis": ["a"], "interpolation": "cubic"}, "timeline.interpolation: must be 'linear', 'hold' or 'smooth'"),
         ({"fps": 0}, "fps: must be greater than 0"),

@@ -153,7 +153,7 @@ def test_fused_projections_are_refused_by_name(wan_21):
     pipe: Any = WanPipeline.from_pretrained(wan_21)
     pipe.set_progress_bar_config(disable=True)
     pipe.transformer.fuse_qkv_projections()
-    with attach(pipe, [TAR]), pytest.raises(ModelError, match="fused projections, which nursing would lose"):
+    with attach(pipe, [TAR]), pytest.raises(ModelError, match="fused projections, which regularizers would remove"):
         make(pipe)
 
 

@@ -62,7 +62,7 @@ def test_pictures_are_halved_as_networks_do_it(latents, size):
 
 
 def test_positions_that_are_no_picture_are_told():
-    with pytest.raises(SamplerError, match="14 positions are no picture of 2 videos with latents of 4 x 4"):
+    with pytest.raises(SamplerError, match="14 positions do not match 2 videos with latents of 4 x 4"):
         _ = Call(14, Current(Moment(0, 1), CallLayout(lambda: (False, True), 4, 4))).height
 
 

@@ -106,7 +106,7 @@ def test_the_first_wrap_is_the_outermost_and_mixes_are_inside():
 
 
 def test_a_map_over_all_frames_has_no_meaning_for_a_part_of_them():
-    with pytest.raises(PluginError, match="a wrap at the same site asks for a part of them"):
+    with pytest.raises(PluginError, match="a wrap at the same site attends to some frames only"):
         compiled(Wrap(windows), Mix(lambda d: (d == 0).to(d), 0.5))(*qkv())
 
 

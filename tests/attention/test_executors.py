@@ -218,8 +218,8 @@ def test_sites_with_equal_matrices_share_one():
     [
         (Scale(q=(1.0, 2.0)), r"regularizer 'test': its scale at mid.attn1 is \(1.0, 2.0\)"),
         (Scale(k=math.nan), "its scale at mid.attn1 is nan"),
-        (Mix(lambda d: d), "its mix at mid.attn1 is no attention map"),
-        (Mix(lambda d: UNIFORM / 2), "is no attention map"),
+        (Mix(lambda d: d), "its mix at mid.attn1 is not an attention map"),
+        (Mix(lambda d: UNIFORM / 2), "is not an attention map"),
         (Mix(lambda d: UNIFORM, 1.5), "has the weight 1.5"),
         (Bias(lambda d: d[:3]), r"regularizer 'test': its bias at mid.attn1 is \(3, 8\); it must be a tensor of shape \(8, 8\)"),
         (Bias(lambda d: 1.0), r"its bias at mid.attn1 is float; it must be"),  # type: ignore[arg-type, return-value]

@@ -299,5 +299,5 @@ def test_going_on_from_a_state_that_does_not_hold_the_memory_is_refused(tiny_ada
     generator = step_noise(7)
     latents, scheduler = sampled(tiny_adapter, tiny_source, Following(), until=2, generator=generator)
     state = SamplerState.of(2, latents, scheduler, generator)
-    with pytest.raises(SamplerError, match="Following has a memory of earlier steps, which the state of a sampler does not hold"):
+    with pytest.raises(SamplerError, match="Following has memory of earlier steps, which a saved state does not include"):
         sampled(tiny_adapter, tiny_source, Following(), state=state, generator=generator)

@@ -106,7 +106,7 @@ def test_a_model_that_is_already_nursed_is_refused(unet, tiny_source):
     plan = plan_of(tiny_source, Tar(TarOptions()))
     with (
         nurse(unet, plan, UNET3D),
-        pytest.raises(ModelError, match="holds TemporalProcessor, which nursing cannot replace"),
+        pytest.raises(ModelError, match="holds TemporalProcessor, which cannot be replaced"),
         nurse(unet, plan, UNET3D),
     ):
         pass
@@ -131,7 +131,7 @@ def test_a_spatial_or_cross_attention_is_no_site(unet):
 def test_another_number_of_frames_than_planned_is_refused(unet, run, tiny_source):
     with (
         nurse(unet, plan_of(tiny_source, Tar(TarOptions()), frames=16), UNET3D),
-        pytest.raises(SamplerError, match="saw 8 frames; its plan is for 16"),
+        pytest.raises(SamplerError, match="saw 8 frames; the plan is for 16"),
     ):
         run()
 

@@ -114,7 +114,7 @@ def test_the_execution_is_told_in_words(operations, words):
     ("operations", "message"),
     [
         (lambda site: site.no_such_thing, r"regularizer 'Broken' at init.attn1 failed: AttributeError"),
-        (lambda site: [lambda d: d], "gave a function, which is no operation"),
+        (lambda site: [lambda d: d], "gave a function, which is not an operation"),
     ],
 )
 def test_a_regularizer_that_breaks_its_contract_is_named(operations, message):
@@ -189,7 +189,7 @@ class Replacing:
 )
 @pytest.mark.parametrize("steps", [25, None])
 def test_a_regularizer_whose_work_another_would_undo_is_refused(regularizers, lost, steps):
-    with pytest.raises(SpecError, match=r"is lost where Replacing replaces the attention whole, as at") as caught:
+    with pytest.raises(SpecError, match=r"has no effect where Replacing replaces all attention, as at") as caught:
         plan(*regularizers, steps=steps)
     assert caught.value.path == ("regularizers", lost)
 
@@ -224,7 +224,7 @@ def test_where_a_map_replaces_the_attention_scales_act_at_joint_sites_alone():
 
     assert joint(Sharpening(), Replacing()).sites[0].stretches(4)[0].recipe.words == "scaled a map"
     assert joint(Replacing(), Sharpening()).sites
-    with pytest.raises(SpecError, match="Sharpening: is lost where Replacing replaces"):
+    with pytest.raises(SpecError, match="Sharpening: has no effect where Replacing replaces"):
         joint(Sharpening(Bias(lambda d: -d.abs())), Replacing())
-    with pytest.raises(SpecError, match="Sharpening: is lost where Replacing replaces"):
+    with pytest.raises(SpecError, match="Sharpening: has no effect where Replacing replaces"):
         plan(Sharpening(), Replacing())

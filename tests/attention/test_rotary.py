@@ -181,7 +181,7 @@ def test_two_that_would_set_the_positions_at_once_are_refused():
 
 
 def test_so_is_one_that_would_set_them_twice():
-    with pytest.raises(SpecError, match="Moving: gives attn other rotary positions more than once") as caught:
+    with pytest.raises(SpecError, match="Moving: sets the rotary positions of attn more than once") as caught:
         plan_attention([address("joint", "halves")], [Moving(Rotary(slower), Rotary(own))], Clock(FRAMES, 8.0), 4)
     assert caught.value.path == ("regularizers", 0)
 

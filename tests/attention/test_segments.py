@@ -103,7 +103,7 @@ def test_each_site_takes_what_has_a_meaning_there():
 
 
 def test_a_cross_site_whose_text_is_not_told_apart_has_no_biases_of_states():
-    with pytest.raises(SpecError, match="Both: has a SegmentBias at cross, and the model does not say which text") as refused:
+    with pytest.raises(SpecError, match="Both: has a SegmentBias at cross, but the model does not map its text") as refused:
         plan_attention([SELF, CROSS], [Tar(TarOptions()), Both()], Clock(FRAMES, 8.0), 4)
     assert refused.value.path == ("regularizers", 1)
 

@@ -226,10 +226,10 @@ def test_a_plan_says_what_a_course_does_in_each_stretch_of_steps():
 
 
 def test_a_map_takes_no_more_than_all():
-    with pytest.raises(SpecError, match=r"Identity: at strength 2 its map of weight 0\.8 would take over all") as caught:
+    with pytest.raises(SpecError, match=r"Identity: at strength 2 its map of weight 0\.8 would exceed 1") as caught:
         plan(Identity(ReplacementOptions(weight=0.8, strength=course(0.5, 2.0))))
     assert caught.value.path == ("regularizers", 0, "strength")
-    assert caught.value.hint == "write at most 1.25"
+    assert caught.value.hint == "set the strength to at most 1.25"
 
 
 def test_a_memory_that_asks_for_more_of_a_map_than_there_is_is_told():
@@ -241,7 +241,7 @@ def test_a_map_that_does_not_stay_whole_leaves_the_others_their_work():
     tar = Tar(TarOptions(sigma={0: 1}, window=(0.0, 1.0)))
     assert plan(tar, Identity(ReplacementOptions(strength=0.5))).sites
     assert plan(tar, Identity(ReplacementOptions(strength=course(1.0, 0.5)))).sites
-    with pytest.raises(SpecError, match="is lost where Identity replaces"):
+    with pytest.raises(SpecError, match="has no effect where Identity replaces"):
         plan(tar, Identity(ReplacementOptions(weight=0.5, strength=2.0)))
 
 

@@ -24,6 +24,10 @@ BAD = {
     "alias bomb": ("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", ":2:8: aliases"),
     "no states": ("synopsis:\n  use: states\n  states: []\n", ":3:3: synopsis.states: no states: write at least one caption"),
     "more states than frames": ("frames: 1\n" + STATES, ":4:3: synopsis.states: 2 states do not fit into 1 frame"),
+    "a prompt with more states than frames": (
+        "frames: 2\nprompt: a landscape from winter to autumn\n",
+        ":2:1: prompt: the prompt's 4 key states do not fit into 2 frames",
+    ),
     "anchor beyond the clip": (
         "frames: 8\n" + STATES.replace("- a field in summer", "- {caption: a field in summer, at: 8}"),
         ":6:36: synopsis.states[1].at: state 2: 8 is frame 8, beyond the clip's last frame, 7",
@@ -32,7 +36,10 @@ BAD = {
         PROMPT + "regularizers:\n  - use: tar\n    sigma: {0: 4, 5: 4}\n",
         ":4:5: regularizers[0].sigma: tar: the model has no temporal attention at level 5; it has levels 0, 1",
     ),
-    "unreadable prompt": ("frames: 8\nprompt: a dragon flies\n", ":2:1: prompt: cannot tell what 'a dragon flies'"),
+    "unreadable prompt": (
+        "frames: 8\nprompt: a dragon flies\n",
+        ":2:1: prompt: no known scene in 'a dragon flies': the embedded model does not know 'dragon'",
+    ),
     "a size that the model cannot make": (PROMPT + "size: 60x64\n", ":2:1: size: "),
     "an unknown scheduler": (PROMPT + "sampling: {scheduler: eular}\n", ":2:12: sampling.scheduler: unknown scheduler 'eular'"),
     "eta for a scheduler without": (PROMPT + "sampling: {scheduler: euler, eta: 1}\n", ":2:30: sampling.eta: "),
@@ -64,7 +71,7 @@ def test_bad_specs(tmp_path, case, command):
 def test_what_the_world_knows_is_listed(tmp_path):
     result = CliRunner().invoke(cli, ["run", "--prompt", "a dragon flies", "--out", str(tmp_path / "out")])
     assert result.exit_code == 2
-    assert "hint: The embedded world knows these scenes" in result.stderr
+    assert "hint: The embedded model knows these scenes" in result.stderr
     for family in ("landscape", "beach", "volcano", "city", "flower", "balloon", "submarine", "train"):
         assert family in result.stderr
     assert not list(tmp_path.iterdir())

@@ -106,7 +106,7 @@ def test_the_metrics_without_a_story_are_all_but_the_judge():
         (["-e", "flicker<nan"], "cannot read"),
         (["-e", "flicker<inf"], "cannot read"),
         (["-e", "flicker=0.1"], "cannot read"),
-        (["-e", "flickr<0.1"], "no metric measures 'flickr'. Did you mean 'flicker'?"),
+        (["-e", "flickr<0.1"], "unknown metric 'flickr'. Did you mean 'flicker'?"),
         (["-m", "flickr"], "error: -m flickr: unknown metric 'flickr'. Did you mean 'flicker'?"),
         (["-m", "nobody/flickr"], "no installed package brings the namespace 'nobody'"),
         (["-m", "miniworld", "--prompt", "two cats dance"], "reads the story in the prompt"),
@@ -138,7 +138,7 @@ def test_a_run_that_is_unfinished_says_how_to_finish_it(tmp_path):
 
 def test_a_manifest_that_is_damaged_is_told(run, tmp_path):
     (tmp_path / "manifest.json").write_text('{"artifacts": 3}')
-    with pytest.raises(SpecError, match=r"manifest\.json is no manifest"):
+    with pytest.raises(SpecError, match=r"manifest\.json is not the manifest"):
         check(tmp_path)
 
 

@@ -43,13 +43,13 @@ def refused(code, *arguments):
         ("", "the run directory has an empty name"),
         (LONG, "File name too long"),
         ("a/" * 3000, "File name too long"),
-        ("loop", "loop is a link to nothing"),
-        ("loop/run", "loop is a link to nothing"),
-        ("dangling", "dangling is a link to nothing"),
+        ("loop", "loop is a broken symbolic link"),
+        ("loop/run", "loop is a broken symbolic link"),
+        ("dangling", "dangling is a broken symbolic link"),
         ("file", "file is a file"),
         ("file/run", "file is a file"),
         ("/dev/null", "/dev/null is a file"),
-        ("caf\udce9", r"'caf\udce9' has bytes that are no text (UTF-8)"),
+        ("caf\udce9", r"'caf\udce9' has bytes that are not UTF-8"),
         ("a\nb", r"'a\nb' has the character \n"),
         ("\x1b[31mred", r"'\x1b[31mred' has the character \x1b"),
         ("a\u202eb", r"'a\u202eb' has the character \u202e"),
@@ -58,20 +58,20 @@ def refused(code, *arguments):
 def test_a_run_directory_that_cannot_be_one(out, words, dry):
     said = refused(7, *RUN, *dry, "--out", out)
     assert words in said
-    assert "hint: name a" in said
+    assert "hint: choose a" in said
 
 
 def test_a_folder_to_work_in_whose_name_is_no_text(here, monkeypatch):
     os.mkdir(b"caf\xe9")
     monkeypatch.chdir(b"caf\xe9".decode("utf-8", "surrogateescape"))
-    assert r"caf\udce9/out' has bytes that are no text" in refused(7, *RUN, "--out", "out")
+    assert r"caf\udce9/out' has bytes that are not UTF-8" in refused(7, *RUN, "--out", "out")
 
 
 @pytest.mark.parametrize(("path", "code", "words"), [
     (f"{LONG}.mp4", 2, "a part of more than 255 bytes"),
     ("a\u202e4pm.mp4", 2, r"holds '\u202e'"),
     ("a\x9b.mp4", 2, r"holds '\x9b'"),
-    ("out/a.mp4", 7, "looped/out is no folder"),
+    ("out/a.mp4", 7, "looped/out is not a folder"),
 ])  # fmt: skip
 def test_an_artifact_with_an_odd_path(here, path, code, words):
     spec = {"prompt": "a volcano wakes up", "frames": 4, "output": [{"use": "mp4", "path": path}]}
@@ -98,8 +98,8 @@ def test_an_artifact_with_an_odd_path(here, path, code, words):
         (["schema", "-o", "loop"], 7, "loop cannot be written: Too many levels of symbolic links"),
         (["new", "spec", f"{LONG}.yaml"], 7, "File name too long"),
         (["new", "spec", "loop"], 7, "loop exists already"),
-        (["new", "spec", "a\x1b/b.yaml"], 7, r"'a\x1b/b.yaml' has characters in its name that cannot be seen"),
-        (["new", "spec", "a\nseed: 1.yaml"], 7, r"'a\nseed: 1.yaml' has characters in its name that cannot be seen"),
+        (["new", "spec", "a\x1b/b.yaml"], 7, r"'a\x1b/b.yaml' has invisible characters in its name"),
+        (["new", "spec", "a\nseed: 1.yaml"], 7, r"'a\nseed: 1.yaml' has invisible characters in its name"),
         (["convert", "videocrafter2", "none\x1b", "out"], 5, r"none\x1b"),
     ],
 )

@@ -92,7 +92,7 @@ class Unforeseen:
 
 def test_a_model_that_cannot_say_is_said_to(spec, monkeypatch):
     monkeypatch.setattr("vstar_sdk.miniworld.parts.MiniworldSource", lambda **named: Unforeseen(UNet3DSource(**named)))
-    assert "On cpu in float32: miniworld comes with no estimate of memory and computation." in plan(spec)
+    assert "On cpu in float32: miniworld has no estimate of memory and computation." in plan(spec)
     assert json.loads(plan(spec, "--json"))["estimate"] is None
 
 

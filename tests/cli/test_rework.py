@@ -69,4 +69,4 @@ def test_diff_says_what_differs_one_key_a_line(winter):
 def test_diff_takes_runs_and_says_that_nothing_differs(winter):
     result = invoke("diff", winter, winter / "spec.yaml")
     assert result.stdout == ""
-    assert result.stderr == "they do not differ\n"
+    assert result.stderr == "no differences\n"

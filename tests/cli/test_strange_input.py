@@ -38,12 +38,12 @@ def test_a_picture_of_any_size_is_not_promised():
 
 @pytest.mark.parametrize("name", [".", "/", "story.json"])
 def test_no_spec_is_written_under_a_name_that_is_none(name, here):
-    assert "no name for a spec" in refused(7, "new", "spec", name)
+    assert "not a name for a YAML spec" in refused(7, "new", "spec", name)
     assert list(here.iterdir()) == []
 
 
 def test_a_prompt_that_is_no_text_leaves_no_file(here):
-    assert "no text" in refused(2, "new", "spec", "--prompt", "caf\udce9")
+    assert "not valid UTF-8" in refused(2, "new", "spec", "--prompt", "caf\udce9")
     assert list(here.iterdir()) == []
 
 

@@ -151,7 +151,7 @@ CHECKS = {
     "make": check_make,
     "python": check_python,
     "pip": check_pip,
-    **dict.fromkeys(("", "pytest", "source", "export", "hf", "eval"), lambda words: None),
+    **dict.fromkeys(("", "pytest", "source", "export", "git", "hf", "eval"), lambda words: None),
 }
 
 

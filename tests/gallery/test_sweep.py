@@ -27,7 +27,7 @@ def test_the_page_shows_what_is_done(tmp_path, monkeypatch):
     assert write_page(plan.sweep) is None
     nothing = CliRunner().invoke(cli, ["compare", str(tmp_path / "sweep"), "-o", str(tmp_path / "out")])
     assert nothing.exit_code == 7
-    assert "no cell of the sweep is done" in nothing.stderr
+    assert "no cell of the sweep is finished" in nothing.stderr
     run_cells(tmp_path / "sweep", ["0000", "0002"])
     page = write_page(Sweep.read(tmp_path / "sweep"))
     assert page == tmp_path / "sweep" / "index.html"

@@ -53,7 +53,7 @@ def test_a_key_may_go_there(url):
     ],
 )
 def test_a_key_does_not_go_over_plain_http_to_another_machine(url):
-    with pytest.raises(ValidationError, match="over plain http anyone on the way to another machine can read the key"):
+    with pytest.raises(ValidationError, match="over plain http others on the network can read the key"):
         Options(base_url=url, api_key_env="MY_KEY")
     assert Options(base_url=url).base_url == url, "without a key the run warns"
     assert Options(base_url=url, api_key_env="MY_KEY", insecure=True).insecure
@@ -82,7 +82,7 @@ def test_it_is_refused_before_anything_is_asked():
     ],
 )
 def test_an_address_that_looks_like_another_is_refused_and_not_repeated(url):
-    with pytest.raises(ValueError, match=r"cannot be seen \(U\+|a backslash") as caught:
+    with pytest.raises(ValueError, match=r"invisible character \(U\+|a backslash") as caught:
         check_address(url)
     assert str(caught.value).isprintable()
     for options in (Options, AnthropicOptions):
@@ -93,7 +93,7 @@ def test_an_address_that_looks_like_another_is_refused_and_not_repeated(url):
 def test_an_endpoint_warns_of_plain_http_and_refuses_a_key_that_slipped_through():
     options = Options(base_url="http://10.0.0.1:9")
     (warning,) = Endpoint(options, service="the API", secret=None).warnings
-    assert warning.startswith("http://10.0.0.1:9 is asked over plain http: anyone on the way can read the prompt")
+    assert warning.startswith("http://10.0.0.1:9 is used over plain http: others on the network can read the prompt")
     secret = Secret("MY_KEY", "sk-test-0123456789")
     with pytest.raises(BackendError, match="the key of the API would be sent over plain http"):
         Endpoint(options, service="the API", secret=secret)
@@ -106,7 +106,7 @@ def test_an_endpoint_warns_of_plain_http_and_refuses_a_key_that_slipped_through(
     ("address", "words"),
     [
         ("http://10.0.0.1:9", "the key of the Anthropic API would be sent over plain http"),
-        ("https://api.exa\u202emple.org", "cannot be seen (U+202E)"),
+        ("https://api.exa\u202emple.org", "invisible character (U+202E)"),
     ],
 )
 def test_an_address_in_the_environment_is_held_to_the_same(api, monkeypatch, address, words):

@@ -91,7 +91,7 @@ def test_a_key_from_another_variable(api, monkeypatch):
 def test_a_key_that_no_header_can_hold(api, monkeypatch, value):
     monkeypatch.setenv("ANTHROPIC_API_KEY", value)
     told = api.failure()
-    assert "ANTHROPIC_API_KEY holds no key" in told
+    assert "ANTHROPIC_API_KEY is not a valid key" in told
     assert value not in told
 
 
@@ -179,7 +179,7 @@ def test_a_refused_grammar_falls_back_to_the_schema_in_the_system_message(api, s
     completion = backend.complete(api.request)
     assert completion.text == '{"word": "oak"}'
     (warning,) = completion.warnings
-    assert "does not hold the answer to its JSON Schema (output_config: grammar compilation timed out)" in warning
+    assert "does not constrain the answer to its JSON Schema (output_config: grammar compilation timed out)" in warning
     assert "output_config" not in api.asked[1]
     assert '"word"' in api.asked[1]["system"]
     backend.complete(api.request)
@@ -188,7 +188,7 @@ def test_a_refused_grammar_falls_back_to_the_schema_in_the_system_message(api, s
 
 def test_a_rejection_for_another_reason_is_no_refused_grammar(api):
     api.script = [api.fault(400, "invalid_request_error", "prompt is too long")]
-    assert "rejects the question (400): prompt is too long | shorten the prompt" in api.failure()
+    assert "rejects the request (400): prompt is too long | shorten the prompt" in api.failure()
     assert len(api.asked) == 1
 
 
@@ -196,4 +196,4 @@ def test_plain_http_to_another_machine_needs_leave_and_is_a_warning(api, monkeyp
     monkeypatch.setattr("vstar_sdk.llm.messages_api.open_to_others", lambda url: True)
     assert "would be sent over plain http" in api.failure()
     (warning,) = api.backend(insecure=True).complete(api.request).warnings
-    assert "is asked over plain http: anyone on the way can read the key" in warning
+    assert "is used over plain http: others on the network can read the key" in warning

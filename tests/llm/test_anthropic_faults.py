@@ -66,7 +66,7 @@ def test_the_server_says_how_long_to_wait(api):
 def test_a_longer_wait_than_there_is_time_for_is_not_begun(api):
     api.script = [api.fault(429, "rate_limit_error", "slow down", retry_after="86400")]
     told = api.failure()
-    assert "limits the rate of questions, and asks to wait 86400 s" in told
+    assert "limits the rate of requests, and demands to wait 86400 s" in told
     assert "slow down" in told
     assert len(api.asked) == 1
 
@@ -100,7 +100,7 @@ def test_server_errors_that_do_not_pass(api, status, kind, words):
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        (400, "rejects the question (400): no"),
+        (400, "rejects the request (400): no"),
         (401, "does not accept the key in ANTHROPIC_API_KEY (401): no"),
         (402, "limit is used up (402): no"),
         (403, "may not use claude-sonnet-5-5 (403): no"),
@@ -116,7 +116,7 @@ def test_faults_that_stay_are_not_asked_again(api, status, words):
 
 def test_a_redirect_is_not_followed(api):
     api.script = [api.reply(307, location="http://127.0.0.1:9/elsewhere")]
-    assert "points elsewhere (307)" in api.failure()
+    assert "redirects to another address (307)" in api.failure()
 
 
 def test_a_key_that_comes_back_is_hidden(api):
@@ -146,7 +146,7 @@ def test_an_environment_that_allows_no_connection(api, monkeypatch, variable, va
 @pytest.mark.parametrize("body", [b"", b"<html>hello</html>", b"[]", b'{"content": 1}', b'{"content": []}', b"\xff\xfe"])
 def test_something_that_is_no_message(api, body):
     api.script = [api.reply(body=body, content_type="text/html")]
-    assert "no Message of the Anthropic API" in api.failure()
+    assert "not a Message of the Anthropic API" in api.failure()
 
 
 @pytest.mark.parametrize("status", [200, 400, 500])

@@ -66,7 +66,7 @@ def test_a_secret_comes_from_the_resolver():
             return {"MY_KEY": KEY}.get(name)
 
     assert read_secret(Vault(), "MY_KEY", "the API").reveal() == KEY
-    with pytest.raises(BackendError, match="OTHER is not set: it must hold the key of the API"):
+    with pytest.raises(BackendError, match="OTHER is not set; it must contain the key of the API"):
         read_secret(Vault(), "OTHER", "the API")
 
 

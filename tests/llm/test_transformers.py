@@ -80,7 +80,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def llguidance():
-    return pytest.importorskip("llguidance", reason="llguidance is not installed: pip install 'vstar-sdk[local]'")
+    return pytest.importorskip("llguidance", reason="llguidance is not installed: pip install llguidance")
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def test_an_unparsable_model_is_asked_a_bounded_number_of_times(without_llguidan
 
 def test_without_llguidance_a_warning_says_so(without_llguidance, backend):
     (warning,) = backend(max_new_tokens=16).complete(REQUEST).warnings
-    assert "not held to its JSON Schema: llguidance is missing (pip install 'vstar-sdk[local]')" in warning
+    assert "not constrained to its JSON Schema: llguidance is missing (pip install llguidance)" in warning
 
 
 def test_without_llguidance_a_constraint_that_was_asked_for_is_an_error(without_llguidance, backend):
@@ -202,7 +202,7 @@ UNHEARD = Request(system="Answer.", messages=(Message(role="user", text="A word?
 def test_a_schema_that_llguidance_refuses_is_a_warning(llguidance, backend):
     completion = backend(max_new_tokens=16).complete(UNHEARD)
     (warning,) = completion.warnings
-    assert 'is not held to its JSON Schema: Unimplemented keys: ["uniqueItems"]' in warning
+    assert 'is not constrained to its JSON Schema: Unimplemented keys: ["uniqueItems"]' in warning
     assert completion.output_tokens == 16
 
 
@@ -216,14 +216,14 @@ def test_a_grammar_that_fails_in_the_middle_is_a_warning(llguidance, backend, mo
     monkeypatch.setattr(JsonConstraint, "__call__", fail)
     asked = backend(max_new_tokens=16)
     (warning,) = asked.complete(REQUEST).warnings
-    assert "is not held to its JSON Schema: the grammar has grown too large" in warning
+    assert "is not constrained to its JSON Schema: the grammar has grown too large" in warning
     told = failure(backend(max_new_tokens=16, constrain="always"))
-    assert "cannot be held to its JSON Schema: the grammar has grown too large" in told
+    assert "cannot be constrained to its JSON Schema: the grammar has grown too large" in told
 
 
 def test_a_refused_schema_that_was_asked_for_always_is_an_error(llguidance, backend):
     told = failure(backend(constrain="always"), UNHEARD)
-    assert "cannot be held to its JSON Schema" in told
+    assert "cannot be constrained to its JSON Schema" in told
     assert "constrain: auto" in told
 
 
@@ -323,12 +323,12 @@ def test_a_tokenizer_without_a_chat_template(backend, tmp_path):
 def test_a_chat_template_that_refuses_system_messages(backend, tmp_path):
     refusing = "{{ raise_exception('System role not supported') }}"
     told = failure(backend(model=str(write_chat_model(tmp_path, template=refusing))))
-    assert "does not take the question: System role not supported" in told
+    assert "rejects the request: System role not supported" in told
 
 
 def test_a_question_that_is_longer_than_the_context(backend, tmp_path):
     told = failure(backend(model=str(write_chat_model(tmp_path, context=12))))
-    assert "reads at most 12 tokens, and the question has 19" in told
+    assert "reads at most 12 tokens, but the request has 19" in told
 
 
 def test_an_answer_that_takes_too_long(backend):
@@ -393,7 +393,7 @@ def test_a_hub_id_without_a_connection_is_one_clear_sentence(tmp_path, environme
     )
     env = os.environ | {"HF_HOME": str(tmp_path), "NO_PROXY": "*"} | environment
     said = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, env=env).stdout
-    assert "the hub gives no model 'acme/tiny-chat': it is not on this machine, and the hub cannot be reached" in said
+    assert "the hub does not provide the model 'acme/tiny-chat': it is not on this machine, and the hub is not reachable" in said
     assert "hf download acme/tiny-chat" in said
 
 

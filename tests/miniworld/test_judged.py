@@ -63,9 +63,9 @@ def test_enlarged_frames_are_judged_as_the_small_ones(told):
 @pytest.mark.parametrize(
     ("clip", "words"),
     [
-        ({"frames": 2}, "cannot be judged in 2 frames"),
+        ({"frames": 2}, "cannot be judged on 2 frames"),
         ({"width": 96}, "squares of 64 pixels or a multiple, not 96x64"),
-        ({"prompt": "two cats dance"}, "reads the story in the prompt: cannot tell what"),
+        ({"prompt": "two cats dance"}, "reads the story in the prompt: no known scene"),
         ({"prompt": ""}, "the prompt has no words"),
         ({"prompt": "a landscape in winter, nothing changes"}, "nothing changes, so its order cannot be judged"),
     ],

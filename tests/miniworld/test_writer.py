@@ -131,7 +131,7 @@ def test_reads_every_change_back(family: Family) -> None:
 def test_families_are_built_alike() -> None:
     for family in families().values():
         assert [key.at for key in family.keys] == sorted({key.at for key in family.keys})
-        assert len({len(key.told) for key in family.keys}) == 1
+        assert len({len(key.captions) for key in family.keys}) == 1
         assert between_caption(family, family.keys[0], family.keys[1]) != ""
 
 
@@ -140,7 +140,9 @@ def test_families_are_built_alike() -> None:
     [
         ("a dog in space", "'a dog in space'", "landscape: winter, spring, summer, autumn"),
         ("a volcanoo", "Did you mean 'volcano'?", "volcano: calm"),
-        ("night falls over the lake", "'night' is a stage of beach and city", "The embedded world knows"),
+        ("a rocket to the moon", "the embedded model does not know 'rocket'", "use a larger model"),
+        ("the moon", "no known scene in 'the moon': 'moon' is a stage of beach and city", "use a larger model"),
+        ("two cats", "the embedded model does not know 'cats'", "use a larger model"),
         ("a volcano that is not erupting", "'not' cannot be read", "what is to be seen instead"),
         ("a rose blooms and withers", "goes there and back", "write the states out"),
         ("a city from night to day to night", "goes there and back", "write the states out"),
@@ -148,7 +150,7 @@ def test_families_are_built_alike() -> None:
         ("a city from day to lava", "'lava' is no stage of a city", "day, dusk, night"),
         ("a green flower opens", "cannot be green", "red, orange, yellow"),
         ("a volcano, the camera pans left", "cannot pan over a volcano", "landscape"),
-        ("  42 ", "no words", "The embedded world knows"),
+        ("  42 ", "no words", "The embedded model knows"),
     ],
 )
 def test_says_what_it_cannot_read(prompt: str, message: str, hint: str) -> None:

@@ -38,12 +38,12 @@ def test_so_are_numbers_near_them(facts, near):
 @pytest.mark.parametrize(
     ("far", "said", "remedy"),
     [
-        ({"width": 128, "height": 128}, "size 128x128: miniworld makes pictures of 64x64", "leave size out"),
-        ({"width": 168, "height": 64}, "size 168x64", "leave size out"),
-        ({"width": 32, "height": 32}, "size 32x32", "leave size out"),
+        ({"width": 128, "height": 128}, "size 128x128: miniworld makes pictures of 64x64", "remove size"),
+        ({"width": 168, "height": 64}, "size 168x64", "remove size"),
+        ({"width": 32, "height": 32}, "size 32x32", "remove size"),
         ({"frames": 257}, "257 frames: miniworld makes clips of 64, and one that much longer", "use at most 256"),
-        ({"fps": 24.0}, "fps 24: miniworld makes 8 frames a second, so that everything moves 3 times as fast", "leave fps out"),
-        ({"fps": 2.0}, "everything moves 4 times as slowly", "leave fps out"),
+        ({"fps": 24.0}, "fps 24: miniworld makes 8 frames a second, so motion is 3 times as fast", "remove fps"),
+        ({"fps": 2.0}, "motion is 4 times as slow", "remove fps"),
     ],
 )
 def test_numbers_far_from_them_are_told_with_a_remedy(facts, far, said, remedy):

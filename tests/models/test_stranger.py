@@ -124,7 +124,7 @@ def test_a_class_that_a_family_knows_already_is_not_taken_over(oak):
         def register_families(self, register):
             register("WanTransformer3DModel", family="vstar_oak.network:OAK")
 
-    with pytest.raises(PluginError, match="which another family knows already"):
+    with pytest.raises(PluginError, match="which another family has registered"):
         load_spec({"prompt": "a beach"}, plugins=[Thief()])
 
 

@@ -83,7 +83,7 @@ def test_memory_of_decoding_does_not_grow_with_the_clip(adapter, latent_frames, 
 def test_frames_with_texts_of_their_own_are_refused(adapter):
     one, other = adapter.encode([ONE, OTHER])
     x, timestep = latents(adapter), torch.tensor(500.0)
-    with pytest.raises(SamplerError, match="all frames of a video read one text") as refused:
+    with pytest.raises(SamplerError, match="all frames of a video read the same text") as refused:
         adapter.denoise(x, timestep, torch.stack([one] * 4 + [other])[None])
     assert "Prompt Relay" in str(refused.value.hint)
     same = one.expand(1, 5, -1, -1).contiguous()

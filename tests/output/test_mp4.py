@@ -152,7 +152,7 @@ def test_quality_trades_bytes_and_its_bounds_are_the_codecs(tmp_path, make_clip,
         sizes.append((tmp_path / "video.mp4").stat().st_size)
     assert sizes[0] > sizes[1]
     assert Mp4Options(codec="av1", quality=63).quality == 63
-    with pytest.raises(ValidationError, match=r"h264 has no quality 63: choose 1 \(best\) to 51"):
+    with pytest.raises(ValidationError, match=r"h264 has no quality 63: use 1 \(best\) to 51"):
         Mp4Options(quality=63)
     with pytest.raises(ValidationError, match="vp9 has no quality 0"):
         Mp4Options(codec="vp9", quality=0)
@@ -173,7 +173,7 @@ def test_a_size_that_the_encoder_refuses_is_an_output_error_before_any_frame(tmp
 
 def test_reading_a_spec_from_what_is_no_video_says_so(tmp_path):
     (tmp_path / "story.yaml").write_text("version: 1\n")
-    with pytest.raises(SpecError, match=r"story.yaml: no MP4 video"):
+    with pytest.raises(SpecError, match=r"story.yaml: not an MP4 video"):
         read_spec(tmp_path / "story.yaml")
     with pytest.raises(SpecError, match="No such file"):
         read_spec(tmp_path / "absent.mp4")

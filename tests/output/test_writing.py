@@ -123,7 +123,7 @@ def test_a_full_disk_is_an_output_error_with_a_remedy(tmp_path, make_clip, frame
     with pytest.raises(OutputError, match=r"exporter frames: cannot write .*broken: No space left on device") as caught:
         write_all(tmp_path, exporters, make_clip(), frames_of)
     assert caught.value.hint is not None
-    assert "free some space" in caught.value.hint
+    assert "free disk space" in caught.value.hint
     assert names(tmp_path) == []
 
 
@@ -154,7 +154,7 @@ def test_older_artifacts_stay_when_a_run_fails(tmp_path, make_clip, frames_of):
 def test_a_folder_with_other_things_in_it_is_not_replaced(tmp_path, make_clip):
     (tmp_path / "frames").mkdir()
     (tmp_path / "frames" / "thesis.txt").write_text("years of work")
-    with pytest.raises(OutputError, match="holds more than numbered frames"):
+    with pytest.raises(OutputError, match="with other files than numbered frames"):
         Artifacts(tmp_path, all_four(), make_clip())
     assert (tmp_path / "frames" / "thesis.txt").read_text() == "years of work"
 
@@ -189,7 +189,7 @@ def test_a_link_out_of_the_run_directory_is_not_followed(tmp_path, make_clip):
     (tmp_path / "run").mkdir()
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "run" / "out").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(OutputError, match="through a link"):
+    with pytest.raises(OutputError, match="through a symbolic link"):
         Artifacts(tmp_path / "run", [("frames", Frames(FramesOptions(path="out/frames")))], make_clip())
 
 
@@ -209,9 +209,9 @@ def test_a_frame_of_another_shape_or_type_is_refused(frame, tmp_path, make_clip)
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize(("written", "complaint"), [(0, "only 0"), (7, "only 7"), (9, "another")])
+@pytest.mark.parametrize(("written", "complaint"), [(0, "only 0"), (7, "only 7"), (9, "more")])
 def test_a_wrong_number_of_frames_is_refused(written, complaint, tmp_path, make_clip):
-    with pytest.raises(OutputError, match=f"the clip has 8 frames, but {complaint} came"):
+    with pytest.raises(OutputError, match=f"the clip has 8 frames, but {complaint} were written"):
         write_all(tmp_path, all_four(), make_clip(), lambda _: [np.zeros((64, 64, 3), np.uint8)] * written)
     assert names(tmp_path) == []
 

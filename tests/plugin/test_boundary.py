@@ -142,8 +142,8 @@ def test_an_asynchronous_method_is_refused(contract, member):
 @pytest.mark.parametrize(("contract", "member"), MEMBERS, ids=NAMES)
 def test_an_error_of_the_authors_keeps_its_class_and_hint_and_gains_the_place(contract, member):
     with pytest.raises(ModelError) as caught:
-        use(contained(contract, member, fails(ModelError("the disk is gone", hint="plug it in"))), member)
-    assert str(caught.value) == "regularizers[0]: acme/part (vstar-acme 1.2): the disk is gone"
+        use(contained(contract, member, fails(ModelError("the disk was removed during the run", hint="plug it in"))), member)
+    assert str(caught.value) == "regularizers[0]: acme/part (vstar-acme 1.2): the disk was removed during the run"
     assert caught.value.hint == "plug it in"
 
 
@@ -202,7 +202,7 @@ def test_values_of_an_adapter_keep_their_shape_and_type(method, what):
     if method == "decode":
         type(part._part).latent_shape = lambda *_: tuple(LATENTS.shape)
         part.latent_shape(2, 24, 40)
-    with pytest.raises(PluginError, match=rf"its {method}\(\) (gave|returned)"):
+    with pytest.raises(PluginError, match=rf"its {method}\(\) (yielded|returned)"):
         use(part, member)
 
 
@@ -232,7 +232,7 @@ def part_of(kind, **members):
         (("a",), {"a": math.nan}, "returned for 'a' a float, not a finite number"),
         (("a",), {"a": math.inf}, "returned for 'a' a float, not a finite number"),
         (("a",), {"a": True}, "returned for 'a' a bool, not a finite number"),
-        (("a", "a"), {"a": 1.0}, "have one name twice: a, a"),
+        (("a", "a"), {"a": 1.0}, "have a name twice: a, a"),
         (("A b",), {"A b": 1.0}, "not a tuple of names in lower case letters"),
         ((), {}, "not a tuple of names"),
     ],
@@ -258,11 +258,11 @@ FRAME = np.zeros((24, 40, 3), np.uint8)
 @pytest.mark.parametrize(
     ("made", "words"),
     [
-        ([FRAME] * 2, "gave only 2 of 3 frames"),
-        ([FRAME] * 4, "gave more than 3 frames"),
-        ([FRAME, FRAME[:-1], FRAME], "gave as frame 1 (23, 40, 3) uint8, but the clip's frames are (24, 40, 3) uint8"),
-        ([FRAME, FRAME / 2, FRAME], "gave as frame 1 (24, 40, 3) float64"),
-        (None, "returned None, nothing to go through"),
+        ([FRAME] * 2, "yielded only 2 of 3 frames"),
+        ([FRAME] * 4, "yielded more than 3 frames"),
+        ([FRAME, FRAME[:-1], FRAME], "yielded as frame 1 (23, 40, 3) uint8, but the clip's frames are (24, 40, 3) uint8"),
+        ([FRAME, FRAME / 2, FRAME], "yielded as frame 1 (24, 40, 3) float64"),
+        (None, "returned None, which is not iterable"),
     ],
     ids=["too few", "too many", "size", "type", "none"],
 )

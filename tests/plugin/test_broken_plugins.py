@@ -103,7 +103,7 @@ def test_strict_makes_quarantine_an_error(ten):
     assert ten.vstar("models").returncode == 0
     result = ten.vstar("models", VSTAR_PLUGINS_STRICT="1")
     assert result.returncode == 3
-    assert "is left out" in result.stderr
+    assert "is ignored" in result.stderr
 
 
 def test_a_run_that_uses_none_of_them_works(ten, session):
@@ -152,7 +152,7 @@ def test_the_good_one_is_checked_like_the_core(ten):
 EXAMPLES = {
     "a base exception on import": ("class Odd(BaseException): ...\nraise Odd('x')", "cannot be imported: Odd: x"),
     "an error of syntax": ("def", "cannot be imported: SyntaxError"),
-    "no hook at all": ("", "implements no hook"),
+    "no hook at all": ("", "implements no hooks"),
     "a hook without its mark": ("def on_step(event): ...", "on_step is not marked as a hook"),
     "an asynchronous hook": (
         "from vstar_sdk import hookimpl\n@hookimpl\nasync def on_step(event): ...",
@@ -173,7 +173,7 @@ EXAMPLES = {
     "an option named use": (OFFER.replace("slope", "use"), "the option model has a field 'use'"),
     "an option that hides another": (
         OFFER.replace("slope", "part"),
-        "has a field 'part', which vstar_sdk.RegularizerOptions uses",
+        "has a field 'part', which vstar_sdk.RegularizerOptions reserves",
     ),
     "a loose model inside the options": (
         OFFER.replace("slope: float = 0.1", "inner: list[Inner] = []").replace(
@@ -189,7 +189,7 @@ EXAMPLES = {
     ),
     "options of another kind": (OFFER.replace("options=Options", "options=dict"), "must be a subclass of vstar_sdk"),
     "a factory that is none": (OFFER.replace("factory=Part", "factory=3"), "the factory must be callable"),
-    "a name that is none": (OFFER.replace('"part"', '"A part"'), "'A part' is no name for a regularizer"),
+    "a name that is none": (OFFER.replace('"part"', '"A part"'), "'A part' is not a name for a regularizer"),
     "a template that is not there": (
         "from vstar_sdk import hookimpl\n@hookimpl\ndef register_templates(register): register('x', '/nowhere/x.jinja')",
         "there is no file /nowhere/x.jinja",
@@ -215,7 +215,7 @@ def test_a_part_whose_package_is_missing_is_found_by_check(packages):
     (record,) = [record for record in survey(deep=True)[1] if record.name == "acme"]
     assert record.state == "faulty"
     assert record.unhealthy
-    assert "needs the package 'no_such_package', which is not installed" in record.reasons[0]
+    assert "needs the module 'no_such_package', which is not installed" in record.reasons[0]
 
 
 def test_a_damaged_package_of_somebody_else_hides_nobody_and_is_named(packages, caplog):

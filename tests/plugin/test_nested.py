@@ -175,13 +175,13 @@ INNER = "class Inner(Options):\n    held: Backend"
 @pytest.mark.parametrize(
     ("field", "before", "words"),
     [
-        ("set[Backend]", "", "in a shape that is never made"),
-        ("Backend | str", "", "in a shape that is never made"),
-        ("dict[int, Backend]", "", "in a shape that is never made"),
-        ("collections.abc.Sequence[Backend]", "", "in a shape that is never made"),
-        ("list[Inner]", INNER, "inside the model Inner, where they are never made"),
-        ("Annotated[Options, PartOf('backends')]", "", "of the kind 'backends', which there is not"),
-        ("Annotated[int, PartOf('llm_backends')]", "", "in a shape that is never made"),
+        ("set[Backend]", "", "in an unsupported type"),
+        ("Backend | str", "", "in an unsupported type"),
+        ("dict[int, Backend]", "", "in an unsupported type"),
+        ("collections.abc.Sequence[Backend]", "", "in an unsupported type"),
+        ("list[Inner]", INNER, "inside the model Inner, which is not supported"),
+        ("Annotated[Options, PartOf('backends')]", "", "of kind 'backends', which does not exist"),
+        ("Annotated[int, PartOf('llm_backends')]", "", "in an unsupported type"),
     ],
 )
 def test_other_shapes_are_refused_when_they_are_registered(field, before, words):

@@ -66,7 +66,7 @@ def test_a_broken_one_gives_one_clear_error(commands, name, message):
 def test_a_built_in_command_is_never_shadowed(commands):
     assert "imported" not in commands.vstar("run", "--help").stdout
     records = {record["name"]: record for record in json.loads(commands.vstar("plugins", "--json").stdout)}
-    assert records["vstar-thief"]["reasons"] == ["the command 'run' is built in: the package's is never called"]
+    assert records["vstar-thief"]["reasons"] == ["the command 'run' is built in: the package's command is never called"]
     assert records["vstar-thief"]["state"] == "faulty"
 
 

@@ -103,7 +103,7 @@ class Loose(RegularizerOptions):
 @pytest.mark.parametrize(
     ("offer", "words"),
     [
-        (offering("Lean!"), "'Lean!' is no name for a regularizer"),
+        (offering("Lean!"), "'Lean!' is not a name for a regularizer"),
         (offering(options=Loose), "must keep extra='forbid'"),
         (offering(options=dict), "must be a subclass of vstar_sdk.options.Options"),
         (plugin(register_regularizers=lambda register: 1 / 0), "failed to register: ZeroDivisionError"),
@@ -128,7 +128,7 @@ def test_registration_is_all_or_nothing():
 def test_a_part_whose_package_is_missing_says_which():
     catalog = Catalog()
     catalog.add(offering(factory="no_such_package.part:Lean"))
-    with pytest.raises(Exception, match="needs the package 'no_such_package', which is not installed"):
+    with pytest.raises(Exception, match="needs the module 'no_such_package', which is not installed"):
         catalog.part("regularizers", "acme/lean").load()
 
 

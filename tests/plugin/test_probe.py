@@ -141,7 +141,7 @@ def test_a_spec_that_names_it_is_refused_with_the_place_and_a_remedy(tried, tmp_
             "the import ends the process, with exit code 0"
         )
         assert hint == (
-            "hint: remove the plugin, or report it to its author; 'vstar plugins --check' tries it again, "
+            "hint: remove the plugin, or report it to its author; 'vstar plugins --check' tests it again, "
             "with VSTAR_PROBE_SECONDS=120 for longer"
         )
 
@@ -304,7 +304,7 @@ def test_where_no_process_can_be_started_a_warning_says_so(tried, monkeypatch, c
 
     monkeypatch.setattr(trial.subprocess, "Popen", refuse)
     assert discovery.load(["acme"])[0].hooks == ("on_step",)
-    assert "imported without a trial, for no child process can be started: not here" in caplog.text
+    assert "imported untested, because no child process can be started: not here" in caplog.text
 
 
 @pytest.mark.parametrize("written", ["soon", "-1", "nan", "1e9"])

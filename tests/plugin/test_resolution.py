@@ -54,7 +54,7 @@ def test_assets_exist(tmp_path):
     assert Resolver().asset("owner/model") is None
     assert resolver(resolve_asset=lambda reference: tmp_path / ".").asset("owner/model") == tmp_path
     assert resolver(resolve_asset=lambda reference: str(tmp_path)).asset("owner/model") == Path(tmp_path)
-    with pytest.raises(PluginError, match="it returned /nowhere, which is no file or folder here"):
+    with pytest.raises(PluginError, match="it returned /nowhere, which is not a file or folder here"):
         resolver(resolve_asset=lambda reference: "/nowhere").asset("owner/model")
 
 

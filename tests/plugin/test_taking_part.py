@@ -154,8 +154,8 @@ def test_a_plan_that_is_made_already_takes_more_plugins(session):
     ("passed", "words"),
     [
         (Watcher, "Watcher is a class"),
-        (object(), "plugin object \\(passed by the caller\\) implements no hook"),
-        (types.SimpleNamespace(namespace="No Name"), "'No Name' is no namespace"),
+        (object(), "plugin object \\(passed by the caller\\) implements no hooks"),
+        (types.SimpleNamespace(namespace="No Name"), "'No Name' is not a namespace"),
     ],
 )
 def test_what_is_no_plugin_is_refused_before_the_run(session, passed, words):
@@ -298,7 +298,7 @@ def test_frames_are_transformed_on_their_way_to_files_and_to_the_caller(session,
 
 BROKEN = {
     "a synopsis that is none": ({"transform_synopsis": lambda synopsis: "states"}, "it returned str, not a Synopsis"),
-    "a synopsis without states": ({"transform_synopsis": lambda synopsis: Synopsis(states=())}, "holds no states"),
+    "a synopsis without states": ({"transform_synopsis": lambda synopsis: Synopsis(states=())}, "without states"),
     "a failing synopsis": ({"transform_synopsis": lambda synopsis: {}["x"]}, "failed in transform_synopsis: KeyError: 'x'"),
     "conditioning that is none": ({"transform_conditioning": lambda conditioning: 3}, "it returned int, not a Conditioning"),
     "conditioning of another shape": (
@@ -318,9 +318,9 @@ def test_a_transform_that_fails_ends_the_run_and_is_named(session, hooks, words)
 
 
 BROKEN_FRAMES = {
-    "no frames": (lambda frames: 3, "it returned int, not frames to go through"),
-    "fewer frames": (lambda frames: [next(frames)], "only 1 of 2 frames came"),
-    "more frames": (lambda frames: [frame for frame in frames for _ in range(2)], "the clip has 2 frames, but another came"),
+    "no frames": (lambda frames: 3, "it returned int, which is not iterable"),
+    "fewer frames": (lambda frames: [next(frames)], "only 1 of 2 frames were yielded"),
+    "more frames": (lambda frames: [frame for frame in frames for _ in range(2)], "the clip has 2 frames, but more were yielded"),
     "another size": (lambda frames: (frame[::2] for frame in frames), "but the clip's frames are"),
     "another type": (lambda frames: (frame / 255 for frame in frames), "float64, but the clip's frames are"),
     "a fault on the way": (lambda frames: (1 / 0 for _ in frames), "failed in transform_frames: ZeroDivisionError"),
@@ -340,12 +340,12 @@ def test_a_fault_of_the_decoder_is_not_blamed_on_the_plugin(session):
 
     def decoder():
         yield np.zeros((4, 4, 3), np.uint8)
-        raise OSError("the disk is gone")
+        raise OSError("the disk was removed during the run")
 
     clip = types.SimpleNamespace(frames=2, width=4, height=4)
     stream = Transforms([given(Chain(transform_frames=invert))]).frames(decoder(), clip)  # pyright: ignore[reportArgumentType]
     next(stream)
-    with pytest.raises(OSError, match="the disk is gone"):
+    with pytest.raises(OSError, match="the disk was removed during the run"):
         next(stream)
 
 

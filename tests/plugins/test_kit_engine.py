@@ -169,7 +169,7 @@ def test_guidances_that_are_well():
         (lambda: Guide(combine=in_place), AssertionError, "it changes the predictions"),
         (lambda: Guide(combine=lambda predictions, *_: predictions["prompt"]), AssertionError, "another scale gives the same"),
         (Counting, AssertionError, "when the schedule begins again, gives other predictions"),
-        (lambda: Guide(branches=(Branch("a"), Branch("a"))), PluginError, "have one name twice: a, a"),
+        (lambda: Guide(branches=(Branch("a"), Branch("a"))), PluginError, "have a name twice: a, a"),
         (lambda: Guide(branches=(Branch("a", "image"),)), PluginError, "neither 'prompt' nor 'negative'"),  # pyright: ignore[reportArgumentType]
         (lambda: Guide(combine=lambda predictions, *_: predictions["prompt"][0]), PluginError, "but the predictions are"),
     ],

@@ -159,7 +159,7 @@ def by_chance(self, frames, clip):
         (finisher(finish=one_array), AssertionError, "a frame changes after it was given"),
         (finisher(finish=by_chance), AssertionError, "makes other frames of the same ones"),
         (finisher(plan=lambda self, clip: replace(clip, fps=1.0 + next(_calls))), AssertionError, "it plans something else"),
-        (finisher(plan=lambda self, clip: replace(clip, frames=47)), PluginError, "gave more than 47 frames"),
+        (finisher(plan=lambda self, clip: replace(clip, frames=47)), PluginError, "yielded more than 47 frames"),
         (finisher(plan=lambda self, clip: replace(clip, width=1)), PluginError, "but the clip's frames are"),
     ],
     ids=["all", "in place", "one array", "chance", "plans", "number", "size"],

@@ -75,7 +75,7 @@ def test_regularizers_where_all_tokens_attend_to_each_other(session, wan_21, met
 @pytest.mark.parametrize("method", OVER_FRAMES, ids=name)
 def test_functions_of_frames_are_refused_where_all_tokens_attend_to_each_other(session, wan_21, method):
     small = {**method, **{key: 2 for key in ("size", "stride", "trained_frames") if key in method}}
-    with pytest.raises(SpecError, match="where all tokens of a clip meet"):
+    with pytest.raises(SpecError, match="a joint attention over all tokens"):
         session.plan({**wan(wan_21), "regularizers": [small]})
 
 

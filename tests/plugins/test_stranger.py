@@ -151,7 +151,7 @@ def test_the_regularizer_changes_the_picture(installed, tiny_pipeline_dir):
     ("right", "wrong", "message"),
     [
         ("reach: 2", "reech: 2", "13:5: regularizers[0].reech: unknown key 'reech'. Did you mean 'reach'?"),
-        ("reach: 2", "reach: -2", "13:5: regularizers[0].reach: -2 frames: a moment is a number of frames from 0"),
+        ("reach: 2", "reach: -2", "13:5: regularizers[0].reach: -2 frames: a moment must be at least 0"),
         ("reach: 2", "reach: [2]", "13:5: regularizers[0].reach: must be a whole number or a number or text"),
         ("willow/horizon", "willow/horizn", "12:5: regularizers[0].use: unknown regularizer 'willow/horizn'. Did you mean"),
         ("    address:", "    adress:", "8:3: synopsis.backend.address: is missing"),
@@ -175,7 +175,7 @@ def test_a_typo_in_its_options_is_named_with_line_and_column(installed, story, t
 def test_without_it_the_package_to_install_is_named(story):
     with pytest.raises(SpecError) as caught:
         load_spec(story)
-    remedy = "no installed package brings the namespace 'willow'; by custom its package is called vstar-willow"
+    remedy = "no installed package brings the namespace 'willow'; its package is usually called vstar-willow"
     assert [line.endswith(remedy) for line in str(caught.value).splitlines()] == [True] * 4
 
 

@@ -64,7 +64,7 @@ def test_a_path_longer_than_any_is_no_spec():
 
 def test_a_spec_larger_than_any_is_not_read(tmp_path):
     (tmp_path / "story.yaml").write_text("prompt: " + "x" * (1 << 20))
-    with pytest.raises(SpecError, match="is no spec"):
+    with pytest.raises(SpecError, match="a spec has at most 512 KB"):
         load_spec(tmp_path / "story.yaml")
 
 

@@ -41,7 +41,7 @@ def test_the_band_is_as_diagonal_as_published(frames, sigma, expected):
 
 @pytest.mark.parametrize("sigma", [0, -1, float("nan")])
 def test_a_band_has_a_width(sigma):
-    with pytest.raises(ValueError, match="greater than 0"):
+    with pytest.raises(ValueError, match="must be above 0"):
         gaussian_band(4, sigma)
 
 

@@ -160,7 +160,7 @@ def test_a_run_into_the_directory_of_one_under_way_is_refused(session, tmp_path)
 
     watcher = Meanwhile()
     session.run(STORY, out=tmp_path / "run", plugins=[watcher])
-    assert [error.message for error in watcher.errors] == [f"another run is at work in {tmp_path / 'run'}"] * 2
+    assert [error.message for error in watcher.errors] == [f"another run is using {tmp_path / 'run'}"] * 2
     assert (tmp_path / "run" / "manifest.json").exists()
     other.close()
 
@@ -200,7 +200,7 @@ class Vandal:
 @pytest.mark.parametrize("moment", ["synopsis", "step", "frame", "artifact"])
 def test_a_folder_that_vanishes_ends_the_run_and_is_not_made_anew(session, tmp_path, moment, replace):
     directory = tmp_path / "run"
-    with pytest.raises(OutputError, match="is gone"):
+    with pytest.raises(OutputError, match="was removed during the run"):
         session.run(STORY, out=directory, plugins=[Vandal(directory, moment, replace=replace)])
     assert not directory.exists() or list(directory.iterdir()) == []
 

@@ -92,7 +92,7 @@ def test_what_is_in_the_way_is_found_before_anything_is_done(session, tmp_path):
     (tmp_path / "full" / "video.gif").mkdir(parents=True)
     (tmp_path / "full" / "video.gif" / "keep.txt").write_text("")
     (tmp_path / "odd" / "manifest.json").mkdir(parents=True)
-    for name, words in (("file", "is a file"), ("full", "holds more than numbered frames"), ("odd", "is a folder")):
+    for name, words in (("file", "is a file"), ("full", "with other files than numbered frames"), ("odd", "is a folder")):
         stages, error = begins(session, tmp_path / name)
         assert stages == []
         assert words in error.message

@@ -120,9 +120,13 @@ def test_a_finisher_of_a_plugin_takes_its_place(session, tmp_path):
 @pytest.mark.parametrize(
     ("finish", "more", "words"),
     [
-        ([{"use": "interpolate"}], {"frames": 1, "synopsis": {"states": ["winter"]}}, "finish[0]: there is nothing between"),
-        ([{"use": "upscale", "factor": 16}] * 2, {}, "finish[1]: pictures of 16384x16384 would come out"),
-        ([{"use": "interpolate", "factor": 16}] * 3, {}, "finish[2]: 16,385 frames would come out: a clip has at most 10,000"),
+        (
+            [{"use": "interpolate"}],
+            {"frames": 1, "synopsis": {"states": ["winter"]}},
+            "finish[0]: a clip of 1 frame cannot be interpolated",
+        ),
+        ([{"use": "upscale", "factor": 16}] * 2, {}, "finish[1]: pictures of 16384x16384 would result"),
+        ([{"use": "interpolate", "factor": 16}] * 3, {}, "finish[2]: 16,385 frames would result: a clip has at most 10,000"),
         ([{"use": "upscale", "factor": 1}], {}, "finish[0].factor: must be greater than or equal to 2"),
         ([{"use": "upscal"}], {}, "finish[0].use: unknown finisher 'upscal'. Did you mean 'upscale'?"),
         ([{"use": "interpolate", "method": "flow"}], {}, "finish[0].method"),
@@ -143,7 +147,7 @@ def test_a_clip_that_holds_its_states_no_more_is_refused():
 @pytest.mark.parametrize(
     ("finish", "words"),
     [
-        (lambda self, frames, clip: list(frames), r"its finish\(\) gave more than 3 frames"),
+        (lambda self, frames, clip: list(frames), r"its finish\(\) yielded more than 3 frames"),
         (lambda self, frames, clip: (1 / 0 for _ in frames), r"failed in finish\(\): ZeroDivisionError"),
     ],
     ids=["number", "raises"],

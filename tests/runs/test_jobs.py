@@ -78,7 +78,7 @@ def test_a_queued_job_is_cancelled_at_once_and_never_begins(session, held):
     assert not held.done
     assert (job.state, job.done) == ("cancelled", True)
     assert [event.kind for event in job.events()] == ["queued", "run_error"]
-    with pytest.raises(RunCancelled, match="before it began"):
+    with pytest.raises(RunCancelled, match="before it started"):
         job.result(timeout=0)
     assert told == []
 

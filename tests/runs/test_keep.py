@@ -79,12 +79,12 @@ def test_an_interrupted_run_does_not_go_on_from_another_parent(session, winter, 
     spec = WINTER | {"start": {"from": str(tmp_path / "parent"), "keep": "0-2"}}
     interrupted(session, spec, tmp_path / "run")
     session.run(WINTER | {"seed": 9}, out=tmp_path / "parent")
-    with pytest.raises(SpecError, match=r"start\.from: the run in .*parent is another than this spec was resolved with"):
+    with pytest.raises(SpecError, match=r"start\.from: the run in .*parent has changed since this spec was resolved"):
         session.resume(tmp_path / "run")
 
 
 def test_a_run_is_not_written_over_the_one_that_it_goes_on_from(session, winter):
-    with pytest.raises(OutputError, match="holds the run that this one goes on from"):
+    with pytest.raises(OutputError, match="holds the run that this one keeps frames of"):
         session.run(keeping(winter, "0-2"), out=winter.directory)
     assert (winter.directory / "manifest.json").is_file()
 
@@ -107,14 +107,14 @@ def test_a_plan_says_what_is_kept_and_travels(session, winter):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"keep": "0-7"}, "start.keep: all frames are kept, and none is left to make"),
-        ({"keep": "6-8"}, "start.keep: '6-8' names frame 8, and the last one is 7"),
-        ({"keep": ""}, "start.keep: '' is no range of frames"),
+        ({"keep": "0-7"}, "start.keep: all frames are kept, so there is nothing to generate"),
+        ({"keep": "6-8"}, "start.keep: '6-8' names frame 8, but the last one is 7"),
+        ({"keep": ""}, "start.keep: '' is not a range of frames"),
         ({"keep": True}, "start.keep: must be a number"),
-        ({"frames": 12, "keep": "0-9"}, "start.keep: frame 9 is to be kept of a clip whose last is 7"),
-        ({"size": "32x32"}, "start.from: the pictures of the run in .* have 64x64 pixels, and here 32x32"),
+        ({"frames": 12, "keep": "0-9"}, "start.keep: frame 9 is kept, but the last frame of that clip is 7"),
+        ({"size": "32x32"}, "start.from: the pictures of the run in .* have 64x64 pixels, but this one has 32x32"),
         ({"from": "nowhere"}, "start.from: there is no finished run in .*nowhere"),
-        ({"sha256": "0" * 64}, "start.from: the run in .* is another than this spec was resolved with"),
+        ({"sha256": "0" * 64}, "start.from: the run in .* has changed since this spec was resolved"),
     ],
     ids=lambda value: None if isinstance(value, str) else "-".join(f"{key}-{item}"[:14] for key, item in value.items()),
 )
@@ -136,7 +136,7 @@ def damaged(winter, folder, name, change):
 @pytest.mark.parametrize(
     ("name", "change", "words"),
     [
-        ("latents.safetensors", lambda path: path.unlink(), "the latents of the run in .* are gone"),
+        ("latents.safetensors", lambda path: path.unlink(), "the latents of the run in .* are missing"),
         (
             "latents.safetensors",
             lambda path: path.write_bytes(b"other"),
@@ -175,7 +175,7 @@ def test_whole_latent_frames_are_held():
 
 
 def test_half_a_latent_frame_cannot_be_kept():
-    with pytest.raises(SpecError, match=r"frames 1-4 are one latent frame .*: they are kept together or made together") as caught:
+    with pytest.raises(SpecError, match=r"frames 1-4 form one latent frame .*: keep all of them or none") as caught:
         held_latents([0, 1, 2], 9, Clock(13, 16, WAN))
-    assert caught.value.hint == "keep whole ones, such as 0"
+    assert caught.value.hint == "keep whole latent frames, such as 0"
     assert caught.value.path == ("start", "keep")

@@ -48,7 +48,7 @@ def test_a_model_is_kept_once_and_not_beside_another_way_of_running_it():
 
 
 def test_compiling_what_comes_and_goes_is_refused():
-    with pytest.raises(SpecError, match="compile and offload: group exclude each other"):
+    with pytest.raises(SpecError, match="compile and offload: group cannot be combined"):
         load_spec(STORY | {"model": {"compile": True, "offload": "group"}})
 
 

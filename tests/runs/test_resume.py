@@ -66,7 +66,7 @@ def test_a_run_pauses_as_often_as_it_is_asked_to(session, undisturbed, tmp_path)
     first = session.start(STORY, out=tmp_path / "run", pause_after=1)
     with pytest.raises(RunPaused, match="after step 1") as caught:
         first.result()
-    assert caught.value.hint == f"go on with: vstar resume {tmp_path / 'run'}"
+    assert caught.value.hint == f"continue with: vstar resume {tmp_path / 'run'}"
     assert first.state == "paused"
     paused = [*first.events()][-1]
     assert isinstance(paused, events.Paused)
@@ -138,7 +138,7 @@ def test_a_spec_that_was_changed_meanwhile_is_told_with_what_changed(session, tm
     spec = tmp_path / "run" / "spec.yaml"
     written = yaml.safe_load(spec.read_text())
     spec.write_text(yaml.safe_dump(written | {"seed": 4}))
-    with pytest.raises(SpecError, match="was changed after the run began: seed was 3 and is 4"):
+    with pytest.raises(SpecError, match="was changed after the run started: seed was 3 and is 4"):
         session.resume(tmp_path / "run")
 
 
@@ -147,14 +147,14 @@ def test_a_state_of_other_versions_is_refused(session, tmp_path):
     about = tmp_path / "run" / "state" / "about.json"
     data = json.loads(about.read_text())
     about.write_text(json.dumps(data | {"versions": data["versions"] | {"torch": "1.0"}}))
-    with pytest.raises(OutputError, match=r"begun with other versions: .*torch 1\.0"):
+    with pytest.raises(OutputError, match=r"started with other versions: .*torch 1\.0"):
         session.resume(tmp_path / "run")
 
 
 def test_a_damaged_state_is_refused(session, tmp_path):
     interrupted(session, tmp_path / "run")
     (tmp_path / "run" / "state" / "sampler").write_bytes(b"nothing")
-    with pytest.raises(SamplerError, match="holds no state that can be read"):
+    with pytest.raises(SamplerError, match="has no readable state"):
         session.resume(tmp_path / "run")
 
 
@@ -170,7 +170,7 @@ def test_a_whole_run_and_an_empty_folder_cannot_be_resumed(session, tmp_path):
     with pytest.raises(OutputError, match="is finished"):
         session.resume(directory)
     assert not (directory / "state").exists()
-    with pytest.raises(OutputError, match="no run was interrupted"):
+    with pytest.raises(OutputError, match="there is no interrupted run"):
         session.resume(tmp_path)
 
 
@@ -220,7 +220,7 @@ def test_a_pause_that_is_not_ahead_is_refused(session, tmp_path, until):
 
 
 def test_a_run_in_memory_cannot_be_paused(session):
-    with pytest.raises(OutputError, match="in memory cannot be paused"):
+    with pytest.raises(OutputError, match="without a directory cannot be paused"):
         session.start(STORY, pause_after=2)
 
 

@@ -57,7 +57,7 @@ def test_a_state_that_is_not_there_is_told(run, state):
 
 def test_a_state_that_rules_all_frames_is_told(session, tmp_path):
     session.run(STORY | {"synopsis": {"states": STATES[:1]}, "frames": 2}, out=tmp_path / "run")
-    with pytest.raises(SpecError, match=r"state 1 rules all frames of the run in .*: nothing would be kept"):
+    with pytest.raises(SpecError, match=r"state 1 covers all frames of the run in .*, so nothing would be kept"):
         redone(tmp_path / "run", 1)
 
 
@@ -99,7 +99,9 @@ def test_states_that_hold_begin_where_the_new_frames_do(session, tmp_path):
     assert plan.story.timeline.anchors == (0, 3, 4, 6)
 
 
-@pytest.mark.parametrize(("by", "words"), [("0s", "that is no frame"), ("-1", "is neither frames"), ("0.2", "that is no frame")])
+@pytest.mark.parametrize(
+    ("by", "words"), [("0s", "that is less than one frame"), ("-1", "must be frames"), ("0.2", "that is less than one frame")]
+)
 def test_a_length_that_is_none_is_told(run, by, words):
     with pytest.raises(SpecError, match=words):
         extended(run.directory, by)

@@ -98,12 +98,12 @@ def test_stages_pass_over_what_is_there():
 
 def test_a_stage_out_of_order_says_so():
     run = begun()
-    with pytest.raises(RuntimeError, match="needs what an earlier one makes"):
+    with pytest.raises(RuntimeError, match="needs the result of an earlier one"):
         sample(run, load(run, Models()), RunState())
 
 
 def test_an_empty_folder_is_an_empty_state_and_a_damaged_file_is_refused(tmp_path):
     assert vars(RunState.read(tmp_path)) == vars(RunState())
     (tmp_path / "story.json").write_text('{"synopsis": {}}')
-    with pytest.raises(SamplerError, match="holds no story"):
+    with pytest.raises(SamplerError, match="is not the story"):
         RunState.read(tmp_path)

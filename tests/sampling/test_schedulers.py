@@ -34,7 +34,7 @@ def test_at_zero_terminal_snr_every_scheduler_that_can_is_finite(name, eta):
 
 @pytest.mark.parametrize("name", ["heun", "DEISMultistepScheduler"])
 def test_a_scheduler_that_would_ignore_how_the_model_was_trained_is_refused(name):
-    with pytest.raises(SpecError, match="has no rescale_betas_zero_snr, and this model was trained with True") as refused:
+    with pytest.raises(SpecError, match="has no rescale_betas_zero_snr, but this model was trained with True") as refused:
         scheduler_for(name, ZERO_SNR)
     assert refused.value.path == ("scheduler",)
     assert "ddim" in str(refused.value.hint)
@@ -119,7 +119,7 @@ def test_a_name_and_a_mapping_mean_the_same_class(written, kind, settings):
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
-        ("solver_ordr", 3, "is no setting of DPMSolverMultistepScheduler"),
+        ("solver_ordr", 3, "is not a setting of DPMSolverMultistepScheduler"),
         *((key, 3, f"{key} is what the model was trained with") for key in ("prediction_type", "num_train_timesteps")),
         *((key, 0.5, f"{key} is what the model was trained with") for key in ("beta_start", "beta_end")),
         ("solver_order", "two", "solver_order must be a number"),
@@ -222,7 +222,7 @@ def test_more_tokens_move_more_steps_to_the_noisy_part():
 
 
 def test_a_stretched_schedule_has_two_steps_at_least():
-    with pytest.raises(SpecError, match="cannot take 1 steps: its schedule is stretched"):
+    with pytest.raises(SpecError, match="cannot take 1 steps: its schedule is interpolated"):
         timesteps_of(scheduler_for("flow-euler", flow_config(DYNAMIC, None)), 1, "cpu")
 
 

@@ -166,7 +166,7 @@ def state() -> SamplerState:
     ("scheduler", "options", "words"),
     [
         ("euler", {}, "is one of ClampedDDIMScheduler, and the run uses EulerDiscreteScheduler"),
-        ("ddim", {"steps": 4}, "a schedule of 5 steps, and the run has 4"),
+        ("ddim", {"steps": 4}, "a schedule of 5 steps, but the run has 4"),
         ("ddim", {"generator": None}, "whether their steps draw noise"),
     ],
 )
@@ -198,9 +198,9 @@ def test_a_written_state_of_another_number_of_steps_is_refused_and_that_of_the_s
     latents = sampled(Swirl(), scheduler, generator, until=2)
     SamplerState.of(2, latents, scheduler, generator).write(tmp_path / "state")
     state = SamplerState.read(tmp_path / "state")
-    with pytest.raises(SamplerError, match="the state is of a schedule of 5 steps, and the run has 6") as refused:
+    with pytest.raises(SamplerError, match="the state is of a schedule of 5 steps, but the run has 6") as refused:
         sampled(Swirl(), make(), step_noise(7), state=state, steps=6)
-    assert refused.value.hint == "sampling.steps must be what the run was begun with"
+    assert refused.value.hint == "sampling.steps must not change after the run has started"
     assert torch.equal(sampled(Swirl(), make(), step_noise(0), state=state), sampled(Swirl(), make(), step_noise(7)))
 
 
@@ -226,7 +226,7 @@ def test_so_is_one_of_another_configuration_or_another_clip(state):
     with pytest.raises(SamplerError, match="another beta_end"):
         sampled(Swirl(), other, step_noise(7), state=state)
     longer = dataclasses.replace(state, latents=torch.zeros(1, 4, 5, 4, 4))
-    with pytest.raises(SamplerError, match=r"latents \(1, 4, 5, 4, 4\), and the run has \(1, 4, 4, 4, 4\)"):
+    with pytest.raises(SamplerError, match=r"latents \(1, 4, 5, 4, 4\), but the run has \(1, 4, 4, 4, 4\)"):
         sampled(Swirl(), build("ddim"), step_noise(7), state=longer)
 
 
@@ -252,8 +252,8 @@ def test_a_file_that_is_no_state_is_refused(tmp_path):
     (tmp_path / "text").write_text("not tensors")
     write_tensors(tmp_path / "other", {"a": torch.ones(2)})
     for name, words in (
-        ("text", "no state that can be read"),
-        ("absent", "no state that can be read"),
+        ("text", "has no readable state"),
+        ("absent", "has no readable state"),
         ("other", "of a sampler"),
     ):
         with pytest.raises(SamplerError, match=words):

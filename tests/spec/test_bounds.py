@@ -102,7 +102,7 @@ def test_digits_of_other_kinds_are_no_index():
 
 
 def test_digits_of_other_scripts_are_no_moment(tmp_path):
-    assert "is neither frames" in refused(tmp_path, "prompt: a beach\nregularizers: [{use: tar, sigma: '٣s'}]")
+    assert "must be frames" in refused(tmp_path, "prompt: a beach\nregularizers: [{use: tar, sigma: '٣s'}]")
 
 
 @pytest.mark.parametrize("name", ["story.yaml", "story.json"])
@@ -112,7 +112,7 @@ def test_two_halves_of_a_character_are_one(name, tmp_path):
 
 
 def test_half_a_character_is_no_text(tmp_path):
-    assert "half of a character" in refused(tmp_path, 'prompt: "a beach \\ud83c at noon"')
+    assert "an invalid character" in refused(tmp_path, 'prompt: "a beach \\ud83c at noon"')
 
 
 @pytest.mark.parametrize(

@@ -69,9 +69,9 @@ def test_an_error_in_a_default_names_its_place(config):
 
 def test_a_default_of_another_key_is_refused(config):
     file = config("output: []\nseed: 3\n")
-    with pytest.raises(SpecError, match=f"{file}:2:1: seed cannot be set in the file of defaults") as caught:
+    with pytest.raises(SpecError, match=f"{file}:2:1: seed is not allowed in the file of defaults") as caught:
         own_defaults()
-    assert caught.value.hint == "the file may hold model, synopsis, output, plugins; everything else belongs in a spec"
+    assert caught.value.hint == "allowed keys are model, synopsis, output, plugins; everything else belongs in a spec"
 
 
 def test_a_file_that_is_named_must_be_there(config):

@@ -20,7 +20,7 @@ BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
         ("- a\n- b\n", "a spec is a mapping"),
         ("just text", "a spec is a mapping"),
         ("? [a, b]\n: c\n", r"story\.yaml:1:3: a key must be plain text"),
-        ("prompt: x\nseed: \x00", r"story\.yaml:2:7: the character U\+0000 has no place in a text"),
+        ("prompt: x\nseed: \x00", r"story\.yaml:2:7: the character U\+0000 is not allowed in text"),
         ("prompt: x\nframes: " + "9" * 401, r"story\.yaml:2:9: the number is too long"),
         ("a: b\n---\na: c\n", r"story\.yaml:2:1"),
         ("a: " + "[" * 5000, r"story\.yaml:1:44: nested too deeply: a spec has at most 40 levels"),
@@ -31,6 +31,41 @@ BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
 def test_what_is_malformed_is_refused_with_its_place(text, words):
     with pytest.raises(SpecError, match=words):
         parse(text, name="story.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("prompt: dawn: a beach\n", 'quote a text that contains ": "'),
+        ("model:\n\tuse: miniworld\n", "indent with spaces"),
+        ("prompt: a beach\nframes 3\n", "write each key as key: value"),
+        ('prompt: "a beach\nframes: 3\n', "close the quotes"),
+        ("a: 1\n- b\n", "check the indentation"),
+        ("a: [1, }\n", "fix the YAML at that place"),
+    ],
+)
+def test_the_hint_says_what_to_do_about_malformed_yaml(text, remedy):
+    with pytest.raises(SpecError) as refused:
+        parse(text, name="story.yaml")
+    assert remedy in (refused.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "guess"),
+    [
+        (["own.yaml"], "own.yml", "own.yaml"),
+        (["own.json", "own.yml"], "own", "own.yml"),
+        (["stories.yaml"], "storeis.yaml", "stories.yaml"),
+        (["own.txt"], "own.yml", None),
+        (["own.yaml"], "a/own.yml", None),
+    ],
+)
+def test_a_missing_file_suggests_the_nearest_in_its_folder(tmp_path, there, asked, guess):
+    for name in there:
+        (tmp_path / name).touch()
+    with pytest.raises(SpecError, match="there is no file") as refused:
+        read(tmp_path / asked)
+    assert refused.value.message.endswith(f"{asked}. Did you mean '{tmp_path / guess}'?" if guess else asked)
 
 
 def test_scalars_are_read_by_the_rules_of_yaml_1_2():
@@ -100,7 +135,7 @@ def test_files_that_are_no_spec(tmp_path):
     large.write_text("a" * (LARGEST + 1))
     for path, words in [
         (binary, r"noise\.yaml:2:118: this is not text"),
-        (large, "is no spec"),
+        (large, "a spec has at most 512 KB"),
         (tmp_path, "is a folder"),
         (tmp_path / "no", "there is no file"),
     ]:
@@ -111,5 +146,5 @@ def test_files_that_are_no_spec(tmp_path):
 def test_half_a_character_below_a_key_that_is_a_number_is_told_with_its_place(tmp_path):
     story = tmp_path / "story.yaml"
     story.write_text('prompt: x\nversion: {.nan: "\\uD800"}\n')
-    with pytest.raises(SpecError, match=r"story\.yaml:2:\d+: version\.nan: holds half of a character"):
+    with pytest.raises(SpecError, match=r"story\.yaml:2:\d+: version\.nan: has an invalid character"):
         load_spec(story)

@@ -153,8 +153,7 @@ def test_a_prompt_is_taken_as_it_is():
 def test_a_plugin_that_is_not_installed_is_named(tmp_path):
     message = refused(write(tmp_path, "prompt: x\nplugins: [acme]\n"))
     assert message.endswith(
-        "story.yaml:2:11: plugins[0]: no installed package brings the namespace 'acme'; "
-        "by custom its package is called vstar-acme"
+        "story.yaml:2:11: plugins[0]: no installed package brings the namespace 'acme'; its package is usually called vstar-acme"
     )
 
 

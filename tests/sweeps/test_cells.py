@@ -149,9 +149,9 @@ def die_at(folder):
 def test_a_cell_that_takes_its_process_with_it_comes_last_and_then_fails(sweep):
     folder = sweep.path("0000")
     die_at(folder)
-    told: list[str] = []
-    run_cells(sweep.directory, ["0000", "0001"], told=told.append, attempts=2)
-    assert [line.partition(":")[0] for line in told] == ["cell 0001", "cell 0001", "cell 0000", "cell 0000"]
+    report: list[str] = []
+    run_cells(sweep.directory, ["0000", "0001"], report=report.append, attempts=2)
+    assert [line.partition(":")[0] for line in report] == ["cell 0001", "cell 0001", "cell 0000", "cell 0000"]
     shutil.rmtree(folder)
     die_at(folder)
     die_at(folder)
@@ -159,7 +159,7 @@ def test_a_cell_that_takes_its_process_with_it_comes_last_and_then_fails(sweep):
     failed = Failed.read(folder)
     assert failed is not None
     assert failed.attempts == 2
-    assert failed.message == "its process died 2 times at this cell, before it came further"
+    assert failed.message == "its process died 2 times in this cell, without progress"
 
 
 def test_what_a_process_left_that_died_when_its_cell_was_just_done_is_removed(sweep):
@@ -205,7 +205,7 @@ def test_a_state_that_cannot_be_gone_on_with_is_begun_anew_only_when_asked(sweep
     assert run_cells(sweep.directory, ["0000"]) == Outcome(failed=1)
     failed = Failed.read(folder)
     assert failed is not None
-    assert "begun with other versions: torch 0.1" in failed.message
+    assert "started with other versions: torch 0.1" in failed.message
     retry(sweep)
     assert run_cells(sweep.directory, ["0000"]) == Outcome(done=1)
 

@@ -63,11 +63,11 @@ def test_a_cell_that_kills_its_process_does_not_end_the_sweep(packages, story):
     killed, failed = Failed.read(sweep.path("0001")), Failed.read(sweep.path("0002"))
     assert killed is not None
     assert failed is not None
-    assert (killed.attempts, killed.message) == (2, "its process died 2 times at this cell, before it came further")
+    assert (killed.attempts, killed.message) == (2, "its process died 2 times in this cell, without progress")
     assert (failed.attempts, failed.type) == (1, "PluginError")
-    told = packages.vstar("status", "out")
-    assert told.stdout.startswith("2 of 4 cells done (2 failed)\n")
-    assert "failed 0002  seed=2" in told.stdout
+    report = packages.vstar("status", "out")
+    assert report.stdout.startswith("2 of 4 cells done (2 failed)\n")
+    assert "failed 0002  seed=2" in report.stdout
     # The same command passes over them all; with --retry-failed the failed ones are done again.
     assert packages.vstar(*command).returncode == 1
     mended = "from vstar_sdk import hookimpl\n@hookimpl\ndef on_run_start(event):\n    pass\n"
@@ -99,7 +99,7 @@ def test_a_sweep_on_this_machine(invoke, tmp_path):
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        ("run story.yaml", "story.yaml:6:1: sweep: this is the spec of a sweep"),
+        ("run story.yaml", "story.yaml:6:1: sweep: this spec has a key 'sweep'"),
         ("sweep run.yaml", "run.yaml:1:1: has no key 'sweep'"),
         ("sweep story.yaml --seed 3", "--set seed: the sweep sets it in every cell"),
         ("sweep story.yaml --executor cloud", "--executor: executor.use: unknown executor 'cloud'. Known: local."),

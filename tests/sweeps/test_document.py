@@ -31,6 +31,6 @@ def test_the_spec_of_the_page_is_a_sweep_and_its_python_runs(tmp_path, monkeypat
 
 def test_its_numbers_and_options_are_those_of_the_code():
     assert LocalOptions().attempts == ATTEMPTS == 3
-    assert "after three deaths" in PAGE
-    assert f"at most {MOST_PLANNED}," in PAGE
+    assert "After three crashes" in PAGE
+    assert f"Up to {MOST_PLANNED} cells" in PAGE
     assert [name for name in LocalOptions.model_fields if f"`{name}`" not in PAGE] == []

@@ -63,7 +63,7 @@ def test_the_index_is_read_as_it_was_written(planned, tmp_path):
     [
         ("{seed: [1, 3]}", "frames: 4", "with other values of seed"),
         ("{sampling.steps: [1]}", "frames: 4", "over seed"),
-        ("{seed: [1, 2]}", "frames: 3", "its spec has another frames"),
+        ("{seed: [1, 2]}", "frames: 3", "its spec has a different frames"),
     ],
 )
 def test_a_directory_holds_one_sweep(planned, sweep, story, message):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from vstar_sdk.errors import BackendError
 from vstar_sdk.llm.contract import Completion
-from vstar_sdk.synopsis.conversation import LONGEST_TOLD, Told, converse
+from vstar_sdk.synopsis.conversation import LONGEST_REPEATED, Question, converse
 
 STORY = ("a cold kettle", "a warm kettle", "a hot kettle")
 EXAMPLE = ("a tall candle", "a short candle", "a stub of wax")
@@ -41,7 +41,7 @@ class Scripted:
 
 
 def told(prompt="a kettle comes to the boil", system="Write."):
-    return Told(system, f"The prompt: {prompt}", prompt, {"name": "t"})
+    return Question(system, f"The prompt: {prompt}", prompt, {"name": "t"})
 
 
 def answered(exchange):
@@ -86,7 +86,7 @@ def test_the_model_is_not_told_its_thinking_again():
 def test_of_a_long_answer_both_ends_are_told_again_and_recorded():
     (_, exchanges, _), asked = talk(said("BEGIN" + "x" * 30_000 + "END"), said(whole()))
     again = asked[1].messages[1].text
-    assert len(again) <= LONGEST_TOLD
+    assert len(again) <= LONGEST_REPEATED
     for text in (again, answered(exchanges[0])):
         assert text.startswith("BEGIN")
         assert text.endswith("END")
@@ -107,7 +107,7 @@ def test_an_answer_that_a_server_took_for_thinking_is_read_from_its_end(thinking
     if read:
         assert answered(exchanges[0]).endswith(thinking)
     else:
-        assert exchanges[0]["problems"] == ["the answer is empty: there is nothing but thinking"]
+        assert exchanges[0]["problems"] == ["the answer is empty: it has only thinking"]
 
 
 def test_thinking_beside_an_answer_is_not_read():
@@ -119,7 +119,7 @@ def test_an_example_of_the_question_is_no_story_of_another_prompt():
     system = f"Write. An example, 'a candle burns down': {whole(EXAMPLE)}"
     (answer, exchanges, _), _ = talk(said(whole(EXAMPLE)), said(whole()), system=system)
     assert answer.captions() == STORY
-    assert exchanges[0]["problems"] == ["the answer repeats an example of the question instead of picturing the prompt"]
+    assert exchanges[0]["problems"] == ["the answer repeats an example of the instructions instead of describing the prompt"]
     (answer, _, _), asked = talk(said(whole(EXAMPLE)), system=system, prompt="A candle burns down slowly")
     assert (answer.captions(), len(asked)) == (EXAMPLE, 1)
 

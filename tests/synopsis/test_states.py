@@ -46,10 +46,10 @@ def test_it_needs_no_network():
     ("states", "where", "words"),
     [
         ([], "states", "write at least one caption"),
-        ([""], "states.0.caption", "an empty caption: write what is to be seen"),
+        ([""], "states.0.caption", "an empty caption: describe what this state shows"),
         (["an oak", {"caption": " \n"}], "states.1.caption", "an empty caption"),
         ([{"at": 3}], "states.0.caption", "Field required"),
-        ([{"caption": "an oak", "at": "soon"}], "states.0.at", "is neither frames"),
+        ([{"caption": "an oak", "at": "soon"}], "states.0.at", "must be frames"),
         ([{"caption": "an oak", "when": 3}], "states.0.when", "Extra inputs"),
         (["x" * 1001], "states.0.caption", "at most 1000 characters"),
         ([3], "states.0", "a state is a caption, or a mapping of caption and at"),

@@ -81,7 +81,7 @@ def test_a_strangers_template_cannot_hand_user_text_to_the_system_message(tmp_pa
             f"{head}{{% block user %}}{{{{ prompt }}}}{{{{ mood }}}}{{% endblock %}}{{% block system %}}{tried}{{% endblock %}}"
         )
         (tmp_path / "mine.jinja").write_text(text)
-        with pytest.raises(TemplateError, match=r"is the user's text|calls? nothing but range"):
+        with pytest.raises(TemplateError, match=r"is user text|only supported call is range"):
             render(templates.load("./mine.jinja", folder=tmp_path), VALUES)
 
 

@@ -12,9 +12,9 @@ from vstar_sdk.templating.linting import lint
 
 HEAD = "---\nname: mine\nversion: 1\ninputs:\n  properties:\n    prompt: {type: string}\n    states: {type: integer}\n---\n"
 GOOD = "{% block system %}\nexactly {{ states }}\n{% endblock %}\n{% block user %}\n{{ prompt | tojson }}\n{% endblock %}\n"
-WITHHELD = "is the user's text, and the system block is not given any: use it in the user block"
-TAKEN = "is given to the template: choose another name to set"
-TWO = "has no place here: there are system and user, one after the other"
+WITHHELD = "is user text, which is not allowed in the system block: use it in the user block"
+TAKEN = "is a template variable: use another name"
+TWO = "is not allowed here: a template has the blocks system and user, in this order"
 
 
 @pytest.fixture
@@ -48,13 +48,14 @@ def test_the_built_in_templates_have_none(name):
         ("{{ prompt | tojson }}", "{{ prompt is strung }}", ["13: there is no test 'strung'. Did you mean 'string'?"]),
         ("{{ prompt | tojson }}", "{{ prompt", ["14: expected token 'end of print statement', got '{'"]),
         ("{{ prompt | tojson }}", "{{ prompt.a }}\n{{ prompt() }}", [
-            "13: there are no attributes but those of loop: 'a'",
-            "14: templates call nothing but range(...)",
+            "13: the only supported attributes are those of loop: 'a'",
+            "14: the only supported call is range(...)",
         ]),
-        ("{% block user %}", "lost\n{% block user %}", ["12: this is outside of the blocks and would be lost"]),
+        ("{% block user %}", "lost\n{% block user %}", ["12: text outside of the blocks is ignored"]),
         ("block system", "block sistem", ["0: it has no block 'system'", f"9: a block 'sistem' {TWO}"]),
-        ("name: mine", "name: yours", ["2: it calls itself 'yours', and its file is mine.jinja"]),
-        ("{{ prompt | tojson }}", "a kite", ["0: it never uses the prompt", "6: the input 'prompt' is declared and never used"]),
+        ("name: mine", "name: yours", ["2: its name is 'yours', but its file is mine.jinja"]),
+        ("{{ prompt | tojson }}", "a kite",
+            ["0: it does not use the prompt", "6: the input 'prompt' is declared and never used"]),
     ],
 )  # fmt: skip
 def test_each_fault_is_found_with_its_line(findings, old, new, expected):

@@ -257,7 +257,7 @@ def test_without_a_python_to_start_it_says_so(monkeypatch):
     for name, value in (("executable", ""), ("executable", "/no/python"), ("frozen", True)):
         with monkeypatch.context() as patch:
             patch.setattr(f"sys.{name}", value, raising=False)
-            with pytest.raises(TemplateError, match=r"no Python to start|cannot be started"):
+            with pytest.raises(TemplateError, match=r"no Python interpreter to start|cannot be started"):
                 process.fill("", NAMES, {}, {})
 
 

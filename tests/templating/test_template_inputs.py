@@ -77,7 +77,7 @@ def test_values_are_judged_as_by_any_other_reader_of_json_schema(schema, good, b
         ({"type": "array", "items": {"type": "array", "items": {"type": "string"}}}, "say what a list holds"),
         ({"type": "integer", "default": "a"}, "the default must be a whole number"),
         ({"enum": ["a"], "default": "b"}, "the default must be one of a"),
-        ({"type": "integer", "enum": ["a"]}, "'a' in enum is no integer"),
+        ({"type": "integer", "enum": ["a"]}, "'a' in enum is not of type integer"),
         ({"enum": []}, "at least 1 item"),
     ],
 )
@@ -94,8 +94,8 @@ def test_schemas_are_checked_and_unknown_keywords_refused(schema, words):
         ({"Mood": {"type": "string", "default": ""}}, "'Mood' is no name"),
         ({"loop": {"type": "string", "default": ""}}, "'loop' is no name"),
         ({"__class__": {"type": "string", "default": ""}}, "is no name"),
-        ({"states": {"type": "string"}}, "'states' is always given as integer"),
-        ({"prompt": {"default": "a"}}, "'prompt' is always given, and needs no default"),
+        ({"states": {"type": "string"}}, "'states' is always of type integer"),
+        ({"prompt": {"default": "a"}}, "'prompt' is always set, so it cannot have a default"),
     ],
 )
 def test_inputs_as_a_whole_are_checked(properties, words):

@@ -50,7 +50,7 @@ def test_what_can_only_be_a_path_is_not_looked_for_on_the_hub(here, reference):
 
 
 def test_a_path_has_no_revision(here):
-    with pytest.raises(ModelError, match="is a path, which has no revision"):
+    with pytest.raises(ModelError, match="is a path, so it has no revision"):
         find_model("./acme/model", COMMIT, Knows(), CONFIGURATION)
 
 
@@ -62,7 +62,7 @@ def test_a_plugin_is_asked_before_the_hub_and_at_the_pinned_commit(here):
 
 
 def test_a_hub_id_without_a_revision_is_refused_with_the_remedy(here):
-    with pytest.raises(ModelError, match="as a hub id it needs a revision") as refused:
+    with pytest.raises(ModelError, match="a hub id needs a revision") as refused:
         find_model("acme/elsewhere", None, Knows(), CONFIGURATION)
     assert "https://huggingface.co/acme/elsewhere/commits/main" in str(refused.value.hint)
 
@@ -89,7 +89,7 @@ def test_without_a_connection_it_is_one_clear_sentence(tmp_path):
     )
     env = os.environ | {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
     said = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, env=env).stdout
-    assert said.startswith("the hub gives no model 'acme/model' at 0123456789ab: it is not on this machine")
+    assert said.startswith("the hub does not provide the model 'acme/model' at 0123456789ab: it is not on this machine")
     assert f"hf download acme/model --revision {COMMIT}" in said
 
 

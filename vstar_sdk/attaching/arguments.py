@@ -40,7 +40,7 @@ def read(
         PluginError: a plugin that one names is broken.
     """
     given = _listed("regularizers", DEFAULT_REGULARIZERS if regularizers is None else regularizers)
-    # What is no mapping keeps its place by one that is always valid, so that messages count from the caller's first.
+    # What is not a mapping keeps its place by one that is always valid, so that messages count from the caller's first.
     given = [{"use": one} if isinstance(one, str) else one for one in given]
     written = [dict(one) if _is_mapping(one) else {"use": "identity"} for one in given]
     states = None if synopsis is None else _states(synopsis)

@@ -48,7 +48,7 @@ def attach(
     Args:
         pipe: the pipeline.
         regularizers: in order, each a mapping as in a spec (``{"use": "tar", "sigma": {0: 1}}``, parts of plugins included), a
-            name alone, an option model, or an object. Left out: ``tar`` with its defaults; ``[]`` is none.
+            name alone, an option model, or an object. Default: ``tar`` with its defaults; ``[]`` is none.
         synopsis: the key states, a `Synopsis` or a list of captions and of mappings of ``caption`` and ``at``. The pipeline's
             own text encoder reads them, and they take the place of its prompt; its negative prompt stays.
         interpolation: ``linear`` (the paper's), ``hold`` or ``smooth``.
@@ -92,7 +92,7 @@ def attach(
         memories.end()
     if not any(one.calls for one in attached):
         names = " and ".join(denoisers)
-        warnings.warn(f"attach: the pipeline's {names} was never called while it was open", UserWarning, stacklevel=3)
+        warnings.warn(f"attach: the pipeline's {names} was never called inside the block", UserWarning, stacklevel=3)
 
 
 def _denoisers(pipe: Any, known: Families) -> dict[str, Any]:
@@ -105,8 +105,8 @@ def _denoisers(pipe: Any, known: Families) -> dict[str, Any]:
     for name, part in parts.items():
         if hasattr(part, "_orig_mod"):
             raise ModelError(
-                f"the pipeline's {name} is wrapped by torch.compile, so that attach cannot reach into it",
-                hint=f"put the network itself back, pipe.{name} = pipe.{name}._orig_mod, and attach to that",
+                f"the pipeline's {name} is wrapped by torch.compile, which attach does not support",
+                hint=f"restore the network itself, pipe.{name} = pipe.{name}._orig_mod, and attach to that",
             )
     found = {name: part for name, part in parts.items() if type(part).__name__ in known}
     if not found:

@@ -123,6 +123,6 @@ def check_unattached(name: str, denoiser: nn.Module) -> None:
     hooks = cast(dict[int, Any], denoiser._forward_pre_hooks)  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType]
     if any(isinstance(getattr(hook, "__self__", None), Attached) for hook in hooks.values()):
         raise ModelError(
-            f"attach is nested: the pipeline's {name} is attached already",
+            f"attach is nested: the pipeline's {name} is already attached",
             hint="give one attach all regularizers and the synopsis",
         )

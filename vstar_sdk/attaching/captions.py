@@ -69,8 +69,8 @@ def of_each_video(text: Tensor, given: Tensor, branches: tuple[bool, ...], pipe:
     """
     if sum(branches) > 1:
         raise SamplerError(
-            f"{pipe} called its denoiser for {sum(branches)} videos at once, and a synopsis is for one video",
-            hint="give it one prompt, and no num_videos_per_prompt above 1; call it once for each video",
+            f"{pipe} called its denoiser for {sum(branches)} videos at once, but a synopsis is for one video",
+            hint="give it one prompt, and no num_videos_per_prompt above 1; call it once per video",
         )
     if given.shape[-2:] != text.shape[-2:]:
         raise SamplerError(
@@ -80,5 +80,5 @@ def of_each_video(text: Tensor, given: Tensor, branches: tuple[bool, ...], pipe:
         )
     own = torch.unflatten(given, 0, (len(branches), -1))
     once = text if text.stride(0) else text[:1]  # the same in all frames: once in memory
-    told = torch.stack([once if story else own[video].expand_as(once) for video, story in enumerate(branches)])
-    return told.expand(-1, len(text), -1, -1)
+    mixed = torch.stack([once if story else own[video].expand_as(once) for video, story in enumerate(branches)])
+    return mixed.expand(-1, len(text), -1, -1)

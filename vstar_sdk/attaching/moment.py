@@ -24,7 +24,7 @@ def moment(timestep: Any, scheduler: Any) -> Moment:
         scheduler: the pipeline's, after ``set_timesteps``.
 
     Raises:
-        SamplerError: the scheduler has no such timestep, or several and does not say which of them comes next.
+        SamplerError: the scheduler has no such timestep, or several and does not tell which one comes next.
     """
     schedule: Any = getattr(scheduler, "timesteps", None)
     if schedule is None or len(schedule) == 0:
@@ -54,8 +54,8 @@ def _next(scheduler: Any, values: Sequence[float], near: Set[float], value: floa
     index: int = (begun or 0) if counted is None else counted  # it counts from its first step on
     if not 0 <= index < len(values) or values[index] not in near:
         raise SamplerError(
-            f"the denoiser was called at timestep {value:g}, which is so rounded that it stands for any of {len(near)} steps, "
-            f"and {type(scheduler).__name__} does not say which of them comes next",
+            f"the denoiser was called at timestep {value:g}, which is rounded so much that it could be any of {len(near)} steps, "
+            f"and {type(scheduler).__name__} does not tell which one comes next",
             hint="take fewer steps, or a scheduler of diffusers that counts its steps (it has a step_index), such as UniPC",
         )
     return values[index]

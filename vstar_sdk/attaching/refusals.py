@@ -58,17 +58,23 @@ def _skipping_guider(pipe: Any, denoiser: nn.Module) -> bool:
 _REFUSALS: Mapping[str, tuple[Callable[[Any, nn.Module], bool], str]] = {
     "fused projections": (_fused, "call unfuse_qkv_projections() of the pipeline's denoiser first"),
     "sliced attention": (_sliced, "call pipe.disable_attention_slicing() first"),
-    "FreeNoise": (_free_noise, "call pipe.disable_free_noise() first: it attends in windows, where a clip has no one order"),
+    "FreeNoise": (_free_noise, "call pipe.disable_free_noise() first: it attends in windows of the clip"),
     "perturbed attention guidance": (
         _perturbed,
-        "use the pipeline without it, such as AnimateDiffPipeline.from_pipe(pipe): it exchanges attention processors itself",
+        "use the pipeline without it, such as AnimateDiffPipeline.from_pipe(pipe): it replaces attention processors itself",
     ),
     "a guider that changes its layers": (
         _skipping_guider,
-        "use one that compares texts alone, such as ClassifierFreeGuidance: this one skips layers or attention where we act",
+        "use a guider that only compares texts, such as ClassifierFreeGuidance: this one skips regularized layers",
     ),
-    "context parallelism": (_parallel, "run the denoiser on one device: a part of a sequence does not show its frames"),
-    "a denoiser compiled as a whole": (_compiled, "leave compile() out: the text and the moment are set in hooks around it"),
+    "context parallelism": (
+        _parallel,
+        "run the denoiser on one device: with context parallelism a device sees only a part of the frames",
+    ),
+    "a denoiser compiled as a whole": (
+        _compiled,
+        "remove compile(): attach sets the text and the step in hooks around the denoiser",
+    ),
 }
 
 
@@ -97,14 +103,14 @@ def check_text(pipe: Any, names: set[str], family: Family) -> None:
         family: of these.
 
     Raises:
-        ModelError: another network reads the prompt beside the denoiser.
+        ModelError: another network than the denoiser reads the prompt, too.
     """
     known = family.companions | names
     others = [name for name, part in pipe.components.items() if isinstance(part, nn.Module) and name not in known]
     if others:
         raise ModelError(
-            f"{type(pipe).__name__} has a {others[0]} too, which would go on reading the pipeline's one prompt",
-            hint="leave the synopsis out, or use a pipeline with one text encoder and no ControlNet",
+            f"{type(pipe).__name__} has a {others[0]} too, which would still read the pipeline's prompt",
+            hint="omit the synopsis, or use a pipeline with one text encoder and no ControlNet",
         )
 
 
@@ -121,4 +127,4 @@ def check_states(pipe: Any, prompts: Collection[str], family: Family) -> None:
     """
     different = len(set(prompts))
     if family.one_text and different > 1:
-        raise ModelError(f"{type(pipe).__name__} cannot tell {different} different states: {REASON}", hint=REMEDY)
+        raise ModelError(f"{type(pipe).__name__} does not support {different} different states: {REASON}", hint=REMEDY)

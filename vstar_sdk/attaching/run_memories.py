@@ -1,4 +1,4 @@
-"""Memories that begin anew with every run of a pipeline."""
+"""Memories that begin again with every run of a pipeline."""
 
 from __future__ import annotations
 

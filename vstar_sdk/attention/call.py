@@ -85,6 +85,6 @@ class Call:
             height, width = -(-height // 2), -(-width // 2)
         if height * width * videos != self._positions:
             raise SamplerError(
-                f"{self._positions} positions are no picture of {videos} videos with latents of {layout.height} x {layout.width}"
+                f"{self._positions} positions do not match {videos} videos with latents of {layout.height} x {layout.width}"
             )
         return height, width

@@ -43,7 +43,7 @@ def check_regularizer(regularizer: Regularizer, addresses: Sequence[SiteAddress]
         missing = min(absent)
         raise SpecError(
             f"{name}: the model has no temporal attention at level {missing}; it has {_list_levels(levels)}",
-            hint="level 0 is the highest resolution that has temporal attention; name levels that the model has",
+            hint="level 0 is the highest resolution that has temporal attention; choose levels that the model has",
             path=_naming(regularizer.options, missing),
         )
     _check_blocks(regularizer, addresses)
@@ -55,7 +55,7 @@ def check_regularizer(regularizer: Regularizer, addresses: Sequence[SiteAddress]
     if not watched and not any(operations for _, operations in asked):
         raise SpecError(
             f"{name}: has no operation at any of the model's {len(addresses)} temporal attentions ({_list_levels(levels)})",
-            hint="widen its options until it touches something, or take it out",
+            hint="change its options so that it acts somewhere, or remove it",
         )
     _check_weights(regularizer, [operation for _, operations in asked for operation in operations])
     if steps is None:
@@ -80,18 +80,18 @@ def _check_operations(name: str, site: Site, operations: Sequence[Operation]) ->
     for operation in operations:
         if site.kind == "joint" and isinstance(operation, Logits | Wrap):
             raise SpecError(
-                f"{name}: has a {type(operation).__name__} at {site.name}, where all tokens of a clip meet",
-                hint="it is a function of frames, of which no single one attends there: use biases, scales or mixes",
+                f"{name}: has a {type(operation).__name__} at {site.name}, a joint attention over all tokens",
+                hint="it works on attention between whole frames only: use biases, scales or mixes",
             )
         if isinstance(operation, SegmentBias) and not site.segments:
             raise SpecError(
-                f"{name}: has a SegmentBias at {site.name}, and the model does not say which text there is of which key state",
-                hint="take it out, or use a model whose family gives its cross sites their segments",
+                f"{name}: has a SegmentBias at {site.name}, but the model does not map its text to key states",
+                hint="remove it, or use a model whose family gives its cross sites their segments",
             )
     if sum(isinstance(operation, Rotary) for operation in operations) > 1:
         raise SpecError(
-            f"{name}: gives {site.name} other rotary positions more than once",
-            hint="the angles of one Rotary would be lost in another's: have one give them all",
+            f"{name}: sets the rotary positions of {site.name} more than once",
+            hint="use one Rotary that sets all angles",
         )
 
 
@@ -101,7 +101,7 @@ def _check_memory(regularizer: Regularizer) -> None:
     if len(has) == 1:
         raise PluginError(
             f"regularizer {name_of(regularizer)!r} has {has[0]}() alone",
-            hint="a regularizer with a memory has both: watches(site) and begin(sites, steps)",
+            hint="a regularizer with memory needs both watches(site) and begin(sites, steps)",
         )
 
 
@@ -112,8 +112,8 @@ def _check_weights(regularizer: Regularizer, operations: Sequence[Operation]) ->
     for operation in operations:
         if isinstance(operation, Mix) and operation.weight * largest > 1.0 >= operation.weight:
             raise SpecError(
-                f"{name_of(regularizer)}: at strength {largest:g} its map of weight {operation.weight:g} would take over all",
-                hint=f"write at most {1.0 / operation.weight:g}",
+                f"{name_of(regularizer)}: at strength {largest:g} its map of weight {operation.weight:g} would exceed 1",
+                hint=f"set the strength to at most {1.0 / operation.weight:g}",
                 path=("strength",),
             )
 
@@ -149,14 +149,14 @@ def check_together(site: Site, acts: Sequence[Act], steps: int | None) -> None:
             undone = [operation for operation in lost.operations if not isinstance(operation, kept)]
             if earlier != later and undone and _overlap(lost.window, mixing.window, steps):
                 raise SpecError(
-                    f"{lost.regularizer}: is lost where {mixing.regularizer} replaces the attention whole, as at {site.name}",
-                    hint="give them different levels or windows, or the replacement a weight below 1",
+                    f"{lost.regularizer}: has no effect where {mixing.regularizer} replaces all attention, as at {site.name}",
+                    hint="give them different levels or windows, or a mix weight below 1",
                     path=("regularizers", lost.index),
                 )
 
 
 def check_beside(site: Site, acts: Sequence[Act], regularizers: Sequence[Regularizer], steps: int | None) -> None:
-    """Have regularizers refuse others beside which they have no meaning.
+    """Let regularizers refuse combinations that they do not support.
 
     Args:
         site: where.
@@ -190,7 +190,7 @@ def operations_at(regularizer: Regularizer, site: Site) -> tuple[Operation, ...]
     """What a regularizer wants at a site; nothing in blocks that its options leave out.
 
     Raises:
-        PluginError: its method failed, or gave something that is no operation.
+        PluginError: its method failed, or gave something that is not an operation.
     """
     blocks = regularizer.options.blocks
     if blocks is not None and (site.index is None or not blocks[0] <= site.index <= blocks[1]):
@@ -205,7 +205,7 @@ def operations_at(regularizer: Regularizer, site: Site) -> tuple[Operation, ...]
     operations = tuple(operation for operation in given if isinstance(operation, Operation))
     if len(operations) < len(given):
         strange = next(type(one).__name__ for one in given if not isinstance(one, Operation))
-        raise PluginError(f"{where} gave a {strange}, which is no operation", hint=OPERATIONS)
+        raise PluginError(f"{where} gave a {strange}, which is not an operation", hint=OPERATIONS)
     # What is said of frames has no meaning at a cross site, nor what is said of key states elsewhere.
     there = [one for one in operations if isinstance(one, SegmentBias) == (site.kind == "cross")]
     return tuple(one for one in there if site.rotary is not None or not isinstance(one, Rotary))
@@ -226,8 +226,8 @@ def _check_blocks(regularizer: Regularizer, addresses: Sequence[SiteAddress]) ->
     present = [address.index for address in addresses if address.index is not None]
     if not present:
         raise SpecError(
-            f"{name_of(regularizer)}: the model's blocks have no numbers, for they are of several resolutions",
-            hint="choose levels instead",
+            f"{name_of(regularizer)}: this model is not a stack of equal blocks, so its blocks have no numbers",
+            hint="use levels instead",
             path=("blocks",),
         )
     if blocks[1] > max(present):

@@ -53,8 +53,8 @@ def makes_logits(recipe: Recipe, device: str) -> bool:
 
 
 def attention_bytes(recipe: Recipe, device: str, threads: int) -> int:
-    """The bytes that an execution holds at once beside queries, keys and values: two chunks in float32, the logits and their
-    softmax, where it makes logits itself; a third where a share of a change is taken.
+    """The bytes that an execution needs in addition to queries, keys and values: two chunks in float32, the logits and
+    their softmax, where it makes logits itself; a third where a share of a change is taken.
 
     Args:
         recipe: what is executed.

@@ -45,7 +45,7 @@ def compile_acts(site: Site, acts: Sequence[Act], current: Current | None = None
 class Compiled:
     """An executor of a recipe.
 
-    Where a strength changes from step to step, the sums of all operations are made anew and written over the old ones: what runs
+    Where a strength changes from step to step, the sums of all operations are made again and written over the old ones: what runs
     is the same as for a constant strength, to the last bit, and a compiled graph stays as it is.
 
     Args:

@@ -175,7 +175,7 @@ class MixedAttention:
         """
         if part is not None:
             raise PluginError(
-                "a mix replaces the attention over all frames, and a wrap at the same site asks for a part of them",
+                "a mix replaces the attention over all frames, but a wrap at the same site attends to some frames only",
                 hint="give the two regularizers different levels or windows",
             )
         fixed = self._fixed.on(value.device, value.dtype) @ value

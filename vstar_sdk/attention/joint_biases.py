@@ -129,7 +129,7 @@ def attend_without_mask(
     for part in range(parts):
         one_hot.scatter_(2, (part * columns + kinds)[..., None], unit)
     out = with_texts_done(query, key, value, layout)
-    for head in range(heads):  # one at a time: the longer copies stay small beside the tensors themselves
+    for head in range(heads):  # one at a time: the longer copies stay small next to the tensors themselves
         q, k, v = query[:, head, video], key[:, head], value[:, head]
         largest = _row_maxima(q, k[:, video], chunk) if biases.keys() != {"none"} else None
         mean = (q.float() @ k[:, video].float().mean(dim=1)[..., None]) * head_dim**-0.5 if "spread" in biases else None
@@ -150,7 +150,7 @@ def _added(
 ) -> tuple[Tensor, Tensor]:
     """The sum of all biases, each times its statistic: ``(..., rows, frames)``, and what text has, ``(..., rows, 1)``; float32.
 
-    Every row, its columns of text too, is moved to a largest value of 0, which a softmax does not see: logits beside a large bias
+    Every row, its columns of text too, is moved to a largest value of 0, which a softmax ignores: logits next to a large bias
     would lose their digits.
 
     Args:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class Layout(NamedTuple):
-    """Tokens that are no video, in one sequence with those that are: text, mostly.
+    """Tokens that are not video, in one sequence with those that are: text, mostly.
 
     What an operation says of frames is between video tokens alone: a logit of a token of text, be it the query's or the key's, is
     the model's own.

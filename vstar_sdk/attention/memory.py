@@ -44,7 +44,7 @@ class Memories:
             self._memories = {}
 
     def end(self) -> None:
-        """The run is over: the last maps are told, and what comes next begins anew."""
+        """The run is over: the last maps are told, and what comes next begins again."""
         self.turn(0)
         self._buffers = {}
 

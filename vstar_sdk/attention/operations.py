@@ -98,7 +98,7 @@ class CallNext(Protocol):
             key: ``(batch, heads, m, head_dim)``.
             value: ``(batch, heads, m, channels)``.
             q_frames: the frames of the queries, int64 of shape ``(n,)``. For all frames pass on the very tensor that the function
-                was given: by it the attention is known to be whole, which is the fast way, and the only one beside a `Mix`.
+                was given: by it the attention is known to be whole, which is the fast way, and the only one that a `Mix` allows.
             k_frames: the frames of keys and values, int64 of shape ``(m,)``; likewise.
 
         Returns:

@@ -1,4 +1,4 @@
-"""What a regularizer is that cannot act beside every other one. No torch."""
+"""A regularizer that cannot be combined with every other one. No torch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class ParticularRegularizer(Protocol):
-    """A `Regularizer` that refuses others beside which it has no meaning. The core itself refuses what would be lost."""
+    """A `Regularizer` that refuses some combinations. The core itself refuses combinations in which one has no effect."""
 
     def beside(self, site: Site, before: Sequence[Regularizer], after: Sequence[Regularizer]) -> None:
         """Look at the others that act at a site in one of its own steps. It is asked with the plan, wherever it acts.
@@ -23,6 +23,6 @@ class ParticularRegularizer(Protocol):
             after: those that the spec has after it.
 
         Raises:
-            SpecError: it has no meaning beside them; the path is relative to its own options.
+            SpecError: the combination is not supported; the path is relative to its own options.
         """
         ...

@@ -34,7 +34,7 @@ class NursedProcessor:
 
         Args:
             query: ``(batch, heads, tokens, head_dim)``, positions applied, not scaled. At a factorised site a token is a frame;
-                at a joint one they are the positions of all frames, frame by frame, and what the layout says beside them.
+                at a joint one they are the positions of all frames, frame by frame, and the other tokens of the layout.
             key: likewise.
             value: likewise.
             layout: of a joint site whose sequence holds text too.

@@ -65,7 +65,7 @@ class Recording:
         counts = self._counts.cpu()
         missing: list[list[int]] = cast(Any, (counts == 0).nonzero()).tolist()
         for step, site in missing[:1]:
-            raise SamplerError(f"{self.sites[site].name} did not run in step {self.steps[step]}, so there is no map of it")
+            raise SamplerError(f"{self.sites[site].name} did not run in step {self.steps[step]}, so it has no map")
         return self._sums.cpu() / counts[..., None, None]
 
     def slot(self, site: Site, step: int) -> Slot | None:

@@ -35,7 +35,7 @@ class Memory(Protocol):
         """How much of the operations is done at a site in a step of the window, from what was observed until then.
 
         Returns:
-            0 (nothing, to the bit) or more; times the options' own strength. It hangs on what was observed, and on nothing else.
+            0 (nothing, bit for bit) or more; times the options' own strength. It depends on what was observed only.
         """
         ...
 

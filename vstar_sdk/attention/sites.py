@@ -117,7 +117,7 @@ class Site(SiteAddress):
             span: frames (of those that attend to each other), ``"0.5s"``, or ``"12.5%"`` of the clip.
 
         Raises:
-            ValueError: it is no length of time.
+            ValueError: it is not a length of time.
         """
         amount, unit = moments.parse(span)
         return amount * {"frames": 1.0, "seconds": self.fps, "fraction": self.clock.length}[unit]

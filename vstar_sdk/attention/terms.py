@@ -132,7 +132,7 @@ def _check_visible(site: Site, bias: Tensor | None) -> None:
     if bias is not None and bias.isneginf().all(dim=-1).any():
         raise PluginError(
             f"the biases at {site.name} together hide all {'states' if site.kind == 'cross' else 'frames'} from one",
-            hint="regularizers that hide, such as windows, need something that all of them leave",
+            hint="regularizers that hide, such as windows, must leave at least one frame visible",
         )
 
 
@@ -176,7 +176,7 @@ def _map(mix: Mix, clock: Clock, where: str) -> Tensor:
     """The fixed map of a mix."""
     matrix = _matrix(mix.fn, clock, where)
     if not (matrix >= 0.0).all() or not torch.allclose(matrix.sum(dim=-1), matrix.new_ones(len(matrix))):
-        raise PluginError(f"{where} is no attention map", hint="no entry may be negative, and every row must sum to 1")
+        raise PluginError(f"{where} is not an attention map", hint="no entry may be negative, and every row must sum to 1")
     return matrix
 
 

@@ -94,13 +94,11 @@ PLAIN = ("synopsis={use: none}", "regularizers=[]")
 """What ``--plain`` sets: the model alone."""
 
 _OPTIONS = (
-    click.option("--prompt", metavar="TEXT", help="The story in your words; takes the place of the spec's prompt."),
-    click.option("--seed", type=int, help="Another seed: another video of the same story."),
+    click.option("--prompt", metavar="TEXT", help="The prompt; replaces the spec's."),
+    click.option("--seed", type=int, help="Seed of the noise."),
     click.option("--frames", metavar="N", help="Length of the clip: frames (64) or seconds (8s)."),
-    click.option(
-        "--preset", metavar="NAME", help="Fewer steps where the model has been measured: fast, or draft for a first look."
-    ),
-    click.option("--plain", is_flag=True, help="The model alone: no key states, no regularizers. The baseline to compare with."),
+    click.option("--preset", metavar="NAME", help="A measured preset of scheduler and steps: fast, or draft for a first look."),
+    click.option("--plain", is_flag=True, help="Baseline: no key states, no regularizers."),
     click.option(
         "-s",
         "--set",
@@ -116,7 +114,7 @@ _OPTIONS = (
         metavar="NAME",
         multiple=True,
         shell_complete=complete_plugins,
-        help="Let an installed plugin take part, after those of the spec. May be repeated.",
+        help="Add an installed plugin to those of the spec. May be repeated.",
     ),
 )
 

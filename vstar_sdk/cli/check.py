@@ -16,9 +16,16 @@ BROKEN = 1
 
 @click.command(cls=Command)
 @click.argument("film", type=click.Path(path_type=Path))
-@click.option("-m", "--metric", "metrics", multiple=True, metavar="NAME", help="Measure this; several times for several.")
-@click.option("-e", "--expect", "expected", multiple=True, metavar="TEXT", help="Exit with 1 unless it is so: 'flicker<0.1'.")
-@click.option("--prompt", metavar="TEXT", help="The story, for metrics that compare with it; else that of the film's spec.")
+@click.option("-m", "--metric", "metrics", multiple=True, metavar="NAME", help="A metric to measure. May be repeated.")
+@click.option(
+    "-e",
+    "--expect",
+    "expected",
+    multiple=True,
+    metavar="TEXT",
+    help="A condition such as 'flicker<0.1'; exit with 1 if it does not hold. May be repeated.",
+)
+@click.option("--prompt", metavar="TEXT", help="The prompt, for metrics that need it. Default: that of the video's spec.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def check(
@@ -26,8 +33,8 @@ def check(
 ) -> None:
     """Measure FILM: an MP4 video, or a run directory.
 
-    Without -m the metrics of the spec that made it, else those that need no story. An MP4 is measured as it is: compressed, and
-    enlarged where its exporter did that, so its numbers differ a little from the manifest's.
+    Without -m it uses the metrics of the video's spec, or else all that need no story. An MP4 is measured as it is: compressed,
+    and enlarged if its exporter did that. So its numbers differ slightly from those in the manifest.
     """
     from vstar_sdk.runs.checking import check as measure
 

@@ -16,7 +16,7 @@ from vstar_sdk.reading.escapes import escaped
 VERBOSE = "vstar.verbose"
 """In a context's ``meta``: tracebacks are wanted."""
 
-TOLD = "vstar.error-told"
+REPORTED = "vstar.error-reported"
 """In a context's ``meta``: the error is in what was printed already."""
 
 
@@ -37,7 +37,7 @@ class _Told(click.Command):
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except Exception as error:
-            if not ctx.params.get("as_json") or TOLD in ctx.meta:
+            if not ctx.params.get("as_json") or REPORTED in ctx.meta:
                 raise
             if VERBOSE in ctx.meta:
                 Failure(error, traceback=True).show()

@@ -20,15 +20,15 @@ from vstar_sdk.reading.escapes import printable
 @click.option(
     "-o", "--out", type=OutPath("folder"), default=Path("comparison"), show_default=True, help="The folder for page and sheet."
 )
-@click.option("--title", default="", help="The page's heading.")
+@click.option("--title", default="", help="Heading of the page.")
 @click.option("--columns", type=click.IntRange(2, 24), default=8, show_default=True, help="Frames of each clip on the sheet.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier page and sheet.")
 def compare(runs: tuple[Path, ...], out: Path, title: str, columns: int, overwrite: bool) -> None:
-    """Make a page and a picture of runs side by side.
+    """Compare runs on a page and a picture.
 
-    RUN is a run directory, a video, or a sweep directory, of which all finished cells are shown. The page, index.html, plays all
-    clips together and filters them by what their specs differ in; where the runs measured anything, a table has the means over
-    their seeds. sheet.png has each clip in a row.
+    RUN is a run directory, a video, or a sweep directory (all its finished cells). The page, index.html, plays all clips together
+    and filters them by the keys in which their specs differ. If the runs have metrics, a table shows the means over seeds.
+    sheet.png has a row for each clip.
     """
     from vstar_sdk.gallery.clips import read_clip  # here, because these bring numpy, Pillow and PyAV
     from vstar_sdk.gallery.page import page
@@ -39,10 +39,10 @@ def compare(runs: tuple[Path, ...], out: Path, title: str, columns: int, overwri
     targets = out / "index.html", out / "sheet.png"
     for target in targets:
         if target.exists() and not overwrite:
-            raise OutputError(f"{printable(str(target))} exists", hint="name another folder with --out, or say --overwrite")
+            raise OutputError(f"{printable(str(target))} exists", hint="choose another folder with --out, or add --overwrite")
     clips = [clip for run in runs for clip in (sweep_clips(Sweep.read(run)) if is_sweep(run) else [read_clip(run)])]
     if not clips:
-        raise OutputError("no cell of the sweep is done", hint="vstar status shows how far it is")
+        raise OutputError("no cell of the sweep is finished", hint="vstar status shows its progress")
     picture = BytesIO()
     sheet(clips, columns).save(picture, format="PNG")
     try:

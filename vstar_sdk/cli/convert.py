@@ -21,18 +21,18 @@ def convert() -> None:
 @click.option(
     "--tokenizer",
     metavar="PATH_OR_ID",
-    help="Folder or hub id (ID@REVISION) of a CLIP tokenizer; CLIP's own is fetched from the hub if this is left out.",
+    help="Folder or hub id (ID@REVISION) of a CLIP tokenizer. Default: CLIP's own, from the hub.",
 )
 @click.option(
     "--without-scale",
     is_flag=True,
-    help="Take a checkpoint whose noise schedule has no signal scale for VideoCrafter2 all the same.",
+    help="Accept a checkpoint without a signal scale in its noise schedule.",
 )
 def videocrafter2(checkpoint: Path, out: Path, tokenizer: str | None, without_scale: bool) -> None:
     """Convert the official model.ckpt of VideoCrafter2 into the directory OUT, which must not exist.
 
-    Nothing in the file is run, the weights keep their precision, and OUT appears at the end, whole. It then runs from a prompt
-    with no other file: model: {use: videocrafter2, path: OUT}.
+    No code in the file is run, the weights keep their precision, and OUT appears only when it is complete. It needs no other
+    file: model: {use: videocrafter2, path: OUT}.
     """
     from vstar_sdk.models.videocrafter2.lvdm.conversion import convert as write
 

@@ -21,7 +21,7 @@ def describe(plan: Plan, *, sites: bool = False) -> str:
         "",
     ]
     if plan.story is None:
-        lines.append(f"the key states will be written by {plan.spec.synopsis.part}")
+        lines.append(f"key states: written during the run by {plan.spec.synopsis.part}")
     else:
         for number, (state, span) in enumerate(zip(plan.story.synopsis.states, plan.story.timeline.spans(), strict=True), 1):
             lines.append(f"{number}. frames {span[0]}-{span[1]}: {state.caption}")
@@ -36,9 +36,9 @@ def plan_data(plan: Plan) -> dict[str, Any]:
     ``states``, None where they are to be written.
     """
     steps, story = plan.settings.steps, plan.story
-    told = None
+    states = None
     if story is not None:
-        told = [
+        states = [
             {"caption": state.caption, "anchor": anchor, "rules": list(span)}
             for state, anchor, span in zip(story.synopsis.states, story.timeline.anchors, story.timeline.spans(), strict=True)
         ]
@@ -47,7 +47,7 @@ def plan_data(plan: Plan) -> dict[str, Any]:
         "settings": dataclasses.asdict(plan.settings),
         "final": plan.final.json(),
         "metrics": [name for names in names_of(metrics_of(plan.loaded)) for name in names],
-        "states": told,
+        "states": states,
         "kept": None
         if plan.kept is None
         else {

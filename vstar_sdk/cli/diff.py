@@ -18,12 +18,12 @@ from vstar_sdk.spec.loading import load_spec
 @click.command(cls=Command)
 @click.argument("a", metavar="A", type=click.Path(path_type=Path))
 @click.argument("b", metavar="B", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print JSON: a list of path, a and b, without what is not there.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: a list of path, a and b.")
 def diff(a: Path, b: Path, as_json: bool) -> None:
-    """Say what differs between A and B, one key a line.
+    """Show the differences between A and B, one key a line.
 
-    Each is a spec file, a run directory, or an MP4 that carries its spec. Both are validated first, so that a default that is
-    written out is no difference. What is left to the model is null.
+    Each is a spec file, a run directory, or an MP4 with its spec. Both are validated first, so writing a default out makes no
+    difference. null means the model's own value.
     """
     found = list(differences(_spec(a), _spec(b)))
     if as_json:
@@ -31,7 +31,7 @@ def diff(a: Path, b: Path, as_json: bool) -> None:
     elif found:
         document("".join(f"{printable(dotted(one.path))}: {' -> '.join(one.values)}\n" for one in found))
     else:
-        say("they do not differ")
+        say("no differences")
 
 
 def _spec(path: Path) -> dict[str, Any]:

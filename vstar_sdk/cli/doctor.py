@@ -21,8 +21,8 @@ from vstar_sdk.spec.defaults import config_file
 _PACKAGES = ("vstar-sdk", "torch", "diffusers", "transformers", "accelerate", "numpy", "av", "pillow", "pydantic", "pluggy")
 
 _NEEDED = {
-    "peft": ("LoRAs of animatediff", "pip install 'vstar-sdk[lora]'"),
-    "llguidance": ("answers of a local language model that keep to the schema", "pip install 'vstar-sdk[local]'"),
+    "peft": ("LoRAs of animatediff", "pip install peft"),
+    "llguidance": ("local language models: answers constrained to the schema", "pip install llguidance"),
 }
 """Packages that some part needs: for what, and how to get it."""
 

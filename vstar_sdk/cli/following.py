@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from vstar_sdk import events
-from vstar_sdk.cli.commands import TOLD
+from vstar_sdk.cli.commands import REPORTED
 from vstar_sdk.cli.failure import Failure
 from vstar_sdk.cli.interrupts import exit_code
 from vstar_sdk.cli.printing import document, document_json, say, warn
@@ -54,7 +54,7 @@ def follow(
         say(f"{paused.message}; {paused.hint}")
     except BaseException:
         if resumable(directory):
-            say(f"vstar resume {printable(str(directory))}", label="go on with: ", color="cyan", bold=True)
+            say(f"vstar resume {printable(str(directory))}", label="continue with: ", color="cyan", bold=True)
         raise
     if as_json:
         return
@@ -82,7 +82,7 @@ class _Lines:
     def show(self, event: events.Event) -> None:
         """Print an event."""
         if isinstance(event, events.RunFailed):
-            self._ctx.meta[TOLD] = True
+            self._ctx.meta[REPORTED] = True
         if self._failed is None:
             try:
                 document_json(event.json(), indent=None)

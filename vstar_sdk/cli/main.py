@@ -29,27 +29,27 @@ class Lazy(NamedTuple):
 
 COMMANDS = {
     "run": Lazy("vstar_sdk.cli.run:run", "Make a video from a spec file or a prompt."),
-    "resume": Lazy("vstar_sdk.cli.resume:resume", "Go on with runs that were interrupted or paused."),
-    "redo": Lazy("vstar_sdk.cli.rework:redo", "Make one state of a finished run anew, and keep the rest."),
-    "extend": Lazy("vstar_sdk.cli.rework:extend", "Go on from the end of a finished run."),
+    "resume": Lazy("vstar_sdk.cli.resume:resume", "Continue interrupted or paused runs."),
+    "redo": Lazy("vstar_sdk.cli.rework:redo", "Regenerate one state of a finished run, and keep the rest."),
+    "extend": Lazy("vstar_sdk.cli.rework:extend", "Extend a finished run at its end."),
     "sweep": Lazy("vstar_sdk.cli.sweep:sweep", "Make many videos from a spec with a key 'sweep'."),
-    "status": Lazy("vstar_sdk.cli.status:status", "Show how a sweep stands."),
-    "synopsis": Lazy("vstar_sdk.cli.synopsis:synopsis", "Show the key states and the frames that they rule."),
-    "plan": Lazy("vstar_sdk.cli.plan:plan", "Show what a run will do, and what it takes."),
+    "status": Lazy("vstar_sdk.cli.status:status", "Show the progress of a sweep."),
+    "synopsis": Lazy("vstar_sdk.cli.synopsis:synopsis", "Show the key states and their frames."),
+    "plan": Lazy("vstar_sdk.cli.plan:plan", "Show what a run will do, and its memory and time."),
     "validate": Lazy("vstar_sdk.cli.validate:validate", "Check a spec without running it."),
     "show": Lazy("vstar_sdk.cli.show:show", "Print the spec that a video carries."),
-    "check": Lazy("vstar_sdk.cli.check:check", "Measure a finished video, and whether it is as expected."),
-    "diff": Lazy("vstar_sdk.cli.diff:diff", "Say what differs between two specs, runs or videos."),
-    "open": Lazy("vstar_sdk.cli.show:open_result", "Show a result in the system's viewer."),
-    "compare": Lazy("vstar_sdk.cli.compare:compare", "Make a page and a picture of runs side by side."),
-    "parts": Lazy("vstar_sdk.cli.parts:parts", "List everything that a spec can name."),
+    "check": Lazy("vstar_sdk.cli.check:check", "Measure a finished video, and test conditions on it."),
+    "diff": Lazy("vstar_sdk.cli.diff:diff", "Show the differences between two specs, runs or videos."),
+    "open": Lazy("vstar_sdk.cli.show:open_result", "Open a result in the system's viewer."),
+    "compare": Lazy("vstar_sdk.cli.compare:compare", "Compare runs on a page and a picture."),
+    "parts": Lazy("vstar_sdk.cli.parts:parts", "List the parts that a spec can name."),
     "doctor": Lazy("vstar_sdk.cli.doctor:doctor", "Show versions, devices, caches, and what is missing."),
     "plugins": Lazy("vstar_sdk.cli.plugins:plugins", "List the installed plugins and their health."),
     "models": Lazy("vstar_sdk.cli.models:models", "List the video models."),
     "convert": Lazy("vstar_sdk.cli.convert:convert", "Convert a checkpoint into a directory that runs."),
-    "templates": Lazy("vstar_sdk.cli.templates:templates", "List, show, fill in and check synopsis templates."),
+    "templates": Lazy("vstar_sdk.cli.templates:templates", "List, show, render and check synopsis templates."),
     "schema": Lazy("vstar_sdk.cli.schema:schema", "Print the JSON Schema of specs, for editors."),
-    "new": Lazy("vstar_sdk.cli.new:new", "Write a file to begin with."),
+    "new": Lazy("vstar_sdk.cli.new:new", "Write a first spec or plugin."),
 }
 
 
@@ -137,7 +137,7 @@ def _no_plugins(ctx: click.Context, _: click.Parameter, chosen: bool) -> None:
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--no-plugins", is_flag=True, is_eager=True, expose_value=False, callback=_no_plugins, help="Keep all plugins out.")
+@click.option("--no-plugins", is_flag=True, is_eager=True, expose_value=False, callback=_no_plugins, help="Disable all plugins.")
 @click.version_option(None, "--version", package_name="vstar-sdk", message="%(package)s %(version)s")
 def cli() -> None:
     """Longer, changing stories from open text-to-video models."""

@@ -62,7 +62,7 @@ class Making:
             self._tell(plan)
             return
         self._check_preview()
-        # Threads that spin while they wait made a run seven times as long beside one busy neighbour (measured on two cores).
+        # Threads that spin while they wait made a run seven times as long next to one busy neighbour (measured on two cores).
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         from vstar_sdk.runs.session import start
 
@@ -136,19 +136,21 @@ def making_options(out: str) -> Callable[[F], F]:
     """
     options = (
         click.option("-o", "--out", type=OutPath("run directory"), help=out),
-        click.option("--dry-run", is_flag=True, help="Show what would be done; load and write nothing."),
-        click.option("--pause-after", type=click.IntRange(1), metavar="STEP", help="Stop after a step; `vstar resume` goes on."),
+        click.option("--dry-run", is_flag=True, help="Show the plan only; load and write nothing."),
+        click.option(
+            "--pause-after", type=click.IntRange(1), metavar="STEP", help="Stop after a step; `vstar resume` continues."
+        ),
         click.option(
             "--preview",
             type=click.Path(dir_okay=False, path_type=Path),
             metavar="GIF",
-            help="After every step, write what the clip is going to be to this file.",
+            help="After every step, write a preview of the clip to this file.",
         ),
         click.option(
             "--json",
             "as_json",
             is_flag=True,
-            help="Print events as JSON, one a line; the last names the run directory. With --dry-run, the plan.",
+            help="Print events as JSON, one a line; the last one has the run directory. With --dry-run, the plan.",
         ),
         click.option("-q", "--quiet", is_flag=True, help="No progress; the run directory is still printed."),
     )

@@ -16,7 +16,7 @@ from vstar_sdk.output.whole import write_whole
 from vstar_sdk.reading.escapes import printable
 
 SCHEMA = "vstar.schema.json"
-"""Name of the file beside a spec that tells editors what specs may say."""
+"""Name of the file next to a spec that tells editors what specs may say."""
 
 SPEC = """\
 # yaml-language-server: $schema=./{schema}
@@ -42,17 +42,17 @@ output:
 
 @click.group(cls=Group)
 def new() -> None:
-    """Write a file to begin with."""
+    """Write a first spec or plugin."""
 
 
 @new.command("spec")
 @click.argument("path", type=click.Path(path_type=Path), default="story.yaml")
-@click.option("--prompt", default="a landscape from winter to autumn", show_default=True, help="The story in your words.")
+@click.option("--prompt", default="a landscape from winter to autumn", show_default=True, help="The prompt.")
 def spec(path: Path, prompt: str) -> None:
-    """Write a spec to PATH (story.yaml unless named), and its schema for editors next to it.
+    """Write a first spec to PATH (default: story.yaml), and its schema for editors next to it.
 
-    A spec that exists is left alone. The schema, vstar.schema.json, holds what is installed now; `vstar schema -o` writes it
-    again.
+    An existing spec is not overwritten. The schema, vstar.schema.json, describes the parts that are installed now; `vstar schema
+    -o` updates it.
     """
     from vstar_sdk.cli.schema_file import check_schema, write_schema
     from vstar_sdk.plugin.health import installed_catalog
@@ -60,18 +60,18 @@ def spec(path: Path, prompt: str) -> None:
 
     shown = printable(str(path))
     if shown != str(path):
-        raise OutputError(f"'{shown}' has characters in its name that cannot be seen", hint="name another file")
+        raise OutputError(f"'{shown}' has invisible characters in its name", hint="choose another file")
     if not path.name or path.suffix == ".json":
         raise OutputError(
-            f"'{printable(str(path))}' is no name for a spec in YAML", hint="name a file: vstar new spec story.yaml"
+            f"'{printable(str(path))}' is not a name for a YAML spec", hint="choose a name such as: vstar new spec story.yaml"
         )
     try:
         content = SPEC.format(name=path.name, schema=SCHEMA, prompt=json.dumps(prompt, ensure_ascii=False)).encode()
     except UnicodeEncodeError:
-        raise SpecError("--prompt holds bytes that are no text", hint="give it in UTF-8") from None
+        raise SpecError("--prompt is not valid UTF-8", hint="check the encoding of your terminal") from None
     schema = path.with_name(SCHEMA)
     if path == schema:
-        raise OutputError(f"{SCHEMA} is the name of the schema next to the spec", hint="name another file")
+        raise OutputError(f"{SCHEMA} is the name of the schema next to the spec", hint="choose another file")
     try:
         check_schema(schema)
         text = to_text(schema_of(installed_catalog(say)))
@@ -82,7 +82,7 @@ def spec(path: Path, prompt: str) -> None:
             path.unlink(missing_ok=True)
             raise
     except FileExistsError:
-        raise OutputError(f"{shown} exists already", hint="name another file: vstar new spec other.yaml") from None
+        raise OutputError(f"{shown} exists already", hint="choose another file: vstar new spec other.yaml") from None
     except OSError as error:
         raise OutputError(f"{shown} cannot be written: {error.strerror}") from None
     document(f"wrote {shown}, and {schema.name} for editors; next: vstar run {shown}\n")
@@ -91,7 +91,7 @@ def spec(path: Path, prompt: str) -> None:
 def _part_options(function: F) -> F:
     for word in reversed(WORDS):
         article = "an" if word[0] in "aeiou" else "a"
-        option = click.option(f"--{word}", word, metavar="NAME", multiple=True, help=f"Begin with {article} {word}; repeatable.")
+        option = click.option(f"--{word}", word, metavar="NAME", multiple=True, help=f"Add {article} {word}. May be repeated.")
         function = option(function)
     return function
 
@@ -99,11 +99,11 @@ def _part_options(function: F) -> F:
 @new.command("plugin")
 @click.argument("namespace")
 @_part_options
-@click.option("--out", type=OutPath("folder of the plugin"), help="The folder; vstar-NAMESPACE unless named.")
+@click.option("--out", type=OutPath("folder of the plugin"), help="The folder. Default: vstar-NAMESPACE.")
 def plugin(namespace: str, out: Path | None, **named: tuple[str, ...]) -> None:
-    """Write a plugin to begin with: a distribution that installs and passes its own tests.
+    """Write a plugin package that installs and passes its own tests.
 
-    NAMESPACE is what specs write before the names of its parts: `use: NAMESPACE/NAME`. Without any part it begins with a
+    NAMESPACE precedes the names of its parts in specs: `use: NAMESPACE/NAME`. Without any option the plugin gets one
     regularizer.
     """
     parts = [(word, name) for word in WORDS for name in named[word]] or [("regularizer", "lean")]

@@ -80,7 +80,7 @@ def write_plugin(folder: Path, namespace: str, names: Sequence[tuple[str, str]])
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(content, encoding="utf-8")
     except FileExistsError:
-        raise OutputError(f"{printable(str(folder))} exists already", hint="name another folder with --out") from None
+        raise OutputError(f"{printable(str(folder))} exists already", hint="choose another folder with --out") from None
     except OSError as error:
         raise OutputError(f"{printable(str(folder))} cannot be written: {error.strerror}") from None
 

@@ -13,26 +13,29 @@ from vstar_sdk.cli.description import describe, plan_data
 from vstar_sdk.cli.printing import document, document_json, warn
 from vstar_sdk.runs.forecast import Forecast, forecast
 from vstar_sdk.runs.plan import Plan, make_plan
+from vstar_sdk.weights.outlines import outlined
 
 
 @click.command(cls=Command)
 @spec_arguments
-@click.option("--sites", is_flag=True, help="One line for every temporal attention that a regularizer touches.")
+@click.option("--sites", is_flag=True, help="Print a line for every temporal attention that a regularizer changes.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; bytes and operations as whole numbers.")
 def plan(given: SpecArguments, sites: bool, as_json: bool) -> None:
-    """Show what a run will do, and what it takes.
+    """Show what a run will do, and its memory and time.
 
-    The run in numbers; the key states, unless a language model is to write them; how each temporal attention will run; and an
-    estimate of memory and computation, counted on the model's real networks without their weights. No model is loaded, no
-    language model is asked.
+    Prints the settings, the key states (unless a language model writes them), how each temporal attention is computed, and an
+    estimate of memory and computation. The estimate is counted on the model's real networks without their weights. No model is
+    loaded, and no language model is called. A released model that is not on this machine is planned from its configuration,
+    which vstar-sdk keeps for those in the documentation, with a warning.
     """
-    planned = make_plan(given.load())
-    foreseen = forecast(planned)
+    with outlined() as kept:
+        planned = make_plan(given.load())
+        foreseen = forecast(planned)
     if as_json:
         document_json({**plan_data(planned), **_data(foreseen)})
     else:
         document(f"{describe(planned, sites=sites)}\n\n{table(planned, foreseen)}\n")
-    for warning in planned.warnings():
+    for warning in (*kept.warnings(), *planned.warnings()):
         warn(warning)
 
 
@@ -41,7 +44,7 @@ def table(planned: Plan, foreseen: Forecast) -> str:
     title = f"On {foreseen.device} in {foreseen.dtype}"
     estimate = foreseen.estimate
     if estimate is None or foreseen.step_flops is None or foreseen.run_flops is None:
-        return f"{title}: {planned.facts.name} comes with no estimate of memory and computation."
+        return f"{title}: {planned.facts.name} has no estimate of memory and computation."
     weights = ", ".join(f"{role} {_bytes(size)}" for role, size in estimate.weights.items())
     step = f"{foreseen.evaluations} x {foreseen.calls} calls of {_count(foreseen.branches, 'video')}"
     lines = [

@@ -15,7 +15,7 @@ from vstar_sdk.plugin.boundary.faults import contained
 
 
 def plugin_commands(built_in: Collection[str]) -> Mapping[str, list[EntryPoint]]:
-    """The commands of installed packages by name, but for those that are switched off or named like a built-in one.
+    """The commands of installed packages by name, except those that are switched off or named like a built-in one.
 
     Args:
         built_in: names that no plugin's command can have.
@@ -49,7 +49,7 @@ def load(name: str, claims: list[EntryPoint]) -> click.Command:
         claims: its entry points.
 
     Raises:
-        PluginError: two packages claim it, it cannot be imported, or it is no command.
+        PluginError: two packages claim it, it cannot be imported, or it is not a command.
     """
     who = entry_points.who(claims)
     if len(claims) > 1:

@@ -25,7 +25,7 @@ def check_names(namespace: str, names: Sequence[str]) -> None:
         names: of its parts.
 
     Raises:
-        SpecError: one is no name, is a word of Python, or is there twice; or the namespace is the package's own.
+        SpecError: one is not a name, is a word of Python, or is there twice; or the namespace is the package's own.
     """
     for name in (namespace, *names):
         if not _NAME.fullmatch(name):

@@ -19,13 +19,13 @@ _WIDTH = 80
 
 @click.command(cls=Command)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--check", is_flag=True, help="Import all parts and commands too; exit with 1 when anything is unhealthy.")
+@click.option("--check", is_flag=True, help="Also import all parts and commands; exit with 1 if anything fails.")
 @click.pass_context
 def plugins(ctx: click.Context, as_json: bool, check: bool) -> None:
     """List the installed plugins and their health.
 
-    Every plugin is imported, which takes the time that is shown. One that fails is quarantined: it takes part in nothing, and
-    the reason is below it.
+    Every plugin is imported; the list shows how long that takes. A plugin that fails is quarantined: its parts and hooks are
+    unavailable, and the reason is printed below it.
     """
     from vstar_sdk.cli.main import COMMANDS
 

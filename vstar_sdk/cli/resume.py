@@ -18,10 +18,10 @@ from vstar_sdk.runs.session import Session
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress; the run directories are still printed.")
 def resume(runs: tuple[Path, ...], pause_after: int | None, as_json: bool, quiet: bool) -> None:
-    """Go on with interrupted runs, each from its last state.
+    """Continue interrupted runs, each from its last state.
 
-    RUN is the directory of a run that was paused, cancelled, or died. Its frames come out as if it had not been interrupted. A
-    language model is not asked again.
+    RUN is the directory of a run that was paused, cancelled or killed. The frames are the same as without the interruption. A
+    language model is not called again.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # see `vstar_sdk.cli.run`
     with Session() as session:

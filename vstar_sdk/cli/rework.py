@@ -15,21 +15,20 @@ from vstar_sdk.runs.plan import make_plan
 from vstar_sdk.runs.reworking import extended, redone
 from vstar_sdk.spec.loading import load_spec
 
-_OUT = "The run directory; a new one beside RUN unless named."
+_OUT = "The run directory. Default: a new one next to RUN."
 
 
 @click.command(cls=Command)
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--state", type=click.IntRange(1), required=True, metavar="N", help="The state to make anew, from 1.")
-@click.option("--caption", metavar="TEXT", help="Another caption for it.")
-@click.option("--seed", type=int, help="Of the new frames. Left out: the run's where the caption is new, else the next one.")
+@click.option("--state", type=click.IntRange(1), required=True, metavar="N", help="The state to regenerate, from 1.")
+@click.option("--caption", metavar="TEXT", help="A new caption for it.")
+@click.option("--seed", type=int, help="Seed of the new frames. Default: the run's with a new caption, else the next one.")
 @making_options(_OUT)
 def redo(run: Path, state: int, caption: str | None, seed: int | None, making: Making) -> None:
-    """Make one state of a finished run anew, and keep the rest.
+    """Regenerate one state of a finished run, and keep the rest.
 
-    The frames that the state rules are made anew, between the frames before and after them, which stay as they are. RUN stays,
-    too: the new video has a run directory of its own, and its manifest names RUN as its parent. --dry-run says which frames
-    change.
+    The frames of that state are generated again; all other frames stay unchanged. RUN is not changed: the new video gets its
+    own run directory, whose manifest names RUN as its parent. --dry-run shows which frames change.
     """
     _make(redone(run, state, caption=caption, seed=seed), run, making)
 
@@ -38,15 +37,19 @@ def redo(run: Path, state: int, caption: str | None, seed: int | None, making: M
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--by", required=True, metavar="LENGTH", help="How much longer: frames (32), seconds (4s), or a share (50%).")
 @click.option(
-    "--state", "states", multiple=True, metavar="TEXT", help="Caption of a new state. May be repeated. Without, the last goes on."
+    "--state",
+    "states",
+    multiple=True,
+    metavar="TEXT",
+    help="Caption of a new state. May be repeated. Default: the last state continues.",
 )
-@click.option("--seed", type=int, help="Of the new frames. Left out: the run's.")
+@click.option("--seed", type=int, help="Seed of the new frames. Default: the run's.")
 @making_options(_OUT)
 def extend(run: Path, by: str, states: tuple[str, ...], seed: int | None, making: Making) -> None:
-    """Go on from the end of a finished run.
+    """Extend a finished run at its end.
 
-    All of its frames stay as they are, and new ones follow. The new states are spaced evenly over them, the last at the end. RUN
-    stays: the new video has a run directory of its own, and its manifest names RUN as its parent.
+    All frames of RUN stay unchanged, and new ones are added. The new states are spaced evenly over the new frames, the last at
+    the end. RUN is not changed: the new video gets its own run directory, whose manifest names RUN as its parent.
     """
     _make(extended(run, by, states, seed=seed), run, making)
 

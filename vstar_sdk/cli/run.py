@@ -16,12 +16,12 @@ from vstar_sdk.runs.plan import make_plan
 
 @click.command(cls=Command)
 @spec_arguments
-@making_options("The run directory; a new one below runs/ unless named.")
+@making_options("The run directory. Default: a new one below runs/.")
 def run(given: SpecArguments, making: Making) -> None:
     """Make a video from SPEC: a file, a prompt in quotes, "-" for standard input, or a video that carries its spec.
 
     The last line of stdout is the run directory: video.mp4, contact-sheet.png, spec.yaml (with every default filled in; running
-    it again gives the same video), synopsis.json, latents.safetensors (from which `vstar redo` and `vstar extend` go on) and
+    it again gives the same video), synopsis.json, latents.safetensors (which `vstar redo` and `vstar extend` use) and
     manifest.json.
     """
     plan = make_plan(given.load())

@@ -16,12 +16,10 @@ from vstar_sdk.spec.schema import schema_of, to_text
 
 
 @click.command(cls=Command)
-@click.option("--core", is_flag=True, help="The built-in parts alone.")
-@click.option(
-    "-o", "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE; an older schema there is replaced."
-)
+@click.option("--core", is_flag=True, help="The built-in parts only.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE; an older schema is replaced.")
 def schema(core: bool, out: Path | None) -> None:
-    """Print the JSON Schema of specs: the built-in parts, and those of every plugin that is installed."""
+    """Print the JSON Schema of specs: the built-in parts, and those of all installed plugins."""
     catalog = discovery.built_in_catalog() if core else installed_catalog(say)
     text = to_text(schema_of(catalog))
     if out is None:

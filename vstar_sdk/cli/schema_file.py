@@ -27,7 +27,7 @@ def check_schema(file: Path) -> None:
         raise OutputError(f"{printable(str(file))} cannot be written: it is a folder", hint="name a file")
     if file.is_file() and not _is_ours(file):
         raise OutputError(
-            f"{printable(str(file))} exists and is not what `vstar schema` writes", hint="move it away, or name another file"
+            f"{printable(str(file))} exists and is not what `vstar schema` writes", hint="move it away, or choose another file"
         )
 
 

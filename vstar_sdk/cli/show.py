@@ -17,21 +17,26 @@ from vstar_sdk.spec.document import LARGEST
 @click.command(cls=Command)
 @click.argument("video", type=click.Path(path_type=Path))
 def show(video: Path) -> None:
-    """Print the spec that made VIDEO, an MP4 of vstar or a run directory.
+    """Print the spec of VIDEO, an MP4 that vstar wrote or a run directory.
 
-    An MP4 carries it in its metadata, under the key vstar_spec. `vstar run VIDEO` makes the same video again.
+    An MP4 has its spec in the metadata key vstar_spec. `vstar run VIDEO` makes the same video again.
     """
     from vstar_sdk.output.metadata import read_spec
 
     if video.is_dir():
         spec = video / "spec.yaml"
         if not spec.is_file():
-            raise SpecError(f"{printable(str(video))} is no run directory: it has no spec.yaml", hint="name a video or a run")
+            raise SpecError(
+                f"{printable(str(video))} is not a run directory: it has no spec.yaml", hint="use a video or a run directory"
+            )
         document(_text(spec))
         return
     text = read_spec(video)
     if text is None:
-        raise SpecError(f"{printable(str(video))} carries no spec", hint="only videos that vstar wrote, with metadata, carry one")
+        raise SpecError(
+            f"{printable(str(video))} has no spec in its metadata",
+            hint="vstar writes one into its MP4 files, unless metadata is off",
+        )
     document(text)
 
 
@@ -40,25 +45,27 @@ def _text(spec: Path) -> str:
     try:
         return read_bounded(spec, LARGEST).decode("utf-8")
     except UnicodeDecodeError:
-        raise SpecError(f"{shown} is not text (UTF-8)", hint="no run wrote it so: make the run again") from None
+        raise SpecError(f"{shown} is not text (UTF-8)", hint="it was changed after the run: repeat the run") from None
     except OSError as error:
-        raise SpecError(f"{shown} cannot be read: {error.strerror}", hint="name a video or a run") from None
+        raise SpecError(f"{shown} cannot be read: {error.strerror}", hint="use a video or a run directory") from None
 
 
 @click.command("open", cls=Command)
 @click.argument("run", type=click.Path(path_type=Path), default=None, required=False)
 def open_result(run: Path | None) -> None:
-    """Show a result: RUN is a run directory or a file of one; left out, the newest below runs/."""
+    """Open a result in the system's viewer: RUN is a run directory or a file in one. Default: the newest below runs/."""
     from vstar_sdk.runs.naming import RUNS
 
     if run is None:
         runs = [path for path in RUNS.glob("*") if (path / "manifest.json").is_file()]
         if not runs:
-            raise OutputError("there is no run below runs/", hint='make one: vstar run "a volcano wakes up"')
+            raise OutputError("there is no finished run below runs/", hint='make one: vstar run "a volcano wakes up"')
         run = max(runs, key=lambda path: (path / "manifest.json").stat().st_mtime)
     if not run.exists():
-        raise OutputError(f"there is no {printable(str(run))}", hint="name a run directory, or a file in one")
+        raise OutputError(f"there is no {printable(str(run))}", hint="use a run directory, or a file in one")
     shown = next((path for path in (run / "video.mp4", run / "contact-sheet.png") if path.is_file()), run)
     document(f"{shown}\n")
     if click.launch(str(shown)) != 0:
-        raise OutputError(f"no program on this system opens {printable(str(shown))}", hint="open it with one of your own")
+        raise OutputError(
+            f"no viewer found for {printable(str(shown))}", hint="open the file yourself, or copy it to a machine with a display"
+        )

@@ -20,12 +20,12 @@ _SHOWN = 20
 
 @click.command(cls=Command)
 @click.argument("directory", metavar="SWEEP", type=click.Path(path_type=Path))
-@click.option("--watch", is_flag=True, help="Print it again whenever it changes, until every cell is done or has failed.")
+@click.option("--watch", is_flag=True, help="Print it after every change, until every cell is done or has failed.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; with --watch a line each time.")
 def status(directory: Path, watch: bool, as_json: bool) -> None:
-    """Show how many cells of a sweep wait, run, are interrupted, done, or failed, and why they failed.
+    """Show how many cells of a sweep are waiting, running, interrupted, done or failed, and their errors.
 
-    SWEEP is the directory of a sweep. Nothing in it is changed, and it need not be at work.
+    SWEEP is the directory of a sweep, running or not. Nothing in it is changed.
     """
     sweep, last = Sweep.read(directory), None
     while True:

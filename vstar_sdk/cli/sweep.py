@@ -30,13 +30,11 @@ _SHOWN = 8
 
 @click.command(cls=Command)
 @spec_arguments
-@click.option(
-    "-o", "--out", type=OutPath("sweep directory"), help="The sweep directory; sweeps/ and the spec's name unless named."
-)
-@click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes beside each other; one a GPU unless named.")
-@click.option("--executor", metavar="NAME", help="Where the cells are done; local, on this machine, unless named.")
-@click.option("--retry-failed", is_flag=True, help="Do the cells again that failed.")
-@click.option("--dry-run", is_flag=True, help="Check every cell and show what would be done; write nothing.")
+@click.option("-o", "--out", type=OutPath("sweep directory"), help="The sweep directory. Default: sweeps/ and the spec's name.")
+@click.option("--workers", type=click.IntRange(1), metavar="N", help="Parallel processes. Default: one a GPU, or one.")
+@click.option("--executor", metavar="NAME", help="Where the cells run. Default: local, on this machine.")
+@click.option("--retry-failed", is_flag=True, help="Run the failed cells again.")
+@click.option("--dry-run", is_flag=True, help="Check every cell and show the plan; write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the status at the end as JSON; with --dry-run, the cells.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress; the sweep directory is still printed.")
 def sweep(
@@ -51,9 +49,9 @@ def sweep(
 ) -> None:
     """Make a video for every combination of the values in the spec's key "sweep".
 
-    Each is a cell: a run directory below cells/ in the sweep directory. The same command goes on with a sweep that was ended:
-    cells that are done are passed over, interrupted ones go on. The last line of stdout is the sweep directory; its index.html
-    shows the clips side by side.
+    Each combination is a cell: a run directory below cells/ in the sweep directory. Repeat the command to continue a sweep:
+    finished cells are skipped, interrupted ones continue. The last line of stdout is the sweep directory; its index.html shows
+    the clips side by side.
     """
     written = given.read()
     if executor is not None and written.data.get(EXECUTOR) != executor:
@@ -116,13 +114,13 @@ def _check(status: SweepStatus) -> None:
             say(f"{cell.id} ({cell.title}): {printable(failed.message)}", label="failed: ", color="red")
         raise VstarError(
             f"{counts['failed']} of {len(status.states)} cells failed",
-            hint=f"vstar status {shown} shows them; --retry-failed does them again",
+            hint=f"vstar status {shown} shows them; --retry-failed runs them again",
         )
     if not status.over:
         left = len(status.states) - counts["done"]
         raise VstarError(
             f"{left} of {len(status.states)} cells are not done",
-            hint="the same command goes on with them; a process may be at work",
+            hint="the same command continues; a process may still be running",
         )
 
 

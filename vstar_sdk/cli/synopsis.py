@@ -18,9 +18,9 @@ from vstar_sdk.spec.writing import to_yaml
 @click.option("--yaml", "as_yaml", is_flag=True, help="Print a spec with the states written out, to edit and run.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def synopsis(given: SpecArguments, as_yaml: bool, as_json: bool) -> None:
-    """Show the key states and the frames that they rule.
+    """Show the key states and their frames.
 
-    The spec's synopsis part writes them; a language model is asked if that is what the spec says. No video model is loaded.
+    The spec's synopsis part writes them; with `llm` it calls the language model. No video model is loaded.
     """
     plan = make_plan(given.load())
     story = plan.tell_story()

@@ -29,7 +29,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
-class Beside:
+class Place:
     """Where the templates of one's own are.
 
     Attributes:
@@ -64,12 +64,12 @@ def _beside(function: F) -> F:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def templates(ctx: click.Context, spec: Path | None, as_json: bool) -> None:
-    """List, show, fill in and check synopsis templates.
+    """List, show, render and check synopsis templates.
 
-    Without a command, lists those next to the spec, those of plugins, and those that are built in. Of two with one name, the
-    first is meant.
+    Without a command, lists the templates next to the spec, those of plugins and the built-in ones. If two have the same name,
+    the first is used.
     """
-    ctx.obj = Beside(spec)
+    ctx.obj = Place(spec)
     command = templates.commands.get(ctx.invoked_subcommand or "")
     if command is None:
         with apart():
@@ -83,9 +83,9 @@ def templates(ctx: click.Context, spec: Path | None, as_json: bool) -> None:
 @templates.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def list_(beside: Beside, as_json: bool) -> None:
+def list_(place: Place, as_json: bool) -> None:
     """List templates, as without a command."""
-    _list(beside.folder(), as_json)
+    _list(place.folder(), as_json)
 
 
 def _list(folder: Path, as_json: bool) -> None:
@@ -101,26 +101,26 @@ def _list(folder: Path, as_json: bool) -> None:
 @templates.command()
 @click.argument("name", shell_complete=complete_templates)
 @click.pass_obj
-def show(beside: Beside, name: str) -> None:
-    """Print the template NAME: the beginning of your own.
+def show(place: Place, name: str) -> None:
+    """Print the template NAME, for example to edit it.
 
-    NAME is what a spec says: a name, namespace/name, or the path of a file.
+    NAME is written as in a spec: a name, namespace/name, or the path of a file.
     """
-    document(read(_found(name, beside.folder())).path.read_text(encoding="utf-8-sig"))
+    document(read(_found(name, place.folder())).path.read_text(encoding="utf-8-sig"))
 
 
 @templates.command()
 @click.argument("name", shell_complete=complete_templates)
-@click.option("--prompt", metavar="TEXT", required=True, help="The story in your words.")
+@click.option("--prompt", metavar="TEXT", required=True, help="The prompt.")
 @click.option(
     "-s", "--set", "assignments", metavar="NAME=VALUE", multiple=True, help="An input of the template, or states, style, ..."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def render(beside: Beside, name: str, prompt: str, assignments: tuple[str, ...], as_json: bool) -> None:
-    """Fill in the template NAME, and print the messages to a language model.
+def render(place: Place, name: str, prompt: str, assignments: tuple[str, ...], as_json: bool) -> None:
+    """Render the template NAME, and print the messages to a language model.
 
-    Set to begin with: 4 states, 64 frames, 8 fps.
+    Defaults: 4 states, 64 frames, 8 fps.
     """
     given: dict[str, Any] = {"prompt": prompt, "style": "", "states": 4, "frames": 64, "fps": 8.0}
     inputs: dict[str, Any] = {}
@@ -128,21 +128,21 @@ def render(beside: Beside, name: str, prompt: str, assignments: tuple[str, ...],
         key, value = _assigned(assignment)
         (given if key in given else inputs)[key] = value
     given["seconds"] = given["frames"] / given["fps"]
-    said = fill_in(read(_found(name, beside.folder())), given, inputs)
+    messages = fill_in(read(_found(name, place.folder())), given, inputs)
     if as_json:
-        document_json({"system": said.system, "user": said.user})
+        document_json({"system": messages.system, "user": messages.user})
     else:
-        document(f"--- system ---\n{said.system}\n\n--- user ---\n{said.user}\n")
+        document(f"--- system ---\n{messages.system}\n\n--- user ---\n{messages.user}\n")
 
 
 @templates.command()
 @click.argument("names", nargs=-1, required=True, metavar="PATH|NAME...", shell_complete=complete_templates)
 @click.pass_context
 def lint(ctx: click.Context, names: tuple[str, ...]) -> None:
-    """Check templates without filling them in.
+    """Check templates without rendering them.
 
-    Front matter, syntax, blocks, filters, variables that are used but not declared or declared but not used, and words of the
-    user's in the system block. Exits with 1 when there is anything to say.
+    Checks front matter, syntax, blocks, filters, undeclared and unused variables, and user text in the system block. Exits with
+    1 if there is a problem.
     """
     lines = [line for name in names for line in _findings(_found(name, ctx.obj.folder()))]
     for line in lines:

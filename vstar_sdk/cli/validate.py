@@ -21,8 +21,8 @@ from vstar_sdk.runs.plan import Plan, make_plan
 def validate(ctx: click.Context, given: list[SpecArguments], as_json: bool) -> None:
     """Check specs without running them: keys, values, parts, levels, anchors.
 
-    Says file, line and remedy when something is wrong, and exits with the code of the first error. No model is loaded and no
-    language model is asked. Whether a scheduler fits the model is checked by vstar plan and vstar run --dry-run.
+    An error has file, line and remedy; the exit code is that of the first error. No model is loaded, and no language model is
+    called. vstar plan and vstar run --dry-run also check whether the scheduler fits the model.
     """
     failed: Failure | None = None
     found: list[dict[str, Any]] = []

@@ -27,7 +27,7 @@ class InterpolateOptions(Options):
     factor: int = Field(default=2, ge=2, le=16)
     """How many times as many frames a second."""
     method: Literal["motion", "blend"] = "motion"
-    """``motion`` moves what moves (FFmpeg's motion-compensated interpolation); ``blend`` fades one frame into the next."""
+    """``motion`` is FFmpeg's motion-compensated interpolation; ``blend`` fades one frame into the next."""
 
 
 class Interpolate:
@@ -48,7 +48,7 @@ class Interpolate:
             MissingDependency: the FFmpeg of the installed PyAV cannot do it.
         """
         if clip.frames < 2:
-            raise SpecError("there is nothing between the frames of a clip of 1 frame", hint="leave interpolate out")
+            raise SpecError("a clip of 1 frame cannot be interpolated", hint="remove interpolate")
         if self._moves:
             from vstar_sdk.finishers.motion import check
 
@@ -81,5 +81,5 @@ def blended(frames: Frames, factor: int) -> Frames:
 @hookimpl
 def register_finishers(register: Register) -> None:
     """Offer ``interpolate``."""
-    summary = "More frames a second, made between those that there are by motion compensation or by blending."
+    summary = "More frames a second: new frames between the old ones, by motion compensation or blending."
     register("interpolate", options=InterpolateOptions, factory=Interpolate, summary=summary)

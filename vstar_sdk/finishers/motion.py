@@ -49,13 +49,13 @@ def check(clip: Footage) -> None:
     """
     if min(clip.width, clip.height) < _SMALLEST:
         raise SpecError(
-            f"motion is found in pictures of at least {_SMALLEST}x{_SMALLEST} pixels, not in {clip.width}x{clip.height}",
-            hint="write method: blend, or upscale before",
+            f"method motion needs pictures of at least {_SMALLEST}x{_SMALLEST} pixels, not in {clip.width}x{clip.height}",
+            hint="use method: blend, or put upscale before it",
             path=("method",),
         )
     if "minterpolate" not in filters_available:
         raise MissingDependency(
-            f"interpolate: the FFmpeg of the installed PyAV {av.__version__} cannot compensate motion (it has no minterpolate)",
+            f"interpolate: the FFmpeg of the installed PyAV {av.__version__} has no filter minterpolate for motion compensation",
             hint="pip install --only-binary av --force-reinstall av, or write method: blend",
         )
 

@@ -51,12 +51,12 @@ def read_clip(path: Path) -> Shown:
     shown = printable(str(path))
     if not path.is_dir():
         if not path.is_file():
-            raise OutputError(f"there is no {shown}", hint="name run directories, or videos")
+            raise OutputError(f"there is no {shown}", hint="use run directories or videos")
         spec = read_spec(path) or ""
         return Shown(path.stem, path, _mapping(spec), made_with(spec))
     videos = sorted(path.glob("*.mp4"))
     if not videos:
-        raise OutputError(f"{shown} holds no video", hint="name directories of runs that are whole and write an mp4")
+        raise OutputError(f"{shown} holds no video", hint="name directories of finished runs that write an mp4")
     spec = _text(path / "spec.yaml")
     manifest, synopsis = _mapping(_text(path / "manifest.json")), _mapping(_text(path / "synopsis.json"))
     states = [state for one in _listed(synopsis.get("states")) if (state := _state(one)) is not None]
@@ -89,7 +89,7 @@ def _listed(data: object) -> Sequence[object]:
 
 
 def _state(data: object) -> tuple[int, int, str] | None:
-    """First and last frame, and caption; None for what somebody wrote into the file who is no run."""
+    """First and last frame, and caption; None for what somebody wrote into the file who is not a run."""
     match _mapped(data):
         case {"rules": [int(first), int(last)], "caption": str(caption)}:
             return first, last, caption

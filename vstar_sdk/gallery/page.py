@@ -19,7 +19,7 @@ _EMBEDDED = 48 << 20
 _TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
 
-def page(clips: Sequence[Shown], title: str, beside: Path) -> str:
+def page(clips: Sequence[Shown], title: str, folder: Path) -> str:
     """The page.
 
     Args:
@@ -35,7 +35,7 @@ def page(clips: Sequence[Shown], title: str, beside: Path) -> str:
     cells = [
         {
             "name": clip.name,
-            "source": _embedded(clip.video) if embed else quote(os.path.relpath(clip.video, beside)),
+            "source": _embedded(clip.video) if embed else quote(os.path.relpath(clip.video, folder)),
             "made": clip.made,
             "states": clip.states,
             "metrics": {name: f"{value:.4g}" for name, value in clip.metrics.items()},

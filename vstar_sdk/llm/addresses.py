@@ -6,23 +6,23 @@ from ipaddress import ip_address
 from unicodedata import category
 from urllib.parse import urlsplit
 
-REMEDY = "write an https address, or set synopsis.backend.insecure: true where the way is safe, such as through an SSH tunnel"
+REMEDY = "use an https address, or set synopsis.backend.insecure: true on a safe connection, such as an SSH tunnel"
 
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs")
 """Categories of characters that cannot be seen, or change how others are seen: controls, marks of direction, blanks."""
 
 
 def check_address(url: str) -> None:
-    """Refuse what is no address, or looks like another than it is.
+    """Refuse what is not an address, or looks like another than it is.
 
     Raises:
         ValueError: it is none; never quotes it, for it may hold a password.
     """
     for sign in url:
         if category(sign) in _HIDDEN:
-            raise ValueError(f"the address holds a character that cannot be seen (U+{ord(sign):04X}): write it again")
+            raise ValueError(f"the address has an invisible character (U+{ord(sign):04X}): write it again")
         if sign == "\\":  # a host's end for some readers, a part of its name for others
-            raise ValueError("the address holds a backslash: write / instead")
+            raise ValueError("the address has a backslash: use / instead")
     try:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:

@@ -18,4 +18,4 @@ class AnthropicOptions(EndpointOptions):
     api_key_env: EnvName = "ANTHROPIC_API_KEY"  # pyright: ignore[reportIncompatibleVariableOverride]  (frozen)
     """Name of the environment variable that holds the key."""
     base_url: str | None = None
-    """Where the API is. Left out: `ANTHROPIC_BASE_URL` if that is set, else Anthropic's own."""
+    """Address of the API. Default: `ANTHROPIC_BASE_URL` if that is set, else Anthropic's own."""

@@ -40,10 +40,10 @@ def persist(attempt: Callable[[float], T], *, place: Place, retries: int, secret
         if number > retries or not fault.passing or time.monotonic() + wait >= deadline:
             break
         time.sleep(wait)
-    # Raised here, not in the handler: nothing that knows the key hangs on to the error then.
+    # Raised here, not in the handler: nothing that knows the key stays attached to the error then.
     reply = secret.hide(fault.reply) if secret else fault.reply
-    told = Fault(fault.kind, reply, status=fault.status, wait=fault.wait, spent=fault.spent)
-    raise failure(told, place, number)
+    reported = Fault(fault.kind, reply, status=fault.status, wait=fault.wait, spent=fault.spent)
+    raise failure(reported, place, number)
 
 
 def unusable(error: Exception, secret: Secret | None) -> str:

@@ -69,7 +69,7 @@ def bounded_client(headers: Mapping[str, str] | None = None) -> httpx2.Client:
 
 
 def in_time(work: Callable[[], T], seconds: float) -> T:
-    """What ``work`` returns. After ``seconds`` it is left behind in its thread: a socket's own timeout begins anew with every
+    """What ``work`` returns. After ``seconds`` it is left behind in its thread: a socket's own timeout begins again with every
     byte, so that a server which sends a byte a second could hold it for days.
 
     Raises:
@@ -100,5 +100,5 @@ def _certificates() -> ssl.SSLContext:
 
 def _bound(response: httpx2.Response) -> None:
     if response.headers.get("content-encoding", "identity") != "identity":
-        raise TooLarge("the answer is compressed although it was asked not to be, and could have any size")
+        raise TooLarge("the answer is compressed although the request forbids it, so its size is unknown")
     response.stream = _Bounded(cast(httpx2.SyncByteStream, response.stream))

@@ -16,7 +16,7 @@ from vstar_sdk.llm.addresses import REMEDY, open_to_others
 from vstar_sdk.llm.attempts import persist, unusable
 from vstar_sdk.llm.bounded_http import CONNECT, OutOfTime, TooLarge, bounded_client, in_time
 from vstar_sdk.llm.endpoint_options import EndpointOptions
-from vstar_sdk.llm.error_body import Said, as_shape, fault_in, status_in
+from vstar_sdk.llm.error_body import ErrorText, as_shape, fault_in, status_in
 from vstar_sdk.llm.faults import Fault, Place, plain_http, retry_after
 from vstar_sdk.llm.secrets import Secret, redacted_logs
 
@@ -133,15 +133,15 @@ class Endpoint:
             raise Fault("unreachable", str(error) or type(error).__name__) from None
         content, wait = response.content.removeprefix(codecs.BOM_UTF8), retry_after(response.headers)
         if not response.is_success:
-            said = fault_in(content) or Said(_plain(response), 0, False)
-            raise Fault("status", said.words, status=response.status_code, wait=wait, spent=said.spent)
+            found = fault_in(content) or ErrorText(_plain(response), 0, False)
+            raise Fault("status", found.words, status=response.status_code, wait=wait, spent=found.spent)
         read = as_shape(content, shape)
         # Some servers send their errors with the status of a success.
-        said = fault_in(content, certain=read is not None) if "error" not in shape.model_fields else None
-        if said is None and read is None and (words := _plain(response)):
-            said = Said(words, status_in(words), False)
-        if said is not None:
-            raise Fault("status", said.words, status=said.status or response.status_code, wait=wait, spent=said.spent)
+        found = fault_in(content, certain=read is not None) if "error" not in shape.model_fields else None
+        if found is None and read is None and (words := _plain(response)):
+            found = ErrorText(words, status_in(words), False)
+        if found is not None:
+            raise Fault("status", found.words, status=found.status or response.status_code, wait=wait, spent=found.spent)
         if read is None:
             raise Fault("nonsense", what)
         return read

@@ -35,10 +35,10 @@ class EndpointOptions(Options):
     retries: int = Field(default=2, ge=0, le=10)
     """Further attempts after a lost connection, a timeout, a rate limit or a server error."""
     max_tokens: int | None = Field(default=None, ge=256, le=1_000_000)
-    """Tokens that one answer may have, the model's thinking included; it is cut off there. Left out: 8,192, and 16,384 when an
+    """Limit of tokens for one answer, thinking included. Default: 8,192, and 16,384 when an
     answer was cut off."""
     insecure: bool = False
-    """Send the key also over plain http to another machine, where anyone on the way can read it."""
+    """Also send the key over plain http to another machine. Others on the network can then read it."""
 
     def tokens(self, wanted: int) -> int:
         """Tokens that one answer may have: `max_tokens`, or where that is left out what is wanted (`Request.max_tokens`)."""
@@ -75,5 +75,5 @@ class EndpointOptions(Options):
     @model_validator(mode="after")
     def _key_stays_between_two(self) -> Self:
         if self.base_url and self.api_key_env and not self.insecure and open_to_others(self.base_url):
-            raise ValueError(f"base_url: over plain http anyone on the way to another machine can read the key; {REMEDY}")
+            raise ValueError(f"base_url: over plain http others on the network can read the key; {REMEDY}")
         return self

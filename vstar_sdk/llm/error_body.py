@@ -59,7 +59,7 @@ _PHRASES = {"too many requests": 429, "rate limit exceeded": 429, "bad gateway":
 _DEEPEST = 5
 
 
-class Said(NamedTuple):
+class ErrorText(NamedTuple):
     """A server's account of a fault.
 
     Attributes:
@@ -81,7 +81,7 @@ def as_shape(content: bytes, shape: type[Shape]) -> Shape | None:
         return None
 
 
-def fault_in(content: bytes, *, certain: bool = False) -> Said | None:
+def fault_in(content: bytes, *, certain: bool = False) -> ErrorText | None:
     """What a body says went wrong, or None if it does not say.
 
     Args:
@@ -102,7 +102,7 @@ def fault_in(content: bytes, *, certain: bool = False) -> Said | None:
     if not words:
         return None
     status = _status(fields, words)
-    return Said(words, status, status == 402 or _name(fields) == "insufficient_quota")
+    return ErrorText(words, status, status == 402 or _name(fields) == "insufficient_quota")
 
 
 def _is_error(fields: dict[str, object]) -> bool:

@@ -110,7 +110,7 @@ class Place:
 def plain_http(place: Place) -> tuple[str, ...]:
     """The warning about an address that others can listen at."""
     what = "the key, the prompt and the answer" if place.key else "the prompt and the answer"
-    return (f"{place.url} is asked over plain http: anyone on the way can read {what}, and change them",)
+    return (f"{place.url} is used over plain http: others on the network can read {what}and change them",)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -147,7 +147,7 @@ def failure(fault: Fault, place: Place, attempts: int) -> BackendError:
         return BackendError(f"{place.url}: {brief(fault.reply)}", hint=hint)
     if fault.kind == "nonsense":
         return BackendError(
-            f"{place.url} answered with something that is no {fault.reply} of {place.service}",
+            f"{place.url} answered with something that is not a {fault.reply} of {place.service}",
             hint="check synopsis.backend.base_url: another service may be listening there",
         )
     message, hint = _status(fault, place, tries)
@@ -159,20 +159,20 @@ def _status(fault: Fault, place: Place, tries: str) -> tuple[str, str]:
     """What a status means here, and the remedy."""
     status, key = fault.status, place.key or "api_key_env"
     if status == 401 and place.key is None:
-        return f"{place.url} asks for a key", "name the environment variable that holds it in synopsis.backend.api_key_env"
+        return f"{place.url} requires a key", "name the environment variable that holds it in synopsis.backend.api_key_env"
     if status == 401:
         return f"{place.url} does not accept the key in {key}", f"set {key} to a valid key"
     if status == 402 or fault.spent:
-        return f"{place.url} answers no more: the account's credit or limit is used up", "see the account's plans and billing"
+        return f"{place.url} refuses: the account's credit or limit is used up", "see the account's plans and billing"
     if status == 403:
         return f"the key in {key} may not use {place.model}", "choose another model, or a key with more rights"
     if status == 404:
         return f"{place.url} has no model '{place.model}'", "check synopsis.backend.model and synopsis.backend.base_url"
     if status == 413:
-        return f"{place.url} finds the question too large", "shorten the prompt or the template"
+        return f"{place.url} says that the request is too large", "shorten the prompt or the template"
     if status == 429:
-        asks = f", and asks to wait {fault.wait:g} s" if fault.wait else ""
-        return f"{place.url} limits the rate of questions{asks}{tries}", LATER
+        asks = f", and demands to wait {fault.wait:g} s" if fault.wait else ""
+        return f"{place.url} limits the rate of requests{asks}{tries}", LATER
     if status == 529:
         return f"{place.url} is overloaded{tries}", f"{LATER}, or choose another model"
     if status >= 500:
@@ -181,16 +181,19 @@ def _status(fault: Fault, place: Place, tries: str) -> tuple[str, str]:
         remedy = "check synopsis.backend.base_url, whose path (/v1, say) is part of it, and synopsis.backend.model"
         return f"{place.url} answered with an error", remedy
     if status < 400:
-        return f"{place.url} points elsewhere", "check synopsis.backend.base_url"
+        return f"{place.url} redirects to another address", "check synopsis.backend.base_url"
     if is_about_format(fault.reply):
-        return f"{place.url} rejects the question", "the model must offer structured output: see synopsis.backend.model"
+        return f"{place.url} rejects the request", "the model must offer structured output: see synopsis.backend.model"
     remedy = next((remedy for words, remedy in _REMEDIES if words.search(fault.reply)), "check the options of synopsis.backend")
-    return f"{place.url} rejects the question", remedy
+    return f"{place.url} rejects the request", remedy
 
 
 _REMEDIES = (
     (re.compile(r"max_completion_tokens"), "set synopsis.backend.token_limit: max_completion_tokens, where the backend has it"),
-    (re.compile(r"alternat|\broles?\b", re.I), "the chat template of the model takes no such conversation: choose another model"),
+    (
+        re.compile(r"alternat|\broles?\b", re.I),
+        "the chat template of the model does not support this conversation: choose another model",
+    ),
     (re.compile(r"content.?(?:filter|management|policy)|safety|moderat", re.I), "reword the prompt, or choose another model"),
     (
         re.compile(r"context|max\w*[_ ]tokens|too (?:long|large|many tokens)", re.I),

@@ -58,7 +58,7 @@ class MessagesApi:
         secret: the API key; it is sent as a header and goes nowhere else.
 
     Raises:
-        BackendError: the address or the proxy's is no address.
+        BackendError: the address or the proxy's is not an address.
     """
 
     def __init__(self, options: AnthropicOptions, secret: Secret) -> None:
@@ -107,7 +107,7 @@ class MessagesApi:
                 reply = brief(error.reply)
             # The server will not change its mind: later questions are asked like this as well.
             self._held = False
-            self._warnings += (f"the server of {self._options.model} does not hold the answer to its JSON Schema ({reply})",)
+            self._warnings += (f"the server of {self._options.model} does not constrain the answer to its JSON Schema ({reply})",)
             return self._persist(request)
 
     def close(self) -> None:
@@ -142,9 +142,9 @@ class MessagesApi:
             raise _fault(error) from None
         # Read by hand, not by the SDK's parser, which turns cut-off and refused answers into validation errors.
         reply = as_shape(body, _Reply)
-        said = fault_in(body, certain=reply is not None)
-        if said is not None:
-            raise Fault("status", said.words, status=said.status or 200, spent=said.spent)
+        found = fault_in(body, certain=reply is not None)
+        if found is not None:
+            raise Fault("status", found.words, status=found.status or 200, spent=found.spent)
         if reply is None:
             raise Fault("nonsense", "Message")
         text, thinking = _parts(reply.content)

@@ -34,8 +34,8 @@ class Secret:
     def __init__(self, name: str, value: str) -> None:
         if not (value.isascii() and value.isprintable()) or " " in value:
             raise BackendError(
-                f"the environment variable {name} holds no key: there is a space, a line break or a special character in it",
-                hint=f"set {name} to the key alone",
+                f"the environment variable {name} is not a valid key: it has a space, a line break or a special character",
+                hint=f"set {name} to the key only",
             )
         self.name = name
         self._value = value
@@ -71,7 +71,7 @@ def read_secret(resolver: Resolver, name: str, service: str) -> Secret:
     value = resolver.secret(name)
     if not value:
         raise BackendError(
-            f"the environment variable {name} is not set: it must hold the key of {service}",
+            f"the environment variable {name} is not set; it must contain the key of {service}",
             hint=f"export {name}=... ; or name another variable in synopsis.backend.api_key_env",
         )
     return Secret(name, value)

@@ -57,4 +57,9 @@ class Drift:
 @hookimpl
 def register_metrics(register: Register) -> None:
     """Offer ``drift``."""
-    register("drift", options=Options, factory=Drift, summary="How far the mean colour moves from where it began, in Delta E.")
+    register(
+        "drift",
+        options=Options,
+        factory=Drift,
+        summary="The largest change of the mean colour since the first frame, in Delta E.",
+    )

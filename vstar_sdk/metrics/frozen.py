@@ -69,4 +69,4 @@ class Frozen:
 @hookimpl
 def register_metrics(register: Register) -> None:
     """Offer ``frozen``."""
-    register("frozen", options=FrozenOptions, factory=Frozen, summary="The share of frames that are nearly those before them.")
+    register("frozen", options=FrozenOptions, factory=Frozen, summary="The share of frames that nearly equal the one before.")

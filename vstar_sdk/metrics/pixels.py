@@ -38,5 +38,5 @@ def at_least(frames: int, clip: Footage, what: str) -> None:
     if clip.frames < frames:
         raise SpecError(
             f"{what} cannot be measured on {clip.frames} {'frame' if clip.frames == 1 else 'frames'}: it needs {frames}",
-            hint="measure a longer clip, or leave this metric out",
+            hint="measure a longer clip, or remove this metric",
         )

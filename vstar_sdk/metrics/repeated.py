@@ -81,5 +81,5 @@ class Repeated:
 @hookimpl
 def register_metrics(register: Register) -> None:
     """Offer ``repeated``."""
-    summary = "The share of frames that were there before: a loop, or a window shown twice."
+    summary = "The share of frames that repeat an earlier one, as in a loop."
     register("repeated", options=RepeatedOptions, factory=Repeated, summary=summary)

@@ -62,4 +62,9 @@ class Seam:
 @hookimpl
 def register_metrics(register: Register) -> None:
     """Offer ``seam``."""
-    register("seam", options=Options, factory=Seam, summary="The largest jump against the clip's own 95th percentile, and where.")
+    register(
+        "seam",
+        options=Options,
+        factory=Seam,
+        summary="The largest jump, relative to the clip's own 95th percentile, and its frame.",
+    )

@@ -26,7 +26,7 @@ class Key:
     words: tuple[str, ...]
     """Other words that a prompt may use for it."""
 
-    told: tuple[str, ...]
+    captions: tuple[str, ...]
     """Its captions; the same place in every key of a family has the same build. ``{subject}`` is filled in."""
 
     then: str = ""
@@ -46,11 +46,11 @@ class Arc:
     end: str
     """Name of the key where it ends."""
 
-    told: tuple[str, ...] = ()
+    captions: tuple[str, ...] = ()
     """Captions of a whole clip that shows the change."""
 
     verbs: tuple[str, ...] = ()
-    """Verbs that stand for the change in every form that is no stage's word; of "go up" the first word is bent, of "sun set*"
+    """Verbs that stand for the change in every form that is not a stage's word; of "go up" the first word is bent, of "sun set*"
     the one with the star."""
 
 
@@ -127,7 +127,7 @@ def with_camera(caption: str, camera: str) -> str:
 
 def key_captions(family: Family, key: Key, colour: str = "", camera: str = "still") -> tuple[str, ...]:
     """All captions of a key stage; the first is the writer's."""
-    return tuple(with_camera(told.replace("{subject}", subject(family, colour)), camera) for told in key.told)
+    return tuple(with_camera(one.replace("{subject}", subject(family, colour)), camera) for one in key.captions)
 
 
 def between_caption(family: Family, first: Key, second: Key, colour: str = "", camera: str = "still") -> str:
@@ -142,7 +142,7 @@ def change_captions(family: Family, first: Key, last: Key, colour: str = "", cam
     said = [f"{who} from {first.name} to {last.name}"]
     for arc in family.arcs:
         if (arc.start, arc.end) == (first.name, last.name):
-            said += [told.replace("{subject}", who) for told in arc.told]
+            said += [one.replace("{subject}", who) for one in arc.captions]
     return tuple(with_camera(caption, camera) for caption in said)
 
 

@@ -109,7 +109,7 @@ class Judge:
             ValueError: the judge does not know that family.
         """
         if family not in self.names:
-            raise ValueError(f"the judge knows no family '{family}', only {', '.join(self.names)}")
+            raise ValueError(f"the judge does not know the family '{family}', only {', '.join(self.names)}")
         return self.read(frames).stages[:, self.names.index(family)]
 
 

@@ -51,7 +51,7 @@ class Judged:
             SpecError: it is too short, of another size, or its prompt tells no story of the embedded world.
         """
         if clip.frames < 3:
-            raise SpecError(f"a story cannot be judged in {clip.frames} frames: it needs 3", hint="judge a longer clip")
+            raise SpecError(f"a story cannot be judged on {clip.frames} frames: it needs 3", hint="judge a longer clip")
         if clip.width != clip.height or clip.width % _SIDE:
             raise SpecError(
                 f"the embedded world's judge reads squares of {_SIDE} pixels or a multiple, not {clip.width}x{clip.height}",
@@ -64,7 +64,7 @@ class Judged:
                 f"the embedded world's judge reads the story in the prompt: {error.message}", hint=error.hint
             ) from None
         if reading.start == reading.end:
-            raise SpecError(f"in {clip.prompt.strip()!r} nothing changes, so its order cannot be judged", hint="leave it out")
+            raise SpecError(f"in {clip.prompt.strip()!r} nothing changes, so its order cannot be judged", hint="remove it")
         self._reading, self._waiting, self._read = reading, [], []
 
     def add(self, frame: NDArray[np.uint8]) -> None:
@@ -86,8 +86,8 @@ class Judged:
 
         self._look()
         families, stages = (np.concatenate([getattr(part, name) for part in self._read]) for name in ("families", "stages"))
-        told = story_numbers(Verdict(families, stages), self._reading)
-        return {"stage_error": told["error"], "order": told["order"], "scene": told["scene"]}
+        numbers = story_numbers(Verdict(families, stages), self._reading)
+        return {"stage_error": numbers["error"], "order": numbers["order"], "scene": numbers["scene"]}
 
     def _look(self) -> None:
         if not self._waiting:

@@ -28,7 +28,7 @@ class MiniworldWriterOptions(Options):
     """Options of the synopsis part ``miniworld``."""
 
     states: int | None = Field(default=None, ge=1, le=64)
-    """How many key states; left out: one for each stage that the prompt passes."""
+    """How many key states; default: one for each stage that the prompt passes."""
 
 
 def miniworld(options: FramewiseOptions) -> MiniworldSource:
@@ -59,12 +59,20 @@ class MiniworldWriter:
         """Read the prompt and write its key states.
 
         Raises:
-            SpecError: the world has no such thing; the hint lists what it knows.
+            SpecError: the prompt has no scene of the world (the hint lists them), or more states than the clip has frames.
         """
         try:
-            return write(brief.prompt, self.options.states)
+            synopsis = write(brief.prompt, self.options.states)
         except SpecError as error:
             raise SpecError(error.message, hint=error.hint, path=error.path or ("prompt",)) from None
+        if self.options.states is None and len(synopsis.states) > brief.frames:
+            raise SpecError(
+                f"the prompt's {len(synopsis.states)} key states do not fit into {brief.frames} "
+                f"{'frame' if brief.frames == 1 else 'frames'}",
+                hint=f"make at least {len(synopsis.states)} frames, or fewer states: --set synopsis.states={brief.frames}",
+                path=("prompt",),
+            )
+        return synopsis
 
     def close(self) -> None:
         """Nothing to release."""

@@ -47,4 +47,4 @@ def load_tokenizer(file: Path) -> Tokenizer:
     try:
         return Tokenizer.from_file(str(file))
     except Exception as error:  # the library raises plain Exceptions
-        raise ModelError(f"{file}: cannot be read: {error}", hint="install the package again") from error
+        raise ModelError(f"{file}: cannot be read: {error}", hint="reinstall the package vstar-sdk") from error

@@ -55,7 +55,13 @@ def known() -> str:
     for family in families().values():
         colours = f"; {', '.join(family.colours)}" if family.colours else ""
         lines.append(f"  {family.name}: {', '.join(key.name for key in family.keys)}{colours}")
-    return "\n".join(["The embedded world knows these scenes, stages and colours:", *lines])
+    return "\n".join(
+        [
+            "The embedded model knows these scenes, stages and colours:",
+            *lines,
+            "For other prompts use a larger model: vstar models",
+        ]
+    )
 
 
 def read(prompt: str) -> Reading:
@@ -87,15 +93,15 @@ def read(prompt: str) -> Reading:
     text = Text(word for i, word in enumerate(text.words) if i not in moves | stands)
     if found := slips(text):
         asked = "; ".join(f"{word!r} is unknown. Did you mean {right!r}?" for word, right in found.items())
-        raise SpecError(f"cannot tell what {prompt.strip()!r} should show: {asked}", hint=known())
+        raise SpecError(f"no known scene in {prompt.strip()!r}: {asked}", hint=known())
     found = choose(text)
     if not found:
-        raise SpecError(f"cannot tell what {prompt.strip()!r} should show{_shared(text)}", hint=known())
+        raise SpecError(f"no known scene in {prompt.strip()!r}: {_missing(text)}", hint=known())
     reading = _read(found, text, prompt, camera, still)
     reading = replace(reading, words=reading.words + aside, read=reading.read + aside)
     vague = reading.half_read or (reading.unknown and not found[0].family.pans)
     if not found[0].named and vague:  # stages alone do not make a scene of what is about something else
-        raise SpecError(f"cannot tell what {prompt.strip()!r} should show", hint=known())
+        raise SpecError(f"no known scene in {prompt.strip()!r}: {_missing(text)}", hint=known())
     return reading
 
 
@@ -112,7 +118,7 @@ def _read(found: list[Candidate], text: Text, prompt: str, camera: str, still: b
     nouns = {i for at, _ in language(family.name).nouns.find(text) for i in at}
     used = story.used | nouns | {i for at in one.verbs for i in at}
     colour, left_out = _colour(family, list(colours))
-    used |= {i for i, said in colours.values() if said == colour} if colour else set[int]()
+    used |= {i for i, named in colours.values() if named == colour} if colour else set[int]()
     scenes = [
         i
         for other in others
@@ -125,8 +131,8 @@ def _read(found: list[Candidate], text: Text, prompt: str, camera: str, still: b
         left_out.append(f"a clip shows one scene, and {_quoted(text, scenes)} is left out")
     counted = [i for i, word in enumerate(text.words) if i not in used and (word.text in COUNTS or word.text.isdigit())]
     if counted:
-        said = _quoted(text, counted)
-        left_out.append(f"{said} cannot be counted out: there is one {family.name}, and what it does happens once")
+        named = _quoted(text, counted)
+        left_out.append(f"{named} cannot be counted out: there is one {family.name}, and what it does happens once")
     big = [i for i in range(len(text)) if i in used or text[i] not in SMALL]
     idle = [i for i in big if i not in used and i not in counted]
     return Reading(
@@ -169,21 +175,24 @@ def _stillness(text: Text, prompt: str, moves: set[int]) -> tuple[set[int], bool
     return camera | picture, bool(picture)
 
 
-def _colour(family: Family, said: list[str]) -> tuple[str, list[str]]:
-    """The colour that is shown, and what is told of those that are not."""
-    shown = next((colour for colour in said if colour in family.colours), "")
-    if said and not shown:
-        raise SpecError(f"the {family.name} cannot be {said[0]}", hint=f"Its colours: {', '.join(family.colours)}.")
-    others = [colour for colour in said if colour != shown]
+def _colour(family: Family, named: list[str]) -> tuple[str, list[str]]:
+    """The colour that is shown, and the warning for those that are not."""
+    shown = next((colour for colour in named if colour in family.colours), "")
+    if named and not shown:
+        raise SpecError(f"the {family.name} cannot be {named[0]}", hint=f"Its colours: {', '.join(family.colours)}.")
+    others = [colour for colour in named if colour != shown]
     return shown, [f"the {family.name} has one colour, {shown}, and is not {' or '.join(map(repr, others))}"] if others else []
 
 
-def _shared(text: Text) -> str:
-    """Why a text names no family, when its words are stages of several."""
+def _missing(text: Text) -> str:
+    """Why a text names no scene: it has words that the world does not know, or only stages and changes of several scenes."""
+    strange = [i for i, word in enumerate(text.words) if word.text[0].isalpha() and word.text not in SMALL | COUNTS]
+    if unknown := [i for i in strange if not is_known(text[i])]:
+        return f"the embedded model does not know {_quoted(text, unknown)}"
     for at in range(len(text)):
         having = [family for name, family in families().items() if language(name).events.at(text, at)]
         if len(having) > 1:
             *first, last = [family.name for family in having]
             what = "stage" if any(text[at] in (key.name, *key.words) for key in having[-1].keys) else "change"
-            return f": {text[at]!r} is a {what} of {', '.join(first)} and {last}. Name one of them"
-    return ""
+            return f"{text[at]!r} is a {what} of {', '.join(first)} and {last}. Name one of these scenes"
+    return "it names a change or a stage, but no subject"

@@ -43,7 +43,7 @@ class Candidate:
 
     @property
     def is_subject(self) -> bool:
-        """Whether one of its nouns is a subject: a verb of another family's does not count beside it ("a diving balloon")."""
+        """Whether one of its nouns is a subject: a verb of another family's does not count next to it ("a diving balloon")."""
         return any(role == "subject" for _, role in self.nouns)
 
     @property
@@ -102,7 +102,7 @@ def _beside(text: Text, one: Candidate, stranger: int) -> bool:
 
 
 def _absorbed(text: Text, found: list[Candidate]) -> list[Candidate]:
-    """Nouns that are a stage of another family's story are no scene of their own: the town that a train leaves."""
+    """Nouns that are a stage of another family's story are not a scene of their own: the town that a train leaves."""
     kept: list[Candidate] = []
     for one in found:
         nouns = tuple(
@@ -132,7 +132,7 @@ def _joined(text: Text, at: range, other: Candidate) -> bool:
 
 
 def _role(text: Text, at: range) -> str:
-    """What a noun is in its sentence; a compound where it only tells more of a stranger: the lava of a lava lamp."""
+    """What a noun is in its sentence; a compound where it only tells more of a third party: the lava of a lava lamp."""
     if names_a_stranger(text, at):
         return "compound"
     after = at.stop

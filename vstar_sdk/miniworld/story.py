@@ -31,7 +31,7 @@ def tell(family: Family, text: Text, prompt: str, still: bool = False) -> Story:
     when the prompt says that nothing changes (``still``).
 
     Raises:
-        SpecError: a story there and back, one side of "from ... to ..." that is no stage, time that runs backwards.
+        SpecError: a story there and back, one side of "from ... to ..." that is not a stage, time that runs backwards.
     """
     events, used = find_events(family, text)
     _check_sides(family, text, events, prompt)

@@ -89,7 +89,7 @@ def meant(word: str) -> str | None:
     """The word of the world that an unknown one is a slip of, or None.
 
     A slip is two letters swapped, a letter lost or too many, or a wrong one: in words of five letters only a wrong vowel or the
-    key beside the right one. The first letter is right, but where it was swapped.
+    key next to the right one. The first letter is right, but where it was swapped.
     """
     if len(word) < 4 or not word.isalpha() or word in NO_SLIPS or word in COUNTS:
         return None

@@ -38,22 +38,22 @@ def write(prompt: str, states: int | None = None) -> Synopsis:
     else:
         gap = (reading.end - reading.start) / max(states - 1, 1)
         stages = [reading.start + i * gap for i in range(states)]
-    states_told = tuple(State(caption(family, stage, colour, reading.camera)) for stage in stages)
-    return Synopsis(states_told, warnings=_warnings(reading))
+    written = tuple(State(caption(family, stage, colour, reading.camera)) for stage in stages)
+    return Synopsis(written, warnings=_warnings(reading))
 
 
 def _warnings(reading: Reading) -> tuple[str, ...]:
     """One line that says what of a prompt was not read, the gravest first; none if all was."""
-    told: list[str] = []
+    parts: list[str] = []
     if reading.half_read:
         share = round(100 * reading.read / reading.words)
-        told.append(f"the prompt is half read: {reading.read} of {reading.words} words ({share} %) played a part")
-    told += reading.left_out
+        parts.append(f"the prompt is half read: {reading.read} of {reading.words} words ({share} %) played a part")
+    parts += reading.left_out
     for words, why in ((reading.not_used, "known, but not used"), (reading.unknown, "unknown to the embedded world")):
-        said = [repr(word) for word in words if not any(repr(word) in line for line in reading.left_out)]
-        if said:
-            told.append(f"{why}: {', '.join(said)}")
-    return ("; ".join(told),) if told else ()
+        names = [repr(word) for word in words if not any(repr(word) in line for line in reading.left_out)]
+        if names:
+            parts.append(f"{why}: {', '.join(names)}")
+    return ("; ".join(parts),) if parts else ()
 
 
 def caption(family: Family, stage: float, colour: str = "", camera: str = "still") -> str:
@@ -61,10 +61,10 @@ def caption(family: Family, stage: float, colour: str = "", camera: str = "still
     ladder = family.ladder(2)
     lower = max((rung for rung in ladder if rung[0] <= stage + 1e-9), key=lambda rung: rung[0])
     upper = min((rung for rung in ladder if rung[0] > stage + 1e-9), key=lambda rung: rung[0], default=lower)
-    return _told(family, lower, upper, stage, colour, camera)
+    return _caption(family, lower, upper, stage, colour, camera)
 
 
-def _told(family: Family, lower: tuple[float, Key], upper: tuple[float, Key], stage: float, colour: str, camera: str) -> str:
+def _caption(family: Family, lower: tuple[float, Key], upper: tuple[float, Key], stage: float, colour: str, camera: str) -> str:
     way = 0.0 if upper is lower else (stage - lower[0]) / (upper[0] - lower[0])
     if _SNAP < way < 1 - _SNAP:
         return between_caption(family, lower[1], upper[1], colour, camera)

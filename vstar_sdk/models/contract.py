@@ -113,7 +113,7 @@ class Facts:
         return replace(self, scheduler=chosen.scheduler, steps=chosen.steps)
 
     def unknown_words(self, caption: str) -> tuple[str, ...]:
-        """The words of a caption that the model was never trained with, in its order; none where it reads ordinary language."""
+        """The words of a caption that the model was not trained with, in its order; none where it reads ordinary language."""
         if self.vocabulary is None:
             return ()
         words = re.findall(r"[^\W_]+(?:['-][^\W_]+)*", caption.lower())
@@ -137,7 +137,7 @@ class Facts:
             SpecError: it is above 1, and the model has one text for all frames. The path is empty.
         """
         if self.one_text and different > 1:
-            raise SpecError(f"{self.name} cannot tell {different} different states: {REASON}", hint=REMEDY)
+            raise SpecError(f"{self.name} does not support {different} different states: {REASON}", hint=REMEDY)
 
     def check(self, frames: int, width: int, height: int) -> None:
         """Refuse a clip that the model cannot make.

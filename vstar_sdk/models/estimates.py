@@ -37,14 +37,14 @@ class Estimate:
     """What a model takes for a workload.
 
     Operations are those of matrix products, convolutions and attentions, a multiplication and an addition being two. Bytes are
-    of tensors; what kernels, compilers and memory allocators use beside them is not in it.
+    of tensors; what kernels, compilers and memory allocators use in addition is not in it.
 
     Attributes:
         weights: bytes of the components' weights.
         call_flops: operations of one call of the denoiser.
-        call_bytes: the most bytes of tensors at once in that call, beside the weights.
+        call_bytes: the most bytes of tensors at once in that call, in addition to the weights.
         decode_flops: operations of decoding the clip.
-        decode_bytes: the most bytes of tensors at once while decoding, beside the weights.
+        decode_bytes: the most bytes of tensors at once while decoding, in addition to the weights.
         denoisers: equal networks that take turns, and whose weights together are the denoiser's.
     """
 
@@ -60,7 +60,7 @@ class Estimate:
 
         Args:
             offload: which weights wait elsewhere; for ``group`` the layer at work is left out.
-            attention_bytes: what the denoiser's attention takes beside ``call_bytes``.
+            attention_bytes: what the denoiser's attention takes in addition to ``call_bytes``.
         """
         busy: dict[Role, int] = {
             "text encoder": 0,

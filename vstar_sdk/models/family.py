@@ -79,7 +79,7 @@ class Family:
     timestep = "timestep"
     """The denoiser's argument that holds the timestep, on the scheduler's scale."""
     companions = frozenset({"text_encoder", "vae", "motion_adapter", "image_encoder", "safety_checker"})
-    """Networks of a pipeline that a synopsis may have beside the denoiser: any other one may read the prompt too."""
+    """Networks of a pipeline that a synopsis may have besides the denoiser: any other one may read the prompt too."""
 
     one_text = False
     """Whether all frames of a video read one text, because text and video share one attention. A synopsis of several states is
@@ -92,7 +92,7 @@ class Family:
             config: the network's configuration.
 
         Raises:
-            ModelError: it is no configuration of this family.
+            ModelError: it is not a configuration of this family.
         """
         raise NotImplementedError
 

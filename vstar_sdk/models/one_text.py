@@ -2,8 +2,5 @@
 
 from __future__ import annotations
 
-REASON = "its text and its frames share one attention, so that all frames of a video read one text"
-REMEDY = (
-    "give it one state; regularizers act as on any model. Prompt Relay, the text part for models with such an attention, is not "
-    "built yet"
-)
+REASON = "its text and its frames share one attention, so all frames of a video read the same text"
+REMEDY = "write one state; regularizers work as on any model. Several states would need Prompt Relay, which is not supported yet"

@@ -19,7 +19,7 @@ class PipelineOptions(ModelOptions):
     ONE_AT_A_TIME: ClassVar[frozenset[str]] = ModelOptions.ONE_AT_A_TIME | {"offload", "compile", "tiling"}
 
     offload: Offload = "none"
-    """Weights in the CPU's memory while they do not work: ``none``; ``model``: whole components, so that the text encoder, the
+    """Keep unused weights in the CPU's memory: ``none``; ``model``: whole components, so that the text encoder, the
     denoiser and the decoder are on the device one at a time; ``group``: layer by layer, the least memory and the slowest."""
     compile: bool = False
     """Compile the denoiser with ``torch.compile``: slow first steps, then faster ones. The last bits of the result change."""
@@ -30,7 +30,9 @@ class PipelineOptions(ModelOptions):
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if self.compile and self.offload == "group":
-            raise ValueError("compile and offload: group exclude each other: weights that come and go cannot be compiled in")
+            raise ValueError(
+                "compile and offload: group cannot be combined: weights that are moved during the run cannot be compiled"
+            )
         return self
 
 

@@ -32,8 +32,8 @@ def out_of_range(facts: Facts, frames: int, width: int, height: int, fps: float)
     sides = (width / facts.width, height / facts.height)
     if _far(area, AREA) or any(_far(side, SIDE) for side in sides):
         yield (
-            f"size {width}x{height}: {facts.name} makes pictures of {facts.width}x{facts.height}, and others that far from it "
-            "come out wrong (doubled, or a pattern); leave size out, and scale the video afterwards"
+            f"size {width}x{height}: {facts.name} makes pictures of {facts.width}x{facts.height}, and at this size pictures "
+            "usually fail (doubled subjects, patterns); remove size, and scale the video afterwards"
         )
     shortest, longest = facts.lengths or (facts.frames / LENGTH, facts.frames * LENGTH)
     if not shortest <= frames <= longest:
@@ -45,8 +45,8 @@ def out_of_range(facts: Facts, frames: int, width: int, height: int, fps: float)
         )
     if _far(fps / facts.fps, RATE):
         yield (
-            f"fps {fps:g}: {facts.name} makes {facts.fps:g} frames a second, so that everything moves {_times(fps / facts.fps)}; "
-            "leave fps out, and change the rate of the video afterwards"
+            f"fps {fps:g}: {facts.name} makes {facts.fps:g} frames a second, so motion is {_times(fps / facts.fps)}; "
+            "remove fps, and change the rate of the video afterwards"
         )
 
 
@@ -55,4 +55,4 @@ def _far(ratio: float, factor: float) -> bool:
 
 
 def _times(ratio: float) -> str:
-    return f"{ratio:.3g} times as fast" if ratio > 1 else f"{1 / ratio:.3g} times as slowly"
+    return f"{ratio:.3g} times as fast" if ratio > 1 else f"{1 / ratio:.3g} times as slow"

@@ -31,7 +31,7 @@ class ContactSheetOptions(ArtifactOptions):
     count: int = Field(default=16, ge=2, le=144)
     """Frames shown, at most: the first, the last, the states' anchors where all fit, and others spaced evenly between them."""
     columns: int = Field(default=8, ge=1, le=24)
-    """Most frames in a row."""
+    """Frames in a row, at most."""
 
 
 class ContactSheet:
@@ -80,7 +80,7 @@ class ContactSheet:
 @hookimpl
 def register_exporters(register: Register) -> None:
     """Offer ``contact-sheet``."""
-    summary = "The story on one PNG: chosen frames, and each caption under the frames that it rules."
+    summary = "The story on one PNG: selected frames, each with its caption."
     register("contact-sheet", options=ContactSheetOptions, factory=ContactSheet, summary=summary)
 
 

@@ -48,7 +48,7 @@ class Clip(Footage):
 class Exporter(Protocol):
     """Writes one artifact, frame by frame, while the clip is being decoded.
 
-    The caller (`vstar_sdk.output.writing.Artifacts`) opens it on a temporary path beside the final one, gives it exactly
+    The caller (`vstar_sdk.output.writing.Artifacts`) opens it on a temporary path next to the final one, gives it exactly
     ``clip.frames`` frames, and renames after `close`, so that an artifact that is there is whole. After an exception, be it in
     `open` or in another exporter, it calls `abort` and removes what was written. A folder should hold numbered files only
     (``0000.png``): one that holds anything else is not replaced by a later run.

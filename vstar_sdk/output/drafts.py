@@ -1,4 +1,4 @@
-"""Artifacts in the making: hidden files and folders beside their final places, and how they get there."""
+"""Artifacts in the making: hidden files and folders next to their final places, and how they get there."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _HINTS = {
-    errno.ENOSPC: "free some space on the disk, or choose another run directory",
-    errno.EACCES: "choose a run directory that you may write to",
-    errno.EPERM: "choose a run directory that you may write to",
-    errno.EROFS: "choose a run directory on a disk that can be written to",
+    errno.ENOSPC: "free disk space, or use another run directory",
+    errno.EACCES: "use a run directory that you can write to",
+    errno.EPERM: "use a run directory that you can write to",
+    errno.EROFS: "use a run directory on a disk that is not read-only",
     errno.ENAMETOOLONG: "give this exporter a shorter path",
-    errno.ELOOP: "a link leads back to itself: choose another run directory",
-    errno.ENOENT: "the run directory is gone: leave it alone while a run is at work",
+    errno.ELOOP: "the path has a circular link: use another run directory",
+    errno.ENOENT: "the run directory was removed or renamed during the run: do not change it while a run uses it",
 }
 
 
@@ -57,7 +57,7 @@ class Draft:
             reason = os.strerror(error.errno) if error.errno else str(error)
             raise OutputError(
                 f"exporter {self.name}: cannot write {self.final}: {reason}",
-                hint=_HINTS.get(error.errno or 0, "check the disk, or choose another run directory"),
+                hint=_HINTS.get(error.errno or 0, "check the disk, or use another run directory"),
             ) from error
 
     def check_made(self) -> None:
@@ -69,7 +69,10 @@ class Draft:
         if self.partial.exists():
             return
         if not self.partial.parent.exists():
-            raise OutputError(f"the folder {self.partial.parent} is gone", hint="leave it alone while a run is at work")
+            raise OutputError(
+                f"the folder {self.partial.parent} was removed during the run",
+                hint="do not change a run directory while a run uses it",
+            )
         raise OutputError(
             f"exporter {self.name} closed without writing {self.final.name}", hint="report it to the exporter's author"
         )
@@ -110,7 +113,7 @@ def drafts_for(folder: Path, exporters: Sequence[tuple[str, Exporter]], *, reser
         reserved: names of files that the run itself writes to the folder.
 
     Raises:
-        OutputError: a path leaves the folder, two paths collide, one is reserved, or a folder that is no older artifact is in the
+        OutputError: a path leaves the folder, two paths collide, one is reserved, or another folder than an artifact is in the
             way.
     """
     own = {PurePosixPath(written.casefold()): written for written in reserved}
@@ -149,13 +152,15 @@ def _draft(folder: Path, name: str, exporter: Exporter) -> tuple[PurePosixPath, 
 
 def _check_place(name: str, folder: Path, final: Path) -> None:
     if not Path(os.path.realpath(final.parent)).is_relative_to(os.path.realpath(folder)):
-        raise OutputError(f"exporter {name}: {final} leaves {folder} through a link", hint="give this exporter another path")
+        raise OutputError(
+            f"exporter {name}: {final} leaves {folder} through a symbolic link", hint="give this exporter another path"
+        )
     for parent in final.parents[: len(final.relative_to(folder).parts) - 1]:
         if os.path.lexists(parent) and not parent.is_dir():
-            raise OutputError(f"exporter {name}: {parent} is no folder", hint="give this exporter another path")
+            raise OutputError(f"exporter {name}: {parent} is not a folder", hint="give this exporter another path")
     if final.is_dir() and not all(entry.is_file() and entry.stem.isdecimal() for entry in final.iterdir()):
         raise OutputError(
-            f"exporter {name}: {final} is a folder that holds more than numbered frames, so it is not replaced",
+            f"exporter {name}: {final} is a folder with other files than numbered frames, so it is not replaced",
             hint="give this exporter another path, or move the folder away",
         )
 

@@ -62,7 +62,7 @@ def film(path: Path, fps: float = 8.0) -> Film:
 
     pictures = sorted(path.glob("*.png"))
     if not pictures:
-        raise SpecError(f"{path}: there are no PNG images", hint="name a video or a run directory")
+        raise SpecError(f"{path}: there are no PNG images", hint="use a video or a run directory")
     with _reading(path), Image.open(pictures[0]) as first:
         return Film(path, Footage(frames=len(pictures), width=first.width, height=first.height, fps=fps))
 
@@ -71,7 +71,7 @@ def _mp4(path: Path) -> Film:
     with _container(path) as container:
         stream = next(iter(container.streams.video), None)
         if stream is None:
-            raise _damaged(path, "it has no pictures")
+            raise _damaged(path, "it has no video stream")
         count: int = stream.frames or sum(packet.pts is not None for packet in container.demux(stream))
         if count == 0:
             raise _damaged(path, "it has no frames")
@@ -121,4 +121,4 @@ def _reading(path: Path) -> Generator[None]:
 
 
 def _damaged(path: Path, why: str) -> SpecError:
-    return SpecError(f"{path}: {why}", hint="name an MP4 video, or a run directory that has one")
+    return SpecError(f"{path}: {why}", hint="use an MP4 video, or a run directory that has one")

@@ -61,4 +61,4 @@ class Frames:
 @hookimpl
 def register_exporters(register: Register) -> None:
     """Offer ``frames``."""
-    register("frames", options=FramesOptions, factory=Frames, summary="A folder of PNG images, one a frame, without loss.")
+    register("frames", options=FramesOptions, factory=Frames, summary="A folder of PNG images, one for each frame, lossless.")

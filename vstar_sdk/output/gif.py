@@ -2,7 +2,7 @@
 
 A GIF has 256 colours. All frames share one palette, so that what does not change does not flicker, and it can be chosen only when
 the last frame is known. Until then the frames wait uncompressed in a spool: up to 32 MiB of memory, beyond that a nameless
-temporary file beside the artifact. Then they are encoded one at a time. (Pillow's own ``save_all`` would hold all of them.)
+temporary file next to the artifact. Then they are encoded one at a time. (Pillow's own ``save_all`` would hold all of them.)
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class GifOptions(ArtifactOptions):
     path: str = "video.gif"
     """Name of the file inside the run directory."""
     loop: int = Field(default=0, ge=0, le=65536)
-    """How many times it plays; 0 is for ever."""
+    """How many times it plays; 0: endlessly."""
     scale: Scale = "auto"
     """Whole factor of enlargement (Lanczos); ``auto`` makes the shorter side at least 256 pixels, 1 keeps the clip's own size."""
     dither: bool = True
@@ -131,7 +131,7 @@ class Gif:
 @hookimpl
 def register_exporters(register: Register) -> None:
     """Offer ``gif``."""
-    register("gif", options=GifOptions, factory=Gif, summary="An animated GIF, 256 colours; plays wherever an image is shown.")
+    register("gif", options=GifOptions, factory=Gif, summary="An animated GIF with 256 colours.")
 
 
 def _delays(frames: int, fps: float) -> list[int]:

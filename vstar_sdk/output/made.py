@@ -16,7 +16,7 @@ def made_with(spec: str) -> str:
         spec: as YAML text.
 
     Returns:
-        Such as ``miniworld · seed 7 · ddim, 25 steps · guidance 4 · tar``; "" for a text that is no resolved spec.
+        Such as ``miniworld · seed 7 · ddim, 25 steps · guidance 4 · tar``; "" for a text that is not a resolved spec.
     """
     try:
         data, _ = read_yaml(spec, "the spec")

@@ -30,7 +30,7 @@ def read_spec(path: Path | str) -> str | None:
         The text, or None when the file keeps none (``metadata: false``, or a video from elsewhere).
 
     Raises:
-        SpecError: the file cannot be read, or is no MP4 video.
+        SpecError: the file cannot be read, or is not an MP4 video.
     """
     import av
     from av.error import FFmpegError
@@ -40,6 +40,6 @@ def read_spec(path: Path | str) -> str | None:
         with open(path, "rb") as file, av.open(file, format="mp4", metadata_errors="replace") as container:
             return container.metadata.get(SPEC_KEY)
     except FFmpegError as error:
-        raise SpecError(f"{path}: no MP4 video ({error.strerror})", hint="name a video that vstar wrote, or a spec") from error
+        raise SpecError(f"{path}: not an MP4 video ({error.strerror})", hint="use a video that vstar wrote, or a spec") from error
     except OSError as error:
         raise SpecError(f"{path}: {error.strerror}", hint="check the path") from error

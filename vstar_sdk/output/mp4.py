@@ -72,7 +72,7 @@ class Mp4Options(ArtifactOptions):
     def _on_the_codecs_scale(cls, quality: int | None, info: ValidationInfo) -> int | None:
         codec = info.data.get("codec")  # absent when it is itself wrong
         if quality is not None and codec is not None and not 1 <= quality <= _ENCODERS[codec].coarsest:
-            raise ValueError(f"{codec} has no quality {quality}: choose 1 (best) to {_ENCODERS[codec].coarsest} (smallest)")
+            raise ValueError(f"{codec} has no quality {quality}: use 1 (best) to {_ENCODERS[codec].coarsest} (smallest)")
         return quality
 
 
@@ -108,7 +108,7 @@ class Mp4:
             others = [codec for codec, other in _ENCODERS.items() if other.name in av.codecs_available]
             raise OutputError(
                 f"{self.path}: the installed PyAV has no encoder for {self._options.codec} ({encoder.name})",
-                hint=f"choose another codec: {', '.join(others) or 'none is left; use: gif, or use: frames'}",
+                hint=f"choose another codec: {', '.join(others) or 'no encoder is available; write use: gif, or use: frames'}",
             )
         if self._options.codec == "av1":
             # SVT-AV1 prints a banner to stderr itself, past FFmpeg's log; level 1 leaves its errors.

@@ -32,12 +32,12 @@ def artifact_path(written: str) -> PurePosixPath:
     """
     odd = next((sign for sign in written if _NOT_PORTABLE.match(sign) or obeyed(sign)), None)
     if odd is not None:
-        raise ValueError(f"path {written!r} holds {odd!r}, which not every system takes: leave it out; folders end in '/'")
+        raise ValueError(f"path {written!r} holds {odd!r}, which some systems do not support: remove it; a folder ends in '/'")
     path = PurePosixPath(written)
     if path.is_absolute() or ".." in path.parts:
-        raise ValueError(f"path {written!r} leaves the run directory: write a path relative to it, without '..'")
+        raise ValueError(f"path {written!r} leaves the run directory: use a path relative to it, without '..'")
     if not path.parts:
-        raise ValueError(f"path {written!r} names no file: write a name inside the run directory")
+        raise ValueError(f"path {written!r} has no file name: write a name inside the run directory")
     if any(len(part.encode()) > LONGEST for part in path.parts):
         raise ValueError(f"path '{written[:40]}...' has a part of more than {LONGEST} bytes: choose a shorter name")
     if any(part.startswith(".") or part != part.strip() for part in path.parts):
@@ -62,6 +62,6 @@ class ArtifactOptions(ExporterOptions):
     def _inside(cls, written: str) -> str:
         path = artifact_path(written)
         if path.suffix.lower() != cls.suffix:
-            wanted = f"end it in {cls.suffix!r}" if cls.suffix else "name a folder, without a suffix"
+            wanted = f"end it in {cls.suffix!r}" if cls.suffix else "use a folder, without a suffix"
             raise ValueError(f"path {written!r} does not fit the format: {wanted}")
         return str(path)

@@ -39,7 +39,7 @@ class Artifacts:
         before_placing: told the finished drafts when all are closed and none is in its place yet; what it raises keeps them out.
 
     Raises:
-        OutputError: a path leaves the folder, two paths collide, or a folder that is no older artifact is in the way; all that
+        OutputError: a path leaves the folder, two paths collide, or another folder than an older artifact is in the way; all that
             before anything is written.
     """
 
@@ -99,10 +99,10 @@ class Artifacts:
         if frame.shape != wanted or frame.dtype != "uint8":
             raise OutputError(
                 f"frame {self._written} is {frame.shape} {frame.dtype}, but the clip's frames are {wanted} uint8",
-                hint="the model's decode and every transform_frames must keep the size and give 8-bit RGB",
+                hint="the model's decode and every transform_frames must keep the size and return 8-bit RGB",
             )
         if self._written == self._clip.frames:
-            raise self._miscounted("another")
+            raise self._miscounted("more")
         frame = frame if frame.flags.c_contiguous else frame.copy(order="C")
         for draft in self._drafts:
             with draft.disk_errors():
@@ -133,9 +133,9 @@ class Artifacts:
             self._discard()
             raise
 
-    def _miscounted(self, came: str) -> OutputError:
+    def _miscounted(self, count: str) -> OutputError:
         return OutputError(
-            f"the clip has {self._clip.frames} frames, but {came} came",
+            f"the clip has {self._clip.frames} frames, but {count} were written",
             hint="the model's decode and every transform_frames must keep the number of frames",
         )
 

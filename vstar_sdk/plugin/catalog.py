@@ -71,7 +71,7 @@ class Part:
                     factory = getattr(factory, name)
             except ModuleNotFoundError as error:
                 raise MissingDependency(
-                    f"{self} needs the package '{error.name}', which is not installed", hint=f"pip install {error.name}"
+                    f"{self} needs the module '{error.name}', which is not installed", hint="install the package that provides it"
                 ) from error
         if not callable(factory):
             raise PluginError(f"{self}: {self.factory} is not callable")
@@ -87,7 +87,7 @@ class Part:
 
         Raises:
             VstarError: the factory's own: its options cannot be used, or a package is missing.
-            PluginError: the factory of a plugin failed in another way, or returned something that is no part of this kind.
+            PluginError: the factory of a plugin failed in another way, or returned something that is not a part of this kind.
         """
         factory = self.load()
         if self.core:
@@ -135,7 +135,7 @@ class Catalog:
         if other is not None:
             raise PluginError(
                 f"the namespace '{plugin.namespace}' is claimed by {other.distribution} and {plugin.distribution}",
-                hint="uninstall one of them; an object that is passed can have another by its attribute 'namespace'",
+                hint="uninstall one of them; an object that is passed can set its attribute 'namespace'",
             )
         staged: dict[str, dict[str, Part]] = {kind: {} for kind in KINDS}
         templates: dict[str, Path] = {}
@@ -180,9 +180,9 @@ class Catalog:
         for other, parts in self._parts.items():
             if name in parts:
                 there = f" and goes under {KINDS[other].place}" if KINDS[other].place else ""
-                return f"'{name}' is no {KINDS[kind].word}: it is {_article(KINDS[other].word)}{there}."
+                return f"'{name}' is not {_article(KINDS[kind].word)}: it is {_article(KINDS[other].word)}{there}."
         if name in self.templates:
-            return f"'{name}' is no {KINDS[kind].word}: it is a synopsis template and goes under synopsis.template."
+            return f"'{name}' is not {_article(KINDS[kind].word)}: it is a synopsis template and goes under synopsis.template."
         return unknown_part(kind, name, self._parts[kind])
 
     def make(self, kind: str, options: Options | str | float, *, path: SpecPath | None = None) -> Any:
@@ -247,7 +247,7 @@ class Catalog:
             return self.part(kind, named)
         parts = [part for part in self.parts(kind) if part.options is type(options)]
         if len(parts) != 1:
-            which = " and ".join(part.name for part in parts) or f"no {KINDS[kind].word} that is on offer"
+            which = " and ".join(part.name for part in parts) or f"not a registered {KINDS[kind].word}"
             raise SpecError(
                 f"{type(options).__name__} belongs to {which}",
                 hint=f"give a mapping with 'use', or the {KINDS[kind].word} itself",
@@ -258,7 +258,7 @@ class Catalog:
         """An object that a caller passed as a part, behind the boundary unless it is the package's own or made by the catalog.
 
         Raises:
-            PluginError: it is no part of this kind.
+            PluginError: it is not a part of this kind.
         """
         if isinstance(made, Contained) or type(made).__module__.partition(".")[0] == "vstar_sdk":
             return made
@@ -299,7 +299,7 @@ class _Names:
         full = name if self.plugin.namespace == CORE else f"{self.plugin.namespace}/{name}"
         who = f"plugin {self.plugin}"
         if not PART_NAME.match(name):
-            raise PluginError(f"{who}: '{name}' is no name for a {what}: lower case letters, digits and hyphens")
+            raise PluginError(f"{who}: '{name}' is not a name for a {what}: lower case letters, digits and hyphens")
         if full in taken:
             raise PluginError(f"{who} registers the {what} '{full}' twice")
         return full

@@ -83,7 +83,7 @@ def load(namespaces: Iterable[str]) -> list[Plugin]:
 
 
 def targets(claims: Mapping[str, list[EntryPoint]]) -> list[Target]:
-    """What loading these plugins imports: `gate.faults` tries all that are new beside each other, `load_one` one by one.
+    """What loading these plugins imports: `gate.faults` tries all that are new next to each other, `load_one` one by one.
 
     Args:
         claims: entry points by namespace.
@@ -117,7 +117,7 @@ def _refusal(namespace: str, claims: list[EntryPoint]) -> PluginError | None:
     if not claims:
         return PluginError(
             f"no installed package brings the plugin '{namespace}'",
-            hint=f"install it (its name is often vstar-{namespace}), or take it out of the spec",
+            hint="install it, or remove it from the spec",
         )
     who = entry_points.who(claims)
     if off := switches.switched_off(namespace):
@@ -125,7 +125,7 @@ def _refusal(namespace: str, claims: list[EntryPoint]) -> PluginError | None:
     if namespace == CORE:
         return PluginError(f"{who} claims the namespace '{CORE}', which is the package's own", hint="uninstall it")
     if not NAME.match(namespace):
-        return PluginError(f"{who} claims '{namespace}', which is no namespace: lower case letters, digits and hyphens")
+        return PluginError(f"{who} claims '{namespace}', which is not a namespace: lower case letters, digits and hyphens")
     if len(claims) > 1:
         return PluginError(f"the namespace '{namespace}' is claimed by {who}", hint="uninstall all but one of them")
     return None

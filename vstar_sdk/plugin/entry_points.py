@@ -37,7 +37,7 @@ def _points(group: str) -> Iterator[EntryPoint]:
                 name = distribution.name
                 points = list(distribution.entry_points.select(group=group))
             except Exception as error:
-                _log.warning("the entry points of %s cannot be read, so it offers nothing: %r", name, error)
+                _log.warning("the entry points of %s cannot be read, so its plugins are ignored: %r", name, error)
                 continue
             if name not in seen:
                 seen.add(name)

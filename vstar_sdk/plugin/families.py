@@ -71,10 +71,10 @@ class FamilyRegistration:
         from vstar_sdk.models.family import Family
 
         if not denoisers:
-            raise PluginError(f"plugin {self._plugin}: a family names no class of denoisers")
+            raise PluginError(f"plugin {self._plugin}: a family has no denoiser class")
         if not isinstance(family, Family) and not (isinstance(family, str) and ":" in family):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise PluginError(f"plugin {self._plugin}: a family is a vstar_sdk.Family, or a text like 'package.module:FAMILY'")
         for name in denoisers:
             if name in self._known or name in self.staged:
-                raise PluginError(f"plugin {self._plugin} registers a family for {name}, which another family knows already")
+                raise PluginError(f"plugin {self._plugin} registers a family for {name}, which another family has registered")
             self.staged[name] = self._plugin, family

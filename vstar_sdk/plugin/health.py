@@ -12,7 +12,7 @@ from typing import Literal
 
 from vstar_sdk.errors import PluginError, VstarError
 from vstar_sdk.plugin import discovery, entry_points, switches
-from vstar_sdk.plugin.boundary.faults import said
+from vstar_sdk.plugin.boundary.faults import text_of
 from vstar_sdk.plugin.catalog import Catalog
 from vstar_sdk.plugin.kinds import KINDS
 from vstar_sdk.plugin.probe import gate
@@ -89,7 +89,7 @@ def installed_catalog(warn: Callable[[str], None]) -> Catalog:
     catalog, records = survey()
     for record in records:
         if record.state == "quarantined":
-            message = f"{record.distribution} {record.version} is left out: {'; '.join(record.reasons)}"
+            message = f"{record.distribution} {record.version} is ignored: {'; '.join(record.reasons)}"
             if switches.strict():
                 raise PluginError(message, hint=f"uninstall it, or unset {switches.STRICT}")
             warn(message)
@@ -196,7 +196,7 @@ class _Commands:
 
     def _refusal(self, name: str, claims: list[EntryPoint]) -> str | None:
         if name in self._built_in:
-            return f"the command '{name}' is built in: the package's is never called"
+            return f"the command '{name}' is built in: the package's command is never called"
         if len(claims) > 1:
             return f"the command '{name}' is claimed by {entry_points.who(claims)}"
         return None
@@ -212,5 +212,5 @@ class _Commands:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            return f"the command '{name}' cannot be imported: {said(error)}"
+            return f"the command '{name}' cannot be imported: {text_of(error)}"
         return None if callable(command) else f"the command '{name}' is a {type(command).__name__}, not a click command"

@@ -46,14 +46,16 @@ def shape_fault(model: type[BaseModel], kinds: Iterable[str]) -> str | None:
     for name, annotation in nested(model).items():
         for mark in marks(annotation):
             if mark.kind not in kinds:
-                return f"the option '{name}' holds a part of the kind '{mark.kind}', which there is not: {', '.join(kinds)}"
+                return (
+                    f"the option '{name}' holds a part of kind '{mark.kind}', which does not exist; there are {', '.join(kinds)}"
+                )
         if not _sound(annotation):
-            return f"the option '{name}' holds parts in a shape that is never made: write {SHAPES}"
+            return f"the option '{name}' holds parts in an unsupported type: use {SHAPES}"
     for name in model.model_fields:
         for inner in _models(hint(model, name), {model}):
             if nested(inner):
                 where = f"inside the model {inner.__name__}"
-                return f"the option '{name}' holds parts {where}, where they are never made: write {SHAPES}"
+                return f"the option '{name}' holds parts {where}, which is not supported: use {SHAPES}"
     return None
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from vstar_sdk import events
 from vstar_sdk.errors import StopRun
-from vstar_sdk.plugin.boundary.faults import said
+from vstar_sdk.plugin.boundary.faults import text_of
 from vstar_sdk.plugin.plugin import HOOKS, Plugin
 
 _log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Observers:
                     if isinstance(error, StopRun) and not isinstance(event, _TOO_LATE):
                         raise
                     self._failures[place, hook] += 1
-                    self._first.setdefault((place, hook), said(error))
+                    self._first.setdefault((place, hook), text_of(error))
                     _log.warning("plugin %s failed in %s", plugin, hook, exc_info=error)
 
     def faults(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from vstar_sdk.errors import PluginError
 from vstar_sdk.options import Options
 from vstar_sdk.plugin import nested
-from vstar_sdk.plugin.boundary.faults import said
+from vstar_sdk.plugin.boundary.faults import text_of
 
 
 def check_options(part: str, options: Any, base: type[Options], word: str, kinds: Iterable[str]) -> type[Options]:
@@ -27,7 +27,7 @@ def check_options(part: str, options: Any, base: type[Options], word: str, kinds
         The option model.
 
     Raises:
-        PluginError: it is no subclass of its kind's base, takes unknown keys (itself or a model inside it), holds parts in a
+        PluginError: it is not a subclass of its kind's base, takes unknown keys (itself or a model inside it), holds parts in a
             shape that is never made, has a field ``use`` or one that hides an attribute of the base, or has no JSON Schema.
     """
     if not (isinstance(options, type) and issubclass(options, Options)):
@@ -37,11 +37,11 @@ def check_options(part: str, options: Any, base: type[Options], word: str, kinds
             f"{part}: the option model {options.__name__} must be a subclass of vstar_sdk.{base.__name__}, as that of any {word}"
         )
     if "use" in options.model_fields:
-        raise PluginError(f"{part}: the option model has a field 'use', which is the name of the part")
+        raise PluginError(f"{part}: the option model has a field 'use', which is reserved for the name of the part")
     for name in options.model_fields.keys() - base.model_fields.keys():
         if hasattr(base, name):
             raise PluginError(
-                f"{part}: the option model has a field {name!r}, which vstar_sdk.{base.__name__} uses for itself",
+                f"{part}: the option model has a field {name!r}, which vstar_sdk.{base.__name__} reserves",
                 hint="give it another name",
             )
     for model in _models(options, set()):
@@ -56,7 +56,7 @@ def check_options(part: str, options: Any, base: type[Options], word: str, kinds
         get_type_hints(options, include_extras=True)
         options.model_json_schema()
     except Exception as error:
-        raise PluginError(f"{part}: the option model has no JSON Schema: {said(error)}") from error
+        raise PluginError(f"{part}: the option model has no JSON Schema: {text_of(error)}") from error
     return options
 
 

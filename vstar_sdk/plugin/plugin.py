@@ -36,7 +36,7 @@ class Plugin:
     """A plugin that has passed the checks.
 
     Args:
-        namespace: its name; parts of it are ``namespace/part``, but for `CORE`.
+        namespace: its name; parts of it are ``namespace/part``, except `CORE`.
         source: module or object with the marked functions.
         distribution: the package and version it came from, for messages.
         installed: whether it was found as an entry point, not passed by a host: what it names to be imported is tried first.
@@ -137,13 +137,11 @@ class Plugin:
 
     def _check_hooks(self) -> None:
         if not self.hooks:
-            raise PluginError(f"plugin {self} implements no hook", hint="mark its functions with @vstar_sdk.hookimpl")
+            raise PluginError(f"plugin {self} implements no hooks", hint="mark its functions with @vstar_sdk.hookimpl")
         for hook in self.hooks:
             for implementation in getattr(self._manager.hook, hook).get_hookimpls():
                 if implementation.wrapper or implementation.hookwrapper:
-                    raise PluginError(
-                        f"plugin {self}: {hook} is a wrapper, and hooks of vstar_sdk are called one by one", hint=REMEDY
-                    )
+                    raise PluginError(f"plugin {self}: {hook} is a wrapper, which is not supported", hint=REMEDY)
                 if inspect.iscoroutinefunction(implementation.function):
                     raise PluginError(f"plugin {self}: {hook} is asynchronous; hooks are plain functions", hint=REMEDY)
 
@@ -170,7 +168,7 @@ def given(source: object) -> Plugin:
     namespace: Any = getattr(source, "namespace", None) or own.lower().strip("_").replace("_", "-")
     if not isinstance(namespace, str) or not NAME.match(namespace) or namespace == CORE:
         raise PluginError(
-            f"a plugin passed by the caller: {namespace!r} is no namespace",
+            f"a plugin passed by the caller: {namespace!r} is not a namespace",
             hint="give the object an attribute namespace: lower case letters, digits and hyphens",
         )
     return Plugin(namespace, source, "passed by the caller")
@@ -194,7 +192,7 @@ def _check_version(what: str, needed: object) -> None:
 def _check_form(who: str, source: object) -> None:
     """Refuse what pluggy would pass over in silence: a class, and a hook that nobody marked."""
     if isinstance(source, type):
-        raise PluginError(f"{who} is a class", hint="name an object or a module")
+        raise PluginError(f"{who} is a class", hint="pass an object or a module")
     for hook in HOOKS:
         found: Any = inspect.getattr_static(source, hook, None)
         function = getattr(found, "__func__", found)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vstar_sdk.errors import PluginError
-from vstar_sdk.plugin.boundary.faults import REMEDY, broke, failed, passes
+from vstar_sdk.plugin.boundary.faults import REMEDY, contract_fault, failed, passes
 from vstar_sdk.plugin.plugin import Plugin
 from vstar_sdk.resolver import Resolver
 
@@ -37,7 +37,7 @@ class PluginResolver(Resolver):
                 if found is None:
                     continue
                 if not isinstance(found, str) or not found.strip():
-                    raise broke(plugin, hook, f"it returned {_kind(found)}, not a secret or None")
+                    raise contract_fault(plugin, hook, f"it returned {_kind(found)}, not a secret or None")
                 return found.strip()
         return super().secret(name)
 
@@ -48,7 +48,7 @@ class PluginResolver(Resolver):
             return super().asset(reference)
         if not isinstance(found, str | Path) or not Path(found).exists():
             what = found if isinstance(found, str | Path) else _kind(found)
-            raise broke(plugin, "resolve_asset", f"it returned {what}, which is no file or folder here")
+            raise contract_fault(plugin, "resolve_asset", f"it returned {what}, which is not a file or folder here")
         return Path(found)
 
     def device(self, name: str) -> str:
@@ -57,7 +57,7 @@ class PluginResolver(Resolver):
         if plugin is None:
             return super().device(name)
         if not isinstance(found, str) or not found:
-            raise broke(plugin, "resolve_device", f"it returned {_kind(found)}, not the name of a device")
+            raise contract_fault(plugin, "resolve_device", f"it returned {_kind(found)}, not the name of a device")
         return found
 
     def _first(self, hook: str, **arguments: Any) -> tuple[Plugin | None, Any]:

@@ -79,7 +79,7 @@ def register_regularizers(register: Register) -> None:
 
 @_hookspec
 def register_synopses(register: Register) -> None:
-    """Offer synopsis writers: what turns a prompt into key states.
+    """Offer synopsis writers, which turn a prompt into key states.
 
     Args:
         register: called once for each writer; its factory returns a `vstar_sdk.SynopsisWriter`.
@@ -131,7 +131,7 @@ def register_schedulers(register: Register) -> None:
 
 @_hookspec
 def register_noises(register: Register) -> None:
-    """Offer noises: what a video is made from.
+    """Offer noises: the initial noise of a video.
 
     Args:
         register: called once for each noise; its factory returns a `vstar_sdk.Noise`.
@@ -144,7 +144,7 @@ def register_noises(register: Register) -> None:
 
 @_hookspec
 def register_guidances(register: Register) -> None:
-    """Offer guidances: how the predictions of several branches become one.
+    """Offer guidances, which combine the predictions of several branches.
 
     Args:
         register: called once for each guidance; its factory returns a `vstar_sdk.Guidance`.
@@ -157,7 +157,7 @@ def register_guidances(register: Register) -> None:
 
 @_hookspec
 def register_samplers(register: Register) -> None:
-    """Offer samplers: how the steps of the schedule are taken.
+    """Offer samplers, which take the steps of the schedule.
 
     Args:
         register: called once for each sampler; its factory returns a `vstar_sdk.Sampler`.
@@ -170,7 +170,7 @@ def register_samplers(register: Register) -> None:
 
 @_hookspec
 def register_finishers(register: Register) -> None:
-    """Offer finishers: frames to frames, of another size, number or rate.
+    """Offer finishers, which change the size, number or rate of frames.
 
     Args:
         register: called once for each finisher; its factory returns a `vstar_sdk.Finisher`.
@@ -183,7 +183,7 @@ def register_finishers(register: Register) -> None:
 
 @_hookspec
 def register_metrics(register: Register) -> None:
-    """Offer metrics: what is measured on the finished frames.
+    """Offer metrics of the finished frames.
 
     Args:
         register: called once for each metric; its factory returns a `vstar_sdk.Metric`.
@@ -196,7 +196,7 @@ def register_metrics(register: Register) -> None:
 
 @_hookspec
 def register_executors(register: Register) -> None:
-    """Offer executors: what has the cells of a sweep done somewhere.
+    """Offer executors, which run the cells of a sweep.
 
     Args:
         register: called once for each executor; its factory returns a `vstar_sdk.Executor`.
@@ -236,13 +236,13 @@ def register_templates(register: RegisterTemplate) -> None:
 
 @_hookspec
 def resolve_secret(name: str) -> str | None:
-    """Find a secret by the name that a spec gives.
+    """Find a secret by its name in the spec.
 
     Args:
         name: such as ``ANTHROPIC_API_KEY``.
 
     Returns:
-        The secret, or None to let the next plugin, and at last the environment, answer.
+        The secret, or None to ask the next plugin, and finally the environment.
 
     When: when a part first needs it, usually at the first question to a language model.
     Exceptions: end the run; the message names the plugin and the exception's type, never its text, which may hold the secret.
@@ -252,13 +252,13 @@ def resolve_secret(name: str) -> str | None:
 
 @_hookspec
 def resolve_asset(reference: str) -> Path | str | None:
-    """Find the files of weights that a spec names by something other than a path.
+    """Find the files of a model that a spec names by an id instead of a path.
 
     Args:
         reference: such as the hub id ``Qwen/Qwen3-0.6B``; a video model pinned to a commit is asked for as ``ID@COMMIT``.
 
     Returns:
-        A file or folder that exists, or None to let the next plugin, and at last the part itself, find it.
+        An existing file or folder, or None to ask the next plugin, and finally the part itself.
 
     When: when a part loads what it names.
     Exceptions: end the run.
@@ -268,13 +268,13 @@ def resolve_asset(reference: str) -> Path | str | None:
 
 @_hookspec
 def resolve_device(name: str) -> str | None:
-    """Say which device a spec's ``model.device`` means.
+    """Choose the device for ``model.device``.
 
     Args:
         name: ``auto``, ``cpu``, ``cuda``, ..., or a name that only the plugin knows.
 
     Returns:
-        A torch device such as ``cuda:1``, or None to let the next plugin, and at last torch, answer.
+        A torch device such as ``cuda:1``, or None to ask the next plugin, and finally torch.
 
     When: before the model is loaded.
     Exceptions: end the run.
@@ -286,7 +286,7 @@ def resolve_device(name: str) -> str | None:
 def transform_synopsis(synopsis: Synopsis, brief: Brief) -> Synopsis | None:
     """Change the key states before they are placed on the timeline.
 
-    Must give the same for the same synopsis: the resolved spec keeps what the writer wrote, and running it calls this again.
+    Must be deterministic: the resolved spec stores the writer's states, and running it calls this hook again.
 
     Args:
         synopsis: the key states.
@@ -321,9 +321,9 @@ def transform_conditioning(conditioning: Conditioning, timeline: Timeline) -> Co
 
 @_hookspec
 def transform_noise(noise: Tensor, clock: Clock) -> Tensor | None:
-    """Change the noise that the video is made from.
+    """Change the initial noise.
 
-    Must give the same for the same noise: a run that goes on after an interruption calls this again.
+    Must be deterministic: a resumed run calls this hook again.
 
     Args:
         noise: ``(1, channels, latent frames, height, width)``, float32, on the CPU; each number by itself is standard normal.
@@ -359,7 +359,7 @@ def transform_latents(latents: Tensor, step: int, steps: int, timestep: float) -
 
 @_hookspec
 def transform_frames(frames: Iterator[NDArray[np.uint8]], clip: Clip) -> Iterable[NDArray[np.uint8]] | None:
-    """Change the frames on their way from the decoder to the finishers; usually a generator.
+    """Change the frames between the decoder and the finishers; usually a generator.
 
     Args:
         frames: ``(height, width, 3)``, RGB, uint8, one by one. Copy a frame before changing it.
@@ -441,7 +441,7 @@ def on_step(event: events.Step) -> None:
 
 @_hookspec
 def on_frames(event: events.FramesDecoded, frames: NDArray[np.uint8]) -> None:
-    """Frames are finished: decoded, transformed, finished, measured and written.
+    """Frames are decoded, transformed, finished, measured and written.
 
     Args:
         event: how many are done, and how many there will be.
@@ -468,7 +468,7 @@ def on_metric(event: events.Measured) -> None:
 
 @_hookspec
 def on_artifact(event: events.Artifact) -> None:
-    """A file, or a folder, is whole and in its place.
+    """A file or folder is complete.
 
     Args:
         event: the exporter's name and the path.
@@ -481,7 +481,7 @@ def on_artifact(event: events.Artifact) -> None:
 
 @_hookspec
 def on_warning(event: events.Warned) -> None:
-    """There is something that the user should know, and that does not end the run.
+    """The run has a warning.
 
     Args:
         event: the message.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vstar_sdk.plugin.boundary import synopses
-from vstar_sdk.plugin.boundary.faults import broke, failed, passes
+from vstar_sdk.plugin.boundary.faults import contract_fault, failed, passes
 from vstar_sdk.plugin.boundary.frames import Source
 from vstar_sdk.plugin.boundary.values import frame_fault
 from vstar_sdk.plugin.plugin import Plugin
@@ -77,7 +77,7 @@ class Transforms:
                 if changed is None:
                     continue
                 if (how := fault(value, changed)) is not None:
-                    raise broke(plugin, hook, how)
+                    raise contract_fault(plugin, hook, how)
                 value = changed
         return value
 
@@ -100,7 +100,7 @@ class _Stage:
         try:
             self._frames = iter(frames)
         except TypeError:
-            raise broke(plugin, "transform_frames", f"it returned {_kind(frames)}, not frames to go through") from None
+            raise contract_fault(plugin, "transform_frames", f"it returned {_kind(frames)}, which is not iterable") from None
 
     def __iter__(self) -> Frames:
         return self
@@ -110,7 +110,7 @@ class _Stage:
             frame = next(self._frames)
         except StopIteration:
             if self._drawn < self._clip.frames:
-                raise self._broke(f"only {self._drawn} of {self._clip.frames} frames came") from None
+                raise self._fault(f"only {self._drawn} of {self._clip.frames} frames were yielded") from None
             raise
         except BaseException as error:
             if self._source.error is not None:
@@ -119,14 +119,14 @@ class _Stage:
                 raise
             raise failed(self._plugin, "transform_frames", error) from error
         if (how := frame_fault(frame, (self._clip.height, self._clip.width))) is not None:
-            raise self._broke(f"frame {self._drawn} is {how}")
+            raise self._fault(f"frame {self._drawn} is {how}")
         if self._drawn == self._clip.frames:
-            raise self._broke(f"the clip has {self._clip.frames} frames, but another came")
+            raise self._fault(f"the clip has {self._clip.frames} frames, but more were yielded")
         self._drawn += 1
         return frame
 
-    def _broke(self, how: str) -> BaseException:
-        return broke(self._plugin, "transform_frames", how)
+    def _fault(self, how: str) -> BaseException:
+        return contract_fault(self._plugin, "transform_frames", how)
 
 
 def _synopsis_fault(before: Synopsis, after: Any) -> str | None:

@@ -13,7 +13,7 @@ class TooLarge(OSError):
 
 
 def check_regular(path: Path) -> None:
-    """Refuse what is no file with an end: a device, a pipe, a socket, a folder.
+    """Refuse what is not a file with an end: a device, a pipe, a socket, a folder.
 
     Raises:
         OSError: it is one, or cannot be looked at; ``strerror`` says which.
@@ -34,7 +34,7 @@ def read_bounded(path: Path, most: int) -> bytes:
 
     Raises:
         TooLarge: it holds more.
-        OSError: it is no file, or cannot be read.
+        OSError: it is not a file, or cannot be read.
     """
     check_regular(path)
     with path.open("rb") as file:

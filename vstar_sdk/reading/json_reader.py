@@ -35,16 +35,16 @@ def read_json(text: str, name: str) -> tuple[Any, yaml.Node | None]:
     depth = 0
     for count, token in enumerate(_TOKENS.finditer(text)):
         if count > 3 * MOST:  # a key, its value and a bracket for each
-            refuse(TOO_MANY, token.start(), "split it, or leave out what repeats a default")
+            refuse(TOO_MANY, token.start(), "split it, or remove values that equal the defaults")
         depth += (token[0] in "[{") - (token[0] in "]}")
         if depth > DEEPEST:
-            refuse(TOO_DEEP, token.start(), "write it flatter")
+            refuse(TOO_DEEP, token.start(), "reduce the nesting")
         if len(token[0]) > _MOST_DIGITS and token[0][0] != '"':
-            refuse("the number is too long", token.start(), f"a number has at most {_MOST_DIGITS} digits")
+            refuse("the number is too long", token.start(), f"write at most {_MOST_DIGITS} digits")
     try:
         data = json.loads(text)
     except json.JSONDecodeError as error:
-        refuse(error.msg, error.pos, "mend the JSON at that place")
+        refuse(error.msg, error.pos, "fix the JSON at that place")
     root = _places(text)
     try:
         json.loads(text, object_pairs_hook=_once)
@@ -52,7 +52,7 @@ def read_json(text: str, name: str) -> tuple[Any, yaml.Node | None]:
         mark = _second(root, twice.key)
         where = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
         raise SpecError(
-            f"{name}:{where}: the key '{printable(twice.key[:80])}' is written twice", hint="keep one of them"
+            f"{name}:{where}: the key '{printable(twice.key[:80])}' is written twice", hint="remove one of them"
         ) from None
     return data, root
 

@@ -49,7 +49,7 @@ def check_size(data: object) -> None:
                 below.extend(cast(list[Any], item))
             count += 1
             if count + len(below) > MOST:
-                raise SpecError(TOO_MANY, hint="split it, or leave out what repeats a default")
+                raise SpecError(TOO_MANY, hint="split it, or remove values that equal the defaults")
         level = below
         if not level:
             return

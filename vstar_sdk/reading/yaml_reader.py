@@ -45,7 +45,7 @@ class Loader(yaml.SafeLoader):
         return node
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        """Refuse keys that are no scalars or stand twice."""
+        """Refuse keys that are not scalars or stand twice."""
         seen: dict[Any, Any] = {}
         for key_node, _ in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
@@ -81,6 +81,20 @@ def _decimal(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
 Loader.add_constructor("tag:yaml.org,2002:int", _decimal)
 
 
+_REMEDIES = {
+    "mapping values are not allowed here": 'quote a text that contains ": " (prompt: "dawn: a beach"), or check the indentation',
+    "found character '\\t' that cannot start any token": "indent with spaces instead of tabs",
+    "could not find expected ':'": "write each key as key: value",
+    "expected <block end>": "check the indentation: keys of one mapping begin in the same column",
+    "found unexpected end of stream": "close the quotes",
+}
+"""What the parser says, or begins with, and what to do about it."""
+
+
+def _remedy(problem: str) -> str:
+    return next((remedy for words, remedy in _REMEDIES.items() if problem.startswith(words)), "fix the YAML at that place")
+
+
 def _fault(message: str, mark: yaml.Mark) -> yaml.MarkedYAMLError:
     return yaml.MarkedYAMLError(problem=message, problem_mark=mark)
 
@@ -99,17 +113,17 @@ def read_yaml(text: str, name: str) -> tuple[Any, yaml.Node | None]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        what = printable(error.problem or error.context or "this is no YAML")
-        raise SpecError(f"{name}:{line}:{column}: {what}", hint="mend the YAML at that place") from None
+        what = printable(error.problem or error.context or "this is not valid YAML")
+        raise SpecError(f"{name}:{line}:{column}: {what}", hint=_remedy(what)) from None
     except (OverflowError, ValueError):  # PyYAML asks for a character beyond the last one, which Python has not
         mark = loader.get_mark() if loader is not None else None
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         what = "an escape such as \\U0001F388 in double quotes names no character: there are none beyond 10FFFF"
-        raise SpecError(f"{name}:{line}:{column}: {what}", hint="mend the escape at that place") from None
+        raise SpecError(f"{name}:{line}:{column}: {what}", hint="fix the escape at that place") from None
     except yaml.reader.ReaderError as error:
         line, column = place_of(text[: error.position])
         raise SpecError(
-            f"{name}:{line}:{column}: the character U+{error.character:04X} has no place in a text", hint="take it out"
+            f"{name}:{line}:{column}: the character U+{error.character:04X} is not allowed in text", hint="take it out"
         ) from None
     finally:
         if loader is not None:

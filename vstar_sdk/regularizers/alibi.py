@@ -46,4 +46,4 @@ class Alibi:
 @hookimpl
 def register_regularizers(register: Register) -> None:
     """Offer ``alibi``."""
-    register("alibi", options=AlibiOptions, factory=Alibi, summary="Far frames weigh less, in a straight line.")
+    register("alibi", options=AlibiOptions, factory=Alibi, summary="Far frames weigh less, linearly in their distance.")

@@ -32,5 +32,5 @@ class Identity:
 def register_regularizers(register: Register) -> None:
     """Offer ``identity``."""
     register(
-        "identity", options=ReplacementOptions, factory=Identity, summary="Every frame attends to itself alone: an analysis."
+        "identity", options=ReplacementOptions, factory=Identity, summary="Every frame attends to itself only (for analysis)."
     )

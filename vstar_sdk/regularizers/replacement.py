@@ -16,7 +16,7 @@ class ReplacementOptions(RegularizerOptions):
     """Where, and how much, of the attention is replaced."""
 
     levels: list[Level] | None = Field(default=None, min_length=1)
-    """Levels to act at; left out: all. The transformer before the first block is never touched."""
+    """Levels to act at; default: all. The transformer before the first block is never touched."""
     weight: float = Field(default=1.0, gt=0.0, le=1.0)
     """Share of the fixed map; 1 replaces the attention's own."""
 

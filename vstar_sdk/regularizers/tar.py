@@ -85,7 +85,7 @@ def gaussian_band(frames: int, sigma: float) -> Tensor:
     from vstar_sdk.attention.terms import frame_distance  # torch, which a spec with this regularizer does not need
 
     if not sigma > 0:
-        raise ValueError(f"sigma {sigma!r}: the width of a band is greater than 0")
+        raise ValueError(f"sigma {sigma!r}: the width of a band must be above 0")
     return _gaussian(frame_distance(Clock(frames, 1.0)), sigma)
 
 
@@ -100,5 +100,5 @@ def register_regularizers(register: Register) -> None:
         "tar",
         options=TarOptions,
         factory=Tar,
-        summary="A Gaussian band on temporal attention (VSTAR): near frames attend to each other more.",
+        summary="The paper's Gaussian band: near frames attend to each other more.",
     )

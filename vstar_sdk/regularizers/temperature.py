@@ -30,7 +30,7 @@ class TemperatureOptions(RegularizerOptions):
     `sqrt(log F / log trained_frames)`. Above 1 is sharper."""
 
     levels: list[Level] | None = Field(default=None, min_length=1)
-    """Levels to act at; left out: all. The transformer before the first block is never touched."""
+    """Levels to act at; default: all. The transformer before the first block is never touched."""
 
 
 class Temperature:
@@ -46,8 +46,8 @@ class Temperature:
             return ()
         if site.kind == "joint" and options.scale is None:
             raise SpecError(
-                "temperature: the rule is for attention over frames alone, and this model attends over all tokens of a clip",
-                hint="write scale: sqrt(log(tokens) / log(tokens in training))",
+                "temperature: its formula is for attention over frames, but this model attends over all tokens of a clip",
+                hint="set scale yourself: sqrt(log(tokens) / log(tokens in training))",
                 path=("scale",),
             )
         scale = math.sqrt(math.log(site.frames) / math.log(options.trained_frames)) if options.scale is None else options.scale
@@ -61,5 +61,5 @@ def register_regularizers(register: Register) -> None:
         "temperature",
         options=TemperatureOptions,
         factory=Temperature,
-        summary="Keeps attention as sharp in a long clip as in the clips of the training.",
+        summary="Keeps attention in a long clip as sharp as in training.",
     )

@@ -31,4 +31,6 @@ class Uniform:
 @hookimpl
 def register_regularizers(register: Register) -> None:
     """Offer ``uniform``."""
-    register("uniform", options=ReplacementOptions, factory=Uniform, summary="Every frame attends to all alike: an analysis.")
+    register(
+        "uniform", options=ReplacementOptions, factory=Uniform, summary="All frames attend to each other equally (for analysis)."
+    )

@@ -25,7 +25,7 @@ class WindowOptions(RegularizerOptions):
     @classmethod
     def _whole(cls, strength: float | Course) -> float | Course:
         if strength not in (0.0, 1.0):
-            raise ValueError("a hidden frame is hidden at any strength: write 0 (off) or 1, and a window of the schedule")
+            raise ValueError("a hidden frame is hidden at any strength: write 0 (off) or 1, and limit it with `window`")
         return strength
 
 
@@ -53,5 +53,5 @@ def register_regularizers(register: Register) -> None:
         "window",
         options=WindowOptions,
         factory=Window,
-        summary="Every frame attends only to frames near it; the rest is hidden.",
+        summary="Every frame attends to near frames only.",
     )

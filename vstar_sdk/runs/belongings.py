@@ -25,7 +25,7 @@ LATENTS = "latents.safetensors"
 """The clean latents, for later runs that keep frames of this one; not of a run that was told not to write them."""
 
 RUN_FILES = (SPEC, SYNOPSIS, MANIFEST)
-"""What every run writes beside its artifacts."""
+"""What every run writes next to its artifacts."""
 
 RESERVED = (*RUN_FILES, LATENTS, STATE)
 """What no artifact may be named."""
@@ -100,7 +100,7 @@ class Belongings:
             if known is None or digest(path) not in known:
                 why = "was not written by a run" if known is None else "was changed after a run wrote it"
                 raise OutputError(
-                    f"{path} {why}, and would be replaced", hint="move it away, or name another run directory with --out"
+                    f"{path} {why}, so it is not replaced", hint="move it away, or choose another run directory with --out"
                 )
 
     def _add(self, name: str, digest: str) -> None:

@@ -59,7 +59,7 @@ class Expectation:
         except ValueError:
             bound = float("nan")
         if found is None or abs(bound) == float("inf") or bound != bound:
-            raise SpecError(f"cannot read '{text}'", hint="write a name, <, <=, > or >=, and a number: 'flicker<0.1'")
+            raise SpecError(f"cannot read '{text}'", hint="write a condition such as 'flicker<0.1' (<, <=, > or >=)")
         return cls(found[1], found[2], bound)
 
     def kept(self, numbers: Mapping[str, float]) -> bool:
@@ -143,7 +143,9 @@ def find(path: Path) -> Film:
         files = [path / str(artifact["path"]) for artifact in data["artifacts"]]
         fps, spec = float(data["clip"]["fps"]), (path / "spec.yaml").read_text(encoding="utf-8")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SpecError(f"{manifest} is no manifest of a run with frames: {error!r}", hint="name its video") from error
+        raise SpecError(
+            f"{manifest} is not the manifest of a run with frames: {error!r}", hint="use its video instead"
+        ) from error
     folders = [one for one in files if one.is_dir()]
     films = [*folders, *(one for one in files if one.suffix == ".mp4")]
     if not films:
@@ -160,7 +162,7 @@ def _including(numbers: Sequence[str], chosen: list[dict[str, Any]]) -> tuple[Lo
             if number not in own:
                 near = difflib.get_close_matches(number, [*names, *own], 1)
                 guess = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(sorted({*names, *own}))}."
-                raise SpecError(f"no metric measures '{number}'. {guess}", hint="a plugin's metric is named with -m acme/NAME")
+                raise SpecError(f"unknown metric '{number}'. {guess}", hint="add a plugin's metric with -m acme/NAME")
             chosen = [*chosen, {"use": own[number]}]
             loaded, names = _loaded(chosen)
     return loaded, names

@@ -38,7 +38,7 @@ class RunDirectory:
         path: the folder.
 
     Raises:
-        OutputError: it is no path of a folder.
+        OutputError: it is not a path of a folder.
     """
 
     def __init__(self, path: Path) -> None:
@@ -58,7 +58,7 @@ class RunDirectory:
             latents: whether the run will write them, by `write_latents`.
 
         Raises:
-            OutputError: the folder cannot be made or written to, another run is at work in it, or something that no run wrote is
+            OutputError: the folder cannot be made or written to, another run is using it, or something that no run wrote is
                 in the way.
         """
         with self._errors():
@@ -66,15 +66,15 @@ class RunDirectory:
             check_text(folder)
             there = next(parent for parent in (folder, *folder.parents) if os.path.lexists(parent))
             if not there.exists():
-                raise OutputError(f"the folder {self.path} cannot be made: {there} is a link to nothing", hint=ANOTHER)
+                raise OutputError(f"the folder {self.path} cannot be created: {there} is a broken symbolic link", hint=ANOTHER)
             if not there.is_dir():
-                raise OutputError(f"the folder {self.path} cannot be made: {there} is a file", hint=ANOTHER)
+                raise OutputError(f"the folder {self.path} cannot be created: {there} is a file", hint=ANOTHER)
             if not os.access(there, os.W_OK | os.X_OK):
                 raise OutputError(f"the folder {self.path} cannot be written to", hint=ANOTHER)
             own = (*RUN_FILES, LATENTS) if latents else RUN_FILES
             for name in own:
                 if (self.path / name).is_dir():
-                    raise OutputError(f"{self.path / name} is a folder", hint="name another run directory with --out")
+                    raise OutputError(f"{self.path / name} is a folder", hint="choose another run directory with --out")
             drafts = drafts_for(folder, exporters, reserved=RESERVED)
             self._names = [*own, *(self._name(draft.final) for draft in drafts)]
             journal = Journal.open(self.path, create=False) if folder.is_dir() else None
@@ -88,7 +88,7 @@ class RunDirectory:
         """Make the folder, take it for this run, and sweep what a run that died left half-made.
 
         Raises:
-            OutputError: it cannot be made or written to, or another run is at work in it.
+            OutputError: it cannot be made or written to, or another run is using it.
         """
         with self._errors():
             self._journal = self._opened()
@@ -119,7 +119,9 @@ class RunDirectory:
         with suppress(OSError):
             if os.path.samestat(self.path.stat(), self._is):
                 return
-        raise OutputError(f"the folder {self.path} is gone", hint="leave a run directory alone while its run is at work")
+        raise OutputError(
+            f"the folder {self.path} was removed during the run", hint="do not change a run directory while a run uses it"
+        )
 
     def begin(self, spec: str, synopsis: Mapping[str, Any]) -> None:
         """Write spec and synopsis, unless an earlier run is whole there.

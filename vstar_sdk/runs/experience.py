@@ -59,7 +59,7 @@ def remember(plan: Plan, device: str, dtype: str, experience: Experience) -> Non
     try:
         caches.write(_path(plan, device, dtype), json.dumps(asdict(experience)))
     except OSError as error:
-        _log.debug("what the run took is not kept: %s", error)
+        _log.debug("the run's time and memory are not stored: %s", error)
 
 
 def recall(plan: Plan, device: str, dtype: str) -> Experience | None:

@@ -92,9 +92,9 @@ def finished_timeline(loaded: LoadedSpec, story: Story, final: Footage) -> Timel
 
 def _check(clip: Footage) -> None:
     if clip.frames > MOST_FRAMES:
-        raise SpecError(f"{clip.frames:,} frames would come out: a clip has at most {MOST_FRAMES:,}", hint="use a smaller factor")
+        raise SpecError(f"{clip.frames:,} frames would result: a clip has at most {MOST_FRAMES:,}", hint="use a smaller factor")
     if clip.width * clip.height > MOST_PIXELS:
         raise SpecError(
-            f"pictures of {clip.width}x{clip.height} would come out: they have at most {MOST_PIXELS:,} pixels",
+            f"pictures of {clip.width}x{clip.height} would result: pictures have at most {MOST_PIXELS:,} pixels",
             hint="use a smaller factor",
         )

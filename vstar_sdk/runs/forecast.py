@@ -25,10 +25,10 @@ class Forecast:
         evaluations: steps of the schedule; more than the spec's ``steps`` for a scheduler of second order.
         calls: of the denoiser in a step: 2 where the branches of guidance take one each.
         branches: videos in one call.
-        attention_bytes: the most that the logits of the nursed attention take beside the estimate.
+        attention_bytes: the most that the logits of the nursed attention take next to the estimate.
         offload: the spec's; None for a model without the option.
         seconds: of sampling and decoding; None until a run of the model was made on this machine.
-        libraries_bytes: memory of the process beside tensors, likewise; None on another device than the CPU.
+        libraries_bytes: memory of the process in addition to tensors, likewise; None on another device than the CPU.
     """
 
     device: str
@@ -93,7 +93,7 @@ def forecast(plan: Plan) -> Forecast:
 
 
 def _libraries(plan: Plan, before: Experience, attention: int) -> int | None:
-    """What the process of an earlier run held beside the tensors that its estimate knows: the interpreter and its libraries."""
+    """Memory of an earlier run in addition to the estimated tensors: the interpreter and its libraries."""
     if before.peak_bytes is None or not isinstance(plan.source, EstimatedSource):
         return None
     return max(

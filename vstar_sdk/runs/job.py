@@ -105,8 +105,8 @@ class Job:
         """
         if not self.done and self._queue.serves_in_this_thread():
             raise VstarError(
-                "a part of a run waits for a run of the same session, which cannot begin before this one ends",
-                hint="use another session there",
+                "deadlock: a plugin waits for a run of the same session, which starts only after the current run",
+                hint="use another session in the plugin",
             )
         try:
             return self._outcome.result(timeout)
@@ -144,7 +144,7 @@ class Job:
 
     def withdrawn(self) -> None:
         """For the queue: see `vstar_sdk.runs.queue.Queued`."""
-        self._give_up("the run was cancelled before it began")
+        self._give_up("the run was cancelled before it started")
 
     def after_fork(self) -> None:
         """In a child process: a run that has not ended goes on in the parent, and here it has failed."""
@@ -153,7 +153,7 @@ class Job:
         before: dict[str, Any] = vars(self._outcome)
         self._outcome = _outcome()
         if before["_state"] != "FINISHED":
-            self._give_up("this process was forked from the one that the run goes on in")
+            self._give_up("this process was forked; the run continues in the parent process")
         elif before["_exception"] is not None:
             self._outcome.set_exception(before["_exception"])
         else:

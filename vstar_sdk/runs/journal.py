@@ -64,7 +64,7 @@ class Journal:
                 return None
             try:
                 if not locks.lock(descriptor):
-                    raise OutputError(f"another run is at work in {folder}", hint="wait for its end, or name another with --out")
+                    raise OutputError(f"another run is using {folder}", hint="wait until it ends, or choose another with --out")
                 if locks.leads_to(path, descriptor):
                     content = os.read(descriptor, _LARGEST)
                     journal = cls(path, descriptor, _torn=content[-1:] not in (b"", b"\n"))

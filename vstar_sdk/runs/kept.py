@@ -23,7 +23,7 @@ class Kept:
     Attributes:
         parent: the earlier run.
         frames: that are kept, ascending; each has its place in both clips.
-        made: the frames that are made anew.
+        made: the frames that are made again.
         latents: the latent frames that are held.
         lead: how long they lead the others; see `vstar_sdk.spec.run_spec.StartSpec`.
     """
@@ -62,7 +62,7 @@ def kept_of(loaded: LoadedSpec, facts: Facts, settings: Settings) -> Kept | None
     latents = held_latents(named, parent.frames, clock)
     made = tuple(sorted({*range(settings.frames)} - {*named}))
     if not made:
-        raise SpecError("all frames are kept, and none is left to make", hint="keep fewer", path=("start", "keep"))
+        raise SpecError("all frames are kept, so there is nothing to generate", hint="keep fewer", path=("start", "keep"))
     return Kept(parent, named, made, latents, start.lead)
 
 
@@ -79,7 +79,7 @@ def held_latents(frames: Sequence[int], known: int, clock: Clock) -> tuple[int, 
             ``("start", "keep")``.
     """
     if frames[-1] >= known:
-        raise SpecError(f"frame {frames[-1]} is to be kept of a clip whose last is {known - 1}", path=("start", "keep"))
+        raise SpecError(f"frame {frames[-1]} is kept, but the last frame of that clip is {known - 1}", path=("start", "keep"))
     there = Clock(known, clock.fps, clock.rhythm).spans
     asked = set(frames)
     held: list[int] = []
@@ -88,8 +88,8 @@ def held_latents(frames: Sequence[int], known: int, clock: Clock) -> tuple[int, 
             continue
         if not asked.issuperset(span) or latent >= len(there) or there[latent] != span:
             raise SpecError(
-                f"frames {as_ranges(span)} are one latent frame of this model: they are kept together or made together",
-                hint=f"keep whole ones, such as {as_ranges(_whole(frames, clock))}" if _whole(frames, clock) else None,
+                f"frames {as_ranges(span)} form one latent frame of this model: keep all of them or none",
+                hint=f"keep whole latent frames, such as {as_ranges(_whole(frames, clock))}" if _whole(frames, clock) else None,
                 path=("start", "keep"),
             )
         held.append(latent)
@@ -109,20 +109,20 @@ def _parent(loaded: LoadedSpec, facts: Facts, settings: Settings, run: str, sha2
         shown = printable(str(directory))
         if parent.model != facts.name:
             raise SpecError(
-                f"the run in {shown} was made with {printable(parent.model)}, and this one is with {facts.name}",
-                hint="latents of one model mean nothing to another: use the same",
+                f"the run in {shown} was made with {printable(parent.model)}, but this one uses {facts.name}",
+                hint="latents cannot be shared between models: use the same model",
             )
         (width, height), size = parent.size, (settings.width, settings.height)
         if (width, height) != size:
             raise SpecError(
-                f"the pictures of the run in {shown} have {width}x{height} pixels, and here {size[0]}x{size[1]}",
+                f"the pictures of the run in {shown} have {width}x{height} pixels, but this one has {size[0]}x{size[1]}",
                 hint=f"set size: [{width}, {height}]",
             )
         parent.check_latents()
         if sha256 is not None and sha256 != parent.sha256:
             raise SpecError(
-                f"the run in {shown} is another than this spec was resolved with: its latents have another SHA-256",
-                hint="leave start.sha256 out to go on from the run that is there now",
+                f"the run in {shown} has changed since this spec was resolved: the SHA-256 of its latents differs",
+                hint="remove start.sha256 to use the run as it is now",
             )
     except SpecError as error:
         raise error.under("start", "from") from None

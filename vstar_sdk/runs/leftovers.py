@@ -21,7 +21,7 @@ def sweep(folder: Path, drafts: Iterable[str]) -> None:
 
     Args:
         folder: the run directory.
-        drafts: their names, from the journal of a run that died; one that is no name of a draft is passed over.
+        drafts: their names, from the journal of a run that died; one that is not a name of a draft is passed over.
     """
     for name in drafts:
         draft = inside(folder, name)
@@ -51,7 +51,7 @@ def sweep_all(root: Path) -> None:
         try:
             journal = Journal.open(folder, create=False)
         except (OSError, OutputError) as error:  # a run that is alive, or not ours
-            _log.info("%s is left as it is: %s", folder, error)
+            _log.info("%s cannot be removed: %s", folder, error)
             continue
         if journal is None:
             continue

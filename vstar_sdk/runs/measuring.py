@@ -38,8 +38,8 @@ def names_of(metrics: Sequence[tuple[str, Metric]]) -> list[tuple[str, ...]]:
         for name in names:
             if name in owners:
                 raise SpecError(
-                    f"{use} measures {name}, which {owners[name]} measures already",
-                    hint="leave one of them out",
+                    f"{use} measures {name}, which {owners[name]} already measures",
+                    hint="remove one of them",
                     path=("metrics", index),
                 )
         owners |= dict.fromkeys(names, use)

@@ -11,7 +11,7 @@ from pathlib import Path
 from vstar_sdk.errors import OutputError
 from vstar_sdk.reading.escapes import printable
 
-ANOTHER = "name another with --out"
+ANOTHER = "choose another with --out"
 
 RUNS = Path("runs")
 """Where run directories are made that nobody names."""
@@ -28,7 +28,7 @@ def check_named(out: str | os.PathLike[str], what: str = "run directory") -> Non
         OutputError: it is empty.
     """
     if os.fspath(out) == "":
-        raise OutputError(f"the {what} has an empty name", hint="name a folder with --out, or leave it out")
+        raise OutputError(f"the {what} has an empty name", hint="choose a folder with --out, or omit the option")
 
 
 def check_written(path: Path) -> None:
@@ -41,12 +41,12 @@ def check_written(path: Path) -> None:
     if written.isprintable():
         return
     odd = next(sign for sign in written if not sign.isprintable())
-    kind = "bytes that are no text (UTF-8)" if "\ud800" <= odd <= "\udfff" else f"the character {printable(odd)}"
+    kind = "bytes that are not UTF-8" if "\ud800" <= odd <= "\udfff" else f"the character {printable(odd)}"
     raise OutputError(f"the folder '{printable(written)}' has {kind} in its name", hint=ANOTHER)
 
 
 def check_text(folder: Path) -> None:
-    """Refuse a folder whose name is no text: libraries that write videos take none.
+    """Refuse a folder whose name is not text: libraries that write videos take none.
 
     Raises:
         OutputError: it is one.
@@ -55,7 +55,7 @@ def check_text(folder: Path) -> None:
         str(folder).encode()
     except UnicodeEncodeError:
         raise OutputError(
-            f"the folder '{printable(str(folder))}' has bytes that are no text (UTF-8) in its name",
+            f"the folder '{printable(str(folder))}' has bytes that are not UTF-8 in its name",
             hint="work in another folder, or rename it",
         ) from None
 
@@ -71,7 +71,7 @@ def default_directory(prompt: str, root: Path = RUNS) -> Path:
 
 
 def directory_beside(run: Path) -> Path:
-    """A folder of its own for a run that goes on from another, made at once: ``runs/winter-2`` beside ``runs/winter``.
+    """A folder of its own for a run that continues from another, made at once: ``runs/winter-2`` next to ``runs/winter``.
 
     Raises:
         OutputError: it cannot be made.
@@ -87,9 +87,9 @@ def _new(root: Path, name: str, first: int) -> Path:
             path.mkdir(parents=True)
         except FileExistsError:
             if not root.is_dir():
-                raise OutputError(f"the folder {root} cannot be made: a file has its name", hint=ANOTHER) from None
+                raise OutputError(f"the folder {root} cannot be created: a file has that name", hint=ANOTHER) from None
         except OSError as error:
-            raise OutputError(f"the folder {path} cannot be made: {error.strerror}", hint=ANOTHER) from error
+            raise OutputError(f"the folder {path} cannot be created: {error.strerror}", hint=ANOTHER) from error
         else:
             return path
     raise AssertionError

@@ -1,4 +1,4 @@
-"""A finished run that another goes on from, read from its directory. No torch."""
+"""A finished run that another continues from, read from its directory. No torch."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ class Parent:
         if self.sha256 is None:
             raise SpecError(
                 f"the run in {shown} did not write its latents",
-                hint=f"make it again with them: vstar run {shown}/{SPEC} --set latents=true --out ...",
+                hint=f"repeat it with latents: vstar run {shown}/{SPEC} --set latents=true --out ...",
             )
         try:
             found = digest(self.latents)
         except OSError:
-            raise SpecError(f"the latents of the run in {shown} are gone: {LATENTS}", hint="make the run again") from None
+            raise SpecError(f"the latents of the run in {shown} are missing: {LATENTS}", hint="repeat the run") from None
         if found != self.sha256:
-            raise SpecError(f"{printable(str(self.latents))} was changed after the run wrote it", hint="make the run again")
+            raise SpecError(f"{printable(str(self.latents))} was changed after the run wrote it", hint="repeat the run")
 
 
 def read_parent(directory: Path) -> Parent:
@@ -92,12 +92,10 @@ def read_parent(directory: Path) -> Parent:
         _ = parent.frames, parent.size, parent.synopsis["states"]
     except (FileNotFoundError, NotADirectoryError):
         if (directory / "state").is_dir():
-            raise SpecError(f"the run in {shown} has not ended", hint=f"go on with it first: vstar resume {shown}") from None
-        raise SpecError(
-            f"there is no finished run in {shown}", hint="name the directory of one, with its manifest.json"
-        ) from None
+            raise SpecError(f"the run in {shown} has not ended", hint=f"finish it first: vstar resume {shown}") from None
+        raise SpecError(f"there is no finished run in {shown}", hint="use a directory with a manifest.json") from None
     except OSError as error:
         raise SpecError(f"the run in {shown} cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError):
-        raise SpecError(f"the files of the run in {shown} are damaged", hint="make the run again") from None
+        raise SpecError(f"the files of the run in {shown} are damaged", hint="repeat the run") from None
     return parent

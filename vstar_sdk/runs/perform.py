@@ -155,20 +155,20 @@ def _perform(
 
 
 def _not_itself(plan: Plan, directory: Path) -> None:
-    """Refuse to write a run over the one that it goes on from.
+    """Refuse to write a run over the one that it continues from.
 
     Raises:
         OutputError: it would be.
     """
     if plan.kept is not None and plan.kept.parent.directory.resolve() == directory.resolve():
         shown = printable(str(directory))
-        raise OutputError(f"{shown} holds the run that this one goes on from", hint="name another run directory with --out")
+        raise OutputError(f"{shown} holds the run that this one keeps frames of", hint="choose another run directory with --out")
 
 
 def _paused(run: Run, adapter: Adapter, saved: Saved | None, state: RunState, clip: Clip) -> RunPaused:
     """Keep the state of a run that is to pause, and show what the clip is going to be."""
     if saved is None:
-        raise ValueError("a run in memory cannot be paused: give it a directory")
+        raise ValueError("a run without a directory cannot be paused: give it a directory")
     sampler, directory = made(state.sampler), saved.path.parent
     saved.keep_sampler(lambda: sampler)
     saved.pause()
@@ -177,7 +177,9 @@ def _paused(run: Run, adapter: Adapter, saved: Saved | None, state: RunState, cl
         with enough_memory(run.plan, "decode"):
             preview = saved.keep_preview(adapter.decode(state.expected), clip)
     run.emit(events.Paused(run=run.id, step=sampler.done, directory=directory, preview=preview))
-    return RunPaused(f"the run is paused after step {sampler.done}", hint=f"go on with: vstar resume {printable(str(directory))}")
+    return RunPaused(
+        f"the run is paused after step {sampler.done}", hint=f"continue with: vstar resume {printable(str(directory))}"
+    )
 
 
 def _end(run: Run, adapter: Adapter, observers: Observers, directory: RunDirectory | None, decoded: Decoded) -> dict[str, Any]:

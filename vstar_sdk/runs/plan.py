@@ -40,7 +40,7 @@ class Plan:
         attention: what the regularizers do at every site.
         writer: the synopsis part.
         story: the key states, when they can be written offline; else None until the run asks the writer.
-        kept: what stays of an earlier run; None where all is made anew.
+        kept: what stays of an earlier run; None where all is made again.
     """
 
     loaded: LoadedSpec
@@ -74,9 +74,9 @@ class Plan:
         Args:
             story: that was written meanwhile; None for the plan's own, if it has one.
         """
-        numbers, told = self.settings, story or self.story
+        numbers, chosen = self.settings, story or self.story
         strays = out_of_range(self.facts, numbers.frames, numbers.width, numbers.height, numbers.fps)
-        return (*(told.warnings(self.facts) if told else ()), *strays)
+        return (*(chosen.warnings(self.facts) if chosen else ()), *strays)
 
     def summary(self) -> str:
         """The run in one line."""
@@ -141,7 +141,7 @@ def _attention(loaded: LoadedSpec, facts: Facts, settings: Settings) -> Attentio
 
 
 def _made(loaded: LoadedSpec, facts: Facts, settings: Settings, story: Story | None, kept: Kept | None) -> Plan:
-    """The plan again, its parts made anew."""
+    """The plan again, its parts made again."""
     source, writer = loaded.catalog.make("models", loaded.spec.model), loaded.catalog.make("synopses", loaded.spec.synopsis)
     engine, attention = engine_of(loaded, facts), _attention(loaded, facts, settings)
     final = finishing_of(loaded, settings.footage(loaded.spec.prompt)).final

@@ -23,7 +23,7 @@ def resolve(plan: Plan, story: Story, dtype: str | None = None, folder: Path | N
         plan: of the run.
         story: the story that was told.
         dtype: the precision that ``auto`` came to.
-        folder: where it will be written; the run that it goes on from is named from there.
+        folder: where it will be written; the run that it continues from is named from there.
     """
     settings, sampling = plan.settings, plan.spec.sampling.model_dump(mode="json", exclude={"preset"}, exclude_none=True)
     data: dict[str, Any] = plan.spec.model_dump(mode="json") | {

@@ -76,7 +76,7 @@ class Result:
         }
 
     def frames(self) -> Iterator[NDArray[np.uint8]]:
-        """The frames ``(height, width, 3)``, RGB, decoded anew one by one, through `transform_frames` and finishers.
+        """The frames ``(height, width, 3)``, RGB, decoded again one by one, through `transform_frames` and finishers.
 
         Raises:
             PluginError: one of these failed.

@@ -1,4 +1,4 @@
-"""Specs that work on a finished run: one state made anew, or the story gone on with; the rest is kept."""
+"""Specs that work on a finished run: one state made again, or the story gone on with; the rest is kept."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vstar_sdk.spec.loading import load_spec
 def redone(
     directory: str | Path, state: int, *, caption: str | None = None, seed: int | None = None, plugins: Iterable[object] = ()
 ) -> dict[str, Any]:
-    """The spec that makes the frames anew that one state of a finished run rules, and keeps the others.
+    """The spec that makes the frames again that one state of a finished run rules, and keeps the others.
 
     ::
 
@@ -35,7 +35,7 @@ def redone(
         plugins: the objects that were passed to the run.
 
     Returns:
-        A spec as a mapping; with a latent frame, all frames that it stands for are made anew.
+        A spec as a mapping; with a latent frame, all frames that it stands for are made again.
 
     Raises:
         SpecError: no run is whole there, it has no such state, or the state rules all frames.
@@ -52,8 +52,8 @@ def redone(
     kept = [frame for span in spans if span.stop <= first or last < span.start for frame in span]
     if not kept:
         raise SpecError(
-            f"state {state} rules all frames of the run in {run.shown}: nothing would be kept",
-            hint=f"make the run again with another seed: vstar run {run.shown}/spec.yaml --seed ...",
+            f"state {state} covers all frames of the run in {run.shown}, so nothing would be kept",
+            hint=f"repeat the run with another seed: vstar run {run.shown}/spec.yaml --seed ...",
         )
     if caption is not None:
         written[state - 1]["caption"] = caption
@@ -70,7 +70,7 @@ def extended(
     seed: int | None = None,
     plugins: Iterable[object] = (),
 ) -> dict[str, Any]:
-    """The spec that goes on from the end of a finished run: its frames are kept, and others follow.
+    """The spec that continues from the end of a finished run: its frames are kept, and others follow.
 
     The old states stay at their frames; where the last one stood before the last frame, it stands there a second time, so that
     the change to the new ones begins after the old frames. The new ones are spaced evenly over the new frames, the last at the
@@ -85,7 +85,7 @@ def extended(
         plugins: the objects that were passed to the run.
 
     Raises:
-        SpecError: no run is whole there, or ``by`` is no duration.
+        SpecError: no run is whole there, or ``by`` is not a duration.
     """
     if isinstance(states, str):
         raise SpecError("extend: states must be a list of captions, not a text", hint="write states=[...]")
@@ -96,7 +96,7 @@ def extended(
     except ValueError as error:
         raise SpecError(f"extend by {error}") from None
     if longer < 1:
-        raise SpecError(f"extend by {by!r}: that is no frame", hint="write frames (32) or seconds ('4s')")
+        raise SpecError(f"extend by {by!r}: that is less than one frame", hint="write frames (32) or seconds ('4s')")
     frames = run.plan.facts.rhythm.nearest(numbers.frames + longer)[-1]
     written = [old | {"at": anchor} for old, anchor in zip(run.states, timeline.anchors, strict=True)]
     last = numbers.frames - 1
@@ -134,7 +134,7 @@ class _Run:
         run = cls(directory, spec, plan, story)
         if len(story.synopsis.states) != len(run.states):
             raise SpecError(
-                f"a plugin of the run in {run.shown} makes {len(story.synopsis.states)} states of its {len(run.states)}",
+                f"a plugin of the run in {run.shown} turns {len(run.states)} states into {len(story.synopsis.states)}",
                 hint="write the spec by hand: start: {from: ..., keep: ...}",
             )
         return run

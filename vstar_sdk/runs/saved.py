@@ -61,7 +61,7 @@ class Saved:
         Args:
             run: its id.
             loaded: its spec.
-            start: what takes the place of the spec's ``start``: which latents exactly it goes on from.
+            start: what takes the place of the spec's ``start``: which latents exactly it continues from.
 
         Raises:
             OutputError: it cannot be written, or something that no run wrote is in the way.
@@ -114,8 +114,8 @@ class Saved:
             )
         if os.path.lexists(self.path) and not _is_ours(self.path):
             raise OutputError(
-                f"{self.path} was not written by a run, and would be replaced",
-                hint="move it away, or name another run directory with --out",
+                f"{self.path} was not written by a run, so it is not replaced",
+                hint="move it away, or choose another run directory with --out",
             )
 
     def keep(self, state: RunState) -> None:
@@ -129,7 +129,9 @@ class Saved:
         """
         with _disk(self.path):
             if self._is is None or not os.path.samestat(self.path.stat(), self._is):
-                raise OutputError(f"the folder {self.path} is gone", hint="leave a run directory alone while its run is at work")
+                raise OutputError(
+                    f"the folder {self.path} was removed during the run", hint="do not change a run directory while a run uses it"
+                )
         state.write(self.path)
         self.worth = True
 

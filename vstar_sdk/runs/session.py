@@ -49,7 +49,7 @@ class Session:
 
     def __init__(self, *, max_models: int | None = None) -> None:
         if max_models is not None and max_models < 1:
-            raise ValueError(f"max_models {max_models}: a session keeps at least 1")
+            raise ValueError(f"max_models {max_models}: a session needs at least 1")
         self._models = Models(max_models)
         self._queue = Queue()
 
@@ -131,7 +131,7 @@ class Session:
         pause_after: int | None = None,
         previews: bool = False,
     ) -> Job:
-        """Put a run that was interrupted at the end of the queue: it goes on from its last state, to the same bytes.
+        """Put a run that was interrupted at the end of the queue: it continues from its last state, to the same bytes.
 
         Args:
             directory: its run directory.
@@ -179,7 +179,7 @@ class Session:
         if out is not None:
             check_named(out)
         if out is None and pause_after is not None:
-            raise OutputError("a run in memory cannot be paused", hint="give it a directory: out=...")
+            raise OutputError("a run without a directory cannot be paused", hint="give it a directory: out=...")
         return self._queued(
             _Order(
                 self.plan(source, plugins=plugins),
@@ -267,7 +267,7 @@ def _work(
 
 def _plan(source: Source, plugins: Iterable[object]) -> Plan:
     """The plan of a spec in any form; what is loaded or planned already is so again when more plugins are to take part."""
-    plugins = plugins if isinstance(plugins, str) else tuple(plugins)  # a text is no list of names: `load_spec` refuses it
+    plugins = plugins if isinstance(plugins, str) else tuple(plugins)  # a text is not a list of names: `load_spec` refuses it
     if isinstance(source, Plan):
         return make_plan(source.loaded.joined(plugins)) if plugins else source
     return make_plan(source.joined(plugins) if isinstance(source, LoadedSpec) else load_spec(source, plugins=plugins))

@@ -70,7 +70,7 @@ def settings_of(spec: RunSpec, facts: Facts, engine: Engine) -> Settings:
     try:
         has_eta = engine.scheduler.takes_eta
         if sampling.eta and not has_eta:
-            raise SpecError(f"the scheduler {scheduler} has no eta", hint="leave eta out, or use ddim", path=("eta",))
+            raise SpecError(f"the scheduler {scheduler} has no eta", hint="remove eta, or use ddim", path=("eta",))
     except SpecError as error:
         raise error.under("sampling") from None
     eta = sampling.eta if sampling.eta is not None else facts.eta if has_eta else 0.0

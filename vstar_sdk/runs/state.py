@@ -101,7 +101,7 @@ def made(value: _T | None) -> _T:
         RuntimeError: it has not: the stages were called out of order.
     """
     if value is None:
-        raise RuntimeError("a stage of the run needs what an earlier one makes")
+        raise RuntimeError("a stage of the run needs the result of an earlier one")
     return value
 
 
@@ -117,7 +117,7 @@ def _story(path: Path) -> Story:
             data["negative_prompt"],
         )
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise SamplerError(f"{path} holds no story of a run: {error}", hint="start the run again") from error
+        raise SamplerError(f"{path} is not the story of a run: {error}", hint="start the run again") from error
 
 
 def _synopsis(data: dict[str, Any]) -> Synopsis:

@@ -32,7 +32,7 @@ class Story:
     negative_prompt: str
 
     def warnings(self, facts: Facts) -> tuple[str, ...]:
-        """What the user should know of it: from its writer, and words that the model was never trained with.
+        """What the user should know of it: from its writer, and words that the model was not trained with.
 
         Args:
             facts: of the model.
@@ -41,7 +41,7 @@ class Story:
         for number, prompt in enumerate(self.synopsis.prompts(), 1):
             if unknown := facts.unknown_words(prompt):
                 words = ", ".join(f"'{word}'" for word in unknown)
-                found.append(f"state {number}, '{prompt}': {facts.name} was never trained with {words}")
+                found.append(f"state {number}, '{prompt}': {facts.name} was not trained with {words}")
         return tuple(found)
 
 

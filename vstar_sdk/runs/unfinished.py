@@ -69,15 +69,15 @@ def read_unfinished(directory: Path, plugins: Iterable[object] = ()) -> Unfinish
     except FileNotFoundError:
         if whole is not None:
             Saved(directory).sweep()
-            raise OutputError(f"the run in {shown} is finished", hint=f"make it again: vstar run {shown}/spec.yaml") from None
-        raise OutputError(f"no run was interrupted in {shown}", hint="name the directory of a run that has not ended") from None
+            raise OutputError(f"the run in {shown} is finished", hint=f"to repeat it: vstar run {shown}/spec.yaml") from None
+        raise OutputError(f"there is no interrupted run in {shown}", hint="use the directory of an unfinished run") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(f"{folder / ABOUT} cannot be read: {error}", hint="start the run again") from None
     if about.get("format") != FORMAT or about.get("versions") != versions():
         was = ", ".join(f"{name} {number}" for name, number in cast(dict[str, str], about.get("versions", {})).items())
         raise OutputError(
-            f"the run in {shown} was begun with other versions: {was or 'unknown ones'}",
-            hint="install these, or start the run again: it would not be the same video",
+            f"the run in {shown} was started with other versions: {was or 'unknown ones'}",
+            hint="install these versions, or start the run again: with other versions the video would differ",
         )
     passed = list(plugins)
     document = Document(
@@ -86,8 +86,8 @@ def read_unfinished(directory: Path, plugins: Iterable[object] = ()) -> Unfinish
     loaded = load_document(document, plugins=passed)
     if missing := sorted({*about["passed"]} - {plugin.namespace for plugin in loaded.given}):
         raise SpecError(
-            f"the run in {shown} was begun with plugins that were passed: {', '.join(missing)}",
-            hint="resume it from Python, with the same: Session.resume(directory, plugins=[...])",
+            f"the run in {shown} was started with plugin objects: {', '.join(missing)}",
+            hint="resume it from Python with the same objects: Session.resume(directory, plugins=[...])",
         )
     resolved = (folder / RESOLVED).read_text(encoding="utf-8") if (folder / RESOLVED).is_file() else None
     if whole is None:
@@ -122,8 +122,8 @@ def _check_unchanged(directory: Path, resolved: str | None) -> None:
         changed = [f"it cannot be read any more: {error.message}"]
     shown = printable(str(spec))
     raise SpecError(
-        f"{shown} was changed after the run began: {'; '.join(changed) or 'in its comments or its order'}",
-        hint=f"for another video make another run of it: vstar run {shown} --out ...",
+        f"{shown} was changed after the run started: {'; '.join(changed) or 'in its comments or its order'}",
+        hint=f"to use the changed spec, start another run: vstar run {shown} --out ...",
     )
 
 

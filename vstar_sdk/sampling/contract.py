@@ -113,7 +113,7 @@ class Scheduler(Protocol):
         ...
 
     def set_timesteps(self, num_inference_steps: int, device: Any = None) -> None:
-        """Set `timesteps`, and begin anew.
+        """Set `timesteps`, and begin again.
 
         Args:
             num_inference_steps: what the spec asks for.

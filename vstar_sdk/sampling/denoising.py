@@ -247,7 +247,7 @@ class Denoising:
         )
 
     def state(self) -> SamplerState:
-        """Where it stands after the last step, to go on from in this process or another.
+        """Where it stands after the last step, to continue from in this process or another.
 
         Raises:
             SamplerError: the scheduler, the sampler or the guidance keeps something that cannot be written down.
@@ -277,7 +277,7 @@ class Denoising:
         if not latents.isfinite().all():
             raise SamplerError(
                 f"step {index + 1} of {steps} (timestep {float(timestep):g}): the latents are not finite",
-                hint="use dtype float32 or bfloat16, a lower guidance, another scheduler, or a weaker regularizer",
+                hint="use dtype float32 or bfloat16, a lower guidance, another scheduler, or weaker regularizers",
             )
         return latents
 
@@ -293,8 +293,8 @@ class Denoising:
         if state.done and self._nursing is not None and self._nursing.remembers:
             names = " and ".join(self._nursing.remembers)
             raise SamplerError(
-                f"{names} has a memory of earlier steps, which the state of a sampler does not hold",
-                hint="sample from the first step, without a pause",
+                f"{names} has memory of earlier steps, which a saved state does not include",
+                hint="sample without a pause",
             )
         latents = state.resume(self._scheduler, self._generator, self.noise)
         self._guided.resume(given_back(state.guidance, self.noise.device))

@@ -31,4 +31,4 @@ class Gaussian:
 @hookimpl
 def register_noises(register: Register) -> None:
     """Offer the noise."""
-    register("gaussian", options=Options, factory=Gaussian, summary="Independent in every frame.")
+    register("gaussian", options=Options, factory=Gaussian, summary="Independent noise in every frame.")

@@ -26,8 +26,8 @@ def taken(values: Mapping[str, Any], whose: str) -> dict[str, Any]:
     for name, value in values.items():
         if not plain(value):
             raise SamplerError(
-                f"what {whose} keeps cannot be written down: its {name} is a {type(value).__name__}",
-                hint="it is a fault of the part: report it to its author",
+                f"what {whose} stores cannot be saved: its {name} is a {type(value).__name__}",
+                hint="report it to the author of the part",
             )
     return {name: moved(value, copied) for name, value in values.items()}
 

@@ -53,7 +53,7 @@ def denoise(sampler: Sampler, denoising: Denoising, *, until: int | None = None)
     """
     denoising.total = sampler.steps(len(denoising.timesteps))
     if until is not None and not denoising.done <= until <= denoising.total:
-        raise ValueError(f"until {until}: from step {denoising.done} of {denoising.total}, that is not ahead")
+        raise ValueError(f"until {until}: from step {denoising.done} of {denoising.total}, which is not later")
     denoising.until = until
     latents = None
     try:

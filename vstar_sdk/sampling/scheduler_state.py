@@ -53,12 +53,12 @@ class SchedulerState:
         values: dict[str, Any] = {}
         carried = cast(dict[str, Any], vars(own))
         for name, value in carried.items():
-            if name in _CONFIGURATION or inspect.isfunction(value):  # functions are made anew from the configuration
+            if name in _CONFIGURATION or inspect.isfunction(value):  # functions are made again from the configuration
                 continue
             if not plain(value):
                 raise SamplerError(
-                    f"the state of {kind} cannot be kept: its {name} is a {type(value).__name__}",
-                    hint="use another scheduler for a run that is to be interrupted",
+                    f"the state of {kind} cannot be saved: its {name} is a {type(value).__name__}",
+                    hint="use another scheduler for a run that you want to interrupt",
                 )
             values[name] = moved(value, copied)
         return cls(kind, len(own.timesteps), _config(own), values)
@@ -76,7 +76,7 @@ class SchedulerState:
         target = itself(scheduler)
         kind, config = type(target).__name__, _config(target)
         if kind != self.kind:
-            raise SamplerError(f"the state is one of {self.kind}, and the run uses {kind}", hint="start the run again")
+            raise SamplerError(f"the saved state is for {self.kind}, but the run uses {kind}", hint="start the run again")
         if changed := [name for name in {**config, **self.config} if config.get(name) != self.config.get(name)]:
             raise SamplerError(f"the state was made with another {changed[0]} of {kind}", hint="start the run again")
         for name, value in self.values.items():

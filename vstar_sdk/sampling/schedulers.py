@@ -59,19 +59,19 @@ def timesteps_of(scheduler: Any, steps: int, device: Any, *, tokens: int | None 
             moved["sigmas"] = [1.0 + (1.0 / steps - 1.0) * step / max(1, steps - 1) for step in range(steps)]
     try:
         if steps == 1 and config.get("shift_terminal"):
-            raise ValueError("its schedule is stretched between its first step and its last")
+            raise ValueError("its schedule is interpolated between its first and last step")
         scheduler.set_timesteps(steps, device=device, **moved)
     except (ValueError, IndexError) as error:
         raise SpecError(
             f"{type(scheduler).__name__} cannot take {steps} steps: {error}",
-            hint="ask for another number of steps, or use another scheduler",
+            hint="use another number of steps, or another scheduler",
             path=("steps",),
         ) from error
     return scheduler.timesteps
 
 
 def step_arguments(scheduler: Any, eta: float, generator: Any) -> dict[str, Any]:
-    """What the steps of a scheduler are to be given beside prediction, timestep and latents.
+    """What the steps of a scheduler get besides prediction, timestep and latents.
 
     Args:
         scheduler: made by a `vstar_sdk.SchedulerSource`.
@@ -84,10 +84,10 @@ def step_arguments(scheduler: Any, eta: float, generator: Any) -> dict[str, Any]
     kind = cast(type[Any], type(itself(scheduler)))
     parameters = step_parameters(kind)
     if not 0.0 <= eta <= 1.0:
-        raise SpecError(f"eta {eta:g}: it is a number from 0 to 1", path=("eta",))
+        raise SpecError(f"eta {eta:g}: it must be a number from 0 to 1", path=("eta",))
     if eta and "eta" not in parameters:
         takers = ", ".join(name for name, known in sorted(KNOWN.items()) if known.eta)
-        raise SpecError(f"{kind.__name__} has no eta", hint=f"leave it out, or use {takers}", path=("eta",))
+        raise SpecError(f"{kind.__name__} has no eta", hint=f"remove it, or use {takers}", path=("eta",))
     given = {"eta": eta, "generator": generator}
     return {key: value for key, value in given.items() if key in parameters}
 
@@ -106,4 +106,4 @@ def by_class(options: ClassOptions) -> DiffusersScheduler:
 def register_schedulers(register: Register) -> None:
     """Offer the schedulers of diffusers."""
     offer(register, DIFFUSERS)
-    register("diffusers", options=ClassOptions, factory=by_class, summary="Any scheduler class of diffusers, by its name.")
+    register("diffusers", options=ClassOptions, factory=by_class, summary="Any scheduler class of diffusers, by name.")

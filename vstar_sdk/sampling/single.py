@@ -34,4 +34,4 @@ class Single:
 @hookimpl
 def register_samplers(register: Register) -> None:
     """Offer the sampler."""
-    register("single", options=Options, factory=Single, summary="The schedule once, from its first step to its last.")
+    register("single", options=Options, factory=Single, summary="Runs the schedule once.")

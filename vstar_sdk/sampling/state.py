@@ -98,14 +98,14 @@ class SamplerState:
         """
         if self.latents.shape != like.shape:
             raise SamplerError(
-                f"the state is of latents {tuple(self.latents.shape)}, and the run has {tuple(like.shape)}",
-                hint="frames, size and model must be those that the run was begun with",
+                f"the state is of latents {tuple(self.latents.shape)}, but the run has {tuple(like.shape)}",
+                hint="frames, size and model must not change after the run has started",
             )
         scheduled, there = self.scheduler.steps, len(scheduler.timesteps)
         if scheduled != there:
             raise SamplerError(
-                f"the state is of a schedule of {scheduled} steps, and the run has {there}",
-                hint="sampling.steps must be what the run was begun with",
+                f"the state is of a schedule of {scheduled} steps, but the run has {there}",
+                hint="sampling.steps must not change after the run has started",
             )
         if (generator is None) != (self.generator is None):
             raise SamplerError("the state and the run differ in whether their steps draw noise", hint="start the run again")
@@ -137,4 +137,4 @@ class SamplerState:
             data["scheduler"] = SchedulerState(**data["scheduler"])
             return cls(**data)
         except (KeyError, TypeError) as error:
-            raise SamplerError(f"{path} holds no state of a sampler", hint="start the run again") from error
+            raise SamplerError(f"{path} is not the state of a sampler", hint="start the run again") from error

@@ -69,7 +69,7 @@ def read_tensors(path: Path) -> Any:
             tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
             return _decoded(json.loads(file.metadata()["data"]), tensors)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise SamplerError(f"{path} holds no state that can be read: {error}", hint="start the run again") from error
+        raise SamplerError(f"{path} has no readable state: {error}", hint="start the run again") from error
 
 
 def _encoded(value: Any, tensors: dict[str, Tensor], where: str) -> Any:
@@ -87,7 +87,7 @@ def _encoded(value: Any, tensors: dict[str, Tensor], where: str) -> Any:
     if isinstance(value, list | tuple):
         items = [_encoded(item, tensors, f"{where}[{index}]") for index, item in enumerate(cast(list[Any], value))]
         return items if isinstance(value, list) else {_TAG: "tuple", "items": items}
-    raise TypeError(f"{where} is a {type(value).__name__}, which cannot be written")
+    raise TypeError(f"{where} is a {type(value).__name__}, which cannot be saved")
 
 
 def _kept(tensor: Tensor, form: str, tensors: dict[str, Tensor]) -> dict[str, str]:

@@ -44,7 +44,7 @@ def member_of(names: Iterable[str]) -> Callable[[Any], str]:
 
 @dataclass(frozen=True)
 class Choice:
-    """Stands in an annotation beside a union of parts.
+    """Stands in an annotation next to a union of parts.
 
     Attributes:
         names: of the parts, in the order of the union.

@@ -51,8 +51,8 @@ def own_defaults() -> Document | None:
     for key in defaults.data:
         if key not in KEYS:
             raise SpecError(
-                f"{defaults.place((key,))}: {key} cannot be set in the file of defaults",
-                hint=f"the file may hold {', '.join(KEYS)}; everything else belongs in a spec",
+                f"{defaults.place((key,))}: {key} is not allowed in the file of defaults",
+                hint=f"allowed keys are {', '.join(KEYS)}; everything else belongs in a spec",
             )
     return defaults
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +22,13 @@ from vstar_sdk.reading.yaml_reader import read_yaml
 LARGEST = 1 << 19
 """Bytes of the largest spec that is read."""
 
+FILES = (".yaml", ".yml", ".json", ".mp4")
+"""How the names of files end that a spec can be read from."""
 
-_NO_FILE = "`vstar new spec` writes one to begin with; a prompt of one word is given with --prompt"
+_MOST_ENTRIES = 1000
+"""Names of a folder that are compared with one that is missing."""
+
+_NO_FILE = "`vstar new spec` writes a first spec. A prompt of one word needs --prompt"
 
 
 @dataclass(frozen=True)
@@ -78,11 +86,11 @@ def read(path: Path) -> Document:
     try:
         text = read_bounded(path, LARGEST).decode("utf-8-sig")
     except TooLarge:
-        raise SpecError(f"{shown}: more than {LARGEST >> 10} KB is no spec", hint="a spec is a page or two of text") from None
+        raise SpecError(f"{shown}: a spec has at most {LARGEST >> 10} KB", hint="is this the right file?") from None
     except FileNotFoundError:
-        raise SpecError(f"there is no file {shown}", hint=_NO_FILE) from None
+        raise SpecError(f"there is no file {shown}{_near(path)}", hint=_NO_FILE) from None
     except IsADirectoryError:
-        raise SpecError(f"{shown} is a folder, not a spec", hint="name the spec file in it") from None
+        raise SpecError(f"{shown} is a folder, not a spec", hint="use the spec file in it") from None
     except UnicodeDecodeError as error:
         line, column = place_of(error.object[: error.start].decode("utf-8", "replace"))
         raise SpecError(f"{shown}:{line}:{column}: this is not text (UTF-8)", hint="save the spec as a UTF-8 text file") from None
@@ -91,11 +99,23 @@ def read(path: Path) -> Document:
     return parse(text, name=shown, folder=path.parent, as_json=path.suffix == ".json")
 
 
+def _near(path: Path) -> str:
+    """``. Did you mean 'own.yaml'?``, where the folder has a spec or a video of nearly that name; "" where it has none."""
+    try:
+        with os.scandir(path.parent) as entries:
+            names = [entry.name for entry in islice(entries, _MOST_ENTRIES) if Path(entry.name).suffix in FILES]
+    except (OSError, ValueError):
+        return ""
+    same = sorted((name for name in names if Path(name).stem == path.stem), key=lambda name: FILES.index(Path(name).suffix))
+    near = same or get_close_matches(path.name, names, n=1, cutoff=0.8)
+    return f". Did you mean '{printable(str(path.with_name(near[0])))}'?" if near else ""
+
+
 def parse(text: str, *, name: str | None = None, folder: Path | None = None, as_json: bool = False) -> Document:
     """Read a spec's text.
 
     Raises:
-        SpecError: it is not well-formed, repeats a key, uses aliases or tags, or is no mapping.
+        SpecError: it is not well-formed, repeats a key, uses aliases or tags, or is not a mapping.
     """
     data, root = read_json(text, name or "spec") if as_json else read_yaml(text, name or "spec")
     if not isinstance(data, dict):

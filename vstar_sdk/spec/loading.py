@@ -60,7 +60,7 @@ class LoadedSpec:
         return _validate, (self.document, self.given)
 
     def joined(self, plugins: Iterable[object]) -> LoadedSpec:
-        """The same spec, validated anew with more plugins passed.
+        """The same spec, validated again with more plugins passed.
 
         Raises:
             SpecError: see `load_spec`.
@@ -112,15 +112,15 @@ def load_spec(
     document = read_document(source, prompt=prompt, overrides=overrides, plugins=names, defaults=defaults)
     if SWEEP in document.data:
         raise SpecError(
-            located(document, (SWEEP,), "this is the spec of a sweep, many runs"),
-            hint="vstar sweep does them; without the key 'sweep' it is the spec of one run",
+            located(document, (SWEEP,), "this spec has a key 'sweep', so it describes many runs"),
+            hint="use `vstar sweep`, or remove the key 'sweep'",
             path=(SWEEP,),
         )
     loaded = _validate(document, passed)
     if prompt is not None and loaded.spec.synopsis.part == "states":
         raise SpecError(
-            "--prompt: the spec writes its states out, so another prompt would change nothing",
-            hint="change the states, or give the spec another synopsis part: --set 'synopsis={use: miniworld}'",
+            "--prompt: the spec lists its states, so the prompt has no effect",
+            hint="change the states, or use another synopsis part: --set 'synopsis={use: miniworld}'",
             path=("prompt",),
         )
     return loaded
@@ -255,7 +255,7 @@ def _compose(document: Document, passed: tuple[Plugin, ...]) -> _Composed:
 def _check_texts(document: Document) -> None:
     for path, text in _texts(document.data, ()):
         if any("\ud800" <= character <= "\udfff" for character in text):
-            raise SpecError(located(document, path, "holds half of a character (a lone surrogate), which is no text"), path=path)
+            raise SpecError(located(document, path, "has an invalid character (a lone surrogate)"), path=path)
 
 
 def _validate(document: Document, passed: tuple[Plugin, ...], composed: _Composed | None = None) -> LoadedSpec:
@@ -268,7 +268,7 @@ def _validate(document: Document, passed: tuple[Plugin, ...], composed: _Compose
     if not spec.prompt.strip() and spec.synopsis.part != "states":
         raise SpecError(
             located(document, (), "the spec has no prompt"),
-            hint="write 'prompt: ...', or write the states out under 'synopsis: {use: states, states: [...]}'",
+            hint="write 'prompt: ...', or list the states under 'synopsis: {use: states, states: [...]}'",
         )
     catalog = copy.copy(shared)  # the resolver is this spec's own: the options of its plugins may be
     try:
@@ -293,7 +293,7 @@ def _catalog(document: Document, passed: tuple[Plugin, ...]) -> Catalog:
     own = {plugin.namespace for plugin in passed}
     for name, path in listed(document.data).items():
         if name not in installed and name not in own:
-            raise SpecError(located(document, path, absent(name, installed)), hint="install it, or take it out", path=path)
+            raise SpecError(located(document, path, absent(name, installed)), hint="install it, or remove it", path=path)
     mentioned = {namespace: path for namespace, path in mentions(document.data).items() if namespace in installed}
     gate.faults(discovery.targets({namespace: installed[namespace] for namespace in mentioned}))
     for plugin in passed:

@@ -33,7 +33,7 @@ def absent(namespace: str, installed: Iterable[str]) -> str:
     near = difflib.get_close_matches(namespace, sorted(installed), 1, 0.65)
     if near:
         return f"no installed package brings the namespace '{namespace}'. Did you mean '{near[0]}'?"
-    return f"no installed package brings the namespace '{namespace}'; by custom its package is called vstar-{namespace}"
+    return f"no installed package brings the namespace '{namespace}'; its package is usually called vstar-{namespace}"
 
 
 def _listed(data: dict[Any, Any]) -> Iterator[tuple[SpecPath, str]]:

@@ -25,7 +25,7 @@ def overridden(document: Document, assignment: str) -> Document:
         assignment: ``PATH=VALUE``; the value is read as YAML.
 
     Raises:
-        SpecError: it is no assignment, or the spec has no such place.
+        SpecError: it is not an assignment, or the spec has no such place.
     """
     target, equals, text = assignment.partition("=")
     path = spec_path(target)

@@ -51,7 +51,7 @@ FrameRanges = WithJsonSchema(
 
 
 class StartSpec(Options):
-    """What the video goes on from: frames of an earlier run that stay as they are, and the others are made around them."""
+    """What the video continues from: frames of an earlier run that stay as they are, and the others are made around them."""
 
     model_config = ConfigDict(serialize_by_alias=True)
 
@@ -99,11 +99,11 @@ class SamplingSpec(Options):
     eta: float | None = Field(default=None, ge=0, le=1, examples=[0.0, 1.0])
     """Noise added back at each DDIM step: 0 none, 1 as much as DDPM."""
     guidance_batch: Literal["one", "two"] = "one"
-    """All branches of the guidance in one batch (faster) or each by itself (less memory); the results differ in the last bits."""
+    """All branches of the guidance in one batch (faster) or one by one (less memory); the results differ in the last bits."""
     noise: Annotated[Options | str, PartOf("noises", default="gaussian")] | None = None
-    """The noise that the video is made from. Left out: ``gaussian``, independent in every frame."""
+    """The initial noise. Default: ``gaussian``, independent in every frame."""
     sampler: Annotated[Options | str, PartOf("samplers", default="single")] | None = None
-    """How the steps of the schedule are taken. Left out: ``single``, once from the first to the last."""
+    """How the steps of the schedule are taken. Default: ``single``, the schedule once."""
 
 
 MOST_PARTS = 64
@@ -116,40 +116,40 @@ class RunSpec(Options):
     version: Literal[1] = 1
     """Version of the spec's format."""
     prompt: str = Field(default="", max_length=10_000, examples=["a landscape from winter to autumn"])
-    """The story in your words. It may be left out when the states are written in ``synopsis``."""
+    """The prompt. It may be left out when the states are written in ``synopsis``."""
     negative_prompt: str | None = Field(default=None, max_length=10_000, examples=["blurred, text"])
-    """What should not be seen; shared by all frames. Left out: the synopsis's, then the model's own."""
+    """What the video should not show; for all frames. Default: the synopsis's, then the model's own."""
     frames: Annotated[int | str | None, Number, Frames] = Field(default=None, examples=[64, "8s"])
-    """Length of the clip: frames (``64``) or seconds (``"8s"``). Left out: the model's own."""
+    """Length of the clip: frames (``64``) or seconds (``"8s"``). Default: the model's own."""
     size: Size | None = Field(default=None, examples=[[512, 320], "512x320"])
-    """Width and height in pixels: ``[512, 320]`` or ``512x320``. Left out: the model's own."""
+    """Width and height in pixels: ``[512, 320]`` or ``512x320``. Default: the model's own."""
     fps: float | None = Field(default=None, gt=0, le=240, examples=[8, 16, 24])
-    """Frames a second of the written files. Left out: the model's own."""
+    """Frames a second of the written files. Default: the model's own."""
     seed: Annotated[int, Number] = Field(default=0, ge=0, lt=2**64)
     """The same seed gives the same video."""
     model: Annotated[Options, PartOf("models", default="miniworld")]
     """The video model."""
     start: StartSpec | None = None
-    """An earlier run whose frames are kept. Left out: all frames are made anew."""
+    """An earlier run whose frames are kept. Default: all frames are generated."""
     synopsis: Annotated[Options, PartOf("synopses")]
-    """Who writes the key states. ``use`` left out: ``states`` where they are listed, else the model's own writer if it
-    brings one, else ``llm``."""
+    """The part that writes the key states. Default of ``use``: ``states`` if they are listed, else the model's own writer if it
+    has one, else ``llm``."""
     timeline: TimelineSpec = TimelineSpec()
     """How the key states are placed and blended."""
     regularizers: list[Annotated[Options, PartOf("regularizers")]]
-    """What acts on temporal attention, in this order. Left out: ``tar`` with its defaults; ``[]`` turns all off."""
+    """Changes to temporal attention, in this order. Default: ``tar`` with its defaults; ``[]`` for none."""
     sampling: SamplingSpec = SamplingSpec()
     """How the video is denoised."""
     finish: list[Annotated[Options, PartOf("finishers")]]
-    """What becomes of the frames behind the model, in this order: other sizes, numbers and rates. Left out: nothing."""
+    """Changes to the frames after the model (size, number, rate), in this order. Default: none."""
     metrics: list[Annotated[Options, PartOf("metrics")]]
-    """What is measured on the finished frames; the numbers stand in the manifest. Left out: nothing."""
+    """Metrics of the finished frames; the results are in the manifest. Default: none."""
     output: list[Annotated[Options, PartOf("exporters")]]
-    """What is written. Left out: ``mp4`` and ``contact-sheet``."""
+    """The files to write. Default: ``mp4`` and ``contact-sheet``."""
     latents: bool = True
-    """Write the clean latents beside the video, so that later runs can keep frames of it (`start`)."""
+    """Write the clean latents next to the video, so that later runs can keep frames of it (`start`)."""
     plugins: list[str | Options] = Field(default_factory=list[str | Options], examples=[["acme"]])
-    """Installed plugins whose hooks take part, in this order: names, or mappings of ``use`` and options."""
+    """Installed plugins whose hooks are called, in this order: names, or mappings of ``use`` and options."""
 
     @field_validator("regularizers", "finish", "metrics", "output", "plugins", mode="before")
     @classmethod

@@ -15,13 +15,11 @@ from vstar_sdk.spec.run_spec import RunSpec
 STDIN = "-"
 """The name of standard input."""
 
-_FILES = (".yaml", ".yml", ".json", ".mp4")
-
 
 def is_prompt(source: str) -> bool:
     """Whether a text is a prompt and not the name of a file: it has several words, and there is no such file."""
     words = source.split()
-    if len(words) < 2 or source.strip().lower().endswith(_FILES):
+    if len(words) < 2 or source.strip().lower().endswith(document.FILES):
         return False
     try:
         return not Path(source).exists()
@@ -42,8 +40,8 @@ def read(source: str | Path) -> Document:
     if isinstance(source, str) and is_prompt(source):
         if keys := _spec_keys(source):
             raise SpecError(
-                f"this is the text of a spec (it sets {', '.join(keys)}), where the name of a file or a prompt is wanted",
-                hint="write it to a file, or send it to standard input and name that: '-'; a prompt like this goes with --prompt",
+                f"this is the text of a spec (it sets {', '.join(keys)}), not a file name or a prompt",
+                hint="write it to a file, or pipe it to `vstar run -`; if it is a prompt, use --prompt",
             )
         return Document({"prompt": source})
     if str(source) == STDIN:
@@ -65,18 +63,16 @@ def _spec_keys(text: str) -> list[str]:
 
 def _standard_input() -> Document:
     if sys.stdin is None or sys.stdin.closed:
-        raise SpecError("standard input is closed, so that no spec can be read from it", hint="name a spec file")
+        raise SpecError("standard input is closed, so no spec can be read from it", hint="use a spec file")
     try:
         content = sys.stdin.buffer.read(document.LARGEST + 1)
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise SpecError("standard input is not text (UTF-8)", hint="send a spec in YAML or JSON") from None
     except OSError as error:
-        raise SpecError(f"standard input cannot be read: {error.strerror}", hint="name a spec file") from None
+        raise SpecError(f"standard input cannot be read: {error.strerror}", hint="use a spec file") from None
     if len(content) > document.LARGEST:
-        raise SpecError(
-            f"standard input: more than {document.LARGEST >> 10} KB is no spec", hint="a spec is a page or two of text"
-        )
+        raise SpecError(f"standard input: a spec has at most {document.LARGEST >> 10} KB", hint="is this the right file?")
     return document.parse(text, name="stdin", folder=Path.cwd())
 
 
@@ -86,5 +82,7 @@ def _carried(video: Path) -> Document:
     text = read_spec(video)
     shown = printable(str(video))
     if text is None:
-        raise SpecError(f"{shown} carries no spec", hint="only videos that vstar wrote, with metadata, carry one")
+        raise SpecError(
+            f"{shown} has no spec in its metadata", hint="vstar writes one into its MP4 files, unless metadata is off"
+        )
     return document.parse(text, name=shown, folder=video.parent)

@@ -1,4 +1,4 @@
-"""The keys that make a spec that of a sweep, many runs; the keys beside them are the spec of one run. See `vstar_sdk.sweeps`."""
+"""The keys of a sweep, many runs; the other keys are the spec of one run. See `vstar_sdk.sweeps`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SweepKeys(Options):
     """What a spec of many runs has besides."""
 
     sweep: Axes | None = Field(default=None, examples=[{"seed": {"from": 0, "to": 9}, "sampling.steps": [12, 25]}])
-    """For ``vstar sweep`` alone: paths of the spec and their values, all combined. Each is a list, a range
+    """For ``vstar sweep`` only: paths of the spec and their values, all combined. Each is a list, a range
     ``{from: 0, to: 9}``, or the name of a file of values."""
     executor: Annotated[Options | str, PartOf("executors", default="local")] | None = None
-    """For ``vstar sweep`` alone: where the runs are done. Left out: ``local``, on this machine."""
+    """For ``vstar sweep`` only: where the runs are executed. Default: ``local``, on this machine."""

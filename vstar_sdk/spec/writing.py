@@ -37,7 +37,7 @@ class _Dumper(yaml.SafeDumper):
         return super().represent_mapping(tag, mapping, flow_style=bool(mapping) and _numbers(mapping))
 
     def represent_text(self, text: str) -> yaml.ScalarNode:
-        """Characters that are no letters as escapes: YAML folds some of them, a terminal obeys others."""
+        """Characters that are not letters as escapes: YAML folds some of them, a terminal obeys others."""
         return self.represent_scalar(_TEXT, text, None if text.isprintable() else '"')  # pyright: ignore[reportUnknownMemberType]
 
 
@@ -53,7 +53,7 @@ def _numbers(items: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """Mappings, lists and scalars alone, ``use`` before the options beside it."""
+    """Mappings, lists and scalars alone, ``use`` before the options next to it."""
     if isinstance(value, dict):
         mapping = cast(dict[Any, Any], value)
         first = {"use": mapping["use"]} if "use" in mapping else {}

@@ -21,7 +21,7 @@ from vstar_sdk.sweeps.values import MOST, Row, read_values
 MOST_CELLS = 100_000
 """Cells of the largest sweep."""
 
-_SHAPE = "write a list of values, {from: 0, to: 9}, or the name of a file with one value a line"
+_SHAPE = "write a list of values, {from: 0, to: 9}, or a file name (one value a line)"
 
 
 @dataclass(frozen=True)
@@ -80,12 +80,12 @@ def _axis(document: Document, key: Any, value: Any) -> Axis:
         raise SpecError(located(document, where, "write a path of the spec, or several with commas between them"))
     rows = list(_rows(document, where, paths, value))
     if not rows:
-        raise SpecError(located(document, where, "an axis has at least one value"), hint=_SHAPE)
+        raise SpecError(located(document, where, "an axis needs at least one value"), hint=_SHAPE)
     seen: dict[str, Row] = {}
     for row in rows:
         text = _same(document, where, row)
         if text in seen:
-            raise SpecError(f"{row.place}: the same as {seen[text].place}: it would be made twice", hint="take one of them out")
+            raise SpecError(f"{row.place}: the same as {seen[text].place}: the cell would run twice", hint="remove one of them")
         seen[text] = row
     # As they will be read from the index.
     values = tuple(tuple(json.loads(text)) for text in seen)
@@ -130,12 +130,12 @@ def _range(document: Document, where: SpecPath, written: dict[Any, Any]) -> Iter
         return SpecError(located(document, where, message), hint="{from: 0, to: 9}, or {from: 0.5, to: 2, step: 0.5}", path=where)
 
     if not {"from", "to"} <= set(written) <= {"from", "to", "step"}:
-        raise refuse("a range has 'from', 'to' and, where it is not 1, 'step'")
+        raise refuse("a range has 'from', 'to' and optionally 'step'")
     first, last, step = written["from"], written["to"], written.get("step", 1)
     if any(isinstance(number, bool) or not isinstance(number, int | float) for number in (first, last, step)):
-        raise refuse("'from', 'to' and 'step' are numbers")
+        raise refuse("'from', 'to' and 'step' must be numbers")
     if not all(map(_finite, (first, last, step))) or step <= 0 or last < first:
-        raise refuse("a range goes up: 'to' is not less than 'from', and 'step' more than 0")
+        raise refuse("'to' must not be less than 'from', and 'step' must be above 0")
     whole = all(isinstance(number, int) for number in (first, last, step))
     steps = (last - first) // step if whole else (last - first) / step + 1e-9
     if not steps < MOST:
@@ -161,10 +161,10 @@ def _check_apart(document: Document, axes: Sequence[Axis]) -> None:
             above = [steps[:length] for length in range(1, len(steps))]
             name = holders.get(steps) or next((known[other] for other in above if other in known), "")
             if steps in known or name:
-                which = "twice" if steps in known else f"beside {name}, which holds it or is inside of it"
-                raise SpecError(located(document, (SWEEP, axis.name), f"{path} stands in the sweep {which}"))
+                which = "twice" if steps in known else f"together with {name}, which contains it or is part of it"
+                raise SpecError(located(document, (SWEEP, axis.name), f"{path} is in the sweep {which}"))
             if document.given.get(steps, "").startswith("--"):
-                raise SpecError(f"{document.given[steps]}: the sweep sets it in every cell", hint="take one of them out")
+                raise SpecError(f"{document.given[steps]}: the sweep sets it in every cell", hint="remove one of them")
             known[steps] = path
             holders.update(dict.fromkeys(above, path))
 

@@ -28,7 +28,7 @@ from vstar_sdk.sweeps.status import ERROR, Failed
 _log = logging.getLogger(__name__)
 
 ATTEMPTS = 3
-"""How often a cell is begun whose process dies each time before the cell comes further."""
+"""Attempts for a cell whose process dies without progress."""
 
 
 class Interrupted(Exception):
@@ -56,11 +56,11 @@ def run_cells(
     *,
     attempts: int = ATTEMPTS,
     ended: Callable[[], bool] = lambda: False,
-    told: Callable[[str], object] = _log.info,
+    report: Callable[[str], object] = _log.info,
 ) -> Outcome:
     """Do cells of a sweep, one after the other, with one warm session; a process of an executor does nothing else.
 
-    A cell that is done, has failed or is at work in another process is passed over. One that was interrupted goes on from its
+    A cell that is done, has failed or is at work in another process is passed over. One that was interrupted continues from its
     last state. One whose process died comes after all others, and has failed once it was begun too often.
 
     Args:
@@ -68,7 +68,7 @@ def run_cells(
         cells: their ids; None for all.
         attempts: how often a cell is begun whose process dies each time before the cell comes further.
         ended: asked all along whether to end; the cell under way is then left in a state from which it goes on.
-        told: given a line at the beginning and the end of each cell.
+        report: called with a line at the beginning and the end of each cell.
 
     Returns:
         What became of them.
@@ -77,12 +77,12 @@ def run_cells(
         OutputError: the index cannot be read, or a cell's directory cannot be written.
         SpecError: there is no such cell.
         Interrupted: it was to end.
-        Exception: whatever ended a cell and is no `VstarError`: it is written down as the cell's, and since nobody knows what
+        Exception: whatever ended a cell and is not a `VstarError`: it is written down as the cell's, and since nobody knows what
             it has left in this process, the next cell is for another one.
     """
     index = Sweep.read(sweep)
     todo = list(index.cells) if cells is None else [index.cell(name) for name in cells]
-    work = _Work(index, SpecLoader(), attempts, ended, told)
+    work = _Work(index, SpecLoader(), attempts, ended, report)
     _import_ahead()
     late: list[Cell] = []
     with Session(max_models=1) as session:
@@ -131,7 +131,7 @@ class _Work:
     loader: SpecLoader
     attempts: int
     ended: Callable[[], bool]
-    told: Callable[[str], object]
+    report: Callable[[str], object]
 
     def __post_init__(self) -> None:
         self.outcome = Outcome()
@@ -177,7 +177,7 @@ class _Work:
             claim.close(remove=not keep)
 
     def _run(self, session: Session, cell: Cell, folder: Path, claim: Claim) -> None:
-        self.told(f"cell {cell.id}: {cell.title}")
+        self.report(f"cell {cell.id}: {cell.title}")
         going_on = resumable(folder)
         try:
             job = session.resume(folder) if going_on else self._start(session, cell, folder)
@@ -198,7 +198,7 @@ class _Work:
             raise
         else:
             self.outcome.done += 1
-            self.told(f"cell {cell.id}: done")
+            self.report(f"cell {cell.id}: done")
 
     def _start(self, session: Session, cell: Cell, folder: Path) -> Job:
         return session.start(self.loader.load(self.sweep.document(cell)), out=folder)
@@ -227,7 +227,7 @@ class _Work:
         attempts = claim.begun if isinstance(error, _Died) else claim.begun + 1
         Failed(record["type"], record["message"], record["hint"], attempts, anew).write(folder)
         self.outcome.failed += 1
-        self.told(f"cell {folder.name}: failed: {record['message']}")
+        self.report(f"cell {folder.name}: failed: {record['message']}")
 
 
 class _Died(VstarError):
@@ -236,8 +236,8 @@ class _Died(VstarError):
 
 def _died(times: int, folder: Path) -> VstarError:
     return _Died(
-        f"its process died {times} times at this cell, before it came further",
-        hint=f"is memory short? `vstar run {folder}/spec.yaml` runs it by itself, `vstar sweep --retry-failed` tries again",
+        f"its process died {times} times in this cell, without progress",
+        hint=f"did memory run out? `vstar run {folder}/spec.yaml` runs this cell alone; `vstar sweep --retry-failed` tries again",
     )
 
 
@@ -264,7 +264,7 @@ def _tidy(folder: Path) -> None:
 
 
 def _import_ahead() -> None:
-    """Bring in what takes seconds before a cell is taken, so that a process which dies meanwhile is no fault of the cell."""
+    """Bring in what takes seconds before a cell is taken, so that a process which dies meanwhile is not a fault of the cell."""
     with suppress(ImportError):  # the run says what is absent
         from vstar_sdk.runs import perform
         from vstar_sdk.runs.stages import encode, sample

@@ -90,7 +90,7 @@ class Claim:
         os.write(self._descriptor, json.dumps({what: _progress(self.folder)}).encode() + b"\n")
 
     def take_back(self) -> None:
-        """It was not begun: it was interrupted on purpose, which is no fault of the cell."""
+        """It was not begun: it was interrupted on purpose, which is not a fault of the cell."""
         os.ftruncate(self._descriptor, self._length)
 
     def close(self, *, remove: bool) -> None:

@@ -22,7 +22,7 @@ class Executor(Protocol):
     def run(self, sweep: Path, cells: Sequence[str]) -> None:
         """Have cells done, and come back when its processes have ended.
 
-        A cell that fails is no error of the executor: it is written down in the cell's directory.
+        A cell that fails is not an error of the executor: it is written down in the cell's directory.
 
         Args:
             sweep: the sweep directory.

@@ -88,7 +88,9 @@ class Sweep:
         try:
             data: dict[str, Any] = json.loads(read_bounded(path, _LARGEST))
             if data["format"] != _FORMAT:
-                raise OutputError(f"{printable(str(path))} is of another version of vstar-sdk", hint="install that one")
+                raise OutputError(
+                    f"{printable(str(path))} was written by another version of vstar-sdk", hint="install that version"
+                )
             base = Document(
                 yaml.load(data["spec"], Loader),  # noqa: S506  (it is a safe loader)
                 name=printable(str(path)),
@@ -98,10 +100,12 @@ class Sweep:
             cells = tuple(Cell(one["id"], one["title"], tuple(one["at"])) for one in data["cells"])
         except FileNotFoundError:
             raise OutputError(
-                f"there is no sweep in {shown}", hint="name the directory of a sweep; it holds sweep.json"
+                f"there is no sweep in {shown}", hint="use the directory of a sweep, which has a sweep.json"
             ) from None
         except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
-            raise OutputError(f"{printable(str(path))} cannot be read: {error}", hint="begin the sweep anew") from None
+            raise OutputError(
+                f"{printable(str(path))} cannot be read: {error}", hint="start the sweep again in another directory"
+            ) from None
         return cls(base, axes, cells, directory)
 
     def write(self) -> None:
@@ -123,7 +127,7 @@ class Sweep:
             write_whole(self.directory / INDEX, text.encode() + b"\n")
         except OSError as error:
             shown = printable(str(self.directory / INDEX))
-            raise OutputError(f"{shown} cannot be written: {error.strerror}", hint="name another folder with --out") from error
+            raise OutputError(f"{shown} cannot be written: {error.strerror}", hint="choose another folder with --out") from error
 
     def claim(self) -> None:
         """Take the sweep directory: a new one, or one of the same sweep.
@@ -143,7 +147,7 @@ class Sweep:
         if (there._spec, there.axes) != (self._spec, self.axes):
             raise OutputError(
                 f"{printable(str(self.directory))} holds another sweep: {self._difference(there)}",
-                hint="name another folder with --out, or take the spec back to what it was",
+                hint="choose another folder with --out, or restore the spec",
             )
 
     def path(self, cell: Cell | str) -> Path:
@@ -196,7 +200,7 @@ class Sweep:
             return f"with other values of {printable('; '.join(changed))}"
         keys = dict.fromkeys([*self.base.data, *there.base.data])
         others = [str(key) for key in keys if self.base.data.get(key) != there.base.data.get(key)]
-        return f"its spec has another {printable(', '.join(others))}" if others else "its spec is written otherwise"
+        return f"its spec has a different {printable(', '.join(others))}" if others else "its spec differs"
 
 
 def _title(axis: Axis, step: int) -> str:

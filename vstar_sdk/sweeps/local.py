@@ -14,11 +14,11 @@ class LocalOptions(ExecutorOptions):
     """Processes on this machine."""
 
     workers: Annotated[int | None, Number] = Field(default=None, ge=1, le=256)
-    """Processes beside each other, each with its own model in memory. Left out: one for each device, or one."""
+    """Parallel processes, each with its own model in memory. Default: one for each device, or one."""
     devices: list[str] | None = Field(default=None, min_length=1, max_length=64, examples=[["0", "1"]])
-    """GPUs as CUDA_VISIBLE_DEVICES names them; each process is given one of them in turn. Left out: all that are visible."""
+    """GPUs as CUDA_VISIBLE_DEVICES names them; each process is given one of them in turn. Default: all that are visible."""
     attempts: Annotated[int, Number] = Field(default=3, ge=1, le=100)
-    """How often a cell is begun whose process dies each time before the cell comes further."""
+    """Attempts for a cell whose process dies without progress."""
 
 
 @hookimpl

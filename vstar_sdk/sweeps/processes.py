@@ -72,7 +72,7 @@ class Local:
                 idle, trace = (idle + 1 if now == trace else 0), now
                 if idle >= _IDLE_DEATHS:
                     raise VstarError(
-                        f"the processes of the sweep die before they do anything; the last one said: {worker.tail()}",
+                        f"the processes of the sweep die at their start; the last output of one: {worker.tail()}",
                         hint=f"see {printable(str(worker.log))}",
                     )
                 worker.start()

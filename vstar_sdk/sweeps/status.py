@@ -36,7 +36,7 @@ class Failed:
         message: what went wrong.
         hint: what to do, or None.
         attempts: how often it was begun.
-        anew: whether the next attempt begins from nothing: what the last one left cannot be used.
+        again: whether the next attempt begins from scratch: what the last one left cannot be used.
     """
 
     type: str

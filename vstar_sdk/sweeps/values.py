@@ -53,9 +53,9 @@ def read_values(path: Path, paths: Sequence[str], texts: Sequence[bool]) -> list
     try:
         text = read_bounded(path, LARGEST).decode("utf-8-sig")
     except TooLarge:
-        raise SpecError(f"{shown}: more than {LARGEST >> 20} MB are no values of a sweep", hint="split it") from None
+        raise SpecError(f"{shown}: more than {LARGEST >> 20} MB is too large for values of a sweep", hint="split it") from None
     except FileNotFoundError:
-        raise SpecError(f"there is no file {shown}", hint="it is looked for beside the spec") from None
+        raise SpecError(f"there is no file {shown}", hint="a relative path starts at the folder of the spec") from None
     except UnicodeDecodeError as error:
         line, _ = place_of(error.object[: error.start].decode("utf-8", "replace"))
         raise SpecError(f"{shown}:{line}: this is not text (UTF-8)", hint="save it as a UTF-8 text file") from None
@@ -68,7 +68,7 @@ def read_values(path: Path, paths: Sequence[str], texts: Sequence[bool]) -> list
             raise SpecError(f"{shown}:{line}: more than {MOST:,} values", hint="split it")
         rows.append(Row(values, f"{shown}:{line}"))
     if not rows:
-        raise SpecError(f"{shown}: it holds no value", hint="write one a line")
+        raise SpecError(f"{shown}: it has no value", hint="write one a line")
     return rows
 
 
@@ -96,10 +96,10 @@ def _csv(text: str, shown: str, paths: Sequence[str], texts: Sequence[bool]) -> 
                 continue
             first = False
             if len(cells) != width:
-                _refuse(shown, reader.line_num, f"{_count(len(cells), 'column')} where {width} are wanted: {', '.join(paths)}")
+                _refuse(shown, reader.line_num, f"{_count(len(cells), 'column')} instead of {width}: {', '.join(paths)}")
             yield reader.line_num, tuple(_value(cells[column], alone) for column, alone in zip(columns, texts, strict=True))
     except csv.Error as error:
-        _refuse(shown, reader.line_num, f"this is no CSV: {error}")
+        _refuse(shown, reader.line_num, f"this is not valid CSV: {error}")
 
 
 def _jsonl(text: str, shown: str, paths: Sequence[str], texts: Sequence[bool]) -> Iterator[tuple[int, tuple[Any, ...]]]:
@@ -109,7 +109,7 @@ def _jsonl(text: str, shown: str, paths: Sequence[str], texts: Sequence[bool]) -
         try:
             data: Any = json.loads(content, parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
-            _refuse(shown, line, f"this is no JSON: {error}")
+            _refuse(shown, line, f"this is not valid JSON: {error}")
         named = cast(dict[str, Any], data) if isinstance(data, dict) else {}
         if set(named) == set(paths):
             yield line, tuple(named[path] for path in paths)
@@ -122,7 +122,7 @@ def _jsonl(text: str, shown: str, paths: Sequence[str], texts: Sequence[bool]) -
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def _value(text: str, alone: bool) -> Any:
@@ -133,7 +133,7 @@ def _value(text: str, alone: bool) -> Any:
 
 
 def _refuse(shown: str, line: int, message: str) -> NoReturn:
-    raise SpecError(f"{shown}:{line}: {printable(message)}", hint="mend that line")
+    raise SpecError(f"{shown}:{line}: {printable(message)}", hint="fix that line")
 
 
 def _count(number: int, thing: str) -> str:

@@ -31,14 +31,14 @@ def main() -> None:
     ended = threading.Event()
     threading.Thread(target=_listen, args=(ended,), daemon=True).start()
     try:
-        run_cells(given.sweep, cells, attempts=given.attempts, ended=ended.is_set, told=_tell)
+        run_cells(given.sweep, cells, attempts=given.attempts, ended=ended.is_set, report=_report)
     except Interrupted:
         sys.exit(0)
     except VstarError as error:
-        _tell(f"error: {error.message}" + (f" ({error.hint})" if error.hint else ""))
+        _report(f"error: {error.message}" + (f" ({error.hint})" if error.hint else ""))
         sys.exit(1)
     except Exception as error:
-        _tell(f"unexpected {type(error).__name__}: {error}; the next cell is for another process")
+        _report(f"unexpected {type(error).__name__}: {error}; a new process continues")
         sys.exit(AGAIN)
 
 
@@ -47,7 +47,7 @@ def _listen(ended: threading.Event) -> None:
     ended.set()
 
 
-def _tell(line: str) -> None:
+def _report(line: str) -> None:
     print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} [{os.getpid()}] {line}", file=sys.stderr, flush=True)  # noqa: T201
 
 

@@ -32,7 +32,7 @@ class Alone:
             SpecError: there is no prompt.
         """
         if not brief.prompt.strip():
-            raise SpecError("synopsis none makes a video of the prompt alone, and there is no prompt", path=("prompt",))
+            raise SpecError("synopsis none needs a prompt", path=("prompt",))
         return Synopsis((State(brief.prompt.strip()),))
 
     def close(self) -> None:
@@ -42,4 +42,4 @@ class Alone:
 @hookimpl
 def register_synopses(register: Register) -> None:
     """Offer ``none``."""
-    register("none", options=AloneOptions, factory=Alone, summary="The prompt alone, for every frame: the model without a story.")
+    register("none", options=AloneOptions, factory=Alone, summary="No key states: every frame gets the prompt.")

@@ -112,7 +112,7 @@ def _sentence(details: ErrorDetails, model: type[Answer]) -> str:
     if kind == "string_unicode":
         return f"{where}: holds half a character (a lone surrogate)"
     wanted = _WANTED.get(kind)
-    return f"{where}: is {_kind(given)}" + (f" instead of {wanted}" if wanted else ", which cannot be used")
+    return f"{where}: is {_kind(given)}" + (f" instead of {wanted}" if wanted else ", which is not supported")
 
 
 _WANTED = {"string_type": "a text", "list_type": "a list", "model_type": 'an object such as {"caption": "..."}'}

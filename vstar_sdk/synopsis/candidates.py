@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from vstar_sdk.synopsis.answers import Answer, AnswerError, check_answer
-from vstar_sdk.synopsis.json_values import Broken, Found, as_list, as_object, decoded, told
+from vstar_sdk.synopsis.json_values import Found, Malformed, as_list, as_object, decoded, explained
 from vstar_sdk.synopsis.near_misses import meant, names_states
 
 Captions = tuple[str, ...]
@@ -74,7 +74,7 @@ class Candidate:
 
 
 def candidates(
-    text: str, values: list[Found | Broken], model: type[Answer], examples: Collection[Captions]
+    text: str, values: list[Found | Malformed], model: type[Answer], examples: Collection[Captions]
 ) -> Iterator[Candidate]:
     """What may be the answer, in order of appearance; lines of states, each an object of its own, come last.
 
@@ -84,17 +84,17 @@ def candidates(
         model: the wanted shape.
         examples: the captions of the examples that the model was shown.
     """
-    broken = before = 0  # where the malformed value ends that the search is inside of, and where the last whole one ended
+    malformed = before = 0  # where the malformed value ends that the search is inside of, and where the last whole one ended
     lines: list[list[Found]] = []
     for value in values:
         lead = _lead(text, before, value.start)
-        if isinstance(value, Broken):
-            broken = max(broken, value.at)
+        if isinstance(value, Malformed):
+            malformed = max(malformed, value.at)
             if _STATES.search(text, value.start, value.at + 20) and not _TO_FILL_IN.match(text, value.at):
-                yield Candidate(value.start, value.at, lead, problems=(told(text, value),))
+                yield Candidate(value.start, value.at, lead, problems=(explained(text, value),))
             continue
         before = value.end
-        inside = value.start < broken
+        inside = value.start < malformed
         for answer, problems, named in _readings(value, model):
             if named or not inside:  # a list inside a malformed answer is not all of it
                 sure = named or answer is None or _stands_alone(text, value)
@@ -128,7 +128,7 @@ def _readings(found: Found, model: type[Answer]) -> Iterator[tuple[Answer | None
     right = [pair for pair in right if not _is_example(pair[0])] or right
     right = [pair for pair in right if _FINAL.search(pair[0])] or right
     if len({answer.captions() for _, answer in right}) > 1:
-        yield None, ("it holds more than one story: write one",), True
+        yield None, ("it has more than one story: write one",), True
     elif right:
         yield right[-1][1], (), True
     elif "properties" in (as_object(value) or ()):

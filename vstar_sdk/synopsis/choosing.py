@@ -9,9 +9,9 @@ from contextlib import suppress
 
 from vstar_sdk.synopsis.answers import Answer, AnswerError
 from vstar_sdk.synopsis.candidates import ENDS, Candidate, Captions, candidates, fitting
-from vstar_sdk.synopsis.json_values import Broken, Found, as_object, decoded, json_values, told
+from vstar_sdk.synopsis.json_values import Found, Malformed, as_object, decoded, explained, json_values
 from vstar_sdk.synopsis.near_misses import names_states
-from vstar_sdk.synopsis.thinking import Said, without_thinking
+from vstar_sdk.synopsis.thinking import Answered, without_thinking
 
 LONGEST_ANSWER = 20_000
 """Characters of the longest answer that is read, thinking and white space aside."""
@@ -24,7 +24,7 @@ _JSON_BEGINS = re.compile(r"""\{\s*["'“‘]|\[\s*[\["'“{]""")
 def read_answer(text: str, model: type[Answer], *, examples: Collection[Captions] = (), only_at_the_end: bool = False) -> Answer:
     """Take the key states out of what a model said, whatever stands around them.
 
-    Thinking is not read, but for an answer at the very end of thinking that is never closed. Of what has the wanted shape the
+    Thinking is not read, except an answer at the very end of thinking that is never closed. Of what has the wanted shape the
     last is taken; what is introduced as an example or a draft, or repeats an example of the question, only where there is nothing
     else. What means the same in another form is taken too: see `meant`.
 
@@ -39,26 +39,26 @@ def read_answer(text: str, model: type[Answer], *, examples: Collection[Captions
     """
     text = _unquoted(text.removeprefix("\ufeff"))
     whole = fitting(decoded(text), model)
-    if whole is not None:  # at once: what looks like a tag in its captions is no thinking
+    if whole is not None:  # at once: what looks like a tag in its captions is not thinking
         return whole
-    said = without_thinking(text)
+    answered = without_thinking(text)
     try:
-        return _read(said, model, examples, only_at_the_end)
+        return _read(answered, model, examples, only_at_the_end)
     except AnswerError:
-        if not said.unclosed:
+        if not answered.unclosed:
             raise
         with suppress(AnswerError):
-            return _read(Said(said.unclosed[-LONGEST_ANSWER:], True, ""), model, examples, True)
+            return _read(Answered(answered.unclosed[-LONGEST_ANSWER:], True, ""), model, examples, True)
         raise
 
 
-def _read(said: Said, model: type[Answer], examples: Collection[Captions], only_at_the_end: bool) -> Answer:
-    text = said.text
+def _read(answered: Answered, model: type[Answer], examples: Collection[Captions], only_at_the_end: bool) -> Answer:
+    text = answered.text
     length = len(" ".join(text.split())) if len(text) > LONGEST_ANSWER else len(text.strip())
     if length > LONGEST_ANSWER:
         raise AnswerError(f"the answer has {length:,} characters; at most {LONGEST_ANSWER:,} are read")
     if not length:
-        raise AnswerError("the answer is empty: there is nothing but thinking" if said.thought else "the answer is empty")
+        raise AnswerError("the answer is empty: it has only thinking" if answered.thought else "the answer is empty")
     values = list(json_values(text))
     found = [*candidates(text, values, model, examples)]
     if only_at_the_end:
@@ -86,15 +86,15 @@ def _chosen(text: str, right: list[Candidate]) -> Candidate | None:
     return next((pool[-1] for pool in pools if pool), None)
 
 
-def _nearest(text: str, found: list[Candidate], values: list[Found | Broken]) -> tuple[str, ...]:
+def _nearest(text: str, found: list[Candidate], values: list[Found | Malformed]) -> tuple[str, ...]:
     """What is wrong with what comes nearest to an answer."""
     failed = [each for each in found if each.problems]
     for pool in ([each for each in failed if each.named and not each.aside], failed):
         if pool:
             return pool[-1].problems
     for value in values:
-        if isinstance(value, Broken) and value.at > value.start and _JSON_BEGINS.match(text, value.start):
-            return (told(text, value),)
+        if isinstance(value, Malformed) and value.at > value.start and _JSON_BEGINS.match(text, value.start):
+            return (explained(text, value),)
     objects = any(isinstance(value, Found) and as_object(value.value) for value in values)
     return ("states: is missing",) if objects else ("the answer holds no JSON object",)
 

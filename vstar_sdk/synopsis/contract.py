@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Brief:
-    """What a synopsis part is told about the run.
+    """What a synopsis part knows about the run.
 
     Attributes:
         prompt: the user's prompt; may be empty when the states are written out.

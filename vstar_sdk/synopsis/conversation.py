@@ -22,15 +22,15 @@ WRITE_THEM = "write the key states yourself: synopsis: {use: states, states: [..
 MOST_TOKENS = 16_384
 """Tokens that an answer is given at most after it was cut off. More is a choice of the user, and an option of the backend."""
 
-LONGEST_TOLD = 5000
-"""Characters of an answer that the model is told again when it is to mend it."""
+LONGEST_REPEATED = 5000
+"""Characters of a faulty answer that are sent back to the model for correction."""
 
 _WORD = re.compile(r"[^\W\d_]{4,}")
 
 
 @dataclass(frozen=True)
-class Told:
-    """What the model is told.
+class Question:
+    """The first request to the model.
 
     Attributes:
         system: the system message.
@@ -45,12 +45,14 @@ class Told:
     template: Mapping[str, object]
 
 
-def converse(backend: Backend, told: Told, *, states: int | None, rounds: int) -> tuple[Answer, Transcript, tuple[str, ...]]:
+def converse(
+    backend: Backend, question: Question, *, states: int | None, rounds: int
+) -> tuple[Answer, Transcript, tuple[str, ...]]:
     """Ask until there is a usable answer, at most so often.
 
     Args:
         backend: the language model.
-        told: the first question.
+        question: the first request.
         states: how many key states are wanted; None lets the model choose.
         rounds: how often it is asked.
 
@@ -61,19 +63,19 @@ def converse(backend: Backend, told: Told, *, states: int | None, rounds: int) -
         BackendError: no answer, a refusal, or no usable answer in any of the rounds.
     """
     shape = answer_model(states)
-    examples = captions_in(told.system, answer_model(None))
-    request = Request(system=told.system, messages=(Message(role="user", text=told.user),), schema=shape)
+    examples = captions_in(question.system, answer_model(None))
+    request = Request(system=question.system, messages=(Message(role="user", text=question.user),), schema=shape)
     exchanges: Transcript = ()
     warnings: dict[str, None] = {}
     while True:
         completion = backend.complete(request)
         warnings.update(dict.fromkeys(completion.warnings))
-        exchange = _record(told.template, request, completion)
+        exchange = _record(question.template, request, completion)
         exchanges = (*exchanges, exchange)
         if completion.stop == "refusal":
             raise _refused(completion)
         try:
-            return _read(completion, shape, examples, told.prompt), exchanges, tuple(warnings)
+            return _read(completion, shape, examples, question.prompt), exchanges, tuple(warnings)
         except AnswerError as error:
             if len(exchanges) == rounds:
                 raise _unusable(completion, error, rounds) from None
@@ -96,9 +98,9 @@ def _read(completion: Completion, shape: type[Answer], examples: Collection[Capt
         try:
             answer = read_answer(completion.thinking[-LONGEST_ANSWER:], shape, examples=examples, only_at_the_end=True)
         except AnswerError:
-            raise AnswerError("the answer is empty: there is nothing but thinking") from None
+            raise AnswerError("the answer is empty: it has only thinking") from None
     if answer.captions() in examples and not _shares_a_word(prompt, answer.captions()):
-        raise AnswerError("the answer repeats an example of the question instead of picturing the prompt")
+        raise AnswerError("the answer repeats an example of the instructions instead of describing the prompt")
     return answer
 
 
@@ -122,7 +124,7 @@ def _repair(request: Request, completion: Completion, problems: tuple[str, ...])
             "Answer again, with one corrected JSON object and nothing around it.",
         ]
     )
-    answer = _shortened(spoken(completion.text), LONGEST_TOLD)
+    answer = _shortened(spoken(completion.text), LONGEST_REPEATED)
     if answer:
         turns = (*request.messages, Message(role="assistant", text=answer), Message(role="user", text=complaint))
         return replace(request, messages=turns)

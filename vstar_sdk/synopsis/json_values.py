@@ -26,7 +26,7 @@ _REASONS = (
     (_TOO_DEEP, "it is nested too deeply"),
     ("Invalid", "a backslash before a character that it cannot escape"),
 )
-"""The decoder's words, and those that a person and a model are told."""
+"""The decoder's messages, and the words for people and models."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,11 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Broken:
+class Malformed:
     """What begins as a JSON object or list and is none.
 
     Attributes:
-        words: the decoder's own, for `told`.
+        words: the decoder's own, for `explained`.
         start: where it begins.
         at: where it breaks.
     """
@@ -59,7 +59,7 @@ class Broken:
     at: int
 
 
-def json_values(text: str) -> Iterator[Found | Broken]:
+def json_values(text: str) -> Iterator[Found | Malformed]:
     """All outermost JSON objects and lists, in order; inside a malformed one the search goes on."""
     position = work = 0
     while work < _MOST_WORK and (bracket := _BRACKET.search(text, position)):
@@ -69,10 +69,10 @@ def json_values(text: str) -> Iterator[Found | Broken]:
             yield Found(value, start, position)
             work += position - start
         except RecursionError:
-            yield Broken(_TOO_DEEP, start, start)
+            yield Malformed(_TOO_DEEP, start, start)
             return
         except json.JSONDecodeError as error:
-            yield Broken(error.msg, start, error.pos)
+            yield Malformed(error.msg, start, error.pos)
             position = start + 1
             work += error.pos - start + 1
 
@@ -98,22 +98,22 @@ def decoded(text: str) -> object:
         return None
 
 
-def told(text: str, broken: Broken) -> str:
+def explained(text: str, malformed: Malformed) -> str:
     """The sentence about a malformed value, with its place."""
-    line = text.count("\n", 0, broken.at) + 1
-    column = broken.at - (text.rfind("\n", 0, broken.at) + 1) + 1
-    around = text[max(0, broken.at - 20) : broken.at + 10]
+    line = text.count("\n", 0, malformed.at) + 1
+    column = malformed.at - (text.rfind("\n", 0, malformed.at) + 1) + 1
+    around = text[max(0, malformed.at - 20) : malformed.at + 10]
     near = " ".join("".join(sign if sign.isprintable() else " " for sign in around).split())
-    return f"the JSON is malformed at line {line}, column {column}: {_reason(text, broken)} (near: {near})"
+    return f"the JSON is malformed at line {line}, column {column}: {_reason(text, malformed)} (near: {near})"
 
 
-def _reason(text: str, broken: Broken) -> str:
-    before, after = text[: broken.at].rstrip()[-1:], text[broken.at :].lstrip()
-    if broken.words.startswith("Unterminated"):
+def _reason(text: str, malformed: Malformed) -> str:
+    before, after = text[: malformed.at].rstrip()[-1:], text[malformed.at :].lstrip()
+    if malformed.words.startswith("Unterminated"):
         return "a text begins there and is never closed"
     if not after:
         return "it ends there, before it is closed"
     # Python reports the bracket, and since 3.13 the comma before it.
     if (before == "," and after[0] in "}]") or (after[0] == "," and after[1:].lstrip()[:1] in ("}", "]")):
         return "a comma before the closing bracket"
-    return next((reason for words, reason in _REASONS if broken.words.startswith(words)), "it cannot be read")
+    return next((reason for words, reason in _REASONS if malformed.words.startswith(words)), "it cannot be read")

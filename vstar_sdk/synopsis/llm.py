@@ -13,7 +13,7 @@ from vstar_sdk.parts import Register, hookimpl
 from vstar_sdk.synopses import State, Synopsis
 from vstar_sdk.synopsis.answers import FEWEST, MOST
 from vstar_sdk.synopsis.contract import Brief
-from vstar_sdk.synopsis.conversation import WRITE_THEM, Told, converse
+from vstar_sdk.synopsis.conversation import WRITE_THEM, Question, converse
 
 if TYPE_CHECKING:
     from vstar_sdk.templating.rendering import Rendered
@@ -37,7 +37,7 @@ class LlmOptions(Options):
     states: int | None = Field(default=4, ge=FEWEST, le=MOST)
     """How many key states; null lets the model choose."""
     rounds: int = Field(default=2, ge=1, le=8)
-    """How often the model is asked at most: once, and then again with what is wrong with its answer."""
+    """Requests at most: after a faulty answer the model is asked again, with the faults."""
     style: str = Field(default="", max_length=1000)
     """Words added to every caption; left out, those that the model takes from the prompt."""
     negative_prompt: str | None = Field(default=None, max_length=1000)
@@ -45,7 +45,7 @@ class LlmOptions(Options):
 
 
 class LlmWriter:
-    """Asks a backend, checks its answer, and has it mended within the options' rounds.
+    """Asks a backend, checks its answer, and has it fixed within the options' rounds.
 
     Args:
         options: the validated options.
@@ -66,9 +66,9 @@ class LlmWriter:
             TemplateError: see `check`.
             BackendError: no answer, a refusal, or no usable answer in any of the rounds.
         """
-        template, said = self._fill_in(brief)
-        told = Told(said.system, said.user, brief.prompt, _source(template))
-        answer, exchanges, warnings = converse(self._backend, told, states=self._options.states, rounds=self._options.rounds)
+        template, messages = self._fill_in(brief)
+        question = Question(messages.system, messages.user, brief.prompt, _source(template))
+        answer, exchanges, warnings = converse(self._backend, question, states=self._options.states, rounds=self._options.rounds)
         return Synopsis(
             states=tuple(State(state.caption) for state in answer.states),
             style=self._options.style or answer.style,
@@ -133,13 +133,13 @@ def _place_of(variable: str) -> SpecPath:
 def _check(brief: Brief, states: int | None) -> None:
     """Refuse what is not worth a question."""
     if not brief.prompt.strip():
-        raise SpecError("is empty: a language model needs a prompt to write key states of", path=("prompt",), hint=WRITE_THEM)
+        raise SpecError("is empty: a language model needs a prompt to write key states", path=("prompt",), hint=WRITE_THEM)
     fewest = states or FEWEST
     if fewest > brief.frames:
         raise SpecError(
             f"{fewest} states do not fit into {brief.frames} frame{'s' if brief.frames > 1 else ''}",
             path=("states",),
-            hint=f"ask for at least {fewest} frames, or for fewer states",
+            hint=f"use at least {fewest} frames, or fewer states",
         )
 
 

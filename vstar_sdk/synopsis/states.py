@@ -29,15 +29,15 @@ class StateOptions(Options):
     caption: str = Field(
         max_length=LONGEST, json_schema_extra={"pattern": r"\S"}, examples=["a beach at noon, the sun stands high"]
     )
-    """What is to be seen, one short declarative sentence that names its subject."""
+    """What the frames show, as one short sentence that names its subject."""
     at: Moment | None = None
-    """When it is fully there: a frame (`12`), seconds (`2.5s`) or a fraction (`40%`). Left out: spaced evenly."""
+    """Its anchor: a frame (`12`), seconds (`2.5s`) or a fraction (`40%`). Default: spaced evenly."""
 
     @field_validator("caption")
     @classmethod
     def _not_empty(cls, caption: str) -> str:
         if not caption.strip():
-            raise ValueError("an empty caption: write what is to be seen in this state")
+            raise ValueError("an empty caption: describe what this state shows")
         return caption.strip()
 
 

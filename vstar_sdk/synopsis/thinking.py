@@ -28,8 +28,8 @@ _SHARED = ("<|end|>", "<channel|>")
 """Closing tags that end more than thinking: alone, they say nothing."""
 
 
-class Said(NamedTuple):
-    """An answer without what is no part of it.
+class Answered(NamedTuple):
+    """An answer without what is not a part of it.
 
     Attributes:
         text: as long as the answer was, so that places in it stay true: blanks stand where something was taken out.
@@ -42,7 +42,7 @@ class Said(NamedTuple):
     unclosed: str
 
 
-def without_thinking(text: str) -> Said:
+def without_thinking(text: str) -> Answered:
     """The answer with blanks in place of thinking, and of drafts and examples in tags.
 
     Thinking may lack its opening tag, which a chat template may have written: then all before the closing one is thinking. It may
@@ -50,11 +50,11 @@ def without_thinking(text: str) -> Said:
     """
     aside = _aside(text)
     unclosed = "" if aside.opened is None else _MARKS.sub(" ", text[aside.opened :])
-    return Said(_joined(text, aside.spans, lambda part: re.sub(r"[^\n]", " ", part)), aside.thought, unclosed)
+    return Answered(_joined(text, aside.spans, lambda part: re.sub(r"[^\n]", " ", part)), aside.thought, unclosed)
 
 
 def spoken(text: str) -> str:
-    """The answer alone, as it is told to the model again: no chat template wants earlier thinking in a conversation."""
+    """The answer without thinking, to send back to the model: no chat template accepts earlier thinking in a conversation."""
     return _joined(text, _aside(text).spans, lambda part: "").strip()
 
 

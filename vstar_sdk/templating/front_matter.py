@@ -107,7 +107,7 @@ def _wrong(first: ErrorDetails, root: yaml.Node | None, path: Path) -> TemplateE
         known = _keywords(place)
         near = difflib.get_close_matches(str(first["loc"][-1])[:80], known, 1)
         guess = f". Did you mean '{near[0]}'?" if near else f"; known are {', '.join(known)}"
-        message = f"nothing is known of this key{guess}"
+        message = f"unknown key{guess}"
     return TemplateError(f"{path}:{line_of(root, place)}: front matter, {key}: {message}")
 
 

@@ -97,7 +97,7 @@ class InputSchema(BaseModel):
             raise ValueError(f"the default {wrong}")
         for value in self.enum or ():
             if self.kinds and not any(_is(kind, value) for kind in self.kinds):
-                raise ValueError(f"{value!r} in enum is no {' or '.join(self.kinds)}")
+                raise ValueError(f"{value!r} in enum is not of type {' or '.join(self.kinds)}")
         return self
 
 
@@ -125,12 +125,14 @@ class InputsSchema(BaseModel):
                 kind = GIVEN[name][0]
                 fitting = {kind, "number"} if kind == "integer" else {kind}
                 if schema.kinds and not fitting & set(schema.kinds):
-                    raise ValueError(f"'{name}' is always given as {kind}")
+                    raise ValueError(f"'{name}' is always of type {kind}")
                 if schema.has_default:
-                    raise ValueError(f"'{name}' is always given, and needs no default")
+                    raise ValueError(f"'{name}' is always set, so it cannot have a default")
                 continue
             if not _NAME.fullmatch(name) or name in _RESERVED:
-                raise ValueError(f"'{name[:80]}' is no name for an input: lower case letters, digits and _, no word of Jinja's")
+                raise ValueError(
+                    f"'{name[:80]}' is not a name for an input: use lower case letters, digits and _, and no keyword of Jinja"
+                )
             if not schema.kinds and schema.enum is None:
                 raise ValueError(f"'{name}' needs a type (string, integer, number, boolean or array), or an enum")
             if name not in self.required and not schema.has_default:
@@ -144,7 +146,7 @@ def _short(value: object) -> object:
         names = cast(list[Any], value)
         for name in names:
             if not isinstance(name, str) or name not in GIVEN:
-                raise ValueError(f"there is no variable '{str(name)[:80]}': templates are given {', '.join(GIVEN)}")
+                raise ValueError(f"there is no variable '{str(name)[:80]}': templates have {', '.join(GIVEN)}")
         return {"properties": dict.fromkeys(names, True)}
     return value
 
@@ -195,7 +197,7 @@ def _length_fault(length: int, least: int | None, most: int | None, what: str) -
 
 
 def _is(kind: Kind, value: object) -> bool:
-    """JSON Schema's types: a truth value is no number, and 3.0 is an integer."""
+    """JSON Schema's types: a truth value is not a number, and 3.0 is an integer."""
     if isinstance(value, bool) or value is None:
         return kind == ("null" if value is None else "boolean")
     if isinstance(value, int):

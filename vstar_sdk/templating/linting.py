@@ -25,10 +25,10 @@ def lint(template: Template) -> list[Problem]:
         for name in sorted(about.declared - used):
             line = line_of(template.root, ("inputs", "properties", name))
             line = max(line, line_of(template.root, ("inputs", name)))
-            found.append(Problem(line, f"the input '{name}' is declared and never used", "use it, or take it out"))
+            found.append(Problem(line, f"the input '{name}' is declared and never used", "use it, or remove it"))
         if "prompt" not in used:
-            found.append(Problem(0, "it never uses the prompt", "write {{ prompt | tojson }} in the user block"))
+            found.append(Problem(0, "it does not use the prompt", "write {{ prompt | tojson }} in the user block"))
     if about.name != template.path.stem:
         line = line_of(template.root, ("name",))
-        found.append(Problem(line, f"it calls itself '{about.name}', and its file is {template.path.name}"))
+        found.append(Problem(line, f"its name is '{about.name}', but its file is {template.path.name}"))
     return sorted(found, key=lambda problem: problem.line)

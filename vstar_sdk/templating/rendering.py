@@ -62,10 +62,10 @@ def render(template: Template, given: Mapping[str, Any], inputs: Mapping[str, An
     system = {name: value for name, value in values.items() if name not in names.withheld}
     fill = blocks.fill if template.origin == "built in" else process.fill
     try:
-        said, asked = fill(template.source, names, system, values)
+        system_text, asked = fill(template.source, names, system, values)
     except Refusal as refusal:
         raise TemplateError(located(template, refusal.problem), hint=refusal.problem.hint) from None
-    return Rendered(system=said, user=asked)
+    return Rendered(system=system_text, user=asked)
 
 
 def names_of(template: Template) -> Names:
@@ -88,7 +88,7 @@ def _values(template: Template, given: Mapping[str, Any], inputs: Mapping[str, A
         if name not in own:
             near = difflib.get_close_matches(name, own, 1)
             guess = f". Did you mean '{near[0]}'?" if near else f". It has {', '.join(own)}." if own else ""
-            hint = f"'{name}' is given to every template and has a place of its own in a spec" if name in GIVEN else None
+            hint = f"'{name}' is set for every template from its own key of the spec" if name in GIVEN else None
             raise InputError(f"the template {template.name} has no input '{name}'{guess}", name=name, hint=hint)
     values: dict[str, Any] = {}
     for name, property_ in schema.properties.items():

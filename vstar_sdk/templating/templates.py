@@ -38,7 +38,7 @@ LARGEST = 64 * 1024
 """Bytes of the largest template that is read."""
 
 FOLDER = "templates"
-"""The folder beside a spec file whose templates are found by their bare names."""
+"""The folder next to a spec file whose templates are found by their bare names."""
 
 Origin = Literal["path", "next to the spec", "plugin", "built in"]
 """Where a template was found, in the order of the search."""
@@ -87,7 +87,7 @@ class Template:
 
 
 def built_in() -> dict[str, Path]:
-    """The package's own templates by name: carried inside the wheel, or beside the package in a source checkout.
+    """The package's own templates by name: carried inside the wheel, or next to the package in a source checkout.
 
     Raises:
         TemplateError: there are none.
@@ -96,9 +96,7 @@ def built_in() -> dict[str, Path]:
     for folder in (package / FOLDER, package.parent / FOLDER):
         if (folder / "key-states.jinja").is_file():
             return _in(folder)
-    raise TemplateError(
-        "the templates of vstar-sdk are missing", hint="install it again: pip install --force-reinstall vstar-sdk"
-    )
+    raise TemplateError("the templates of vstar-sdk are missing", hint="reinstall the package vstar-sdk")
 
 
 def is_path(name: str) -> bool:
@@ -138,7 +136,7 @@ def find(name: str, *, folder: Path | None = None, registered: Mapping[str, Path
     if is_path(name):
         path = (folder or Path()) / name
         if not _is_file(path):
-            raise UnknownTemplate(f"there is no template file {path}", hint="relative paths begin at the folder of the spec file")
+            raise UnknownTemplate(f"there is no template file {path}", hint="relative paths start at the folder of the spec file")
         return Found(name, path, "path")
     known = available(folder=folder, registered=registered)
     for found in known:
@@ -148,7 +146,7 @@ def find(name: str, *, folder: Path | None = None, registered: Mapping[str, Path
     guess = f" Did you mean '{near[0]}'?" if near else ""
     raise UnknownTemplate(
         f"unknown template '{name}'.{guess} Searched: {_searched(known, folder)}.",
-        hint="a file is named by a path that begins with ./ or / or ends in .jinja; `vstar templates` lists the others",
+        hint="`vstar templates` lists all names; the path of a file begins with ./ or /, or ends in .jinja",
     )
 
 
@@ -172,7 +170,7 @@ def read(found: Found) -> Template:
         content = read_bounded(path, LARGEST)
         text = content.decode("utf-8-sig")
     except TooLarge:
-        raise TemplateError(f"{path}: more than {LARGEST // 1024} KB", hint="a template is a page of text") from None
+        raise TemplateError(f"{path}: more than {LARGEST // 1024} KB", hint="is this the right file?") from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise TemplateError(f"{path}:{line}: byte {error.start} is not text (UTF-8)") from None

@@ -90,7 +90,7 @@ _SAME = {
 """Texts that mean the good answer, and cost no second question."""
 
 _BROKEN = {
-    "nothing but thinking": (f"<think>{good()}</think>", ("nothing but thinking",)),
+    "nothing but thinking": (f"<think>{good()}</think>", ("it has only thinking",)),
     "a trailing comma": (f"{good()[:-1]},}}", ("malformed at line 1, column",)),
     "an end that is missing": (good()[:40], ("malformed at line 1, column",)),
 }
@@ -145,12 +145,12 @@ FAULT_CASES = (
     FaultCase(
         "a key in an error of no known form",
         lambda api, key: [api.error(400, "").but(body=json.dumps({"error": {"why": "x" * 285 + key}}).encode())],
-        ("rejects the question",),
+        ("rejects the request",),
     ),
     FaultCase("403", lambda api, key: [api.error(403, "not for you")], ("403", "not for you")),
     FaultCase("404", lambda api, key: [api.error(404, "no such model")], ("has no model", "404")),
     FaultCase("429 with retry-after", lambda api, key: [_limited(api, "1"), api.answer(good())], asked=2, waits=1.0),
-    FaultCase("429 with a day to wait", lambda api, key: [_limited(api, "86400")], ("rate of questions", "86400 s")),
+    FaultCase("429 with a day to wait", lambda api, key: [_limited(api, "86400")], ("rate of requests", "86400 s")),
     FaultCase("429 with nonsense to wait", lambda api, key: [_limited(api, "inf"), api.answer(good())], asked=2),
     FaultCase(
         "429 with a date to wait", lambda api, key: [_limited(api, "Wed, 21 Oct 2099 07:28:00 GMT"), api.answer(good())], asked=2
@@ -190,20 +190,24 @@ FAULT_CASES = (
         ("compressed",),
     ),
     FaultCase(
-        "a redirect", lambda api, key: [Reply(307, headers={"location": "http://127.0.0.1:9/elsewhere"})], ("points elsewhere",)
+        "a redirect",
+        lambda api, key: [Reply(307, headers={"location": "http://127.0.0.1:9/elsewhere"})],
+        ("redirects to another address",),
     ),
-    FaultCase("a web page", lambda api, key: [Reply(200, b"<html>hello</html>", {"content-type": "text/html"})], ("is no ",)),
-    FaultCase("JSON of another kind", lambda api, key: [Reply(200, b"[1]", {"content-type": "application/json"})], ("is no ",)),
-    FaultCase("no text at all", lambda api, key: [Reply(200, b"\xff\xfe", {"content-type": "application/json"})], ("is no ",)),
+    FaultCase("a web page", lambda api, key: [Reply(200, b"<html>hello</html>", {"content-type": "text/html"})], ("is not a ",)),
+    FaultCase(
+        "JSON of another kind", lambda api, key: [Reply(200, b"[1]", {"content-type": "application/json"})], ("is not a ",)
+    ),
+    FaultCase("no text at all", lambda api, key: [Reply(200, b"\xff\xfe", {"content-type": "application/json"})], ("is not a ",)),
     FaultCase(
         "deep nesting",
         lambda api, key: [Reply(400, b"[" * 100_000, {"content-type": "application/json"})],
-        ("rejects the question",),
+        ("rejects the request",),
     ),
     FaultCase(
         "deep nesting in an answer",
         lambda api, key: [Reply(200, b'{"choices": ' + b"[" * 100_000, {"content-type": "application/json"})],
-        ("is no ",),
+        ("is not a ",),
     ),
     FaultCase(
         "deep nesting in a model's text", lambda api, key: [api.answer('{"states": ' + "[" * 9000), api.answer(good())], asked=2

@@ -19,7 +19,7 @@ class Reply:
     Attributes:
         status: HTTP status.
         body: what is sent.
-        headers: beside the content's length.
+        headers: next to the content's length.
         reason: the status line's words.
         delay: seconds before anything is sent.
         drip: seconds between the single bytes of the body; 0 sends it at once.

@@ -53,7 +53,7 @@ def check_regularizer(
 
     Raises:
         SpecError: its options name a level that is not there, or it touches nothing.
-        PluginError: it gave something that is no operation, or that does not give what the operation asks for.
+        PluginError: it gave something that is not an operation, or that does not give what the operation asks for.
         AssertionError: the output is not finite or has another shape, it gave other operations when it was asked again, it
             changes nothing at all, or its memories of the same maps give other strengths.
     """

@@ -23,7 +23,7 @@ def read_config(directory: Path, file: str) -> dict[str, Any]:
         file: below it, such as ``unet/config.json``.
 
     Raises:
-        ModelError: there is no such directory or file, or it is no JSON object.
+        ModelError: there is no such directory or file, or it is not a JSON object.
     """
     path = directory / file
     try:

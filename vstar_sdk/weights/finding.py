@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field
 from vstar_sdk.errors import ModelError, VstarError
 from vstar_sdk.reading.escapes import printable
 from vstar_sdk.resolver import Resolver
+from vstar_sdk.weights.outlines import outline
 
 CONFIGURATION = ("*.json",)
 """Patterns of the files that say what a model is: a few kilobytes."""
@@ -26,7 +27,7 @@ UNET_WEIGHTS = (
     "vae/diffusion_pytorch_model.safetensors",
     "text_encoder/model.safetensors",
 )
-"""Patterns of the files of a pipeline with one U-Net; its repositories hold other copies of the weights beside them."""
+"""Patterns of the files of a pipeline with one U-Net; its repositories hold other copies of the weights next to them."""
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -35,15 +36,15 @@ _FILE = re.compile(r".*\.(ckpt|pt|pth|bin|safetensors)", re.IGNORECASE)
 
 def _commit(revision: str) -> str:
     if not _COMMIT.fullmatch(revision):
-        raise ValueError("write the 40 hexadecimal digits of a commit: what a branch or tag means can change")
+        raise ValueError("write the 40 hexadecimal digits of a commit: branches and tags can change")
     return revision
 
 
 def _visible(reference: str) -> str:
     if not reference.isprintable():
         raise ValueError(
-            f"{printable(reference)} holds characters that no path has; in double quotes YAML reads \\t as a tab and \\n as a "
-            "line break: use single quotes, or / between folders"
+            f"{printable(reference)} has characters that paths cannot have; in double quotes YAML reads \\t as a tab and \\n as "
+            "a line break: use single quotes, or / between folders"
         )
     return reference
 
@@ -104,11 +105,13 @@ def find_model(
     local = local_path(reference)
     if is_path(reference) or (revision is None and local is not None):
         if revision is not None:
-            raise ModelError(f"{reference} is a path, which has no revision", hint=f"leave {key} out, or name a hub id")
+            raise ModelError(f"{reference} is a path, so it has no revision", hint=f"remove {key}, or use a hub id")
         if local is None:
+            if kept := outline(reference, patterns):
+                return kept
             raise ModelError(
                 f"{reference}: there is no such folder or file",
-                hint=f"check the path: it begins at the folder that the program runs in, {Path.cwd()}",
+                hint=f"check the path: it is relative to the current directory, {Path.cwd()}",
             )
         return local
     if known := resolver.asset(reference if revision is None else f"{reference}@{revision}"):
@@ -116,18 +119,24 @@ def find_model(
     if not _HUB_ID.fullmatch(reference):
         raise ModelError(
             f"'{reference}' is neither a path that exists here nor a hub id",
-            hint="write the path of a folder or file, or a hub id such as ali-vilab/text-to-video-ms-1.7b",
+            hint="use the path of a folder or file, or a hub id such as ali-vilab/text-to-video-ms-1.7b",
         )
     if revision is None:
+        if kept := outline(reference, patterns):
+            return kept
         raise ModelError(
-            f"'{reference}' is no path here, and as a hub id it needs a revision: what a name means there can change",
+            f"'{reference}' is not a path here, and a hub id needs a revision: its files can change",
             hint=f"write {key}: with the 40 hexadecimal digits of a commit, from https://huggingface.co/{reference}/commits/main",
         )
     try:
         return snapshot(reference, revision, patterns)
     except NotGiven as refused:
-        hint = refused.hint or f"get it once with a connection (hf download {reference} --revision {revision}), or name a folder"
-        raise ModelError(f"the hub gives no model '{reference}' at {revision[:12]}: {refused.message}", hint=hint) from None
+        if kept := outline(reference, patterns):
+            return kept
+        hint = refused.hint or f"download it once (hf download {reference} --revision {revision}), or use a folder"
+        raise ModelError(
+            f"the hub does not provide the model '{reference}' at {revision[:12]}: {refused.message}", hint=hint
+        ) from None
 
 
 def snapshot(reference: str, revision: str | None, allow: Sequence[str], ignore: Sequence[str] = ()) -> Path:
@@ -155,13 +164,13 @@ def snapshot(reference: str, revision: str | None, allow: Sequence[str], ignore:
     try:
         return Path(snapshot_download(reference, revision=revision, allow_patterns=[*allow], ignore_patterns=[*ignore]))
     except GatedRepoError:
-        problem, hint = "its authors give it to those only who accept their terms", "accept them on its page, then: hf auth login"
+        problem, hint = "access requires that you accept its terms", "accept them on its page, then: hf auth login"
     except RevisionNotFoundError:
         problem, hint = "there is no such revision", "check the revision"
     except (RepositoryNotFoundError, HFValidationError):
         problem, hint = "there is no such model, or you may not see it", "check the name, or: hf auth login"
     except LocalEntryNotFoundError:
-        problem, hint = "it is not on this machine, and the hub cannot be reached", None
+        problem, hint = "it is not on this machine, and the hub is not reachable", None
     except (HfHubHTTPError, OSError) as error:
         problem, hint = " ".join(str(error).split())[:300], None
     raise NotGiven(problem, hint=hint)

@@ -37,7 +37,7 @@ def load_network(kind: type[N], folder: Path, dtype: torch.dtype) -> tuple[N, Fa
     Args:
         kind: its class in diffusers.
         folder: with ``config.json`` and the weights in safetensors format, in one file or in several with an index.
-        dtype: precision of its floating tensors, but for those that the class keeps in float32.
+        dtype: precision of its floating tensors, except those that the class keeps in float32.
 
     Raises:
         OSError: a file is missing or cannot be read.

@@ -19,7 +19,7 @@ def stored_zeros(folder: Path) -> Callable[[str, nn.Module], bool]:
         folder: of a network, with or without its safetensors files.
     """
     opened: list[Any] = [safe_open(path, "pt") for path in sorted(folder.glob("*.safetensors"))]
-    home: dict[str, Any] = {key: file for file in opened for key in file.keys()}  # noqa: SIM118  (safe_open is no mapping)
+    home: dict[str, Any] = {key: file for file in opened for key in file.keys()}  # noqa: SIM118  (safe_open is not a mapping)
 
     def zero(name: str, layer: nn.Module) -> bool:
         stored = [f"{name}.{own}" for own, _ in layer.named_parameters()]

@@ -9,12 +9,12 @@ from vstar_sdk.options import Level
 
 
 class LeanOptions(RegularizerOptions):
-    """What stands beside ``use: example/lean`` in a spec. ``window``, when it acts, comes from the base."""
+    """The options next to ``use: example/lean`` in a spec. ``window``, when it acts, comes from the base."""
 
     slope: float = Field(default=0.1, ge=0)
     """Logits lost with each frame of distance; 0 is the plain model."""
     levels: list[Level] | None = Field(default=None, min_length=1)
-    """Levels to act at, 0 being the highest resolution; left out: all."""
+    """Levels to act at, 0 being the highest resolution; default: all."""
 
 
 class Lean:
@@ -37,4 +37,4 @@ class Lean:
 @hookimpl
 def register_regularizers(register: Register) -> None:
     """Offer ``example/lean``."""
-    register("lean", options=LeanOptions, factory=Lean, summary="Far frames weigh less, in a straight line.")
+    register("lean", options=LeanOptions, factory=Lean, summary="Far frames weigh less, linearly in their distance.")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class SubtitlesOptions(ArtifactOptions):
-    """What stands beside ``use: example/subtitles`` in a spec."""
+    """The options next to ``use: example/subtitles`` in a spec."""
 
     suffix: ClassVar[str] = ".srt"
 

@@ -124,7 +124,7 @@ def test_where_all_tokens_attend_to_each_other_it_runs_or_is_refused_as_the_page
     query, key, value = torch.randn(3, 1, 2, 4 * FRAMES, 8, generator=torch.Generator().manual_seed(0))
     regularizer, clock = all_made()[name], Clock(FRAMES, 8.0)
     if models == "F":
-        with pytest.raises(SpecError, match="where all tokens of a clip meet"):
+        with pytest.raises(SpecError, match="a joint attention over all tokens"):
             attend([regularizer], query, key, value, site=site, clock=clock)
     else:
         out = attend([regularizer], query, key, value, site=site, clock=clock)

@@ -71,7 +71,7 @@ def _placed(*moments):
 @pytest.mark.parametrize(
     ("synopsis", "match"),
     [
-        ({"use": "longvideo/cycle", "of": {"use": "states", "states": YEAR[:1]}}, r"synopsis\.of.*one state"),
+        ({"use": "longvideo/cycle", "of": {"use": "states", "states": YEAR[:1]}}, r"synopsis\.of.*at least two states"),
         ({"use": "longvideo/pacing", "of": STATES, "speeds": [1, 2]}, r"synopsis\.speeds: .*2 speeds .* 4 states"),
         ({"use": "longvideo/pacing", "of": STATES, "times": [0, 1]}, r"synopsis\.times: .*2 times .* 4 states"),
         ({"use": "longvideo/pacing", "of": STATES, "speeds": [1, 999, 1]}, r"speeds\[1\].*states 2 and 3 .* frame 8"),

@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from vstar_longvideo.told import Told, ToldOptions, anchors
+from vstar_longvideo.retimed import Retimed, RetimedOptions, anchors
 from vstar_sdk import Brief, SpecError, State, Synopsis, SynopsisWriter
 
 
-class CycleOptions(ToldOptions):
+class CycleOptions(RetimedOptions):
     """Options of `Cycle`: who writes the story."""
 
 
-class Cycle(Told):
+class Cycle(Retimed):
     """Adds the first state at the end.
 
     Args:
@@ -31,17 +31,17 @@ class Cycle(Told):
         super().__init__(of)
 
     def changed(self, synopsis: Synopsis, brief: Brief) -> Synopsis:
-        """See `Told.changed`.
+        """See `Retimed.changed`.
 
         Raises:
             SpecError: there is one state alone, or more than the frames have room for.
         """
         states = synopsis.states
         if len(states) < 2:
-            raise SpecError("longvideo/cycle: a story of one state has no way round", hint="write at least two", path=("of",))
+            raise SpecError("longvideo/cycle: a cycle needs at least two states", hint="add a state", path=("of",))
         if len(states) >= brief.frames:
             raise SpecError(
-                f"longvideo/cycle: {len(states)} states and the first one again do not fit into {brief.frames} frames",
+                f"longvideo/cycle: {len(states)} states and the first one repeated do not fit into {brief.frames} frames",
                 hint=f"write at most {brief.frames - 1} states",
                 path=("of",),
             )

@@ -71,7 +71,7 @@ class Enhance:
         for other in before:
             if isinstance(other.options, FreeLongOptions):
                 raise SpecError(
-                    "enhance: inside of freelong it would see each frame by itself, and not the map over all of them",
+                    "enhance: inside freelong it would get single frames, not the map over all frames",
                     hint="write longvideo/enhance before longvideo/freelong",
                 )
 

@@ -37,7 +37,7 @@ class FreeInitOptions(Options):
     """Options of `FreeInit`; the defaults are the paper's."""
 
     turns: int = Field(default=3, ge=1, le=20)
-    """How often the schedule is taken; 1 is the sampler `single`, to the bit."""
+    """How often the schedule is taken; 1 is the sampler `single`, bit for bit."""
     order: int = Field(default=4, ge=1, le=16)
     """Of the Butterworth filter: how steeply low frequencies end."""
     cutoff: float = Field(default=0.25, gt=0, le=1)
@@ -98,7 +98,7 @@ def _check_begin(denoising: Denoising) -> None:
     clip, noise = (float(denoising.add_noise(*both, 0).abs().mean()) for both in ((one, none), (none, one)))
     if clip < _LEAST * noise:
         raise SamplerError(
-            "freeinit: at the first step of this schedule nothing is left of a clip that a turn could begin with "
+            "freeinit: the first step of this schedule is nearly pure noise, so a pass cannot start from the last one's clip "
             f"({clip / noise:.1g} of the noise's amplitude)",
-            hint="use the sampler single, or a scheduler that begins at an earlier step (config: timestep_spacing: leading)",
+            hint="use the sampler single, or a scheduler that starts at a lower noise level (config: timestep_spacing: leading)",
         )

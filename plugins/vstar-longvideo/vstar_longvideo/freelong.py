@@ -99,7 +99,7 @@ class FreeLong:
         refuse_another("freelong", self.options, others)
         refuse_windows("freelong", "that its slow changes come from", others)
         if any(isinstance(other.options, WindowsOptions) for other in others):
-            raise SpecError("freelong: in the windows of freenoise no attention is over all frames", hint=APART)
+            raise SpecError("freelong: inside the windows of freenoise no attention covers all frames", hint=APART)
 
 
 def _local(

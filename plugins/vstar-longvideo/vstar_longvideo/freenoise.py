@@ -28,14 +28,14 @@ class FreeNoiseOptions(Options):
     """Options of `FreeNoise`; the defaults are the paper's."""
 
     window: int = Field(default=16, ge=1)
-    """Latent frames that are drawn; a clip that is no longer has the noise `gaussian`, to the bit."""
+    """Latent frames that are drawn; a clip that is no longer has the noise `gaussian`, bit for bit."""
     stride: int = Field(default=4, ge=1)
     """Latent frames of a group whose noise changes places; at most the window."""
 
     @model_validator(mode="after")
     def _fits(self) -> FreeNoiseOptions:
         if self.stride > self.window:
-            raise ValueError(f"stride {self.stride}: a group is no longer than the window of {self.window} frames")
+            raise ValueError(f"stride {self.stride}: a group must not be longer than the window of {self.window} frames")
         return self
 
 

@@ -12,7 +12,7 @@ class LevelOptions(RegularizerOptions):
     """Options of a regularizer that acts at all levels unless they are named."""
 
     levels: list[Level] | None = Field(default=None, min_length=1)
-    """Levels to act at, 0 being the highest resolution; left out: all. The transformer before the first block is
+    """Levels to act at, 0 being the highest resolution; default: all. The transformer before the first block is
     never touched."""
 
     def chosen(self, site: Site) -> bool:

@@ -7,7 +7,7 @@ Of two frames of a clip of length ``L`` that is shown again and again, the dista
     A'_ij = A_ij + strength s_i G_ij             s_i: a statistic of row i of the logits A
 
 ``band: seam`` is what TAR's own band lacks of it, ``G_ij - exp(-(i - j)^2 / (2 sigma^2))``, for a run that has ``tar`` of the
-same sigma beside it: together they are the periodic band. The story comes round by `vstar_longvideo.cycle`.
+same sigma next to it: together they are the periodic band. The story comes round by `vstar_longvideo.cycle`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class LoopOptions(BandOptions):
 
     band: Literal["whole", "seam"] = "whole"
     """`whole`: the periodic band, in the place of `tar`. `seam`: what it has beyond that of a `tar` of the same
-    sigma, beside it."""
+    sigma, next to it."""
 
 
 class Loop:
@@ -61,13 +61,13 @@ class Loop:
     def beside(self, site: Site, before: Sequence[Regularizer], after: Sequence[Regularizer]) -> None:
         """See `vstar_sdk.ParticularRegularizer`: nothing that keeps both ends of the clip apart, and no straight band twice."""
         others = (*before, *after)
-        refuse_windows("loop", "that meet where the clip comes round", others)
+        refuse_windows("loop", "that are neighbours in the loop", others)
         for other in others:
             if isinstance(other.options, WindowsOptions):
                 raise SpecError("loop: no window of freenoise holds both ends of the clip", hint=APART)
             if self.options.band == "whole" and (name_of(other.options) == "tar" or isinstance(other.options, ProfileOptions)):
                 raise SpecError(
-                    f"loop: the band of {name_of(other.options) or 'another'} is in it already, and would count twice",
-                    hint="write band: seam, or take the other one out",
+                    f"loop: the band of {name_of(other.options) or 'another'} is part of it and would count twice",
+                    hint="write band: seam, or remove the other one",
                     path=("band",),
                 )

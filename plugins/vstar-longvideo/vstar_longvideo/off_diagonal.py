@@ -29,7 +29,7 @@ class OffDiagonalOptions(LevelOptions):
     weight: float = Field(default=0.5, gt=0, lt=1)
     """What is left of the weight of near frames, before every row is made to sum to 1 again."""
     radius: Duration | None = None
-    """Which frames are near: frames (`2`), seconds (`"0.25s"`) or a share of the clip (`"5%"`); left out: the frame itself."""
+    """Which frames are near: frames (`2`), seconds (`"0.25s"`) or a share of the clip (`"5%"`); default: the frame itself."""
 
 
 class OffDiagonal:

@@ -19,14 +19,14 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from vstar_longvideo.told import Told, ToldOptions, anchors
+from vstar_longvideo.retimed import Retimed, RetimedOptions, anchors
 from vstar_sdk import Brief, SpecError, Synopsis, SynopsisWriter, moments
 from vstar_sdk.options import Moment, Number
 
 Speed = Annotated[float, Field(gt=0, le=1000), Number]
 
 
-class PacingOptions(ToldOptions):
+class PacingOptions(RetimedOptions):
     """Options of `Pacing`: who writes the story, and either its speeds or its key times."""
 
     speeds: list[Speed] | None = Field(default=None, min_length=1, max_length=255, examples=[[1, 3, 1]])
@@ -41,7 +41,7 @@ class PacingOptions(ToldOptions):
         return self
 
 
-class Pacing(Told):
+class Pacing(Retimed):
     """Moves the states in time.
 
     Args:
@@ -54,7 +54,7 @@ class Pacing(Told):
         self._options = options
 
     def changed(self, synopsis: Synopsis, brief: Brief) -> Synopsis:
-        """See `Told.changed`.
+        """See `Retimed.changed`.
 
         Raises:
             SpecError: there are too many or too few speeds or times, or two states would come into one frame.
@@ -96,7 +96,7 @@ def paced(stands: Sequence[float], speeds: Sequence[float]) -> list[int]:
         if one == other:
             raise SpecError(
                 f"longvideo/pacing: states {number} and {number + 1} would both be in frame {one}",
-                hint="slow this way down, or make more frames",
+                hint="lower this speed, or make more frames",
                 path=("speeds", number - 1),
             )
     return moved

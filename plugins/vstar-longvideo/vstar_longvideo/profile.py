@@ -1,6 +1,6 @@
 """Profile-matched nursing: as much of TAR's band as keeps a share of the attention near the diagonal (ours).
 
-What a strength of TAR does hangs on the model, the clip and the step. Here the share of attention that stays near is chosen.
+What a strength of TAR does depends on the model, the clip and the step. Here the share of attention that stays near is chosen.
 After every step ``n`` the map ``P`` of the site says what it was, and the strength follows::
 
     near_n  = mean_i sum_{|i - j| <= radius} P_ij

@@ -1,4 +1,4 @@
-"""What several methods refuse beside themselves."""
+"""Combinations that several methods refuse."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from vstar_sdk import Mix, Regularizer, RegularizerOptions, Site, SpecError
 
-APART = "give the two different levels or windows, or take one out"
+APART = "give the two different levels or windows, or remove one"
 
 
 def name_of(options: RegularizerOptions) -> str:
@@ -15,7 +15,7 @@ def name_of(options: RegularizerOptions) -> str:
 
 
 def refuse_maps(method: str, site: Site, others: Iterable[Regularizer]) -> None:
-    """Refuse maps over all frames beside a method that attends to parts of them.
+    """Refuse maps over all frames together with a method that attends to parts of them.
 
     Raises:
         SpecError: another one has a `Mix` at the site.
@@ -23,7 +23,7 @@ def refuse_maps(method: str, site: Site, others: Iterable[Regularizer]) -> None:
     for other in others:
         if any(isinstance(operation, Mix) for operation in other.operations(site)):
             raise SpecError(
-                f"{method}: attends to parts of the clip, and the map of {name_of(other.options)} is over all of its frames",
+                f"{method}: attends to parts of the clip, but the map of {name_of(other.options)} covers all of its frames",
                 hint=APART,
             )
 
@@ -34,7 +34,7 @@ def refuse_windows(method: str, why: str, others: Iterable[Regularizer]) -> None
     Args:
         method: that refuses.
         why: it needs them.
-        others: beside it.
+        others: next to it.
 
     Raises:
         SpecError: ``window`` is among them.
@@ -51,4 +51,4 @@ def refuse_another(method: str, own: RegularizerOptions, others: Iterable[Regula
         SpecError: another one is of the same method.
     """
     if any(isinstance(other.options, type(own)) for other in others):
-        raise SpecError(f"{method}: is there already, and the one would be inside of the other", hint=APART)
+        raise SpecError(f"{method}: is used twice, one inside the other", hint=APART)

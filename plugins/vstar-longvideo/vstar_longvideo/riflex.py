@@ -51,8 +51,8 @@ class Riflex:
             if site.kind == "cross":
                 return []
             raise SpecError(
-                f"riflex: {site.name} does not say that it knows frames by rotary positions",
-                hint="it is for models that do; on others take it out",
+                f"riflex: {site.name} has no rotary positions over frames that the model describes",
+                hint="remove it: it is for models that describe their rotary positions",
             )
         own, slow = site.rotary.frequencies, self.options.turn * 2 * math.pi / site.frames
         if number > len(own):
@@ -64,7 +64,7 @@ class Riflex:
         if own[number - 1] <= slow:
             raise SpecError(
                 f"riflex: in {site.frames} latent frames, frequency {number} takes less than {self.options.turn:g} turns already",
-                hint="the clip is too short to repeat itself: take riflex out, or make more frames",
+                hint="the clip is too short to repeat: remove riflex, or make more frames",
                 path=("frequency",),
             )
 

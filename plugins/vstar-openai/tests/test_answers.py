@@ -71,7 +71,7 @@ def test_a_draft_in_a_field_of_thinking_is_no_answer(ask):
         completion(content="", reasoning_content=f"{DRAFT} Too terse, I can do better."), completion(content=good())
     )
     assert story == CAPTIONS
-    assert synopsis.transcript[0]["problems"] == ["the answer is empty: there is nothing but thinking"]
+    assert synopsis.transcript[0]["problems"] == ["the answer is empty: it has only thinking"]
     assert roles(server) == [["system", "user"]] * 2
 
 
@@ -90,7 +90,7 @@ def test_a_server_that_is_strict_about_turns_is_told_of_in_its_own_words(ask):
     words = "conversation roles must alternate user/assistant/user/assistant/..."
     refusal = body({"object": "error", "message": words, "type": "BadRequestError", "code": 400}, 400)
     told, _, _ = ask(completion(content=None), refusal)
-    assert f"rejects the question (400): {words} | the chat template" in told
+    assert f"rejects the request (400): {words} | the chat template" in told
 
 
 def test_tokens_are_those_that_the_user_asks_for(ask):
@@ -128,15 +128,15 @@ def test_a_filter_is_a_refusal(ask, reason):
                 "choices": None,
                 "error": {"message": "Provider returned error", "code": 429, "metadata": {"raw": "Too Many Requests"}},
             },
-            "limits the rate of questions, after 2 attempts (429): Provider returned error: Too Many Requests",
+            "limits the rate of requests, after 2 attempts (429): Provider returned error: Too Many Requests",
             2,
         ),
         ({"error": {"message": "busy", "code": "503"}}, "failed, after 2 attempts (503): busy", 2),
         ({"object": "error", "message": "no such model", "code": 404}, "has no model 'test-model' (404): no such model", 1),
         ({"choices": [{"error": {"code": 502, "message": "upstream"}, "message": {"content": ""}}]}, "(502): upstream", 2),
         ([{"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "quota"}}], "(429): quota", 2),
-        ({"choices": None}, "something that is no chat completion", 1),
-        ({"choices": []}, "something that is no chat completion", 1),
+        ({"choices": None}, "something that is not a chat completion", 1),
+        ({"choices": []}, "something that is not a chat completion", 1),
     ],
 )
 def test_an_error_inside_a_success_is_told_in_the_servers_words(ask, said, words, asked):

@@ -60,7 +60,7 @@ def test_without_a_key_none_is_sent(server, backend):
 
 def test_a_server_that_wants_a_key_after_all(server, chat, backend):
     server.script = [chat.error(401, "who are you?")]
-    with pytest.raises(BackendError, match="asks for a key") as caught:
+    with pytest.raises(BackendError, match="requires a key") as caught:
         backend(server.url, api_key_env=None).complete(REQUEST)
     assert "api_key_env" in str(caught.value.hint)
 
@@ -171,7 +171,7 @@ def test_the_connection_opens_anew_after_close(server, backend):
 def test_plain_http_to_another_machine_is_a_warning_of_the_answer(server, backend, monkeypatch):
     monkeypatch.setattr("vstar_sdk.llm.endpoint.open_to_others", lambda url: True)
     (warning,) = backend(server.url, api_key_env=None).complete(REQUEST).warnings
-    assert "is asked over plain http: anyone on the way can read the prompt and the answer" in warning
+    assert "is used over plain http: others on the network can read the prompt and the answer" in warning
     with pytest.raises(BackendError, match="would be sent over plain http"):
         backend(server.url).complete(REQUEST)
     (warning,) = backend(server.url, insecure=True).complete(REQUEST).warnings

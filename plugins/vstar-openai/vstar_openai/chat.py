@@ -112,7 +112,7 @@ class ChatBackend:
         reason = str(choice.get("finish_reason") or "").lower()
         refused = bool(parts.refusal) or reason in REFUSED
         usage = _counts(reply.usage)
-        held = tuple(f"{refusal}: the answer is held to its shape less strictly" for refusal in self._refusals)
+        held = tuple(f"{refusal}: the answer's format is enforced less strictly" for refusal in self._refusals)
         return Completion(
             text=endpoint.hide((refused and parts.refusal) or parts.text),
             stop="refusal" if refused else "length" if reason in CUT_OFF else "end",

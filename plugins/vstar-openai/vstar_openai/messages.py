@@ -14,7 +14,7 @@ class Parts(NamedTuple):
 
     Attributes:
         text: the answer.
-        thinking: what is no part of it.
+        thinking: what is not a part of it.
         refusal: why there is none.
     """
 

@@ -76,7 +76,7 @@ def test_what_a_cluster_is_asked_for(monkeypatch, tmp_path):
         (commands / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{commands}{os.pathsep}{os.environ['PATH']}")
     options = ArrayOptions(jobs=8, minutes=30, partition="gpu", memory_gb=32)
-    with pytest.raises(VstarError, match=r"does not take the jobs: .*no such partition"):
+    with pytest.raises(VstarError, match=r"rejects the jobs: .*no such partition"):
         Array(options).run(tmp_path / "story", [f"{number:04}" for number in range(5)])
     asked = re.findall(r"^#SBATCH --([a-z-]+)=(\S+)$", (tmp_path / "script.sh").read_text(), re.MULTILINE)
     wanted = {

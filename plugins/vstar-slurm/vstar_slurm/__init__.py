@@ -27,9 +27,9 @@ class ArrayOptions(ExecutorOptions):
     cpus: int = Field(default=4, ge=1, le=256)
     """Cores of a job."""
     memory_gb: float | None = Field(default=None, gt=0, le=4096)
-    """Memory of a job. Left out: the cluster's default."""
+    """Memory of a job. Default: the cluster's default."""
     partition: Name | None = None
-    """Where the jobs run. Left out: the cluster's default."""
+    """Where the jobs run. Default: the cluster's default."""
     account: Name | None = None
     """Whose time it is."""
     qos: Name | None = None
@@ -37,7 +37,7 @@ class ArrayOptions(ExecutorOptions):
     constraint: Name | None = None
     """Features of the nodes."""
     attempts: int = Field(default=3, ge=1, le=100)
-    """How often a cell is begun whose process dies each time before the cell comes further."""
+    """Attempts for a cell whose process dies without progress."""
     cluster: Literal["slurm", "local"] = "slurm"
     """``local`` runs the jobs as processes of this machine, to try a sweep before it is queued."""
 

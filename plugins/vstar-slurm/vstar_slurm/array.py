@@ -47,7 +47,8 @@ class Array:
             idle, last = (idle + 1 if status.states == last else 0), status.states
             if idle > self._options.attempts:
                 raise VstarError(
-                    f"the jobs of the sweep end without doing anything; one said: {_said(jobs)}", hint=f"see {sweep / FOLDER}"
+                    f"the jobs of the sweep end without running a cell; the last output of one: {_last_output(jobs)}",
+                    hint=f"see {sweep / FOLDER}",
                 )
 
     def _submit(self, sweep: Path, cells: Sequence[str]) -> list[Any]:
@@ -74,7 +75,7 @@ class Array:
                 return [executor.submit(Task(), str(sweep), cells[slot::number], options.attempts) for slot in range(number)]
         except FailedJobError as error:
             words = " ".join(str(error).split())[-_TAIL:]
-            raise VstarError(f"the cluster does not take the jobs: {words}", hint="check the options of the executor") from None
+            raise VstarError(f"the cluster rejects the jobs: {words}", hint="check the options of the executor") from None
 
     def _wait(self, jobs: Sequence[Any]) -> None:
         """Until all have ended, well or not."""
@@ -88,7 +89,7 @@ class Array:
             raise
 
 
-def _said(jobs: Sequence[Any]) -> str:
+def _last_output(jobs: Sequence[Any]) -> str:
     """What one of the jobs said last."""
     for job in jobs:
         with suppress(Exception):

@@ -89,7 +89,7 @@ def test_positions_that_are_not_the_formulas_are_not_continued(loaded):
     encoding = next(module for module in loaded.denoiser.modules() if isinstance(module, SinusoidalPositionalEmbedding))
     encoding.pe = encoding.get_buffer("pe") + 0.1
     denoise(loaded, 32)
-    with pytest.raises(ModelError, match="positions of 32 frames are not the sinusoidal formula's"):
+    with pytest.raises(ModelError, match="positions of 32 frames do not follow the sinusoidal formula"):
         denoise(loaded, 33)
     assert encoding.get_buffer("pe").shape[1] == 32
 
@@ -137,8 +137,8 @@ def with_config(directory: Path, target: Path, file: str, **changes: Any) -> Pat
         ("adapter", {"block_out_channels": [320, 640, 1280]}, r"networks with widths of \[320, 640, 1280\]"),
         ("adapter", {"motion_layers_per_block": 2}, r"networks with layers of \[2, 2\] from block to block"),
         ("adapter", {"conv_in_channels": 9}, "needs a picture in addition to the prompt"),
-        ("adapter", {"_class_name": "T2IAdapter"}, "its motion adapter is a T2IAdapter, where a MotionAdapter is needed"),
-        ("path", {"_class_name": "UNetMotionModel"}, "its network is a UNetMotionModel, where a UNet2DConditionModel"),
+        ("adapter", {"_class_name": "T2IAdapter"}, "its motion adapter is a T2IAdapter, but a MotionAdapter is needed"),
+        ("path", {"_class_name": "UNetMotionModel"}, "its network is a UNetMotionModel, but a UNet2DConditionModel"),
         ("path", {"in_channels": 9}, "takes 9 channels"),
     ],
 )

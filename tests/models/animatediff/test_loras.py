@@ -115,7 +115,7 @@ def test_they_are_merged_in_full_precision_and_rounded_once(models, folder):
 
 
 def test_a_folder_of_several_files_needs_a_name(models, folder):
-    with pytest.raises(ModelError, match=r"one safetensors file, and here are image.safetensors, motion.safetensors"):
+    with pytest.raises(ModelError, match=r"one safetensors file, but this folder has image.safetensors, motion.safetensors"):
         load(models, {"path": str(folder)})
     with pytest.raises(ModelError, match=r"has no file other\.safetensors"):
         load(models, {"path": str(folder), "file": "other.safetensors"})
@@ -126,7 +126,7 @@ def test_a_folder_of_several_files_needs_a_name(models, folder):
     [
         (lambda file: write_lora(file, "down_blocks.9.attn.to_q", 16, 16), "cannot be loaded as a LoRA"),
         (lambda file: write_lora(file, MOTION_SITE, 24, 16), "cannot be loaded as a LoRA"),
-        (lambda file: write_lora(file, MOTION_SITE, 16, 16, prefix="transformer"), "has no weights for the network"),
+        (lambda file: write_lora(file, MOTION_SITE, 16, 16, prefix="transformer"), "has no weights for this network"),
         (lambda file: save_file({"weight": torch.ones(2)}, file), "cannot be loaded as a LoRA"),
         (lambda file: file.write_bytes(b"damaged"), "cannot be loaded as a LoRA"),
         (halve, rf"cannot be loaded as a LoRA: unet.{MOTION_SITE}.lora_B.weight is missing"),

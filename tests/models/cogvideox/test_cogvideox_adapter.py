@@ -87,7 +87,7 @@ def test_a_scheduler_without_the_shift_of_the_2b_is_refused(adapter, able):
     if able:
         scheduler_for("ddim", config)
         return
-    with pytest.raises(SpecError, match=r"'ddim' has no snr_shift_scale, and this model was trained with 3\.0") as refused:
+    with pytest.raises(SpecError, match=r"'ddim' has no snr_shift_scale, but this model was trained with 3\.0") as refused:
         scheduler_for("ddim", config)
     assert refused.value.hint == "use one of cogvideox-ddim, cogvideox-dpm"
 

@@ -57,7 +57,7 @@ def test_an_attention_that_does_more_is_refused(cogvideox_2b):
     adapter = load("cogvideox_2b", cogvideox_2b)
     adapter.denoiser.fuse_qkv_projections()
     with (
-        pytest.raises(ModelError, match="holds FusedCogVideoXAttnProcessor2_0, which nursing cannot replace"),
+        pytest.raises(ModelError, match="holds FusedCogVideoXAttnProcessor2_0, which cannot be replaced"),
         nurse(adapter.denoiser, plan(adapter, Tar(TarOptions(sigma={0: 1}))), adapter.family),
     ):
         pass

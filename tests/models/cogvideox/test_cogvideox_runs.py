@@ -69,7 +69,7 @@ def test_equal_states_are_one(session, cogvideox_2b):
     ids=["written", "of a language model, which is not asked"],
 )
 def test_several_states_are_refused_in_the_plan(cogvideox_2b, synopsis, number):
-    with pytest.raises(SpecError, match=f"CogVideoX 2B cannot tell {number} different states: .* one text") as refused:
+    with pytest.raises(SpecError, match=f"CogVideoX 2B does not support {number} different states: .* one text") as refused:
         make_plan(load_spec(story(cogvideox_2b, prompt="a landscape", synopsis=synopsis)))
     assert refused.value.path[0] == "synopsis"
     assert "Prompt Relay" in str(refused.value.hint)

@@ -32,10 +32,10 @@ def test_the_configuration_files_say_what_the_model_is(model):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"in_channels": 8}, "takes 8 channels and the latents have 4: it wants a picture or video"),
+        ({"in_channels": 8}, "takes 8 channels, but the latents have 4: it needs a picture or video"),
         ({"patch_size_t": 2}, r"joins 2 latent frames in one token \(CogVideoX 1.5\)"),
         ({"_class_name": "ConsisIDTransformer3DModel"}, "its transformer is a ConsisID"),
-        ({"use_learned_positional_embeddings": True}, "positions are learned for one size"),
+        ({"use_learned_positional_embeddings": True}, "positions are learned for one picture size"),
     ],
 )
 def test_another_model_of_the_family_is_refused_by_what_it_is(cogvideox_2b, tmp_path, changes, reason):

@@ -114,7 +114,7 @@ def test_what_cannot_be_compiled_is_an_error_and_does_not_run_piece_by_piece(mon
     compile_denoiser(network)
     with pytest.raises(SamplerError, match=r"torch\.compile failed: \w+: \w+") as refused, compile_errors():
         network(torch.ones(2))
-    assert "leave model.compile out" in (refused.value.hint or "")
+    assert "remove model.compile" in (refused.value.hint or "")
 
 
 class Bends(nn.Module):

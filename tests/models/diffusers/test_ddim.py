@@ -77,7 +77,7 @@ def test_ddim_has_the_timesteps_of_diffusers_at_every_number_of_steps(spacing):
 
 def test_ddim_refuses_timesteps_behind_the_training():
     scheduler: Any = ClampedDDIMScheduler(timestep_spacing="leading", steps_offset=1)
-    with pytest.raises(ValueError, match="with steps_offset 1 they begin behind the 1000 of the training"):
+    with pytest.raises(ValueError, match="with steps_offset 1 they begin after the 1000 of the training"):
         scheduler.set_timesteps(1000)
     before: Any = ClampedDDIMScheduler(timestep_spacing="leading", steps_offset=-1)
     with pytest.raises(ValueError, match="with steps_offset -1 they end before the first of the training"):

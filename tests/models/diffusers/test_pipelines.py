@@ -134,7 +134,7 @@ def test_a_hub_id_needs_its_commit_and_a_plugin_may_know_where_it_is(model):
     if "adapter" in hub:
         hub |= {"adapter": "acme/motion", "adapter_revision": "1" * 40}
     assert make_plan(load_spec(spec(hub), plugins=[Assets()])).facts.width == 16
-    with pytest.raises(ModelError, match="as a hub id it needs a revision"):
+    with pytest.raises(ModelError, match="a hub id needs a revision"):
         make_plan(load_spec(spec({**hub, "revision": None})))
 
 

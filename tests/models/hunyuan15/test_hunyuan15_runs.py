@@ -48,7 +48,7 @@ def test_strength_0_is_no_regularizer(session, hunyuan15_dir):
 
 
 def test_several_states_are_refused_in_the_plan(hunyuan15_dir):
-    with pytest.raises(SpecError, match=r"HunyuanVideo 1.5 cannot tell 2 different states: .* one text") as refused:
+    with pytest.raises(SpecError, match=r"HunyuanVideo 1.5 does not support 2 different states: .* the same text") as refused:
         make_plan(load_spec(story(hunyuan15_dir, synopsis={"use": "states", "states": [SUMMER, WINTER]})))
     assert refused.value.path[0] == "synopsis"
 

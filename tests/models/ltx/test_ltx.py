@@ -74,7 +74,7 @@ def test_the_configuration_files_say_what_the_model_is(tiny_ltx):
 @pytest.mark.parametrize(
     ("file", "changes", "reason"),
     [
-        ("transformer/config.json", {"in_channels": 36}, "takes 36 channels where a token of the latents has 4"),
+        ("transformer/config.json", {"in_channels": 36}, "takes 36 channels, but a token of the latents has 4"),
         ("transformer/config.json", {"patch_size_t": 2}, "joins 2 latent frames in one token"),
         ("transformer/config.json", {"_class_name": "LTX2VideoTransformer3DModel"}, "its transformer is a LTX2Video"),
         ("vae/config.json", {"_class_name": "AutoencoderKLWan"}, "its vae is a AutoencoderKLWan"),

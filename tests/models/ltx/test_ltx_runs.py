@@ -73,7 +73,7 @@ FLOW = "use one of flow-euler, flow-euler-even, unipc"
         ({"frames": 64}, "LTX-Video cannot make 64 frames", "use 57 or 65"),
         ({"size": [32, 40]}, "width and height must be multiples of 32", "the nearest size is 32 x 32"),
         ({"model": {"compile": True}}, "ltx cannot be compiled", ""),
-        ({"sampling": {"steps": 1}}, "cannot take 1 steps", "ask for another number of steps"),
+        ({"sampling": {"steps": 1}}, "cannot take 1 steps", "use another number of steps"),
         ({"sampling": {"steps": 2, "scheduler": "ddim"}}, "is not for models trained by", FLOW),
         ({"sampling": {"steps": 2, "scheduler": "dpm++"}}, "has no shift_terminal", FLOW),
     ],

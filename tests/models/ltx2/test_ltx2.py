@@ -61,7 +61,7 @@ def test_the_configuration_files_say_what_the_model_is(tiny_ltx2):
 @pytest.mark.parametrize(
     ("file", "changes", "reason"),
     [
-        ("transformer/config.json", {"in_channels": 36}, "takes 36 channels where a token of the latents has 4"),
+        ("transformer/config.json", {"in_channels": 36}, "takes 36 channels, but a token of the latents has 4"),
         ("transformer/config.json", {"patch_size_t": 2}, "joins 2 latent frames in one token"),
         ("transformer/config.json", {"_class_name": "LTXVideoTransformer3DModel"}, "its transformer is a LTXVideo"),
         ("model_index.json", {"text_encoder": ["transformers", "T5EncoderModel"]}, "its text encoder is a T5EncoderModel"),
@@ -187,7 +187,7 @@ def test_what_the_model_cannot_do_is_an_error(session, tiny_ltx2, changes, messa
 
 
 def test_a_picture_of_one_latent_is_refused(session, tiny_ltx2):
-    with pytest.raises(ModelError, match="cannot decode so small a picture") as refused:
+    with pytest.raises(ModelError, match="cannot decode pictures this small") as refused:
         session.run(story(tiny_ltx2, size=[64, 32]))
     assert refused.value.hint == "use at least 64 x 64 pixels"
 

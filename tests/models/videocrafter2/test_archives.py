@@ -15,7 +15,7 @@ def test_an_archive_that_is_packed_is_not_unpacked(tmp_path):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data.pkl", bytes(50_000_000))
     assert path.stat().st_size < 100_000
-    with pytest.raises(ModelError, match="unfolds to more than the file holds"), open_checkpoint(path):
+    with pytest.raises(ModelError, match="expands to more than its own size"), open_checkpoint(path):
         pass
 
 

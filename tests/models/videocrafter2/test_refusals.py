@@ -93,21 +93,21 @@ def test_a_key_of_a_wrong_shape_is_named_with_both(shapes, key):
     wanted = (
         str(shapes[key][:2]).rstrip(")") if key.endswith("proj_in.weight") else str(shapes[key])
     )  # a 1x1 convolution is linear
-    assert complaint({**shapes, key: wrong}).startswith(f"the key {key} has the shape {wrong}, and must have {wanted}")
+    assert complaint({**shapes, key: wrong}).startswith(f"the key {key} has the shape {wrong}, but must have {wanted}")
 
 
 @pytest.mark.parametrize("prefix", [UNET, "first_stage_model.", "cond_stage_model.model.", "model_ema.", ""])
 def test_a_key_too_many_is_named(shapes, prefix):
     key = f"{prefix}something.weight"
-    assert complaint({**shapes, key: (3,)}) == f"the key {key} belongs to no part of VideoCrafter2"
+    assert complaint({**shapes, key: (3,)}) == f"the key {key} is not part of VideoCrafter2"
 
 
 def test_the_command_says_so_and_leaves_nothing_behind(refused, saved):
     key = f"{UNET}out.2.bias"
     assert f"the key {key} is missing" in refused(saved(**{key: None}))
-    assert "the key extra.weight belongs to no part of VideoCrafter2" in refused(saved(extra__weight=torch.zeros(2)))
+    assert "the key extra.weight is not part of VideoCrafter2" in refused(saved(extra__weight=torch.zeros(2)))
     said = refused(saved(**{key: torch.zeros(5)}))
-    assert f"the key {key} has the shape (5,), and must have (4,)" in said
+    assert f"the key {key} has the shape (5,), but must have (4,)" in said
     assert "fetch VideoCrafter2's model.ckpt again" in said
 
 
@@ -115,7 +115,7 @@ def test_the_command_says_so_and_leaves_nothing_behind(refused, saved):
 def test_a_truncated_file(refused, checkpoint, tmp_path, part):
     whole = checkpoint.read_bytes()
     (tmp_path / "model.ckpt").write_bytes(whole[: int(len(whole) * part)])
-    assert "model.ckpt: is cut off" in refused(tmp_path / "model.ckpt")
+    assert "model.ckpt: is truncated" in refused(tmp_path / "model.ckpt")
 
 
 def test_a_damaged_middle(refused, checkpoint, tmp_path):
@@ -148,7 +148,7 @@ class RunsCode:
 def test_a_pickle_that_runs_code_is_refused_by_name_and_not_run(refused, state, save_checkpoint, tmp_path):
     path = save_checkpoint(state, tmp_path / "model.ckpt", more=RunsCode(tmp_path / "made"))
     said = refused(path)
-    assert f"names {os.mkdir.__module__}.mkdir, which no file of weights needs: it is not read" in said
+    assert f"names {os.mkdir.__module__}.mkdir, which weights do not need: it is not read" in said
     assert not (tmp_path / "made").exists()
 
 
@@ -160,9 +160,9 @@ def test_a_class_that_is_no_callback_of_a_training_framework_is_refused_by_name(
 
 def test_a_bare_pickle_is_not_read(refused, tmp_path):
     (tmp_path / "model.ckpt").write_bytes(pickle.dumps({"state_dict": RunsCode(tmp_path / "made")}))
-    assert "is no checkpoint of PyTorch" in refused(tmp_path / "model.ckpt")
+    assert "is not a checkpoint of PyTorch" in refused(tmp_path / "model.ckpt")
     torch.save({"x": torch.zeros(2)}, tmp_path / "model.ckpt", _use_new_zipfile_serialization=False)
-    assert "is no checkpoint of PyTorch" in refused(tmp_path / "model.ckpt")
+    assert "is not a checkpoint of PyTorch" in refused(tmp_path / "model.ckpt")
     assert not (tmp_path / "made").exists()
 
 
@@ -177,7 +177,7 @@ def test_a_folder_and_a_text_in_the_place_of_the_checkpoint_are_told(refused, tm
     assert "is a folder" in refused(tmp_path)
     pointer = tmp_path / "model.ckpt"
     pointer.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
-    assert "is a text in the place of the checkpoint" in refused(pointer)
+    assert "is a text file, not a checkpoint" in refused(pointer)
 
 
 def test_no_file(refused, tmp_path):
@@ -210,7 +210,7 @@ def without(shapes, *marks):
         ),
         (lambda s: {**s, "image_proj_model.proj.weight": (4096, 1024)}, "it is an image-to-video VideoCrafter checkpoint"),
         (lambda s: {**s, "betas": (1000,)}, "it is VideoCrafter1: its noise schedule has no signal scale"),
-        (lambda s: without(s, UNET), "it is no VideoCrafter checkpoint"),
+        (lambda s: without(s, UNET), "it is not a VideoCrafter checkpoint"),
     ],
 )
 def test_relatives_are_refused_by_name(change, said):
@@ -250,7 +250,7 @@ def test_an_output_that_exists_is_left_alone(checkpoint, clip_tokenizer, tmp_pat
 
 
 def test_an_output_without_a_folder_to_be_in(checkpoint, clip_tokenizer, tmp_path):
-    with pytest.raises(OutputError, match="there is no folder"):
+    with pytest.raises(OutputError, match="there is not a folder"):
         convert(checkpoint, tmp_path / "no" / "out", str(clip_tokenizer))
 
 
@@ -266,11 +266,11 @@ def test_whatever_happens_while_writing_leaves_nothing_behind(checkpoint, clip_t
 
 
 def test_a_tokenizer_of_another_vocabulary_is_refused(checkpoint, tmp_path, tiny_pipeline_dir):
-    with pytest.raises(ModelError, match="tokens, and the checkpoint's text encoder"):
+    with pytest.raises(ModelError, match="tokens, but the checkpoint's text encoder has"):
         convert(checkpoint, tmp_path / "out", str(tiny_pipeline_dir / "tokenizer"))
     with pytest.raises(ModelError, match="there is no such folder with a tokenizer"):
         convert(checkpoint, tmp_path / "out", "./nowhere")
-    with pytest.raises(ModelError, match="holds no CLIP tokenizer"):
+    with pytest.raises(ModelError, match="has no CLIP tokenizer"):
         convert(checkpoint, tmp_path / "out", str(checkpoint.parent))
     assert [*tmp_path.iterdir()] == []
 
@@ -278,7 +278,7 @@ def test_a_tokenizer_of_another_vocabulary_is_refused(checkpoint, tmp_path, tiny
 def test_without_a_connection_the_tokenizers_remedy_is_named(checkpoint, tmp_path, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    with pytest.raises(ModelError, match="openai/clip-vit-large-patch14 cannot be had: it is not on this machine") as no:
+    with pytest.raises(ModelError, match="openai/clip-vit-large-patch14 cannot be loaded: it is not on this machine") as no:
         convert(checkpoint, tmp_path / "out")
     assert "--tokenizer" in str(no.value.hint)
     assert not (tmp_path / "out").exists()

@@ -96,16 +96,16 @@ def test_latents_keep_their_precision():
     "name", [*sorted({*SCHEDULERS} - {"scaled-ddim", "flow-euler", "flow-euler-even"}), "DEISMultistepScheduler"]
 )
 def test_every_other_scheduler_is_refused_on_a_model_with_a_signal_scale(name):
-    with pytest.raises(SpecError, match=r"has no signal_scale, and this model was trained with 0\.7") as refused:
+    with pytest.raises(SpecError, match=r"has no signal_scale, but this model was trained with 0\.7") as refused:
         scheduler_for(name, SCALED)
-    assert (refused.value.path, refused.value.hint) == (("scheduler",), "leave it out: the model brings its own")
+    assert (refused.value.path, refused.value.hint) == (("scheduler",), "remove it: the model has its own")
 
 
 def test_it_is_refused_on_a_model_without_a_signal_scale():
     plain = {key: value for key, value in SCALED.items() if not key.startswith("signal")}
-    with pytest.raises(SpecError, match="is for models trained with a signal scale, and this one was not") as refused:
+    with pytest.raises(SpecError, match="is for models trained with a signal scale; this one was not") as refused:
         built_for(plain)
-    assert (refused.value.path, refused.value.hint) == (("scheduler",), "leave it out for the model's own, or use ddim")
+    assert (refused.value.path, refused.value.hint) == (("scheduler",), "remove it to use the model's own, or use ddim")
 
 
 @pytest.mark.parametrize("change", [{"prediction_type": "v_prediction"}, {"beta_schedule": "linear"}, {"signal_scale": 1.5}])

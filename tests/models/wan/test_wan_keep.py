@@ -50,6 +50,6 @@ def test_a_state_takes_its_latent_frames_with_it_and_what_comes_before_is_byte_e
 
 def test_half_a_latent_frame_is_refused_with_what_can_be_kept(session, run):
     spec = redone(run.directory, 2)
-    with pytest.raises(SpecError, match=r"start.keep: frames 5-8 are one latent frame of this model") as caught:
+    with pytest.raises(SpecError, match=r"start.keep: frames 5-8 form one latent frame of this model") as caught:
         session.plan(spec | {"start": spec["start"] | {"keep": "0-6"}})
-    assert caught.value.hint == "keep whole ones, such as 0-4"
+    assert caught.value.hint == "keep whole latent frames, such as 0-4"

@@ -85,7 +85,7 @@ def test_naming_what_the_model_does_not_have_is_an_error(adapter, options, messa
 
 
 def test_blocks_are_refused_on_a_model_with_levels(tiny_source):
-    with pytest.raises(SpecError, match="the model's blocks have no numbers"):
+    with pytest.raises(SpecError, match="its blocks have no numbers"):
         plan_attention(tiny_source.facts().sites, [Tar(TarOptions(blocks=(0, 1)))], Clock(8, 8.0))
 
 
@@ -95,7 +95,9 @@ def test_blocks_are_refused_on_a_model_with_levels(tiny_source):
     ids=["changes of the logits", "wraps"],
 )
 def test_what_has_no_meaning_on_tokens_is_refused_with_the_reason(adapter, operation):
-    with pytest.raises(SpecError, match=f"has a {type(operation).__name__} at transformer.blocks.0.attn1, where all tokens"):
+    with pytest.raises(
+        SpecError, match=f"has a {type(operation).__name__} at transformer.blocks.0.attn1, a joint attention over all tokens"
+    ):
         plan(adapter, Wants(operation))
 
 

@@ -144,7 +144,7 @@ def test_a_scheduler_that_cannot_match_flows_is_refused_by_name(session, wan_21,
 
 
 def test_a_hub_id_needs_a_revision(session):
-    with pytest.raises(ModelError, match="as a hub id it needs a revision"):
+    with pytest.raises(ModelError, match="a hub id needs a revision"):
         session.run(story("Wan-AI/Wan2.1-T2V-1.3B-Diffusers"))
 
 

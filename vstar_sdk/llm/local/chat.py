@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from vstar_sdk.resolver import Resolver
 
-INSTALL = "pip install 'vstar-sdk[local]'"
+INSTALL = "pip install llguidance"
 
 _kept: list[LocalChat] = []
 """At most one model that was released to be kept."""
@@ -71,7 +71,7 @@ class LocalChat:
         room = min(options.tokens(request.max_tokens), self._context() - read)
         if room < 1:
             raise BackendError(
-                f"{self.place.name} reads at most {self._context():,} tokens, and the question has {read:,}",
+                f"{self.place.name} reads at most {self._context():,} tokens, but the request has {read:,}",
                 hint="choose a model with a longer context, or a shorter template",
             )
         ends = self._ends()
@@ -131,8 +131,8 @@ class LocalChat:
         except ChatTemplateError as error:
             problem = brief(error)
         raise BackendError(
-            f"the chat template of {self.place.name} does not take the question: {problem}",
-            hint="choose a model whose template knows system messages",
+            f"the chat template of {self.place.name} rejects the request: {problem}",
+            hint="choose a model whose template supports system messages",
         )
 
     def _context(self) -> int:
@@ -144,7 +144,7 @@ class LocalChat:
         if ends is None:
             ends = self._tokenizer.eos_token_id
         if ends is None:
-            raise BackendError(f"{self.place.name} names no token that ends an answer", hint="choose another model")
+            raise BackendError(f"{self.place.name} has no end-of-sequence token", hint="choose another model")
         return ends if isinstance(ends, list) else [ends]
 
     def _constraints(
@@ -156,7 +156,9 @@ class LocalChat:
         if importlib.util.find_spec("llguidance") is None:
             if options.constrain == "always":
                 raise MissingDependency("synopsis.backend.constrain: always needs the package 'llguidance'", hint=INSTALL)
-            return [], (f"the answer of {self.place.name} is not held to its JSON Schema: llguidance is missing ({INSTALL})",)
+            return [], (
+                f"the answer of {self.place.name} is not constrained to its JSON Schema: llguidance is missing ({INSTALL})",
+            )
         try:
             from vstar_sdk.llm.local.constraint import JsonConstraint, tokens_of
 
@@ -176,10 +178,10 @@ class LocalChat:
         """
         if options.constrain == "always":
             raise BackendError(
-                f"the answer of {self.place.name} cannot be held to its JSON Schema: {problem}",
+                f"the answer of {self.place.name} cannot be constrained to its JSON Schema: {problem}",
                 hint="choose a model with a fast tokenizer, or set synopsis.backend.constrain: auto",
             )
-        return (f"the answer of {self.place.name} is not held to its JSON Schema: {problem}",)
+        return (f"the answer of {self.place.name} is not constrained to its JSON Schema: {problem}",)
 
     def _generate(
         self, prompt: dict[str, Tensor], options: TransformersOptions, room: int, ends: list[int], processors: list[Any]
@@ -201,7 +203,7 @@ class LocalChat:
                     pad_token_id=ends[0],
                     logits_processor=processors,
                 )
-        except RuntimeError as error:  # out of memory, above all; also logits that are no numbers
+        except RuntimeError as error:  # out of memory, above all; also logits that are not numbers
             problem = brief(error)
         raise BackendError(
             f"{self.place.name} failed on {self.place.device}: {problem}",

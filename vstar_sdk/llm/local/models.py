@@ -57,18 +57,18 @@ def locate(options: TransformersOptions, resolver: Resolver) -> Place:
         folder = Path(options.model).expanduser()
         if options.revision is not None:
             raise BackendError(
-                f"{options.model} is a folder, which has no revision '{options.revision}'",
-                hint="leave synopsis.backend.revision out, or name a hub id",
+                f"{options.model} is a folder, so it has no revision '{options.revision}'",
+                hint="remove synopsis.backend.revision, or use a hub id",
             )
         if not folder.is_dir():
             raise BackendError(
                 f"there is no folder {folder} with a chat model",
-                hint="check synopsis.backend.model: a path begins at the folder that the program runs in",
+                hint="check synopsis.backend.model: relative paths start at the current directory",
             )
         if not (folder / "config.json").is_file():
             raise BackendError(
-                f"the folder {folder} holds no model of transformers: config.json is missing",
-                hint="check synopsis.backend.model; files of another program (GGUF, say) are served by openai/chat",
+                f"the folder {folder} has no transformers model: config.json is missing",
+                hint="check synopsis.backend.model; for GGUF files use a server and the backend openai/chat",
             )
         return Place(folder, folder.resolve().name, device, dtype)
     known = resolver.asset(options.model) if options.revision is None else None
@@ -90,7 +90,7 @@ def load(place: Place) -> tuple[Any, Any]:
         raise _unfit(place, "its tokenizer has no chat template, so it cannot read messages")
     if "sanitize_control_tokens" not in inspect.signature(tokenizer.apply_chat_template).parameters:
         raise MissingDependency(
-            "this transformers cannot keep a prompt from speaking as the system", hint="pip install 'transformers>=5.23'"
+            "this version of transformers cannot keep control tokens out of a prompt", hint="pip install 'transformers>=5.23'"
         )
     network = partial(load_pretrained, AutoModelForCausalLM, dtype=getattr(torch, place.dtype), use_safetensors=True)
     return tokenizer, _moved(_read(network, place), place).eval()
@@ -127,9 +127,9 @@ def _download(model: str, revision: str | None) -> Path:
     try:
         return snapshot(model, revision, WANTED, UNWANTED)
     except NotGiven as refused:
-        hint = refused.hint or f"get it once with a connection (hf download {model}), or name a folder"
+        hint = refused.hint or f"download it once (hf download {model}), or use a folder"
         problem = brief(refused.message)
-    raise BackendError(f"the hub gives no model {who}: {problem}", hint=hint)
+    raise BackendError(f"the hub does not provide the model {who}: {problem}", hint=hint)
 
 
 def _device(device: str) -> str:

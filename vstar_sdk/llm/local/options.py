@@ -19,18 +19,18 @@ class TransformersOptions(ModelOptions):
     model: str = Field(min_length=1, max_length=500, examples=["Qwen/Qwen3-0.6B"])
     """Its folder, which begins with `./`, `../`, `~` or `/`; or its hub id, such as `Qwen/Qwen3-0.6B`."""
     revision: str | None = Field(default=None, min_length=1, max_length=200)
-    """Branch, tag or commit of a hub id; name a commit to get the same model for ever."""
+    """Branch, tag or commit of a hub id; a commit pins the model."""
     max_new_tokens: int | None = Field(default=None, ge=16, le=1_000_000)
-    """Tokens that one answer may have; it is cut off there. Left out: 2,048."""
+    """Limit of tokens for one answer. Default: 2,048."""
     temperature: float = Field(default=0.0, ge=0, le=2)
     """0 always takes the likeliest token."""
     seed: int = Field(default=0, ge=0, lt=2**63)
     """Of the sampling, where the temperature is above 0."""
     timeout: float = Field(default=600.0, gt=0, le=86_400)
-    """Seconds that one answer may take, loading aside."""
+    """Seconds for one answer, without the time to load the model."""
     constrain: Literal["auto", "always", "never"] = "auto"
     """Whether only tokens that fit the answer's JSON Schema can be chosen, which needs `llguidance`
-    (`pip install 'vstar-sdk[local]'`). `auto` does so when it is installed, and warns when it is not."""
+    (`pip install llguidance`). `auto` does so when it is installed, and warns when it is not."""
     keep: bool = False
     """Keep the model in memory after the story is written, for the next run of this process."""
 

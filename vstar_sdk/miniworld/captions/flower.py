@@ -14,7 +14,7 @@ _MANY = (
 NOUNS = (*_ONE, *_MANY)
 
 
-def _said(nouns: tuple[str, ...], *verbs: str) -> tuple[str, ...]:
+def _phrases(nouns: tuple[str, ...], *verbs: str) -> tuple[str, ...]:
     """Every noun with every verb: a verb form that means a change only right after its noun."""
     return tuple(f"{noun} {verb}" for noun in nouns for verb in verbs)
 
@@ -73,8 +73,8 @@ FAMILY = Family(
                 *("opens", "opens up", "opening up", "blooms", "blossoms", "unfolds", "unfold", "unfurls", "unfurl"),
                 *("grows", "grow", "bursts into bloom", "comes into bloom", "starts to bloom", "begins to bloom"),
                 *("starts blooming", "begins blooming", "opening of", "blooming of", "blossoming of", "unfolding of"),
-                *_said(NOUNS, "opening", "blooming", "blossoming", "unfolding", "unfurling", "growing"),
-                *_said(_MANY, "open", "open up", "bloom", "blossom", "spread"),
+                *_phrases(NOUNS, "opening", "blooming", "blossoming", "unfolding", "unfurling", "growing"),
+                *_phrases(_MANY, "open", "open up", "bloom", "blossom", "spread"),
             ),
             "bud",
             "bloom",
@@ -89,7 +89,7 @@ FAMILY = Family(
                 *("closes", "closes up", "to close", "loses its petals", "lose their petals", "will close"),
                 *("closing", "closing up", "folds", "folds up", "fold", "shuts", "wilts", "wilt"),
                 *("wilting", "withers", "wither", "withering", "dies", "dying", "falls asleep", "goes to sleep"),
-                *_said(_MANY, "close", "close up", "shut", "fall", "drop"),
+                *_phrases(_MANY, "close", "close up", "shut", "fall", "drop"),
             ),
             "bloom",
             "bud",

@@ -42,7 +42,7 @@ def load_weights(kind: Callable[[Mapping[str, Any]], N], directory: Path, compon
     except Exception as error:  # OSError, RuntimeError, SafetensorError and others for a bad file
         if isinstance(error, ModelError) or out_of_memory(error):
             raise
-        raise ModelError(f"{path}: cannot be loaded: {error}", hint="install the package again") from error
+        raise ModelError(f"{path}: cannot be loaded: {error}", hint="reinstall the package vstar-sdk") from error
     return network.eval()
 
 

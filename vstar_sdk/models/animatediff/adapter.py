@@ -129,4 +129,4 @@ def _with_motion(unet: UNet2DConditionModel, adapter: MotionAdapter, where: str)
     except Exception as error:  # diffusers raises ValueError and RuntimeError for parts that do not fit
         if out_of_memory(error):
             raise
-        raise ModelError(f"{where}: do not fit each other: {error}", hint="take a motion adapter for this checkpoint") from error
+        raise ModelError(f"{where}: do not fit each other: {error}", hint="use a motion adapter for this checkpoint") from error

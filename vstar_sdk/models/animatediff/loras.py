@@ -48,7 +48,8 @@ def merge_loras(unet: Any, text_encoder: Any, loras: Sequence[tuple[Path, float]
             ) from error
         if not any(name in found for found in pipe.get_list_adapters().values()):
             raise ModelError(
-                f"{file}: has no weights for the network or its text encoder", hint="it is no LoRA, or one of another model"
+                f"{file}: has no weights for this network or its text encoder",
+                hint="it is not a LoRA, or it is for another model",
             )
     pipe.set_adapters(names, [weight for _, weight in loras])
     merged = [component for component, found in pipe.get_list_adapters().items() if found]

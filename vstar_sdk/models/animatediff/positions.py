@@ -67,7 +67,7 @@ def _continued(own: Tensor, frames: int) -> Tensor:
     formula = SinusoidalPositionalEmbedding(dim, frames).get_buffer("pe").to(own.device)
     if not torch.allclose(formula[:, :trained], own.float(), rtol=0.0, atol=_DIFFERENCE):
         raise ModelError(
-            f"the motion adapter's positions of {trained} frames are not the sinusoidal formula's, and cannot be continued",
+            f"the motion adapter's positions of {trained} frames do not follow the sinusoidal formula, and cannot be extended",
             hint=f"make at most {trained} frames, or use another motion adapter",
         )
     return torch.cat([own, formula[:, trained:].to(own.dtype)], dim=1)

@@ -26,16 +26,16 @@ def unet_motion_sites(config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
         config: the network's configuration.
 
     Raises:
-        ModelError: it is no configuration of this family.
+        ModelError: it is not a configuration of this family.
     """
     try:
         down, up, widths = config["down_block_types"], config["up_block_types"], config["block_out_channels"]
         layers, heads = config["layers_per_block"], config["motion_num_attention_heads"]
     except KeyError as missing:
-        raise ModelError(f"no UNetMotionModel: its configuration has no {missing}") from None
+        raise ModelError(f"not a UNetMotionModel: its configuration has no {missing}") from None
     unknown = sorted({*down, *up} - _BLOCKS)
     if unknown:
-        raise ModelError(f"no UNetMotionModel: it has blocks of type {', '.join(unknown)}")
+        raise ModelError(f"not a UNetMotionModel: it has blocks of type {', '.join(unknown)}")
     blocks = len(widths)
     depths = _per_block(config.get("temporal_transformer_layers_per_block", 1), blocks)
     reverse = config.get("reverse_temporal_transformer_layers_per_block")
@@ -67,7 +67,7 @@ def motion_config(unet: Mapping[str, Any], adapter: Mapping[str, Any]) -> dict[s
     """
     for what, config, kind in (("network", unet, "UNet2DConditionModel"), ("motion adapter", adapter, "MotionAdapter")):
         if config.get("_class_name", kind) != kind:
-            raise ModelError(f"its {what} is a {config['_class_name']}, where a {kind} is needed")
+            raise ModelError(f"its {what} is a {config['_class_name']}, but a {kind} is needed")
     if adapter.get("conv_in_channels"):
         raise ModelError("its motion adapter needs a picture in addition to the prompt (PIA)")
     try:
@@ -76,14 +76,14 @@ def motion_config(unet: Mapping[str, Any], adapter: Mapping[str, Any]) -> dict[s
     except KeyError as missing:
         raise ModelError(f"its network's configuration has no {missing}") from None
     if channels != 4:
-        raise ModelError(f"its network takes {channels} channels (for inpainting, say), where latents have 4")
+        raise ModelError(f"its network takes {channels} channels, but latents have 4: it may be an inpainting model")
     for what, own, given in (
         ("widths", widths, list(adapter.get("block_out_channels", (320, 640, 1280, 1280)))),
         ("layers", [*_per_block(layers, len(widths))], [*_per_block(adapter.get("motion_layers_per_block", 2), len(widths))]),
     ):
         if own != given:
             raise ModelError(
-                f"its motion adapter is for networks with {what} of {given} from block to block, and this network has {own}"
+                f"its motion adapter is for networks with {what} of {given} from block to block, but this network has {own}"
             )
     return {
         "down_block_types": ["CrossAttnDownBlockMotion" if "CrossAttn" in kind else "DownBlockMotion" for kind in down],

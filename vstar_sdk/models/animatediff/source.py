@@ -39,7 +39,7 @@ class LoraOptions(Options):
     file: str | None = Field(default=None, min_length=1, max_length=200)
     """Which file, in a folder or hub repository that holds several."""
     weight: float = Field(default=1.0, ge=-10.0, le=10.0)
-    """How much of it is added; below 0 it works the other way."""
+    """Factor of the band; negative values invert it."""
 
 
 class AnimateDiffOptions(FramewiseOptions):
@@ -90,7 +90,7 @@ class AnimateDiffSource:
         try:
             sites = unet_motion_sites(motion_config(unet, read_config(adapter, "config.json")))
         except ModelError as error:
-            hint = "take a Stable Diffusion 1.5 checkpoint, and a motion adapter for it, both in diffusers format"
+            hint = "use a Stable Diffusion 1.5 checkpoint and a motion adapter for it, both in diffusers format"
             raise ModelError(f"{base} with {adapter}: {error}", hint=hint) from None
         factor = 2 ** (len(vae.get("block_out_channels", (1, 1, 1, 1))) - 1)
         sample = unet.get("sample_size") or 64
@@ -182,7 +182,7 @@ def _lora(options: LoraOptions, resolver: Resolver) -> Path:
     files = sorted(found.glob("*.safetensors"))
     if len(files) != 1:
         names = ", ".join(file.name for file in files) or "none"
-        raise ModelError(f"{found}: a LoRA is one safetensors file, and here are {names}", hint="name it: model.loras: file")
+        raise ModelError(f"{found}: a LoRA is one safetensors file, but this folder has {names}", hint="set model.loras: file")
     return files[0]
 
 

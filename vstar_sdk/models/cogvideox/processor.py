@@ -45,12 +45,12 @@ class CogVideoXProcessor(NursedProcessor):
             SamplerError: the call has a mask, or another number of frames than planned.
         """
         if attention_mask is not None:
-            raise SamplerError(f"{self.site.name} was called with a mask, which CogVideoX never has")
+            raise SamplerError(f"{self.site.name} was called with a mask, which CogVideoX does not use")
         tokens, text = hidden_states.shape[1], encoder_hidden_states.shape[1]
         if tokens % self.site.frames:
             raise SamplerError(
-                f"{self.site.name} saw {tokens} tokens; its plan is for {self.site.frames} latent frames, all of one size",
-                hint="plan the regularizers for the number of frames that is sampled",
+                f"{self.site.name} saw {tokens} tokens; the plan is for {self.site.frames} latent frames of equal size",
+                hint="plan the regularizers for the number of frames that the model samples",
             )
         sequence = torch.cat([encoder_hidden_states, hidden_states], dim=1)
         # The projections are called, never read: under offloading or layerwise casting their weights are not what they seem.
@@ -81,8 +81,8 @@ def cogvideox_processor(attn: Any, site: Site) -> CogVideoXProcessor:
     processor = getattr(attn, "processor", None)
     if not isinstance(attn, Attention) or type(processor) is not CogVideoXAttnProcessor2_0:
         raise ModelError(
-            f"{site.name} holds {type(processor).__name__}, which nursing cannot replace",
-            hint="undo what changed its attention (fuse_qkv_projections, an adapter, another nursing) before the run",
+            f"{site.name} holds {type(processor).__name__}, which cannot be replaced",
+            hint="remove what replaced its attention processor (fuse_qkv_projections, an adapter, another attach) before the run",
         )
     own: Any = attn
     if own.heads != site.heads or own.is_cross_attention:

@@ -43,7 +43,7 @@ class CogVideoXDPM(CogVideoXDPMScheduler):
     """The timestep of the last step."""
 
     def set_timesteps(self, num_inference_steps: int, device: str | torch.device | None = None) -> None:
-        """Begin anew: see ``CogVideoXDPMScheduler.set_timesteps``."""
+        """Begin again: see ``CogVideoXDPMScheduler.set_timesteps``."""
         cast(Any, super()).set_timesteps(num_inference_steps, device=device)
         self.previous = self.back = None
 

@@ -94,9 +94,9 @@ def _check_text_to_video(network: Mapping[str, Any], vae: Mapping[str, Any]) -> 
     check_class(network, "transformer", "CogVideoXTransformer3DModel")
     channels, latent = network.get("in_channels", 16), vae.get("latent_channels", 16)
     if channels != latent:
-        raise ModelError(f"its transformer takes {channels} channels and the latents have {latent}: it wants a picture or video")
+        raise ModelError(f"its transformer takes {channels} channels, but the latents have {latent}: it needs a picture or video")
     if network.get("use_learned_positional_embeddings"):
-        raise ModelError("its positions are learned for one size of picture, as those of image-to-video models are")
+        raise ModelError("its positions are learned for one picture size, as in image-to-video models")
 
 
 @hookimpl

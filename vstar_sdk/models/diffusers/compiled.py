@@ -46,6 +46,5 @@ def compile_errors() -> Generator[None]:
         reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise SamplerError(
             f"torch.compile failed: {type(error).__name__}: {reason}",
-            hint="leave model.compile out; it needs a C++ compiler on a CPU and Triton on a GPU, and a plugin's processor or "
-            "regularizer that can be compiled",
+            hint="remove model.compile. It needs a C++ compiler on a CPU, Triton on a GPU, and parts whose code can be compiled",
         ) from error

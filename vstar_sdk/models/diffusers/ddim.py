@@ -126,7 +126,7 @@ class ClampedDDIMScheduler:
         trained: int = self.config["num_train_timesteps"]
         offset: int = self.config["steps_offset"]
         if num_inference_steps > trained:
-            raise ValueError(f"the model was trained with {trained} timesteps, which is the most that there can be")
+            raise ValueError(f"the model was trained with {trained} timesteps, so it takes at most {trained} steps")
         self.num_inference_steps = num_inference_steps
         # numpy's ranges, for torch's round the steps between differently, and many lie on a half.
         spaced: list[float]
@@ -139,7 +139,7 @@ class ClampedDDIMScheduler:
                 spaced = [at * (trained // num_inference_steps) + offset for at in reversed(range(num_inference_steps))]
         timesteps = torch.tensor([int(at) for at in spaced])
         if timesteps[0] >= trained:
-            raise ValueError(f"with steps_offset {offset} they begin behind the {trained} of the training")
+            raise ValueError(f"with steps_offset {offset} they begin after the {trained} of the training")
         if timesteps[-1] < 0:
             raise ValueError(f"with steps_offset {offset} they end before the first of the training")
         self.timesteps = timesteps.to(device)
@@ -162,7 +162,7 @@ class ClampedDDIMScheduler:
             timestep: of the step.
             sample: before the step.
             eta: 0 (deterministic) to 1 (as noisy as DDPM).
-            use_clipped_model_output: make the noise anew from the clipped clean sample.
+            use_clipped_model_output: make the noise again from the clipped clean sample.
             generator: of the step's noise.
             variance_noise: the step's noise itself.
             return_dict: for callers of diffusers' schedulers; the result answers to both, as a tuple and by names.

@@ -62,7 +62,7 @@ def place(denoiser: Any, vae: Any, text_encoder: Any, tokenizer: Any, device: st
 
 @dataclass(frozen=True)
 class FramewiseAdapter(ABC):
-    """A `vstar_sdk.models.contract.SamplingAdapter`, but for its family, its weights and how its network is called.
+    """A `vstar_sdk.models.contract.SamplingAdapter`, except its family, its weights and how its network is called.
 
     Attributes:
         facts: what was known of it before it was loaded.

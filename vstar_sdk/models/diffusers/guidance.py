@@ -46,8 +46,8 @@ def branches_as_said(denoiser: nn.Module, latents: str, negative: str) -> Genera
         latents: its argument that holds the latents.
         negative: what the pipeline calls the branch of the negative prompt.
     """
-    with calls_named(denoiser) as said:
-        yield lambda call: (said != [negative],) * len(call[latents])
+    with calls_named(denoiser) as branch:
+        yield lambda call: (branch != [negative],) * len(call[latents])
 
 
 @contextmanager
@@ -58,15 +58,15 @@ def calls_named(denoiser: nn.Module) -> Generator[list[str]]:
         denoiser: with diffusers' ``cache_context``.
     """
     network: Any = denoiser
-    said: list[str] = []
+    branch: list[str] = []
     cache_context = network.cache_context
 
     def watched(name: str, **where: Any) -> AbstractContextManager[None]:
-        said[:] = [name]
+        branch[:] = [name]
         return cache_context(name, **where)
 
     with _replaced(network, "cache_context", watched):
-        yield said
+        yield branch
 
 
 @contextmanager

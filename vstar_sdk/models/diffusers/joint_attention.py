@@ -23,9 +23,9 @@ def check_stands_in(attn: Any, site: Site, kind: type[Any], processors: tuple[ty
         ModelError: it is another attention, or something would be lost.
     """
     processor: Any = getattr(attn, "processor", None)
-    hint = "undo what changed its attention (an adapter, a backend, another nursing) before the run"
+    hint = "remove what replaced its attention processor (an adapter, a backend, another attach) before the run"
     if not isinstance(attn, kind) or type(processor) not in processors:
-        raise ModelError(f"{site.name} holds {type(processor).__name__}, which nursing cannot replace", hint=hint)
+        raise ModelError(f"{site.name} holds {type(processor).__name__}, which cannot be replaced", hint=hint)
     checked: Any = attn
     if checked.heads != site.heads:
         raise ModelError(f"{site.name} is not a self-attention with {site.heads} heads")
@@ -35,7 +35,7 @@ def check_stands_in(attn: Any, site: Site, kind: type[Any], processors: tuple[ty
         "context parallelism": processor._parallel_config is not None,
     }
     if found := [name for name, present in changed.items() if present]:
-        raise ModelError(f"{site.name} has {' and '.join(found)}, which nursing would lose", hint=hint)
+        raise ModelError(f"{site.name} has {' and '.join(found)}, which regularizers would remove", hint=hint)
 
 
 def check_tokens(site: Site, hidden_states: Tensor, context: Tensor | None, mask: Tensor | None) -> None:
@@ -56,5 +56,5 @@ def check_tokens(site: Site, hidden_states: Tensor, context: Tensor | None, mask
     if tokens % site.frames:
         raise SamplerError(
             f"{site.name} saw {tokens} tokens; its plan is for {site.frames} latent frames, all of one size",
-            hint="plan the regularizers for the number of frames that is sampled",
+            hint="plan the regularizers for the number of frames that the model samples",
         )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class LatentAdapter(ABC):
-    """A `vstar_sdk.models.contract.SamplingAdapter`, but for its family, its text, its calls and its decoding.
+    """A `vstar_sdk.models.contract.SamplingAdapter`, except its family, its text, its calls and its decoding.
 
     Attributes:
         facts: what was known of it before it was loaded.

@@ -20,4 +20,4 @@ def check_token_channels(network: Mapping[str, Any], vae: Mapping[str, Any]) -> 
     """
     channels, latent = network.get("in_channels", 128), vae.get("latent_channels", 128) * network.get("patch_size", 1) ** 2
     if channels != latent:
-        raise ModelError(f"its transformer takes {channels} channels where a token of the latents has {latent}")
+        raise ModelError(f"its transformer takes {channels} channels, but a token of the latents has {latent}")

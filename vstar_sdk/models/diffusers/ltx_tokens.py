@@ -53,8 +53,8 @@ def whole_frames(call: DenoiserCall, latents: str, pipelines: str) -> int:
     tokens = call[latents].shape[1]
     if not frames or tokens != frames * height * width:
         raise SamplerError(
-            f"the denoiser was called with {tokens} tokens, and they are not known to be whole latent frames in their order",
-            hint=f"use a pipeline whose tokens are the clip's alone, such as {pipelines}",
+            f"the denoiser was called with {tokens} tokens, which are not known to be whole latent frames in order",
+            hint=f"use a pipeline whose tokens are only those of the clip, such as {pipelines}",
         )
     return int(frames)
 

@@ -16,7 +16,7 @@ def text_encoder_of(pipe: Any) -> tuple[Any, Any]:
     tokenizer, encoder = getattr(pipe, "tokenizer", None), getattr(pipe, "text_encoder", None)
     if tokenizer is None or encoder is None:
         raise ModelError(
-            f"{type(pipe).__name__} has no text encoder and tokenizer to read a synopsis with",
-            hint="load both with the pipeline, or leave the synopsis out",
+            f"{type(pipe).__name__} has no text encoder and tokenizer, which a synopsis needs",
+            hint="load the pipeline with both, or omit the synopsis",
         )
     return tokenizer, encoder

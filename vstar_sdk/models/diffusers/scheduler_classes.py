@@ -15,7 +15,7 @@ class Known:
     Attributes:
         kind: the class's name.
         summary: one line.
-        settings: what is set beside the model's configuration.
+        settings: what is set in addition to the model's configuration.
         eta: whether its steps take eta.
         ours: ``"module:Class"`` in its place, where diffusers has none of that name, or one with a flaw or with steps of its own.
     """

@@ -50,12 +50,12 @@ def fitted(name: str, known: Known, config: Mapping[str, Any], settings: Mapping
     if "use_flow_sigmas" in lost:
         raise _unfit(f"scheduler {name!r} is not for models trained by flow matching, as this one was", config)
     if lost:
-        raise _unfit(f"scheduler {name!r} has no {lost[0]}, and this model was trained with {config[lost[0]]!r}", config)
+        raise _unfit(f"scheduler {name!r} has no {lost[0]}, but this model was trained with {config[lost[0]]!r}", config)
     if is_flow(kind) and not config.get("use_flow_sigmas"):
-        raise _unfit(f"scheduler {name!r} is for models trained by flow matching, and this one was not", config)
+        raise _unfit(f"scheduler {name!r} is for models trained by flow matching; this one was not", config)
     if _wants_shift(options, config):
         what = "a shifted signal-to-noise ratio"
-        raise _unfit(f"scheduler {name!r} is for models trained with {what}, and this one was not", config)
+        raise _unfit(f"scheduler {name!r} is for models trained with {what}; this one was not", config)
     written = {key: one for key, one in inspect.signature(kind.__init__).parameters.items() if key != "self"}
     _check_settings(settings, written, known.kind)
     try:
@@ -84,7 +84,7 @@ def _check_settings(settings: Mapping[str, Any], written: Mapping[str, inspect.P
     for key, value in settings.items():
         path = ("scheduler", "config", key)
         if key in fixed or key not in written:
-            why = "is what the model was trained with" if key in fixed else f"is no setting of {kind}"
+            why = "is what the model was trained with" if key in fixed else f"is not a setting of {kind}"
             near = difflib.get_close_matches(key, sorted({*written} - fixed), 1)
             raise SpecError(f"{key} {why}", hint=f"did you mean {near[0]}?" if near else None, path=path)
         own = written[key].default
@@ -133,7 +133,7 @@ def _options(kind: type[Any]) -> set[str]:
 
 def _unfit(message: str, config: Mapping[str, Any]) -> SpecError:
     able = ", ".join(_able(config))
-    hint = f"use one of {able}" if able else "leave it out: the model brings its own"
+    hint = f"use one of {able}" if able else "remove it: the model has its own"
     return SpecError(message, hint=hint, path=("scheduler",))
 
 

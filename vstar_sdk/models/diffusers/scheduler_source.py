@@ -19,7 +19,7 @@ class SchedulerOptions(Options):
     config: dict[str, bool | int | float | str] = Field(
         default_factory=dict, max_length=32, examples=[{"timestep_spacing": "trailing"}]
     )
-    """Settings of the class in diffusers, in the place of the model's own."""
+    """Settings of the class in diffusers; they override the model's own."""
 
 
 class DiffusersScheduler:
@@ -51,7 +51,7 @@ class DiffusersScheduler:
 
 
 def offer(register: Register, schedulers: Mapping[str, Known]) -> None:
-    """Offer scheduler classes; whoever chooses one that does not fit a model is told of them.
+    """Offer scheduler classes; an unsuitable one is an error that lists them.
 
     Args:
         register: what ``register_schedulers`` was given.

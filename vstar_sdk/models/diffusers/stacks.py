@@ -17,14 +17,14 @@ def stack_sites(config: Mapping[str, Any], kind: str) -> tuple[SiteAddress, ...]
         kind: its class, for messages.
 
     Raises:
-        ModelError: it is no configuration of such a network, or a token has no frame of its own.
+        ModelError: it is not a configuration of such a network, or a token has no frame of its own.
     """
     try:
         layers, heads, head_dim = config["num_layers"], config["num_attention_heads"], config["attention_head_dim"]
     except KeyError as missing:
-        raise ModelError(f"no {kind}: its configuration has no {missing}") from None
+        raise ModelError(f"not a {kind}: its configuration has no {missing}") from None
     if (joined := config.get("patch_size_t", 1)) != 1:
-        raise ModelError(f"its network joins {joined} latent frames in one token, and so a token has no frame of its own")
+        raise ModelError(f"its network joins {joined} latent frames in one token, which is not supported")
     return tuple(
         SiteAddress(f"transformer_blocks.{layer}.attn1", "stack", 0, heads, head_dim, kind="joint", index=layer)
         for layer in range(layers)

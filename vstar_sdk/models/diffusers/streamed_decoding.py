@@ -119,11 +119,11 @@ class _Layers:
     def _moves(self, module: Any, embedder: Any, x: Tensor) -> tuple[Tensor, ...]:
         """Shifts and scales of a module's channels, as the timestep says."""
         if self._timestep is None:
-            raise ValueError("this decoder takes away noise: it needs a timestep")
-        told = torch.full((1,), self._timestep, device=x.device, dtype=x.dtype)
+            raise ValueError("this decoder also denoises: it needs a timestep")
+        given = torch.full((1,), self._timestep, device=x.device, dtype=x.dtype)
         if self._decoder.timestep_scale_multiplier is not None:
-            told = told * self._decoder.timestep_scale_multiplier.to(x.device)
-        embedded: Tensor = embedder(timestep=told, resolution=None, aspect_ratio=None, batch_size=1, hidden_dtype=x.dtype)
+            given = given * self._decoder.timestep_scale_multiplier.to(x.device)
+        embedded: Tensor = embedder(timestep=given, resolution=None, aspect_ratio=None, batch_size=1, hidden_dtype=x.dtype)
         table: Tensor = module.scale_shift_table.to(x)[None, ..., None, None, None]
         return (embedded.view(1, len(table[0]), -1, 1, 1, 1) + table).unbind(dim=1)
 
@@ -148,19 +148,19 @@ class _Layers:
 
     def _resnet(self, resnet: Any, frames: Iterator[Tensor], embedder: Any) -> Iterator[Tensor]:
         aside = _Aside()
-        told = resnet.scale_shift_table is not None
+        given = resnet.scale_shift_table is not None
 
         def enter(inputs: Tensor) -> Tensor:
             aside.put(inputs)
             x = _normalized(resnet.norm1, inputs)
-            if told:
+            if given:
                 shift, scale, _, _ = self._moves(resnet, embedder, x)
                 x = x * (1 + scale) + shift
             return resnet.nonlinearity(x)
 
         def between(x: Tensor) -> Tensor:
             x = _normalized(resnet.norm2, x)
-            if told:
+            if given:
                 _, _, shift, scale = self._moves(resnet, embedder, x)
                 x = x * (1 + scale) + shift
             return resnet.dropout(resnet.nonlinearity(x))

@@ -56,8 +56,8 @@ class TemporalProcessor(NursedProcessor):
             )
         if hidden_states.shape[1] != self.site.frames:
             raise SamplerError(
-                f"{self.site.name} saw {hidden_states.shape[1]} frames; its plan is for {self.site.frames}",
-                hint="plan the regularizers for the number of frames that is sampled",
+                f"{self.site.name} saw {hidden_states.shape[1]} frames; the plan is for {self.site.frames}",
+                hint="plan the regularizers for the number of frames that the model samples",
             )
         residual = hidden_states
         if attn.group_norm is not None:
@@ -91,8 +91,8 @@ def temporal_processor(attn: Any, site: Site) -> TemporalProcessor:
     processor = getattr(attn, "processor", None)
     if (type(processor).__module__, type(processor).__qualname__) not in _REPLACEABLE:
         raise ModelError(
-            f"{site.name} holds {type(processor).__name__}, which nursing cannot replace",
-            hint="undo what changed its attention (fuse_qkv_projections, an adapter, another nursing) before the run",
+            f"{site.name} holds {type(processor).__name__}, which cannot be replaced",
+            hint="remove what replaced its attention processor (fuse_qkv_projections, an adapter, another attach) before the run",
         )
     if attn.heads != site.heads or attn.is_cross_attention or attn.spatial_norm is not None:
         raise ModelError(f"{site.name} is not a temporal self-attention with {site.heads} heads")

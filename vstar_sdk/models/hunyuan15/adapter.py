@@ -75,8 +75,8 @@ class Hunyuan15Adapter(LatentAdapter):
         """See `LatentAdapter.predict`."""
         dtype, config = latents.dtype, self.denoiser.config
         one = text_of_all_frames(text, self.facts.name).to(dtype)
-        told = unpacked(one, self.lengths.glyphs, (config.text_embed_dim, config.text_embed_2_dim))
-        return call(self.denoiser, latents, timestep.expand(len(latents)).to(dtype), told, self.lengths.picture)
+        given = unpacked(one, self.lengths.glyphs, (config.text_embed_dim, config.text_embed_2_dim))
+        return call(self.denoiser, latents, timestep.expand(len(latents)).to(dtype), given, self.lengths.picture)
 
     def decode(self, latents: Tensor) -> Iterator[NDArray[np.uint8]]:
         """See `LatentAdapter.decode`."""

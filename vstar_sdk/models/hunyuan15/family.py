@@ -67,8 +67,8 @@ class Hunyuan15Family(Family):
         del during
         own = Text(*(call[name] for name in ARGUMENTS))
         one = text_of_all_frames(text, type(denoiser).__name__)
-        told = unpacked(one, own.glyphs.shape[1], (own.prompt.shape[-1], own.glyphs.shape[-1]))
-        call.set(**dict(zip(ARGUMENTS, told, strict=True)))
+        given = unpacked(one, own.glyphs.shape[1], (own.prompt.shape[-1], own.glyphs.shape[-1]))
+        call.set(**dict(zip(ARGUMENTS, given, strict=True)))
 
 
 HUNYUAN15 = Hunyuan15Family()

@@ -20,4 +20,4 @@ class Hunyuan15Options(TransformerOptions):
     """A folder in diffusers format, or a hub id such as `hunyuanvideo-community/HunyuanVideo-1.5-Diffusers-480p_t2v` together
     with `revision`."""
     flow_shift: float | None = Field(default=None, gt=0.0, le=100.0)
-    """How much of the schedule goes to the noisy part. Left out: the model's own."""
+    """How much of the schedule goes to the noisy part. Default: the model's own."""

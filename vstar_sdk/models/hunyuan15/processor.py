@@ -20,7 +20,7 @@ _embeddings: Any = embeddings  # typed in part
 
 
 class Hunyuan15Processor(NursedProcessor):
-    """Attention over all tokens of a clip and its text; with nothing to do it equals the model's own for all that is no padding.
+    """Attention over all tokens of a clip and its text; with nothing to do it equals the model's own for all that is not padding.
 
     ``HunyuanVideo15AttnProcessor2_0`` makes a mask of tokens by tokens in every block, in which padding sees nothing. Here one of
     keys is enough: padding is seen by nobody, and what it sees itself, nobody reads.
@@ -52,8 +52,8 @@ class Hunyuan15Processor(NursedProcessor):
         tokens, text = hidden_states.shape[1], encoder_hidden_states.shape[1]
         if tokens % self.site.frames:
             raise SamplerError(
-                f"{self.site.name} saw {tokens} tokens; its plan is for {self.site.frames} latent frames, all of one size",
-                hint="plan the regularizers for the number of frames that is sampled",
+                f"{self.site.name} saw {tokens} tokens; the plan is for {self.site.frames} latent frames of equal size",
+                hint="plan the regularizers for the number of frames that the model samples",
             )
         # The projections are called, never read: under offloading or layerwise casting their weights are not what they seem.
         query, key, value = (
@@ -90,9 +90,9 @@ def hunyuan15_processor(attn: Any, site: Site) -> Hunyuan15Processor:
         ModelError: it is another attention, or does more than plain attention.
     """
     processor = getattr(attn, "processor", None)
-    hint = "undo what changed its attention (an adapter, a backend, another nursing) before the run"
+    hint = "remove what replaced its attention processor (an adapter, a backend, another attach) before the run"
     if not isinstance(attn, Attention) or type(processor) is not HunyuanVideo15AttnProcessor2_0:
-        raise ModelError(f"{site.name} holds {type(processor).__name__}, which nursing cannot replace", hint=hint)
+        raise ModelError(f"{site.name} holds {type(processor).__name__}, which cannot be replaced", hint=hint)
     own: Any = attn
     if own.heads != site.heads or own.add_q_proj is None:
         raise ModelError(f"{site.name} is not a joint attention with {site.heads} heads")
@@ -103,5 +103,5 @@ def hunyuan15_processor(attn: Any, site: Site) -> Hunyuan15Processor:
         "context parallelism": plain._parallel_config is not None,
     }
     if found := [name for name, present in changed.items() if present]:
-        raise ModelError(f"{site.name} has {' and '.join(found)}, which nursing would lose", hint=hint)
+        raise ModelError(f"{site.name} has {' and '.join(found)}, which regularizers would remove", hint=hint)
     return Hunyuan15Processor(site)

@@ -20,14 +20,14 @@ def hunyuan15_sites(config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
         config: the network's ``config.json``.
 
     Raises:
-        ModelError: it is no configuration of this family.
+        ModelError: it is not a configuration of this family.
     """
     try:
         layers, heads, head_dim = config["num_layers"], config["num_attention_heads"], config["attention_head_dim"]
     except KeyError as missing:
-        raise ModelError(f"no HunyuanVideo15Transformer3DModel: its configuration has no {missing}") from None
+        raise ModelError(f"not a HunyuanVideo15Transformer3DModel: its configuration has no {missing}") from None
     if (joined := config.get("patch_size_t", 1)) != 1:
-        raise ModelError(f"its network joins {joined} latent frames in one token: a token has no frame of its own")
+        raise ModelError(f"its network joins {joined} latent frames in one token, which is not supported")
     return tuple(
         SiteAddress(f"transformer_blocks.{layer}.attn", "stack", 0, heads, head_dim, kind="joint", index=layer)
         for layer in range(layers)

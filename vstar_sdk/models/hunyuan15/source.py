@@ -104,10 +104,10 @@ def _check_text_to_video(network: Mapping[str, Any], vae: Mapping[str, Any]) -> 
     """
     check_class(network, "transformer", "HunyuanVideo15Transformer3DModel")
     if (task := network.get("task_type", "i2v")) != "t2v":
-        raise ModelError(f"its task is {task}: it wants a picture")
+        raise ModelError(f"its task is {task}: it needs a picture")
     channels, latent = network.get("in_channels", 65), vae.get("latent_channels", 32)
     if channels != 2 * latent + 1:
-        raise ModelError(f"its transformer takes {channels} channels, and twice the {latent} of the latents and a mask are meant")
+        raise ModelError(f"its transformer takes {channels} channels; expected are twice the {latent} of the latents and a mask")
 
 
 @hookimpl

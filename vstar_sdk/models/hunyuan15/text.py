@@ -14,7 +14,7 @@ from vstar_sdk.models.diffusers.prompts import end_beyond
 
 @dataclass(frozen=True)
 class Lengths:
-    """How many tokens there are beside the video's, padding included.
+    """The number of tokens besides the video's, padding included.
 
     Attributes:
         prompt: of the prompt.

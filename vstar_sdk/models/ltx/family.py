@@ -26,7 +26,7 @@ class LTXFamily(Family):
     """All tokens of a clip attend to each other; both branches of guidance are one batch; the padding of the text is masked."""
 
     mask = "encoder_attention_mask"
-    """The denoiser's argument that says which tokens of the text are no padding."""
+    """The denoiser's argument that says which tokens of the text are not padding."""
 
     def sites(self, config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
         """See `Family.sites`."""

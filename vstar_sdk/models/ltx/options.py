@@ -27,7 +27,7 @@ class LTXOptions(TransformerOptions):
     frame_rate: Annotated[float, Number, Field(gt=0.0, le=240.0)] = 25.0
     """The model's frame rate condition: how fast things move: its positions in time are seconds."""
     flow_shift: float | None = Field(default=None, gt=0.0, le=100.0)
-    """How much of the schedule goes to the noisy part. Left out: it grows with the size of the clip, as the model was trained."""
+    """How much of the schedule goes to the noisy part. Default: it grows with the size of the clip, as the model was trained."""
     decode_timestep: float = Field(default=0.05, ge=0.0, le=1.0)
     """From version 0.9.1 on the decoder removes the last noise itself: the noise level that it assumes."""
     decode_noise: float = Field(default=0.025, ge=0.0, le=1.0)

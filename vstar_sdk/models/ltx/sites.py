@@ -20,6 +20,6 @@ def ltx_sites(config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
         config: the network's ``config.json``.
 
     Raises:
-        ModelError: it is no configuration of this family, or a token has no frame of its own.
+        ModelError: it is not a configuration of this family, or a token has no frame of its own.
     """
     return stack_sites(config, "LTXVideoTransformer3DModel")

@@ -52,7 +52,7 @@ class LTX2Family(Family):
         return whole_frames(call, self.latents, "LTX2Pipeline or LTX2ImageToVideoPipeline")
 
     def text_of(self, call: DenoiserCall) -> Tensor:
-        """See `Family.text_of`: the embeddings for video and sound beside each other, and the mask."""
+        """See `Family.text_of`: the embeddings for video and sound next to each other, and the mask."""
         return joined(call[self.text], call[f"audio_{self.text}"], call["encoder_attention_mask"])
 
     @torch.no_grad()
@@ -73,8 +73,8 @@ class LTX2Family(Family):
     @contextmanager
     def branches(self, pipe: Any, denoiser: nn.Module) -> Generator[Branches]:
         """See `Family.branches`: the pipeline names its calls, for caches."""
-        with branches_in_one_batch(pipe, self.latents) as in_one_batch, calls_named(denoiser) as said:
-            yield lambda call: in_one_batch(call) if said == ["cond_uncond"] else (True,) * len(call[self.latents])
+        with branches_in_one_batch(pipe, self.latents) as in_one_batch, calls_named(denoiser) as branch:
+            yield lambda call: in_one_batch(call) if branch == ["cond_uncond"] else (True,) * len(call[self.latents])
 
     def tell(self, during: ExitStack, denoiser: nn.Module, call: DenoiserCall, text: Tensor) -> None:
         """See `Family.tell`: hooks around the cross-attentions fold the latent frames, and the sound of each, into the batch."""

@@ -55,7 +55,7 @@ def see(
 
 
 def check_border(vae: Any, height: int, width: int) -> None:
-    """Refuse pictures that the decoder cannot make, which mirrors what is beside the border.
+    """Refuse pictures that the decoder cannot make, which mirrors what is next to the border.
 
     Args:
         vae: an ``AutoencoderKLLTX2Video``.
@@ -67,4 +67,4 @@ def check_border(vae: Any, height: int, width: int) -> None:
     """
     if vae.config["decoder_spatial_padding_mode"] == "reflect" and min(height, width) < 2:
         least = 2 * vae.spatial_compression_ratio
-        raise ModelError("LTX-2 cannot decode so small a picture", hint=f"use at least {least} x {least} pixels")
+        raise ModelError("LTX-2 cannot decode pictures this small", hint=f"use at least {least} x {least} pixels")

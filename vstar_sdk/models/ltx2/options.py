@@ -22,4 +22,4 @@ class LTX2Options(TransformerOptions):
     frame_rate: Annotated[float, Number, Field(gt=0.0, le=240.0)] = 24.0
     """The model's frame rate condition: how fast things move: its positions in time are seconds."""
     flow_shift: float | None = Field(default=None, gt=0.0, le=100.0)
-    """How much of the schedule goes to the noisy part. Left out: it grows with the size of the clip, as the model was trained."""
+    """How much of the schedule goes to the noisy part. Default: it grows with the size of the clip, as the model was trained."""

@@ -22,7 +22,7 @@ class FrameText:
 
     The network repeats the embedding of a video for its frames, then passes it to the blocks with cross-attention. Hooks before
     these blocks put the per-frame embeddings in its place: with equal embeddings the output is the same bit for bit. The hooks
-    stay for all the calls of a run, and this object for all runs: a compiled network would be compiled anew for other ones.
+    stay for all the calls of a run, and this object for all runs: a compiled network would be compiled again for other ones.
 
     Attributes:
         embeddings: ``(videos * frames, tokens, dim)``, in the network's precision; set before every call of the network.

@@ -65,7 +65,7 @@ class ModelScopeSource:
         if not list((directory / "unet").glob("*.safetensors")):
             raise ModelError(
                 f"{directory}: its network has no safetensors file, and pickles (.bin) are not read",
-                hint="convert it once: TextToVideoSDPipeline.from_pretrained(ID).save_pretrained(FOLDER), and name the folder",
+                hint="convert it once: TextToVideoSDPipeline.from_pretrained(ID).save_pretrained(FOLDER), and use the folder",
             )
         return self._in(directory).load(device, dtype)
 

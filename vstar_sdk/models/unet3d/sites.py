@@ -26,16 +26,16 @@ def unet3d_sites(config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
         config: the network's ``config.json``.
 
     Raises:
-        ModelError: it is no configuration of this family.
+        ModelError: it is not a configuration of this family.
     """
     try:
         down, up = config["down_block_types"], config["up_block_types"]
         widths, layers, head_dims = config["block_out_channels"], config["layers_per_block"], config["attention_head_dim"]
     except KeyError as missing:
-        raise ModelError(f"no UNet3DConditionModel: its configuration has no {missing}") from None
+        raise ModelError(f"not a UNet3DConditionModel: its configuration has no {missing}") from None
     unknown = sorted({*down, *up} - _WITH_ATTENTION - _WITHOUT)
     if unknown:
-        raise ModelError(f"no UNet3DConditionModel: it has blocks of type {', '.join(unknown)}")
+        raise ModelError(f"not a UNet3DConditionModel: it has blocks of type {', '.join(unknown)}")
     lowest = len(widths) - 1
     # diffusers reads "attention_head_dim" as one number for all blocks or one for each, and means the head's channels.
     per_block = [head_dims] * len(widths) if isinstance(head_dims, int) else list(head_dims)

@@ -55,7 +55,9 @@ class ScaledDDIMScheduler(SchedulerMixin, ConfigMixin):
         if beta_schedule != "scaled_linear" or prediction_type != "epsilon":
             raise ValueError("only beta_schedule scaled_linear with prediction_type epsilon has a signal scale")
         if not 0.0 < signal_scale <= 1.0 or not 1 <= signal_scale_steps <= num_train_timesteps:
-            raise ValueError(f"signal_scale {signal_scale} over {signal_scale_steps} steps: it falls from 1 to more than 0")
+            raise ValueError(
+                f"signal_scale {signal_scale} over {signal_scale_steps} steps: it must fall from 1 to a value above 0"
+            )
         betas = torch.linspace(beta_start**0.5, beta_end**0.5, num_train_timesteps, dtype=torch.float64) ** 2
         self.alphas_cumprod = torch.cumprod(1.0 - betas, dim=0)
         flat = torch.full((num_train_timesteps - signal_scale_steps,), signal_scale, dtype=torch.float64)

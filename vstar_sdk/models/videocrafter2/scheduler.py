@@ -35,8 +35,8 @@ class ScaledDDIM:
         """
         if config.get("signal_scale") is None:
             raise SpecError(
-                f"scheduler '{NAME}' is for models trained with a signal scale, and this one was not",
-                hint="leave it out for the model's own, or use ddim",
+                f"scheduler '{NAME}' is for models trained with a signal scale; this one was not",
+                hint="remove it to use the model's own, or use ddim",
                 path=("scheduler",),
             )
         from vstar_sdk.models.videocrafter2.scaled_ddim import ScaledDDIMScheduler

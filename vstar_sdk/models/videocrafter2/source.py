@@ -21,6 +21,7 @@ from vstar_sdk.parts import Register, hookimpl
 from vstar_sdk.reading.files import read_bounded
 from vstar_sdk.resolver import Resolver
 from vstar_sdk.weights.finding import CONFIGURATION, WEIGHTS, Commit, ModelReference, find_model
+from vstar_sdk.weights.outlines import is_outline
 
 if TYPE_CHECKING:
     from vstar_sdk.models.diffusers.framewise_adapter import FramewiseAdapter
@@ -70,7 +71,7 @@ class VideoCrafter2:
         """Read the configuration: of a directory without torch, of a checkpoint from the shapes of its tensors.
 
         Raises:
-            ModelError: it is not there, or is no VideoCrafter2.
+            ModelError: it is not there, or is not a VideoCrafter2.
         """
         return self._in(self._configuration).facts()
 
@@ -112,7 +113,9 @@ class VideoCrafter2:
             return place
         if (place / CHECKPOINT).is_file():
             return self._described(place / CHECKPOINT)
-        if self._options.revision is not None:  # of a hub repository that holds the checkpoint alone; loading will tell
+        if self._options.revision is not None or is_outline(
+            place
+        ):  # a hub repository with the checkpoint alone; loading will tell
             return self._write(official_configs())
         raise ModelError(f"{place}: holds neither unet/config.json nor {CHECKPOINT}", hint=_CONVERT)
 
@@ -171,14 +174,13 @@ def _check(directory: Path) -> None:
     """Refuse a directory in diffusers format that lacks what makes it VideoCrafter2."""
     if not (directory / "fps_embedding").is_dir():
         raise ModelError(
-            f"{directory}: has no fps_embedding: its network has no frame rate condition, or a fixed one that is in none of its "
-            "files",
+            f"{directory}: has no fps_embedding, so the condition on the frame rate is missing",
             hint=_CONVERT,
         )
     config = directory / "scheduler" / "scheduler_config.json"
     if config.is_file() and '"signal_scale"' not in read_bounded(config, 1 << 20).decode("utf-8", "replace"):
         raise ModelError(
-            f"{config}: has no signal_scale, and VideoCrafter2 was trained with one: the pictures would be wrong", hint=_CONVERT
+            f"{config}: has no signal_scale, but VideoCrafter2 was trained with one: the pictures would be wrong", hint=_CONVERT
         )
 
 

@@ -41,7 +41,7 @@ class WanAdapter(LatentAdapter):
 
     denoiser: WanExperts
     options: WanOptions
-    residence: ResidentNetworks
+    resident: ResidentNetworks
 
     @property
     def family(self) -> WanFamily:
@@ -64,12 +64,12 @@ class WanAdapter(LatentAdapter):
 
     def sampling(self) -> AbstractContextManager[None]:
         """See `LatentAdapter.sampling`: the network that was called last stays on the device."""
-        return self.residence.kept()
+        return self.resident.kept()
 
     def predict(self, latents: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
         """See `LatentAdapter.predict`: by the network that the timestep belongs to."""
         network = self.denoiser.at(timestep)
-        self.residence.bring(network)
+        self.resident.bring(network)
         with latent_frame_text(network, frames=text.shape[1]):
             return network(
                 hidden_states=latents,
@@ -104,7 +104,7 @@ def load(directory: Path, facts: Facts, options: WanOptions, device: str, dtype:
     check_sites(networks[0], facts, self_attentions(denoiser), directory)
     ratio = read_config(directory, "model_index.json").get("boundary_ratio")
     denoiser.boundary = None if ratio is None else ratio * facts.scheduler_config["num_train_timesteps"]
-    # Half precision shows in the picture, and beside the denoiser float32 costs little.
+    # Half precision shows in the picture, and next to the denoiser float32 costs little.
     vae = load_component(AutoencoderKLWan, directory, "vae", torch.float32)
     text_encoder = load_component(UMT5EncoderModel, directory, "text_encoder", precision)
     placement = Placement((text_encoder, *networks, vae), device, options.offload)
@@ -117,7 +117,7 @@ def load(directory: Path, facts: Facts, options: WanOptions, device: str, dtype:
         tokenizer=tokenizer,
         options=options,
         placement=placement,
-        residence=ResidentNetworks(placement),
+        resident=ResidentNetworks(placement),
     )
 
 

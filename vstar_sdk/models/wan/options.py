@@ -19,4 +19,4 @@ class WanOptions(TransformerOptions):
     path: ModelReference
     """A folder in diffusers format, or a hub id such as `Wan-AI/Wan2.1-T2V-1.3B-Diffusers` together with `revision`."""
     flow_shift: float | None = Field(default=None, gt=0.0, le=100.0)
-    """How much of the schedule goes to the noisy part; its authors use 3 at 480p and 5 at 720p. Left out: the model's own."""
+    """How much of the schedule goes to the noisy part; its authors use 3 at 480p and 5 at 720p. Default: the model's own."""

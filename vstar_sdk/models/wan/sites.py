@@ -21,17 +21,17 @@ def wan_sites(config: Mapping[str, Any], prefix: str = "") -> tuple[SiteAddress,
         prefix: before the names of its modules, such as ``transformer.``
 
     Raises:
-        ModelError: it is no configuration of a text-to-video network of this family.
+        ModelError: it is not a configuration of a text-to-video network of this family.
     """
     try:
         layers, heads, head_dim = config["num_layers"], config["num_attention_heads"], config["attention_head_dim"]
         patch = config["patch_size"]
     except KeyError as missing:
-        raise ModelError(f"no WanTransformer3DModel: its configuration has no {missing}") from None
+        raise ModelError(f"not a WanTransformer3DModel: its configuration has no {missing}") from None
     if config.get("image_dim") is not None or config.get("added_kv_proj_dim") is not None:
         raise ModelError("this Wan needs a picture in addition to the prompt (image to video)")
     if patch[0] != 1:
-        raise ModelError(f"its network joins {patch[0]} latent frames in one token, and so a token has no frame of its own")
+        raise ModelError(f"its network joins {patch[0]} latent frames in one token, which is not supported")
     return tuple(
         SiteAddress(f"{prefix}blocks.{layer}.attn1", "stack", 0, heads, head_dim, kind="joint", index=layer)
         for layer in range(layers)

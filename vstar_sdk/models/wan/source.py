@@ -130,7 +130,7 @@ def _check_text_to_video(network: str, config: Mapping[str, Any], vae: Mapping[s
     check_class(config, network, "WanTransformer3DModel")
     channels, latent = config.get("in_channels", 16), vae.get("z_dim", 16)
     if channels != latent:
-        raise ModelError(f"its {network} takes {channels} channels where the latents have {latent}: it wants a picture or video")
+        raise ModelError(f"its {network} takes {channels} channels, but the latents have {latent}: it needs a picture or video")
 
 
 @hookimpl

@@ -74,7 +74,7 @@ def typeface_for(text: str) -> Typeface:
             continue
         if _holds(font, text):
             return Typeface(file, plain=False)
-    _log.warning("no font on this system holds every character of the captions: some are shown as boxes; install the Noto fonts")
+    _log.warning("no font on this system has all characters of the captions, so some are shown as boxes; install the Noto fonts")
     return Typeface()
 
 

@@ -10,10 +10,10 @@ from types import TracebackType
 from typing import Any
 
 from vstar_sdk.errors import PluginError, SpecError, SpecPath, VstarError
-from vstar_sdk.plugin.boundary.faults import REMEDY, passes, said
+from vstar_sdk.plugin.boundary.faults import REMEDY, passes, text_of
 
 
-class Broken(Exception):
+class ContractFault(Exception):
     """Raised by a check: what came is not what the contract promises.
 
     Args:
@@ -70,14 +70,14 @@ class Call:
         """
         try:
             yield
-        except Broken as error:
-            raise self._told(PluginError(f"{self.origin}: its {self.method} {error.how}", hint=error.hint)) from None
+        except ContractFault as error:
+            raise self._reported(PluginError(f"{self.origin}: its {self.method} {error.how}", hint=error.hint)) from None
         except VstarError as error:
-            raise self._told(self._placed(error)) from error.__cause__
+            raise self._reported(self._placed(error)) from error.__cause__
         except BaseException as error:
             if isinstance(error, self.lets) or passes(error):
                 raise
-            raise self._told(PluginError(f"{self.origin} failed in {self.method}: {said(error)}", hint=REMEDY)) from error
+            raise self._reported(PluginError(f"{self.origin} failed in {self.method}: {text_of(error)}", hint=REMEDY)) from error
 
     def run(self, function: Callable[..., Any], *args: Any, **named: Any) -> Any:
         """Call; what is awaited, or yields, would silently do nothing."""
@@ -88,11 +88,11 @@ class Call:
         """What a check makes of a value."""
         with self.guarded():
             if inspect.isawaitable(value):
-                raise Broken("is asynchronous; methods are plain functions")
+                raise ContractFault("is asynchronous; methods are plain functions")
             return check(value, self)
 
     def _placed(self, error: VstarError) -> VstarError:
-        if getattr(error, "_told", False):
+        if getattr(error, "_reported", False):
             return error
         if isinstance(error, SpecError):
             error.path = error.path if error.path[:1] == ("prompt",) else (*self.origin.path, *error.path)
@@ -103,8 +103,8 @@ class Call:
         return error
 
     @staticmethod
-    def _told(error: VstarError) -> VstarError:
-        error.__dict__["_told"] = True
+    def _reported(error: VstarError) -> VstarError:
+        error.__dict__["_reported"] = True
         return error
 
 
@@ -123,7 +123,7 @@ class Drawn:
         try:
             self._items = iter(items)
         except TypeError:
-            raise Broken(f"returned {described(items)}, nothing to go through") from None
+            raise ContractFault(f"returned {described(items)}, which is not iterable") from None
 
     def __iter__(self) -> Iterator[Any]:
         return self
@@ -134,9 +134,9 @@ class Drawn:
         with self._call.guarded():
             if item is end:
                 if self._wanted is not None and self._count < self._wanted:
-                    raise Broken(f"gave only {self._count} of {self._wanted} frames")
+                    raise ContractFault(f"yielded only {self._count} of {self._wanted} frames")
             elif self._count == self._wanted:
-                raise Broken(f"gave more than {self._wanted} frames")
+                raise ContractFault(f"yielded more than {self._wanted} frames")
             else:
                 item = self._check(item, self._count)
                 self._count += 1

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vstar_sdk.plugin.boundary.calls import Broken, Call, Origin, described
+from vstar_sdk.plugin.boundary.calls import Call, ContractFault, Origin, described
 from vstar_sdk.plugin.boundary.values import Check, ignored, of_annotation
 
 
@@ -64,7 +64,7 @@ class Contract:
         if isinstance(made, Contained):
             return made
         if (how := self.missing(made)) is not None:
-            raise Broken(f"returned {how}")
+            raise ContractFault(f"returned {how}")
         members = {member.name: _member(member) for member in self.members if not member.optional or _has(made, member)}
         return type(type(made).__name__, (Contained,), members)(made, origin)
 

@@ -11,7 +11,7 @@ AUTHOR = "remove the plugin, or report it to its author"
 REMEDY = f"`vstar -v` shows where it fails; {AUTHOR}"
 
 
-def said(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
     """An exception in one line: its type, and its first line."""
     try:
         lines = str(error).strip().splitlines()
@@ -21,7 +21,7 @@ def said(error: BaseException) -> str:
 
 
 def passes(error: BaseException) -> bool:
-    """Whether an exception is no fault of the plugin that it comes through: an interrupt, an end of the run, no memory left."""
+    """Whether an exception is no fault of the plugin that it passes: an interrupt, an end of the run, lack of memory."""
     return isinstance(error, KeyboardInterrupt | GeneratorExit | StopRun | RunCancelled | SamplingEnded) or out_of_memory(error)
 
 
@@ -46,15 +46,15 @@ def contained(what: str, *, known: tuple[type[VstarError], ...] = (PluginError,)
         if passes(error):
             raise
         hint = error.hint if isinstance(error, VstarError) else REMEDY
-        raise PluginError(f"{what}: {said(error)}", hint=hint) from error
+        raise PluginError(f"{what}: {text_of(error)}", hint=hint) from error
 
 
 def failed(plugin: object, hook: str, error: BaseException) -> PluginError:
     """The error that ends a run whose plugin failed in a hook."""
     hint = error.hint if isinstance(error, VstarError) and error.hint else REMEDY
-    return PluginError(f"plugin {plugin} failed in {hook}: {said(error)}", hint=hint)
+    return PluginError(f"plugin {plugin} failed in {hook}: {text_of(error)}", hint=hint)
 
 
-def broke(plugin: object, hook: str, how: str) -> PluginError:
+def contract_fault(plugin: object, hook: str, how: str) -> PluginError:
     """The error that ends a run whose plugin returned what a hook cannot take."""
     return PluginError(f"plugin {plugin} broke the contract of {hook}: {how}", hint=REMEDY)

@@ -6,7 +6,7 @@ from typing import Any
 
 from vstar_sdk.footage import Footage
 from vstar_sdk.plugin.boundary import values
-from vstar_sdk.plugin.boundary.calls import Broken, Call, Drawn
+from vstar_sdk.plugin.boundary.calls import Call, ContractFault, Drawn
 from vstar_sdk.plugin.boundary.contract import Contract, Member
 from vstar_sdk.plugin.boundary.frames import Source
 
@@ -44,7 +44,7 @@ def _frames(value: Any, call: Call) -> Drawn:
 
     def check(frame: Any, index: int) -> Any:
         if (fault := values.frame_fault(frame, size)) is not None:
-            raise Broken(f"gave as frame {index} {fault}")
+            raise ContractFault(f"yielded as frame {index} {fault}")
         return frame
 
     return _Finished(value, call, check, planned.frames if planned else None)

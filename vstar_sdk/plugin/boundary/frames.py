@@ -34,5 +34,5 @@ class Source:
         except BaseException as error:
             self.error = error
             if isinstance(error, VstarError):
-                error.__dict__["_told"] = True  # no part that it goes through is its origin
+                error.__dict__["_reported"] = True  # no part that it goes through is its origin
             raise

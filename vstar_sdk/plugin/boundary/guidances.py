@@ -7,20 +7,20 @@ from typing import Any, cast
 
 from vstar_sdk.options import GuidanceOptions
 from vstar_sdk.plugin.boundary import values
-from vstar_sdk.plugin.boundary.calls import Broken, Call, described
+from vstar_sdk.plugin.boundary.calls import Call, ContractFault, described
 from vstar_sdk.plugin.boundary.contract import Contract, Member
 from vstar_sdk.sampling.contract import Branch
 
 
 def _branches(value: Any, call: Call) -> tuple[Branch, ...]:
     if not isinstance(value, tuple | list) or not value or not all(isinstance(item, Branch) for item in cast(list[Any], value)):
-        raise Broken(f"are {described(cast(object, value))}, not a tuple of vstar_sdk.Branch")
+        raise ContractFault(f"are {described(cast(object, value))}, not a tuple of vstar_sdk.Branch")
     branches = tuple(cast(list[Branch], value))
     names = [branch.name for branch in branches]
     if len({*names}) < len(names):
-        raise Broken(f"have one name twice: {', '.join(map(str, names))}")
+        raise ContractFault(f"have a name twice: {', '.join(map(str, names))}")
     if wrong := [branch.name for branch in branches if branch.text not in ("prompt", "negative")]:
-        raise Broken(f"say of {wrong[0]} a text that is neither 'prompt' nor 'negative'")
+        raise ContractFault(f"have for {wrong[0]} a text that is neither 'prompt' nor 'negative'")
     return branches
 
 
@@ -31,7 +31,7 @@ def _guided(value: Any, call: Call) -> Any:
 
 def _kept(value: Any, call: Call) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise Broken(f"returned {described(value)}, not a mapping")
+        raise ContractFault(f"returned {described(value)}, not a mapping")
     return cast(Mapping[str, Any], value)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from numbers import Real
 from typing import Any, cast
 
-from vstar_sdk.plugin.boundary.calls import Broken, Call, described
+from vstar_sdk.plugin.boundary.calls import Call, ContractFault, described
 from vstar_sdk.plugin.boundary.contract import Contract, Member, ignored
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -17,9 +17,11 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 def _names(value: Any, call: Call) -> tuple[str, ...]:
     names = tuple(cast(Any, value)) if isinstance(value, tuple | list) else ()
     if not names or not all(isinstance(name, str) and _NAME.fullmatch(name) for name in names):
-        raise Broken(f"are {names or described(cast(object, value))}, not a tuple of names in lower case letters, digits and _")
+        raise ContractFault(
+            f"are {names or described(cast(object, value))}, not a tuple of names in lower case letters, digits and _"
+        )
     if len({*names}) < len(names):
-        raise Broken(f"have one name twice: {', '.join(names)}")
+        raise ContractFault(f"have a name twice: {', '.join(names)}")
     call.memory["numbers"] = names
     return names
 
@@ -31,14 +33,14 @@ def _finite(value: object) -> bool:
 
 def _numbers(value: Any, call: Call) -> dict[str, float]:
     if not isinstance(value, Mapping):
-        raise Broken(f"returned {described(value)}, not a mapping of names to numbers")
+        raise ContractFault(f"returned {described(value)}, not a mapping of names to numbers")
     came = cast(Mapping[Any, Any], value)
     for name, number in came.items():
         if not _finite(number):
-            raise Broken(f"returned for {name!r} {described(number)}, not a finite number")
+            raise ContractFault(f"returned for {name!r} {described(number)}, not a finite number")
     wanted = call.memory.get("numbers", tuple(came))
     if {*came} != {*wanted}:
-        raise Broken(f"returned {', '.join(map(str, came)) or 'nothing'}, but its numbers are {', '.join(wanted)}")
+        raise ContractFault(f"returned {', '.join(map(str, came)) or 'nothing'}, but its numbers are {', '.join(wanted)}")
     return {name: float(came[name]) for name in wanted}
 
 

@@ -13,7 +13,7 @@ from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.estimates import Estimate
 from vstar_sdk.models.family import Family
 from vstar_sdk.plugin.boundary import values
-from vstar_sdk.plugin.boundary.calls import Broken, Call, Drawn, Entered, described
+from vstar_sdk.plugin.boundary.calls import Call, ContractFault, Drawn, Entered, described
 from vstar_sdk.plugin.boundary.contract import Contract, Member
 
 
@@ -52,34 +52,36 @@ def _estimate(value: Any, call: Call) -> Estimate:
 def _network(value: Any, call: Call) -> Any:
     torch = sys.modules.get("torch")
     if torch is None or not isinstance(value, torch.nn.Module):
-        raise Broken(f"returned {described(value)}, not a torch.nn.Module")
+        raise ContractFault(f"returned {described(value)}, not a torch.nn.Module")
     return value
 
 
 def _device(value: Any, call: Call) -> Any:
     torch = sys.modules.get("torch")
     if torch is None or not isinstance(value, torch.device):
-        raise Broken(f"returned {described(value)}, not a torch.device")
+        raise ContractFault(f"returned {described(value)}, not a torch.device")
     return value
 
 
 def _hashes(value: Any, call: Call) -> Mapping[str, str]:
     if not isinstance(value, Mapping) or not all(values.text(held) for item in cast(Any, value).items() for held in item):
-        raise Broken(f"returned {described(cast(object, value))}, not a mapping of names to SHA-256 texts")
+        raise ContractFault(f"returned {described(cast(object, value))}, not a mapping of names to SHA-256 texts")
     return cast(Any, value)
 
 
 def _embeddings(value: Any, call: Call) -> Any:
     prompts = len(call.arguments["prompts"])
     if values.tensor(value).ndim != 3 or value.shape[0] != prompts:
-        raise Broken(f"returned a tensor of shape {tuple(value.shape)}, not (prompts, tokens, dim) with {prompts} prompts")
+        raise ContractFault(f"returned a tensor of shape {tuple(value.shape)}, not (prompts, tokens, dim) with {prompts} prompts")
     return values.finite(value, call)
 
 
 def _latent_shape(value: Any, call: Call) -> tuple[int, ...]:
     shape = tuple(cast(Any, value)) if isinstance(value, tuple | list) else ()
     if len(shape) != 5 or not all(map(values.count, shape)) or shape[0] != 1:
-        raise Broken(f"returned {shape or described(cast(object, value))}, not (1, channels, latent frames, height, width)")
+        raise ContractFault(
+            f"returned {shape or described(cast(object, value))}, not (1, channels, latent frames, height, width)"
+        )
     asked = call.arguments
     call.memory.setdefault("clips", {})[shape] = (asked["frames"], (asked["height"], asked["width"]))
     return shape
@@ -95,7 +97,7 @@ def _frames(value: Any, call: Call) -> Drawn:
 
     def check(frame: Any, index: int) -> Any:
         if (fault := values.frame_fault(frame, size)) is not None:
-            raise Broken(f"gave as frame {index} {fault}")
+            raise ContractFault(f"yielded as frame {index} {fault}")
         return frame
 
     return Drawn(value, call, check, frames)
@@ -103,7 +105,7 @@ def _frames(value: Any, call: Call) -> Drawn:
 
 def _sampling(value: Any, call: Call) -> Entered:
     if not isinstance(value, AbstractContextManager):
-        raise Broken(f"returned {described(value)}, not a context manager")
+        raise ContractFault(f"returned {described(value)}, not a context manager")
     return Entered(cast(Any, value), call)
 
 

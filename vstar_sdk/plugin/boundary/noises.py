@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vstar_sdk.plugin.boundary import values
-from vstar_sdk.plugin.boundary.calls import Broken, Call
+from vstar_sdk.plugin.boundary.calls import Call, ContractFault
 from vstar_sdk.plugin.boundary.contract import Contract, Member
 
 
@@ -13,7 +13,7 @@ def _noise(value: Any, call: Call) -> Any:
     came = f"{tuple(values.tensor(value).shape)} {value.dtype} on {value.device}"
     wanted = f"{tuple(call.arguments['shape'])} torch.float32 on cpu"
     if came != wanted:
-        raise Broken(f"returned {came}, but {wanted} was asked for")
+        raise ContractFault(f"returned {came}, but {wanted} was asked for")
     return values.finite(value, call)
 
 

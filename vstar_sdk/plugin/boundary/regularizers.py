@@ -11,17 +11,17 @@ from typing import Any, cast
 from vstar_sdk.attention.operations import OPERATIONS, Operation
 from vstar_sdk.options import RegularizerOptions
 from vstar_sdk.plugin.boundary import values
-from vstar_sdk.plugin.boundary.calls import Broken, Call, described
+from vstar_sdk.plugin.boundary.calls import Call, ContractFault, described
 from vstar_sdk.plugin.boundary.contract import Contract, Member
 
 
 def _operations(value: Any, call: Call) -> list[Operation]:
     if not isinstance(value, Iterable) or isinstance(value, str | bytes | dict):
-        raise Broken(f"returned {described(cast(object, value))}, not a list of operations")
+        raise ContractFault(f"returned {described(cast(object, value))}, not a list of operations")
     operations = list(cast(Iterable[Any], value))
     for operation in operations:
         if not isinstance(operation, Operation):
-            raise Broken(f"gave {described(operation)}, which is no operation", OPERATIONS)
+            raise ContractFault(f"gave {described(operation)}, which is not an operation", OPERATIONS)
     return operations
 
 
@@ -29,17 +29,17 @@ def _window(value: Any, call: Call) -> tuple[float, float] | None:
     if value is None:
         return None
     if not isinstance(value, tuple | list) or len(window := tuple(cast(Any, value))) != 2 or not all(map(values.number, window)):
-        raise Broken(f"returned {described(cast(object, value))}, not a window of two fractions, or None")
+        raise ContractFault(f"returned {described(cast(object, value))}, not a window of two fractions, or None")
     start, end = window
     if not 0.0 <= start < end <= 1.0:
-        raise Broken(f"returned the window [{start:g}, {end:g}]", "a window is two fractions with 0 <= start < end <= 1")
+        raise ContractFault(f"returned the window [{start:g}, {end:g}]", "a window is two fractions with 0 <= start < end <= 1")
     return (float(start), float(end))
 
 
 def _strength(value: Any, call: Call) -> float:
     values.instance(int, float, what="a number")(value, call)
     if not values.number(value) or value < 0:
-        raise Broken(f"returned {value}", "a strength is a finite number from 0 on")
+        raise ContractFault(f"returned {value}", "a strength must be a finite number, at least 0")
     return float(value)
 
 

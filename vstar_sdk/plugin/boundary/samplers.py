@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from vstar_sdk.plugin.boundary import values
-from vstar_sdk.plugin.boundary.calls import Broken, Call, described
+from vstar_sdk.plugin.boundary.calls import Call, ContractFault, described
 from vstar_sdk.plugin.boundary.contract import Contract, Member
 
 
 def _steps(value: Any, call: Call) -> int:
     if not values.count(value):
-        raise Broken(f"returned {described(value)}, not a number of steps from 1")
+        raise ContractFault(f"returned {described(value)}, not a number of steps from 1")
     return value
 
 
@@ -19,7 +19,7 @@ def _latents(value: Any, call: Call) -> Any:
     values.tensor(value)
     denoising = call.arguments["denoising"]
     if denoising.done < denoising.total:
-        raise Broken(f"took {denoising.done} of the {denoising.total} steps that it announced")
+        raise ContractFault(f"took {denoising.done} of the {denoising.total} steps that it announced")
     return values.finite(values.like(value, denoising.noise, "latents"), call)
 
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import Any, cast
 
 from vstar_sdk.plugin.boundary import values
-from vstar_sdk.plugin.boundary.calls import Broken, Call, described
+from vstar_sdk.plugin.boundary.calls import Call, ContractFault, described
 from vstar_sdk.plugin.boundary.contract import Contract, Member
 
 
 def _timesteps(value: Any, call: Call) -> Any:
     if values.tensor(value).ndim != 1 or not len(value):
-        raise Broken(f"are a tensor of shape {tuple(value.shape)}, not one timestep after another")
+        raise ContractFault(f"are a tensor of shape {tuple(value.shape)}, not one timestep after another")
     return value
 
 
 def _stepped(value: Any, call: Call) -> tuple[Any, ...]:
     if not isinstance(value, tuple) or not value:
-        raise Broken(f"returned {described(cast(object, value))}, not a tuple that begins with the latents (return_dict=False)")
+        raise ContractFault(
+            f"returned {described(cast(object, value))}, not a tuple that begins with the latents (return_dict=False)"
+        )
     stepped = cast(tuple[Any, ...], value)
     values.like(stepped[0], call.arguments["sample"], "latents")
     return stepped

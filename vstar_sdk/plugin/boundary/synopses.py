@@ -5,29 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from vstar_sdk.plugin.boundary import values
-from vstar_sdk.plugin.boundary.calls import Broken, Call, described
+from vstar_sdk.plugin.boundary.calls import Call, ContractFault, described
 from vstar_sdk.plugin.boundary.contract import Contract, Member
 from vstar_sdk.synopses import State, Synopsis
 
 
 def fault(value: Any) -> str | None:
-    """How a value is no synopsis that a run can go on with, or None when it is one."""
+    """How a value is not a synopsis that a run can go on with, or None when it is one."""
     if not isinstance(value, Synopsis):
         return f"returned {described(value)}, not a Synopsis"
     if not value.states or not values.all_of(State)(value.states):
-        return "returned a synopsis that holds no states, or something that is no State"
+        return "returned a synopsis without states, or with an item that is not a State"
     if not all(values.text(state.caption) for state in value.states):
-        return "returned a state whose caption is no text"
+        return "returned a state whose caption is not text"
     if not values.text(value.style) or not values.or_none(values.text)(value.negative_prompt):
-        return "returned a synopsis whose style or negative_prompt is no text"
+        return "returned a synopsis whose style or negative_prompt is not text"
     if not values.all_of(str)(value.warnings) or not values.all_of(dict)(value.transcript):
-        return "returned a synopsis whose warnings are no texts, or whose transcript is no mappings"
+        return "returned a synopsis whose warnings are not texts, or whose transcript is not a list of mappings"
     return None
 
 
 def _synopsis(value: Any, call: Call) -> Synopsis:
     if (how := fault(value)) is not None:
-        raise Broken(how)
+        raise ContractFault(how)
     return value
 
 

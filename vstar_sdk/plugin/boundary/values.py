@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from vstar_sdk.plugin.boundary.calls import Broken, Call, described
+from vstar_sdk.plugin.boundary.calls import Call, ContractFault, described
 
 Check = Callable[[Any, Call], Any]
 """Takes what came and the call, and gives what goes on; raises `Broken`."""
@@ -17,22 +17,22 @@ Check = Callable[[Any, Call], Any]
 def ignored(value: Any, call: Call) -> None:
     """The check of a method that returns nothing; one that yields would do nothing either."""
     if inspect.isgenerator(value) or inspect.isasyncgen(value):
-        raise Broken("is a generator; it must do its work when it is called")
+        raise ContractFault("is a generator; it must be a plain function")
 
 
 Rule = Callable[[Any], bool]
 """Whether a field may hold a value."""
 
-NUMBERS_HINT = "use dtype float32 or bfloat16, or weaker regularizers; else it is a fault of the plugin: report it to its author"
+NUMBERS_HINT = "use dtype float32 or bfloat16, or weaker regularizers; or report it to the author of the plugin"
 
 
 def instance(*kinds: type[Any], what: str = "") -> Check:
-    """The check that a value is of some type; true and false are no numbers."""
+    """The check that a value is of some type; true and false are not numbers."""
     wanted = what or f"a {' or '.join(kind.__name__ for kind in kinds)}"
 
     def check(value: Any, call: Call) -> Any:
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-            raise Broken(f"returned {described(value)}, not {wanted}")
+            raise ContractFault(f"returned {described(value)}, not {wanted}")
         return value
 
     return check
@@ -48,7 +48,7 @@ def fields(value: Any, rules: Mapping[str, Rule]) -> None:
         held = getattr(value, name)
         if not rule(held):
             shown = f"{held!r}" if isinstance(held, int | float) else described(held)
-            raise Broken(f"returned a {type(value).__name__} whose {name} cannot be {shown}")
+            raise ContractFault(f"returned a {type(value).__name__} whose {name} cannot be {shown}")
 
 
 def text(value: Any) -> bool:
@@ -89,7 +89,7 @@ def tensor(value: Any) -> Any:
     """
     torch = sys.modules.get("torch")
     if torch is None or not isinstance(value, torch.Tensor):
-        raise Broken(f"returned {described(value)}, not a tensor")
+        raise ContractFault(f"returned {described(value)}, not a tensor")
     return value
 
 
@@ -106,7 +106,7 @@ def like(value: Any, other: Any, what: str) -> Any:
     """
     came, wanted = (f"{tuple(held.shape)} {held.dtype} on {held.device}" for held in (tensor(value), other))
     if came != wanted:
-        raise Broken(f"returned {came}, but the {what} are {wanted}")
+        raise ContractFault(f"returned {came}, but the {what} are {wanted}")
     return value
 
 
@@ -117,9 +117,9 @@ def finite(value: Any, call: Call) -> Any:
         Broken: it is none.
     """
     if not tensor(value).is_floating_point():
-        raise Broken(f"returned a tensor of {value.dtype}, not of floating-point numbers")
+        raise ContractFault(f"returned a tensor of {value.dtype}, not of floating-point numbers")
     if not value.isfinite().all():
-        raise Broken("returned values that are not finite", NUMBERS_HINT)
+        raise ContractFault("returned values that are not finite", NUMBERS_HINT)
     return value
 
 

@@ -37,7 +37,7 @@ def main(request: Path) -> None:
                 found = getattr(found, name)
         with report.open("a", encoding="utf-8") as last:
             last.write(f"\n{SURVIVED}\n")
-        leave(0)  # at once: threads and exit functions of the plugin are no part of its import
+        leave(0)  # at once: threads and exit functions of the plugin are not part of its import
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from vstar_sdk.plugin.probe.target import Target
 
 _log = logging.getLogger(__name__)
 
-HINT = f"{AUTHOR}; 'vstar plugins --check' tries it again, with {switches.PROBE}=120 for longer"
+HINT = f"{AUTHOR}; 'vstar plugins --check' tests it again, with {switches.PROBE}=120 for longer"
 """What can be done about a plugin that is refused here."""
 
 
@@ -41,7 +41,7 @@ def faults(targets: Iterable[Target], *, again: bool = False) -> dict[Target, st
     What this process has imported, and what cannot be found, is not tried.
 
     Args:
-        targets: those that are new are tried beside each other.
+        targets: those that are new are tried next to each other.
         again: try those that are remembered as faulty, too.
 
     Returns:
@@ -72,11 +72,11 @@ def faults(targets: Iterable[Target], *, again: bool = False) -> dict[Target, st
 def _tried(new: dict[Target, str], seconds: float) -> dict[Target, str | None]:
     from vstar_sdk.plugin.probe import trial
 
-    _log.info("imports tried in child processes: %s", ", ".join(target.value for target in new))
+    _log.info("imports tested in child processes: %s", ", ".join(target.value for target in new))
     try:
         found = trial.run(list(new), seconds)
     except OSError as error:  # no process, or no temporary file, can be had here: then the import itself is the trial
-        _log.warning("plugins are imported without a trial, for no child process can be started: %s", error)
+        _log.warning("plugins are imported untested, because no child process can be started: %s", error)
         return {}
     for (target, state), fault in zip(new.items(), found, strict=True):
         memory.keep(target, state, memory.Verdict(fault))
@@ -84,7 +84,7 @@ def _tried(new: dict[Target, str], seconds: float) -> dict[Target, str | None]:
 
 
 def _can_try() -> bool:
-    """Whether there is an interpreter to start, and this is no child itself.
+    """Whether there is an interpreter to start, and this is not a child itself.
 
     In a frozen program, and in one that embeds Python, ``sys.executable`` is that program.
     """

@@ -47,7 +47,7 @@ def keep(target: Target, state: str, verdict: Verdict) -> None:
     try:
         caches.write(_file(target), json.dumps(about, indent=1))
     except OSError as error:
-        _log.info("%s is tried again by the next command, for its verdict cannot be kept: %s", target.value, error)
+        _log.info("%s is tested again by the next command, because the result cannot be stored: %s", target.value, error)
 
 
 def _file(target: Target) -> Path:

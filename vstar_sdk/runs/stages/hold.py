@@ -39,8 +39,8 @@ def held_of(
     frames = torch.tensor(kept.latents)
     if (*known.shape[:2], *known.shape[3:]) != (*shape[:2], *shape[3:]) or known.shape[2] <= kept.latents[-1]:
         raise SamplerError(
-            f"{printable(str(kept.parent.latents))} holds latents {tuple(known.shape)}, and the run's are {shape}",
-            hint="go on from a run of the same model",
+            f"{printable(str(kept.parent.latents))} holds latents {tuple(known.shape)}, but the run needs {shape}",
+            hint="keep frames of a run with the same model",
         )
     noise = draw(held_noise(seed))
     return Held(kept.latents, known[:, :, frames].float().to(device), noise[:, :, frames].to(device), kept.lead)

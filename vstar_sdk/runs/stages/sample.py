@@ -69,7 +69,8 @@ def sample(run: Run, adapter: Adapter, state: RunState, *, until: int | None = N
             if until is not None and nursing.remembers:
                 names = " and ".join(nursing.remembers)
                 raise SamplerError(
-                    f"the run cannot pause: {names} has a memory of earlier steps", hint="let the run go on, or leave it out"
+                    f"the run cannot pause: {names} has memory of earlier steps",
+                    hint="let the run finish, or remove that regularizer",
                 )
             reports = _Reports(run, adapter, saved if not nursing.remembers else None)
             denoising = Denoising(
@@ -155,4 +156,4 @@ class _Reports:
             self._saved.keep_sampler(self.of.state)
         except VstarError as error:  # the run goes on all the same
             self._saved = None
-            self._run.warn(f"the run could not be resumed from here, only from its first step: {error.message}")
+            self._run.warn(f"if interrupted here, this run can only restart from its first step: {error.message}")

@@ -21,7 +21,7 @@ def bounded_length(length: int) -> None:
         SecurityError: it would be longer than `LONGEST`.
     """
     if length > LONGEST:
-        raise SecurityError(f"this makes a text of more than {LONGEST:,} characters")
+        raise SecurityError(f"this would make a text of more than {LONGEST:,} characters")
 
 
 def bounded_range(*bounds: int) -> range:
@@ -44,5 +44,5 @@ def bounded_number(value: int | float) -> int | float:
         SecurityError: it is beyond `LARGEST_NUMBER`, or no number.
     """
     if not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
-        raise SecurityError("this makes a number beyond 10**15")
+        raise SecurityError("this would make a number beyond 10**15")
     return value

@@ -43,7 +43,7 @@ def main() -> None:
     """Answer one question.
 
     ``{"names": {...}, "source": ...}`` is answered with ``{"problems": [...], "used": [...]}``; with ``system`` and ``user``
-    beside it, ``{"system": ..., "user": ...}`` or ``{"problems": [...]}``.
+    next to it, ``{"system": ..., "user": ...}`` or ``{"problems": [...]}``.
     """
     fill(_WARM, _NAMES, {}, {})
     question = json.loads(sys.stdin.buffer.read())
@@ -52,7 +52,7 @@ def main() -> None:
     try:
         answer = _answer(question)
     except MemoryError:
-        answer = _told(Problem(0, f"it needs more than {MEMORY >> 20} MB of memory"))
+        answer = _problems(Problem(0, f"it needs more than {MEMORY >> 20} MB of memory"))
     sys.stdout.buffer.write(json.dumps(answer).encode())
     sys.stdout.buffer.flush()
 
@@ -91,13 +91,13 @@ def _answer(question: dict[str, Any]) -> dict[str, Any]:
     names = Names(**{key: frozenset(value) for key, value in question["names"].items()})
     if "user" not in question:
         found, used = check(question["source"], names)
-        return {**_told(*found), "used": sorted(used)}
+        return {**_problems(*found), "used": sorted(used)}
     try:
         system, user = fill(question["source"], names, question["system"], question["user"])
     except Refusal as refusal:
-        return _told(refusal.problem)
+        return _problems(refusal.problem)
     return {"system": system, "user": user}
 
 
-def _told(*problems: Problem) -> dict[str, Any]:
+def _problems(*problems: Problem) -> dict[str, Any]:
     return {"problems": [[problem.line, problem.message, problem.hint] for problem in problems]}

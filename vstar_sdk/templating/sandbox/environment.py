@@ -36,12 +36,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """``loop.index`` and its like."""
         if isinstance(obj, LoopContext) and attribute in LOOP:
             return getattr(obj, attribute)
-        raise SecurityError(f"there are no attributes but those of loop: '{attribute}'")
+        raise SecurityError(f"the only supported attributes are those of loop: '{attribute}'")
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         """Items by number."""
         if not isinstance(argument, int) or not isinstance(obj, str | list | tuple | range):
-            raise SecurityError("only items of lists and texts can be read, by their number")
+            raise SecurityError("only items of lists and texts can be read, by index")
         return cast(Sequence[Any], obj)[argument]
 
     def is_safe_callable(self, obj: Any) -> bool:

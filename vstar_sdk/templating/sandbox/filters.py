@@ -40,7 +40,7 @@ def tojson(value: Any) -> str:
         str(value)  # raises what Jinja says of an undefined variable
     items = cast(Sequence[Any], value) if isinstance(value, list | tuple) else [value]
     if any(isinstance(item, list | tuple) for item in items):
-        raise SecurityError("a list in a list has no JSON here")
+        raise SecurityError("nested lists cannot be written as JSON here")
     return json.dumps(value, ensure_ascii=False).translate(_UNSAFE)
 
 
@@ -59,7 +59,7 @@ def replace(value: Any, old: str, new: str) -> str:
     """Every ``old`` becomes ``new``."""
     written = text(value)
     if not old:
-        raise SecurityError("replace needs a text to look for")
+        raise SecurityError("replace needs a text to search for")
     bounded_length(len(written) + written.count(old) * max(0, len(new) - len(old)))
     return written.replace(old, new)
 

@@ -68,14 +68,15 @@ def _structure(tree: nodes.Template) -> Iterator[Problem]:
     for block in tree.find_all(nodes.Block):
         if block.name not in BLOCKS or block not in blocks:
             yield Problem(
-                block.lineno, f"a block '{block.name}' has no place here: there are system and user, one after the other"
+                block.lineno,
+                f"a block '{block.name}' is not allowed here: a template has the blocks system and user, in this order",
             )
         elif block.required:
-            yield Problem(block.lineno, "a required block stays empty")
+            yield Problem(block.lineno, "required blocks are not supported")
     for node in tree.body:
         line = _lost(node)
         if line is not None:
-            yield Problem(line, "this is outside of the blocks and would be lost")
+            yield Problem(line, "text outside of the blocks is ignored")
 
 
 def _lost(node: nodes.Node) -> int | None:
@@ -103,11 +104,11 @@ def _refused(node: nodes.Node) -> tuple[str, str | None] | None:
     """Why a node is not of the language, and the remedy; None when it is."""
     if not isinstance(node, _ALLOWED):
         kind = type(node).__name__
-        return f"templates have no {_WORDS.get(kind, f'{kind} expressions')}", None
+        return f"templates do not support {_WORDS.get(kind, f'{kind} expressions')}", None
     if isinstance(node, nodes.Const) and isinstance(node.value, int | float) and abs(node.value) > LARGEST_NUMBER:
         return "a number beyond 10**15", None
     if isinstance(node, nodes.For) and node.recursive:
-        return "templates have no recursive loops", None
+        return "recursive loops are not supported", None
     if isinstance(node, nodes.Filter):
         return _unknown("filter", node.name, FILTERS) or _spread(node)
     if isinstance(node, nodes.Test):
@@ -115,13 +116,13 @@ def _refused(node: nodes.Node) -> tuple[str, str | None] | None:
     if isinstance(node, nodes.Call):
         if isinstance(node.node, nodes.Name) and node.node.name == "range" and not node.kwargs:
             return _spread(node)
-        return "templates call nothing but range(...)", "use a filter: {{ text | upper }}"
+        return "the only supported call is range(...)", "use a filter: {{ text | upper }}"
     if isinstance(node, nodes.Getattr):
         if isinstance(node.node, nodes.Name) and node.node.name == "loop" and node.attr in LOOP:
             return None
-        return f"there are no attributes but those of loop: '{node.attr}'", f"loop has {', '.join(sorted(LOOP))}"
+        return f"the only supported attributes are those of loop: '{node.attr}'", f"loop has {', '.join(sorted(LOOP))}"
     if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const) and not isinstance(node.arg.value, int):
-        return "items are read by their number", None
+        return "use a number to read an item", None
     return None
 
 
@@ -136,7 +137,7 @@ def _unknown(what: str, name: str | None, known: Iterable[str]) -> tuple[str, st
 
 def _spread(node: nodes.Filter | nodes.Test | nodes.Call) -> tuple[str, str | None] | None:
     if node.dyn_args is not None or node.dyn_kwargs is not None:
-        return "arguments are written out: no * and **", None
+        return "* and ** are not supported in arguments", None
     return None
 
 
@@ -147,13 +148,13 @@ def _variables(tree: nodes.Template, names: Names) -> Iterator[Problem]:
     for name in uses:
         if name.ctx != "load":
             if name.name in names.declared | names.given | _ALWAYS:
-                yield Problem(name.lineno, f"'{name.name}' is given to the template: choose another name to set")
+                yield Problem(name.lineno, f"'{name.name}' is a template variable: use another name")
         elif name.name not in names.declared | own | _ALWAYS:
             yield _undeclared(name, names)
     system = (node for node in tree.find_all(nodes.Block) if node.name == "system")
     for name in (name for block in system for name in block.find_all(nodes.Name)):
         if name.ctx == "load" and name.name in names.withheld:
-            message = f"'{name.name}' is the user's text, and the system block is not given any: use it in the user block"
+            message = f"'{name.name}' is user text, which is not allowed in the system block: use it in the user block"
             yield Problem(name.lineno, message)
 
 
@@ -164,7 +165,7 @@ def _undeclared(name: nodes.Name, names: Names) -> Problem:
     known = sorted(names.declared | names.given)
     near = difflib.get_close_matches(name.name, known, 1)
     guess = f". Did you mean '{near[0]}'?" if near else ""
-    hint = f"declare it under inputs, or use one that templates are given: {', '.join(sorted(names.given))}"
+    hint = f"declare it under inputs, or use one of: {', '.join(sorted(names.given))}"
     return Problem(name.lineno, f"there is no variable '{name.name}'{guess}", hint)
 
 

@@ -1,4 +1,4 @@
-"""Having a stranger's template checked or filled in by a child process: nothing that it does can hold up or harm this one.
+"""Having a third party's template checked or filled in by a child process: nothing that it does can hold up or harm this one.
 
 A thread cannot interrupt one long call into C, such as the making of a huge text; the end of a process can. The child is a
 fresh interpreter, never a fork of this process with its threads, without the secrets of the environment and without ``site``.
@@ -43,7 +43,7 @@ def check(source: str, names: Names) -> tuple[list[Problem], frozenset[str]]:
         answer = _ask({"source": source, "names": _plain(names)})
     except Refusal as refusal:
         return [refusal.problem], frozenset()
-    return [Problem(*told) for told in answer["problems"]], frozenset(answer.get("used", ()))
+    return [Problem(*one) for one in answer["problems"]], frozenset(answer.get("used", ()))
 
 
 def fill(source: str, names: Names, system: Values, user: Values) -> tuple[str, str]:
@@ -66,7 +66,7 @@ def _plain(names: Names) -> dict[str, list[str]]:
 def _ask(question: dict[str, Any]) -> dict[str, Any]:
     if not sys.executable or getattr(sys, "frozen", False):
         raise TemplateError(
-            "templates that are not built in are filled in by a Python process, and this program has no Python to start",
+            "templates that are not built in are rendered in a Python process, but there is no Python interpreter to start",
             hint="use a built-in template, or write the key states yourself",
         )
     command = [sys.executable, "-I", "-S", "-X", "utf8", "-c", _PROGRAM, *_paths()]
@@ -78,16 +78,16 @@ def _ask(question: dict[str, Any]) -> dict[str, Any]:
             command, input=sent, capture_output=True, env=environment, timeout=LONGEST_WAIT, creationflags=flags, check=False
         )
     except subprocess.TimeoutExpired:
-        raise TemplateError(f"the process that fills in templates did not answer within {LONGEST_WAIT:g} s") from None
+        raise TemplateError(f"the process that renders templates did not answer within {LONGEST_WAIT:g} s") from None
     except OSError as error:
-        raise TemplateError(f"the process that fills in templates cannot be started: {error.strerror}") from None
+        raise TemplateError(f"the process that renders templates cannot be started: {error.strerror}") from None
     if done.returncode == 0:
         with contextlib.suppress(ValueError):
             return json.loads(done.stdout)
-    said = done.stderr.decode("utf-8", "replace").strip()
-    if said.startswith("Timeout") or -done.returncode in _CLOCKS:
-        raise Refusal(Problem(0, "it takes too long to fill in", "a template is a page of text with a few choices"))
-    reason = said.splitlines()[-1][:300] if said else f"exit code {done.returncode}"
+    system_text = done.stderr.decode("utf-8", "replace").strip()
+    if system_text.startswith("Timeout") or -done.returncode in _CLOCKS:
+        raise Refusal(Problem(0, "rendering takes too long", "simplify its loops"))
+    reason = system_text.splitlines()[-1][:300] if system_text else f"exit code {done.returncode}"
     raise Refusal(Problem(0, f"the process that rendered it failed: {reason}"))
 
 

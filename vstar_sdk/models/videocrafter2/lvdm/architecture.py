@@ -61,7 +61,7 @@ def unet_config(shapes: Shapes) -> dict[str, Any]:
         else:
             levels[-1].append(place)
     if not all(levels):
-        raise ModelError("its input_blocks are not the levels of a UNet")
+        raise ModelError("its input_blocks are not those of a UNet")
     attention = [any(_any(shapes, f"input_blocks.{place}.1.") for place in level) for level in levels]
     residual = ("in_layers.2.weight", "in_layers.2.bias", "out_layers.0.weight", "out_layers.0.bias", "out_layers.3.weight")
     widths = [

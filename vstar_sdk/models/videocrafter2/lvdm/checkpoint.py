@@ -55,7 +55,7 @@ def open_checkpoint(path: Path) -> Generator[Checkpoint]:
     """
     try:
         if path.is_dir():
-            raise ModelError(f"{path}: is a folder, where the file of a checkpoint is needed", hint="name model.ckpt in it")
+            raise ModelError(f"{path}: is a folder, but a checkpoint file is needed", hint="name model.ckpt in it")
         check_regular(path)
         with path.open("rb") as file:
             begin = file.read(64)
@@ -64,7 +64,7 @@ def open_checkpoint(path: Path) -> Generator[Checkpoint]:
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}", hint="check the path") from None
     if begin.startswith((b"version https://git-lfs", b"<!DOCTYPE", b"<html", b"<!doctype")):
-        raise ModelError(f"{path}: is a text in the place of the checkpoint, not the checkpoint itself", hint=_AGAIN)
+        raise ModelError(f"{path}: is a text file, not a checkpoint (perhaps a Git LFS pointer)", hint=_AGAIN)
     if path.suffix == ".safetensors":
         try:
             opened: Any = safe_open(path, framework="pt", device="cpu")
@@ -100,9 +100,9 @@ def _load(path: Path) -> Any:
         with path.open("rb") as file:
             begins_well = file.read(2) == b"PK"
         if begins_well or path.stat().st_size == 0:
-            raise ModelError(f"{path}: is cut off: its end is missing", hint=_AGAIN)
+            raise ModelError(f"{path}: is truncated", hint=_AGAIN)
         raise ModelError(
-            f"{path}: is no checkpoint of PyTorch (1.6 or later): it is not read",
+            f"{path}: is not a checkpoint of PyTorch 1.6 or later: it is not read",
             hint="a bare pickle can run code; get the checkpoint from its authors, or as safetensors",
         )
     _check_archive(path)
@@ -111,7 +111,7 @@ def _load(path: Path) -> Any:
         strangers = [name for name in named if not _CALLBACK.fullmatch(name)]
         if strangers:
             raise ModelError(
-                f"{path}: names {', '.join(strangers)}, which no file of weights needs: it is not read",
+                f"{path}: names {', '.join(strangers)}, which weights do not need: it is not read",
                 hint="unpickling such a file can run code; get the checkpoint from its authors, or as safetensors",
             )
         with safe_globals([(_stand_in(name), name) for name in named]):
@@ -138,7 +138,7 @@ def _check_archive(path: Path) -> None:
     twice = len({record.filename for record in records}) < len(records)
     if packed or twice or sum(record.file_size for record in records) > path.stat().st_size:
         raise ModelError(
-            f"{path}: unfolds to more than the file holds, which no checkpoint of PyTorch does: it is not read",
+            f"{path}: expands to more than its own size: it is not read",
             hint="get the checkpoint from its authors, or as safetensors",
         )
     if any(record.file_size > _LARGEST_PICKLE for record in records if record.filename.endswith(".pkl")):
@@ -163,7 +163,7 @@ def _state(path: Path, root: Any) -> dict[str, Tensor]:
     """The weights in a checkpoint: under ``state_dict``, or all of it."""
     state: Any = cast(dict[Any, Any], root).get("state_dict", root) if isinstance(root, dict) else root
     if not isinstance(state, dict) or not state:
-        raise ModelError(f"{path}: holds no weights (no state_dict)", hint="this is another kind of file: name model.ckpt")
+        raise ModelError(f"{path}: holds no weights (no state_dict)", hint="this is another kind of file: use model.ckpt")
     weights = cast(dict[Any, Any], state)
     for key, value in weights.items():
         if not isinstance(key, str) or not isinstance(value, Tensor):

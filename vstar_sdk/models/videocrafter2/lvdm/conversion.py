@@ -52,7 +52,7 @@ def convert(
 ) -> None:
     """Convert the official checkpoint into a directory that runs from a prompt with no other file.
 
-    The weights keep their precision. The directory appears at the end, whole: it is written beside its place and renamed.
+    The weights keep their precision. The directory appears at the end, whole: it is written next to its place and renamed.
 
     Args:
         checkpoint: ``model.ckpt``, or the same tensors as safetensors.
@@ -82,13 +82,13 @@ def _check_free(out: Path) -> None:
     parent = out.absolute().parent
     try:
         if not out.name or out.exists() or out.is_symlink():
-            raise OutputError(f"'{out}' exists already", hint="name another directory, or remove this one")
+            raise OutputError(f"'{out}' exists already", hint="choose another directory, or remove this one")
         if not parent.is_dir():
-            raise OutputError(f"{out}: there is no folder {parent}", hint="make it, or name another directory")
+            raise OutputError(f"{out}: there is no folder {parent}", hint="create it, or choose another directory")
         if not os.access(parent, os.W_OK):
-            raise OutputError(f"{out} cannot be written: nothing may be made in {parent}", hint="name another directory")
+            raise OutputError(f"{out} cannot be written: no permission to write into {parent}", hint="choose another directory")
     except OSError as error:
-        raise OutputError(f"{out} cannot be written: {error.strerror}", hint="name another directory") from None
+        raise OutputError(f"{out} cannot be written: {error.strerror}", hint="choose another directory") from None
 
 
 def file_hash(path: Path) -> str:
@@ -126,7 +126,9 @@ def _write_component(component: Component, reading: Reading, folder: Path, repor
     odd = next((name for name, tensor in tensors.items() if not tensor.is_floating_point()), None)
     if odd is not None:
         key = component.prefix + component.sources[odd].key
-        raise ModelError(f"the key {key} holds {tensors[odd].dtype}, which are no weights", hint="fetch the checkpoint again")
+        raise ModelError(
+            f"the key {key} holds {tensors[odd].dtype}, which is not a type of weights", hint="fetch the checkpoint again"
+        )
     size = sum(tensor.nbytes for tensor in tensors.values())
     report(f"{component.name}: {len(tensors):,} tensors, {size / 1e6:,.0f} MB")
     config = dict(component.config)
@@ -148,20 +150,22 @@ def _write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 @contextmanager
 def _appearing(out: Path) -> Generator[Path]:
-    """A directory beside ``out`` that takes its name once all is well, and is gone otherwise."""
+    """A directory next to ``out`` that takes its name once all is well, and is gone otherwise."""
     try:
         hidden = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=out.absolute().parent))
     except OSError as error:
-        raise OutputError(f"{out} cannot be written: {error.strerror}", hint="name another directory") from None
+        raise OutputError(f"{out} cannot be written: {error.strerror}", hint="choose another directory") from None
     try:
         content = hidden / "content"  # made by mkdir, with ordinary permissions
         content.mkdir()
         yield content
         if out.exists():
-            raise OutputError(f"{out} has appeared meanwhile", hint="name another directory, or remove this one")
+            raise OutputError(
+                f"{out} was created by another program in the meantime", hint="choose another directory, or remove this one"
+            )
         os.rename(content, out)
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise OutputError(f"{out} cannot be written: {reason}", hint="is there room on the disk?") from error
+        raise OutputError(f"{out} cannot be written: {reason}", hint="is the disk full?") from error
     finally:
         shutil.rmtree(hidden, ignore_errors=True)

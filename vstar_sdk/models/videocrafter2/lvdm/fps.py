@@ -81,7 +81,7 @@ def condition_on_fps(denoiser: nn.Module, embedding: Tensor) -> RemovableHandle:
     if layer.linear_2.out_features != embedding.shape[-1]:
         raise ModelError(
             f"the fps embedding is {embedding.shape[-1]} wide, and that of the timestep {layer.linear_2.out_features}",
-            hint="the two are of different models: convert the checkpoint again",
+            hint="they belong to different models: convert the checkpoint again",
         )
 
     def add(module: nn.Module, arguments: tuple[Any, ...], output: Tensor) -> Tensor:

@@ -35,7 +35,7 @@ class Component:
         config: its configuration.
         sources: for every tensor of the network, where it comes from.
         shapes: of the network's tensors.
-        unused: keys that the checkpoint may hold beside them, without the prefix: the text tower's last layer, for one.
+        unused: keys that the checkpoint may hold besides them, without the prefix: the text tower's last layer, for one.
     """
 
     name: str
@@ -160,7 +160,7 @@ def _component(
         with torch.device("meta"):
             network = build()
     except (ValueError, ZeroDivisionError, RuntimeError) as error:
-        raise ModelError(f"its {name} is no network that can be built: {error}") from None
+        raise ModelError(f"its {name} cannot be built: {error}") from None
     # Older versions of transformers put all of a CLIPTextModel below text_model.
     shapes = {key.removeprefix("text_model."): tuple(tensor.shape) for key, tensor in network.state_dict().items()}
     shapes = {key: shape for key, shape in shapes.items() if not key.endswith("position_ids")}
@@ -207,11 +207,11 @@ def account(shapes: Shapes, components: Sequence[Component]) -> None:
     if missing := sorted(expected.keys() - shapes.keys()):
         raise ModelError(f"the key {missing[0]} is missing{_more(missing)}")
     if extra := sorted(shapes.keys() - expected.keys() - may_be):
-        raise ModelError(f"the key {extra[0]} belongs to no part of VideoCrafter2{_more(extra)}")
+        raise ModelError(f"the key {extra[0]} is not part of VideoCrafter2{_more(extra)}")
     wrong = [key for key, shape in expected.items() if shape is not None and not _fits(shapes[key], shape)]
     if wrong:
         key = wrong[0]
-        raise ModelError(f"the key {key} has the shape {shapes[key]}, and must have {expected[key]}{_more(wrong)}")
+        raise ModelError(f"the key {key} has the shape {shapes[key]}, but must have {expected[key]}{_more(wrong)}")
 
 
 def _fits(found: tuple[int, ...], wanted: tuple[int, ...]) -> bool:

@@ -9,7 +9,7 @@ UNET, VAE, TEXT = "model.diffusion_model.", "first_stage_model.", "cond_stage_mo
 """Where the three networks stand in a checkpoint."""
 
 SCALE = "scale_arr"
-"""The signal scale of every timestep, as the checkpoint keeps it beside the other constants of its noise schedule."""
+"""The signal scale of every timestep, as the checkpoint keeps it next to the other constants of its noise schedule."""
 
 SCHEDULE = frozenset(
     (
@@ -34,7 +34,7 @@ SCHEDULE = frozenset(
 """Constants of the noise schedule that a checkpoint may hold; they are not converted."""
 
 UNUSED_TEXT = frozenset(("text_projection", "logit_scale", "attn_mask"))
-"""What an OpenCLIP text tower may hold beside the weights that make token embeddings."""
+"""What an OpenCLIP text tower may hold besides the weights that make token embeddings."""
 
 _PICTURE_INSIDE, _PICTURE_BESIDE = (".to_k_ip.", ".to_v_ip."), ("image_proj_model.", "embedder.")
 _ANOTHER = "only VideoCrafter2's text-to-video checkpoint (model.ckpt of VideoCrafter/VideoCrafter2) is supported"
@@ -52,7 +52,7 @@ def refuse_relatives(shapes: Shapes, *, without_scale: bool = False) -> None:
     """
     unet = {key.removeprefix(UNET): shape for key, shape in shapes.items() if key.startswith(UNET)}
     if not unet:
-        raise ModelError(f"it is no VideoCrafter checkpoint: no key of it begins with {UNET}", hint=_ANOTHER)
+        raise ModelError(f"it is not a VideoCrafter checkpoint: none of its keys begins with {UNET}", hint=_ANOTHER)
     if picture := next(
         (key for key in shapes if key.startswith(_PICTURE_BESIDE) or any(m in key for m in _PICTURE_INSIDE)), None
     ):
@@ -60,8 +60,7 @@ def refuse_relatives(shapes: Shapes, *, without_scale: bool = False) -> None:
     channels = unet.get("input_blocks.0.0.weight", ())[1:2]
     if channels and channels != (4,):
         raise ModelError(
-            f"it is an image-to-video VideoCrafter checkpoint: its network takes {channels[0]} channels where "
-            "VideoCrafter2's takes 4",
+            f"it is an image-to-video VideoCrafter checkpoint: its network takes {channels[0]} channels; VideoCrafter2's takes 4",
             hint=_ANOTHER,
         )
     if position := next((key for key in unet if ".relative_position_" in key), None):
@@ -75,5 +74,5 @@ def refuse_relatives(shapes: Shapes, *, without_scale: bool = False) -> None:
     if "betas" in shapes and SCALE not in shapes and not without_scale:
         raise ModelError(
             f"it is VideoCrafter1: its noise schedule has no signal scale (it has betas, but no {SCALE})",
-            hint=f"{_ANOTHER}; if you are sure that this is it, convert it with --without-scale",
+            hint=f"{_ANOTHER}; if you are sure that it is VideoCrafter2, use --without-scale",
         )

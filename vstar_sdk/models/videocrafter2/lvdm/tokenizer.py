@@ -13,7 +13,7 @@ from vstar_sdk.weights.finding import NotGiven, is_path, local_path, snapshot
 DEFAULT = "openai/clip-vit-large-patch14@32bd64288804d66eefd0ccbe215aa642df71cc41"
 """CLIP's usual byte-pair vocabulary of 49,408 tokens."""
 
-_OTHER = "name the folder of a CLIP tokenizer (of any Stable Diffusion, say) with --tokenizer"
+_OTHER = "set --tokenizer to the folder of a CLIP tokenizer, such as that of Stable Diffusion 1.5"
 _FILES = ("tokenizer*.json", "vocab.json", "merges.txt", "special_tokens_map.json")
 
 
@@ -34,15 +34,15 @@ def find_tokenizer(reference: str, size: int, length: int) -> tuple[Any, str]:
     folder, name = _folder(reference)
     # With no files at all the library makes a tokenizer of two tokens.
     if not (folder / "tokenizer.json").is_file() and not (folder / "vocab.json").is_file():
-        raise ModelError(f"{name}: holds no CLIP tokenizer: neither tokenizer.json nor vocab.json", hint=_OTHER)
+        raise ModelError(f"{name}: has no CLIP tokenizer (tokenizer.json or vocab.json)", hint=_OTHER)
     try:
         library: Any = CLIPTokenizer
         tokenizer: Any = library.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # whatever a damaged folder brings about
-        raise ModelError(f"{name}: holds no CLIP tokenizer: {error}", hint=_OTHER) from None
+        raise ModelError(f"{name}: has no CLIP tokenizer: {error}", hint=_OTHER) from None
     if len(tokenizer) != size:
         raise ModelError(
-            f"the tokenizer {name} has {len(tokenizer):,} tokens, and the checkpoint's text encoder {size:,}",
+            f"the tokenizer {name} has {len(tokenizer):,} tokens, but the checkpoint's text encoder has {size:,}",
             hint=f"use CLIP's usual vocabulary: --tokenizer {DEFAULT.partition('@')[0]}",
         )
     tokenizer.model_max_length = length
@@ -61,7 +61,7 @@ def _folder(reference: str) -> tuple[Path, str]:
         folder = snapshot(model, revision or None, _FILES, ("*/*",))
     except NotGiven as refused:
         raise ModelError(
-            f"the tokenizer {model} cannot be had: {refused.message}",
+            f"the tokenizer {model} cannot be loaded: {refused.message}",
             hint=_OTHER,
         ) from None
     return folder, f"{model}@{folder.name}"

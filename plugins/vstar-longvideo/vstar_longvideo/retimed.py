@@ -11,14 +11,14 @@ from typing import Annotated
 from vstar_sdk import Brief, Options, PartOf, SpecError, Synopsis, SynopsisWriter, moments
 
 
-class ToldOptions(Options):
+class RetimedOptions(Options):
     """Options of a writer that changes what another one writes."""
 
     of: Annotated[Options, PartOf("synopses")]
     """Who writes the story: `{use: states, states: [...]}`, `{use: llm, ...}` or any other synopsis."""
 
 
-class Told(ABC):
+class Retimed(ABC):
     """A `vstar_sdk.SynopsisWriter` around another one, which is as much online as that.
 
     Args:
