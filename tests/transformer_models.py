@@ -17,6 +17,7 @@ from vstar_sdk.attention.plan import AttentionPlan, plan_attention
 from vstar_sdk.models.cogvideox.source import CogVideoXOptions, CogVideoXSource
 from vstar_sdk.models.hunyuan15.source import Hunyuan15Options, Hunyuan15Source
 from vstar_sdk.models.hunyuan15.text import Lengths
+from vstar_sdk.models.kandinsky5.source import Kandinsky5Options, Kandinsky5Source
 from vstar_sdk.models.ltx.source import LTXOptions, LTXSource
 from vstar_sdk.models.ltx2.source import LTX2Options, LTX2Source
 from vstar_sdk.models.wan.source import WanOptions, WanSource
@@ -49,6 +50,7 @@ SOURCES: Mapping[str, tuple[Any, Any]] = {
     "cogvideox_2b": (CogVideoXSource, CogVideoXOptions),
     "cogvideox_5b": (CogVideoXSource, CogVideoXOptions),
     "hunyuan15_dir": (Hunyuan15Source, Hunyuan15Options),
+    "kandinsky5_dir": (Kandinsky5Source, Kandinsky5Options),
 }
 """By the fixtures of the tiny models."""
 

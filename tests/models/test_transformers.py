@@ -21,6 +21,7 @@ COUNTS = [
     ("tiny_ltx2", (64, 120, 2), ("57 or 65", "113 or 121", "1 or 9")),
     ("cogvideox_2b", (48, 50, 2), ("45 or 49", "49 or 53", "1 or 5")),
     ("hunyuan15_dir", (120, 2), ("117 or 121", "1 or 5")),
+    ("kandinsky5_dir", (120, 2, 600), ("117 or 121", "1 or 5", "509")),
 ]
 
 
@@ -42,6 +43,7 @@ def test_an_impossible_count_of_frames_names_both_neighbours(request, name, fram
         ("tiny_ltx2", "ltx2"),
         ("cogvideox_2b", "cogvideox"),
         ("hunyuan15_dir", "hunyuan15"),
+        ("kandinsky5_dir", "kandinsky5"),
     ],
 )
 def test_compiling_is_refused(tmp_path, name, word):
@@ -57,6 +59,7 @@ def test_compiling_is_refused(tmp_path, name, word):
         ("tiny_ltx2", "a" * 1024 + "winter", "winter"),
         ("cogvideox_5b", "a " * 224 + "green winter autumn", "winter autumn"),
         ("hunyuan15_dir", "s" * 48 + " winter", " winter"),
+        ("kandinsky5_dir", "s" * 512 + " winter", " winter"),
     ],
     indirect=["adapter"],
 )
@@ -67,7 +70,12 @@ def test_a_prompt_that_is_too_long_says_what_is_cut(adapter, prompt, end):
 
 @pytest.mark.parametrize(
     ("adapter", "latent_frames", "side", "growth"),
-    [("wan_21", (3, 9), 8, 1.02), ("cogvideox_5b", (5, 13), 4, 1.05), ("hunyuan15_dir", (3, 9), 4, 1.1)],
+    [
+        ("wan_21", (3, 9), 8, 1.02),
+        ("cogvideox_5b", (5, 13), 4, 1.05),
+        ("hunyuan15_dir", (3, 9), 4, 1.1),
+        ("kandinsky5_dir", (5, 14), 4, 1.1),
+    ],
     indirect=["adapter"],
 )
 def test_memory_of_decoding_does_not_grow_with_the_clip(adapter, latent_frames, side, growth):
@@ -93,7 +101,10 @@ def test_frames_with_texts_of_their_own_are_refused(adapter):
 @pytest.mark.parametrize(
     ("adapter", "side", "frames", "message"),
     [
-        *((name, 32, 25, "saw 20 tokens; its plan is for 7 latent frames") for name in ("wan_21", "wan_22", *ONE_TEXT)),
+        *(
+            (name, 32, 25, "saw 20 tokens; its plan is for 7 latent frames")
+            for name in ("wan_21", "wan_22", "kandinsky5_dir", *ONE_TEXT)
+        ),
         ("tiny_ltx", 64, 33, "saw 12 tokens; its plan is for 5 latent frames"),
         ("tiny_ltx2", 64, 33, "saw 12 tokens; its plan is for 5 latent frames"),
     ],
