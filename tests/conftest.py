@@ -15,6 +15,7 @@ pytest_plugins = [
     "tests.tiny_cogvideox",
     "tests.tiny_hunyuan15",
     "tests.tiny_kandinsky5",
+    "tests.tiny_mochi",
 ]
 
 

@@ -18,7 +18,7 @@ ONE, OTHER, NEGATIVE = "a green landscape in summer", 'a winter, "snow" on a sig
 TAR: dict[str, Any] = {"use": "tar", "sigma": {0: 1}, "stat": "spread", "strength": 4.0, "window": [0.0, 1.0]}
 
 
-FOUR, EIGHT = Rhythm.causal(4), Rhythm.causal(8)
+FOUR, SIX, EIGHT = Rhythm.causal(4), Rhythm.causal(6), Rhythm.causal(8)
 
 
 def _nothing(pipe: Any) -> None:
@@ -38,6 +38,7 @@ class Held:
         rhythm: of the model.
         positions: tokens of a latent frame.
         text: tokens before and behind those of the video, in the same sequence.
+        negative_text: tokens behind the video's, where the negative prompt has another number of them.
         layers: attentions over frames that one call of the network runs.
         one_text: whether all frames read one text.
         noise: by how much a text that is told may differ from the pipeline's own: 0 is bit for bit.
@@ -53,6 +54,7 @@ class Held:
     rhythm: Rhythm = FOUR
     positions: int = 4
     text: tuple[int, int] = (0, 0)
+    negative_text: int | None = None
     layers: int = 2
     one_text: bool = False
     noise: float = 0.0
@@ -71,9 +73,10 @@ class Held:
         return slice(before, before + self.clock.latents * self.positions)
 
     @property
-    def tokens(self) -> int:
-        """Of the whole sequence."""
-        return self.video.stop + self.text[1]
+    def tokens(self) -> tuple[int, ...]:
+        """Of the whole sequence; of each kind."""
+        behind = {self.text[1], self.text[1] if self.negative_text is None else self.negative_text}
+        return tuple(self.video.stop + tokens for tokens in behind)
 
     def load(self, directory: Path) -> Any:
         """The pipeline, to be copied for each test."""
@@ -86,7 +89,11 @@ class Held:
         """A pipeline whose networks for denoising and whose scheduler are its own."""
         own = ("transformer", "transformer_2", "scheduler", "guider")
         parts = {name: copy.deepcopy(part) if name in own else part for name, part in pipe.components.items()}
-        settings = {name: pipe.config[name] for name in ("boundary_ratio", "expand_timesteps") if name in pipe.config}
+        settings = {
+            name: pipe.config[name]
+            for name in ("boundary_ratio", "expand_timesteps", "force_zeros_for_empty_prompt")
+            if name in pipe.config
+        }
         fresh = type(pipe)(**parts, **settings)
         fresh.set_progress_bar_config(disable=True)
         self.prepare(fresh)
@@ -159,6 +166,22 @@ FAMILIES: Mapping[str, Held] = {
     ),
     "kandinsky5": Held(
         model="kandinsky5_dir", pipeline="kandinsky5.pipeline_kandinsky:Kandinsky5T2VPipeline", call=_GUIDED, near=1e-4
+    ),
+    "kandinsky5, a picture": Held(
+        model="kandinsky5_dir",
+        pipeline="kandinsky5.pipeline_kandinsky_i2v:Kandinsky5I2VPipeline",
+        call={**_GUIDED, "image": Image.new("RGB", (32, 32), "green")},
+        near=1e-4,
+    ),
+    "mochi": Held(
+        model="mochi_dir",
+        pipeline="mochi.pipeline_mochi:MochiPipeline",
+        call=_GUIDED,
+        frames=19,
+        rhythm=SIX,
+        text=(0, 6),
+        negative_text=0,
+        one_text=True,
     ),
 }
 """LTX-2, whose clips have a sound, has tests of its own."""

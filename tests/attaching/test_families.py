@@ -93,7 +93,7 @@ def test_tar_equals_the_formula_materialised_in_float64_and_adds_nothing_to_text
     with attach(pipe, [TAR]):
         got = held.make(pipe)
     bias = Bias(lambda d: (-d.square() / 2).exp(), stat="spread", strength=4.0)
-    with materialised(bias, held.clock, held.video, held.tokens) as added:
+    with materialised(bias, held.clock, held.video, *held.tokens) as added:
         wanted = held.make(pipe)
     assert len(added) > 0
     assert len(added) % held.layers == 0

@@ -56,7 +56,10 @@ def test_what_the_model_cannot_do_is_an_error_before_it_is_loaded(session, wan_2
 def test_a_scheduler_that_cannot_match_flows_is_refused_by_name(session, wan_21, scheduler):
     with pytest.raises(SpecError, match=f"scheduler '{scheduler}' is not for models trained by flow matching") as refused:
         session.run(story(wan_21, sampling={"steps": 2, "scheduler": scheduler}))
-    assert refused.value.hint == "use one of dpm++, dpm++-karras, dpm++-sde, flow-euler, flow-euler-even, unipc"
+    assert (
+        refused.value.hint
+        == "use one of dpm++, dpm++-karras, dpm++-sde, flow-euler, flow-euler-even, flow-linear-quadratic, unipc"
+    )
 
 
 def test_a_hub_id_needs_a_revision(session):
