@@ -16,6 +16,7 @@ from vstar_sdk.attaching.captions import Captions
 from vstar_sdk.attaching.refusals import check_states, check_text, refuse
 from vstar_sdk.attaching.run_memories import RunMemories
 from vstar_sdk.errors import ModelError
+from vstar_sdk.models.unsuited import reason
 from vstar_sdk.options import Options
 from vstar_sdk.plugin.families import Families
 from vstar_sdk.regularizers.contract import Regularizer
@@ -109,6 +110,9 @@ def _denoisers(pipe: Any, known: Families) -> dict[str, Any]:
                 f"the pipeline's {name} is wrapped by torch.compile, so that attach cannot reach into it",
                 hint=f"put the network itself back, pipe.{name} = pipe.{name}._orig_mod, and attach to that",
             )
+        if why := reason(type(part).__name__):
+            hint = f"attach knows {', '.join(known.names())}"
+            raise ModelError(f"the pipeline's {name} is a {type(part).__name__}; {why}", hint=hint)
     found = {name: part for name, part in parts.items() if type(part).__name__ in known}
     if not found:
         what = ", ".join(f"{name} ({type(part).__name__})" for name, part in parts.items())
