@@ -15,6 +15,8 @@ pytest_plugins = [
     "tests.tiny_ltx2",
     "tests.tiny_cogvideox",
     "tests.tiny_hunyuan15",
+    "tests.tiny_kandinsky5",
+    "tests.tiny_mochi",
 ]
 
 

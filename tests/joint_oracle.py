@@ -15,7 +15,7 @@ from vstar_sdk.clock import Clock
 
 
 @contextmanager
-def materialised(operation: Bias | Mix, clock: Clock, video: slice, tokens: int) -> Generator[list[Tensor]]:
+def materialised(operation: Bias | Mix, clock: Clock, video: slice, *tokens: int) -> Generator[list[Tensor]]:
     """While it is open, a network's own attention over so many tokens has a bias or a mask between the frames of the video.
 
     The whole matrix of tokens by tokens is made; masks are taken as the network gives them.
@@ -24,7 +24,7 @@ def materialised(operation: Bias | Mix, clock: Clock, video: slice, tokens: int)
         operation: of the frames; of a mixture, which pairs are inside the mask.
         clock: of the clip.
         video: where its tokens are.
-        tokens: of a sequence; other attentions stay as they are.
+        tokens: of a sequence, or of each kind of sequence; other attentions stay as they are.
 
     Yields:
         What was added to the logits, ``(batch, heads, tokens, tokens)``, of every call; for a mixture, to the masked part of it.
@@ -35,7 +35,7 @@ def materialised(operation: Bias | Mix, clock: Clock, video: slice, tokens: int)
     stock, added = functional.scaled_dot_product_attention, []
 
     def attend(query: Tensor, key: Tensor, value: Tensor, attn_mask: Any = None, **options: Any) -> Tensor:
-        if query.shape[-2] != tokens or key.shape[-2] != tokens:
+        if query.shape[-2] not in tokens or key.shape[-2] != query.shape[-2]:
             return stock(query, key, value, attn_mask=attn_mask, **options)
         logits = query.double() @ key.double().transpose(-1, -2) * query.shape[-1] ** -0.5
         inside = logits[..., video, video]

@@ -14,15 +14,19 @@ from torch import Tensor
 
 from tests.denoised import gaussian
 from vstar_sdk.attention.plan import AttentionPlan, plan_attention
+from vstar_sdk.clock import Clock
 from vstar_sdk.models.cogvideox.source import CogVideoXOptions, CogVideoXSource
 from vstar_sdk.models.hunyuan15.source import Hunyuan15Options, Hunyuan15Source
 from vstar_sdk.models.hunyuan15.text import Lengths
+from vstar_sdk.models.kandinsky5.source import Kandinsky5Options, Kandinsky5Source
 from vstar_sdk.models.ltx.source import LTXOptions, LTXSource
 from vstar_sdk.models.ltx2.source import LTX2Options, LTX2Source
+from vstar_sdk.models.mochi.source import MochiOptions, MochiSource
 from vstar_sdk.models.wan.source import WanOptions, WanSource
 from vstar_sdk.options import RegularizerOptions
 
 FRAMES = 17
+"""Of a clip; of models whose clips never have so many, the nearest number."""
 ONE, OTHER = "a green landscape in summer", "a snowy landscape in winter"
 
 FEW = Lengths(prompt=48, glyphs=24, picture=4)
@@ -49,6 +53,8 @@ SOURCES: Mapping[str, tuple[Any, Any]] = {
     "cogvideox_2b": (CogVideoXSource, CogVideoXOptions),
     "cogvideox_5b": (CogVideoXSource, CogVideoXOptions),
     "hunyuan15_dir": (Hunyuan15Source, Hunyuan15Options),
+    "kandinsky5_dir": (Kandinsky5Source, Kandinsky5Options),
+    "mochi_dir": (MochiSource, MochiOptions),
 }
 """By the fixtures of the tiny models."""
 
@@ -92,20 +98,24 @@ class Wants:
         return self._operations
 
 
+def clock(adapter: Any, frames: int = FRAMES) -> Clock:
+    """The clock of a clip."""
+    return adapter.facts.clock(adapter.facts.nearest(frames), adapter.facts.fps)
+
+
 def plan(adapter: Any, *regularizers: Any, frames: int = FRAMES) -> AttentionPlan:
     """The plan of a clip."""
-    return plan_attention(adapter.facts.sites, regularizers, adapter.facts.clock(frames, adapter.facts.fps))
+    return plan_attention(adapter.facts.sites, regularizers, clock(adapter, frames))
 
 
 def latents(adapter: Any, seed: int = 0, side: int = 32) -> Tensor:
     """Noise of a clip."""
-    return gaussian(adapter.latent_shape(FRAMES, side, side), seed)
+    return gaussian(adapter.latent_shape(clock(adapter).frames, side, side), seed)
 
 
 def one_text(adapter: Any, *prompts: str) -> Tensor:
     """Texts that are the same for all frames, ``(prompts, latent frames, tokens, dim)``."""
-    count = adapter.facts.clock(FRAMES, adapter.facts.fps).latents
-    return adapter.encode(prompts or [ONE])[:, None].expand(-1, count, -1, -1)
+    return adapter.encode(prompts or [ONE])[:, None].expand(-1, clock(adapter).latents, -1, -1)
 
 
 def processors(adapter: Any) -> list[Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from diffusers.pipelines.animatediff.pipeline_animatediff import AnimateDiffPipe
 from diffusers.pipelines.deprecated.text_to_video_synthesis.pipeline_text_to_video_synth import TextToVideoSDPipeline
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from transformers import CLIPTextModel, CLIPTokenizer
+
+from tests.attaching.families import FAMILIES
 
 MOTION = {
     "sample_size": 4,
@@ -99,3 +103,10 @@ def make(pipe: Any, **changes: Any) -> torch.Tensor:
     generator = torch.Generator().manual_seed(5)
     given = {**own, "generator": generator, **changes}
     return pipe(**{name: value for name, value in given.items() if value is not None}).frames
+
+
+@pytest.fixture(scope="session")
+def pipelines(request: pytest.FixtureRequest) -> Callable[[str], Any]:
+    """A fresh pipeline of a name in `FAMILIES`; each is loaded once."""
+    load = cache(lambda name: FAMILIES[name].load(request.getfixturevalue(FAMILIES[name].model)))
+    return lambda name: FAMILIES[name].copied(load(name))

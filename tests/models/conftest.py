@@ -10,7 +10,13 @@ import pytest
 
 from tests.transformer_models import load
 
-OF_FOLDERS = {"wan": "wan_21", "cogvideox": "cogvideox_5b", "hunyuan15": "hunyuan15_dir"}
+OF_FOLDERS = {
+    "wan": "wan_21",
+    "cogvideox": "cogvideox_5b",
+    "hunyuan15": "hunyuan15_dir",
+    "kandinsky5": "kandinsky5_dir",
+    "mochi": "mochi_dir",
+}
 
 
 @pytest.fixture(scope="session")

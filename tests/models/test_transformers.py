@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.transformer_models import ONE, OTHER, latents, one_text, plan, processors, source
+from tests.transformer_models import ONE, OTHER, clock, latents, one_text, plan, processors, source
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.recording import Recording
 from vstar_sdk.attention.sites import Site
@@ -13,7 +13,7 @@ from vstar_sdk.errors import SamplerError, SpecError
 from vstar_sdk.models.diffusers.measuring import LiveBytes
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 
-ONE_TEXT = ("cogvideox_2b", "cogvideox_5b", "hunyuan15_dir")
+ONE_TEXT = ("cogvideox_2b", "cogvideox_5b", "hunyuan15_dir", "mochi_dir")
 """Whose text and video share one attention."""
 COUNTS = [
     ("wan_21", (64, 16, 80, 2), ("61 or 65", "13 or 17", "77 or 81", "1 or 5")),
@@ -21,6 +21,8 @@ COUNTS = [
     ("tiny_ltx2", (64, 120, 2), ("57 or 65", "113 or 121", "1 or 9")),
     ("cogvideox_2b", (48, 50, 2), ("45 or 49", "49 or 53", "1 or 5")),
     ("hunyuan15_dir", (120, 2), ("117 or 121", "1 or 5")),
+    ("kandinsky5_dir", (120, 2, 600), ("117 or 121", "1 or 5", "509")),
+    ("mochi_dir", (64, 2, 162), ("61 or 67", "1 or 7", "157 or 163")),
 ]
 
 
@@ -42,6 +44,8 @@ def test_an_impossible_count_of_frames_names_both_neighbours(request, name, fram
         ("tiny_ltx2", "ltx2"),
         ("cogvideox_2b", "cogvideox"),
         ("hunyuan15_dir", "hunyuan15"),
+        ("kandinsky5_dir", "kandinsky5"),
+        ("mochi_dir", "mochi"),
     ],
 )
 def test_compiling_is_refused(tmp_path, name, word):
@@ -57,6 +61,8 @@ def test_compiling_is_refused(tmp_path, name, word):
         ("tiny_ltx2", "a" * 1024 + "winter", "winter"),
         ("cogvideox_5b", "a " * 224 + "green winter autumn", "winter autumn"),
         ("hunyuan15_dir", "s" * 48 + " winter", " winter"),
+        ("kandinsky5_dir", "s" * 512 + " winter", " winter"),
+        ("mochi_dir", "a " * 254 + "green winter autumn", "winter autumn"),
     ],
     indirect=["adapter"],
 )
@@ -67,14 +73,20 @@ def test_a_prompt_that_is_too_long_says_what_is_cut(adapter, prompt, end):
 
 @pytest.mark.parametrize(
     ("adapter", "latent_frames", "side", "growth"),
-    [("wan_21", (3, 9), 8, 1.02), ("cogvideox_5b", (5, 13), 4, 1.05), ("hunyuan15_dir", (3, 9), 4, 1.1)],
+    [
+        ("wan_21", (3, 9), 8, 1.02),
+        ("cogvideox_5b", (5, 13), 4, 1.05),
+        ("hunyuan15_dir", (3, 9), 4, 1.1),
+        ("kandinsky5_dir", (5, 14), 4, 1.1),
+    ],
     indirect=["adapter"],
 )
 def test_memory_of_decoding_does_not_grow_with_the_clip(adapter, latent_frames, side, growth):
     peaks: list[int] = []
     for count in latent_frames:
         with LiveBytes() as memory:
-            assert sum(1 for _ in adapter.decode(torch.randn(1, 4, count, side, side))) == 4 * count - 3
+            shown = adapter.decode(torch.randn(1, adapter.latent[0], count, side, side))
+            assert sum(1 for _ in shown) == adapter.facts.rhythm.frames_of(count)
         peaks.append(memory.peak)
     assert peaks[1] < growth * peaks[0]
 
@@ -93,7 +105,11 @@ def test_frames_with_texts_of_their_own_are_refused(adapter):
 @pytest.mark.parametrize(
     ("adapter", "side", "frames", "message"),
     [
-        *((name, 32, 25, "saw 20 tokens; its plan is for 7 latent frames") for name in ("wan_21", "wan_22", *ONE_TEXT)),
+        *(
+            (name, 32, 25, "saw 20 tokens; its plan is for 7 latent frames")
+            for name in ("wan_21", "wan_22", "kandinsky5_dir", *ONE_TEXT[:-1])
+        ),
+        ("mochi_dir", 32, 31, "saw 16 tokens; its plan is for 6 latent frames"),
         ("tiny_ltx", 64, 33, "saw 12 tokens; its plan is for 5 latent frames"),
         ("tiny_ltx2", 64, 33, "saw 12 tokens; its plan is for 5 latent frames"),
     ],
@@ -113,11 +129,11 @@ def test_another_number_of_tokens_than_planned_is_an_error_and_leaves_the_model_
 
 @pytest.mark.parametrize("adapter", ONE_TEXT, indirect=True)
 def test_recorded_maps_are_of_the_video_alone(adapter):
-    clock = adapter.facts.clock(17, adapter.facts.fps)
-    recording = Recording([Site.at(address, clock) for address in adapter.facts.sites], steps=[0])
+    clip = clock(adapter)
+    recording = Recording([Site.at(address, clip) for address in adapter.facts.sites], steps=[0])
     with nurse(adapter.denoiser, plan(adapter), adapter.family, recording=recording) as nursing:
         nursing.at(0, 1)
         adapter.denoise(latents(adapter), torch.tensor(900.0), one_text(adapter))
     maps = recording.maps()[0]
-    assert maps.shape == (2, 5, 5)
-    torch.testing.assert_close(maps.sum(-1), torch.ones(2, 5))
+    assert maps.shape == (2, clip.latents, clip.latents)
+    torch.testing.assert_close(maps.sum(-1), torch.ones(2, clip.latents))

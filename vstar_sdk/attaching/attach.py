@@ -16,6 +16,7 @@ from vstar_sdk.attaching.captions import Captions
 from vstar_sdk.attaching.refusals import check_states, check_text, refuse
 from vstar_sdk.attaching.run_memories import RunMemories
 from vstar_sdk.errors import ModelError
+from vstar_sdk.models.unsuited import reason
 from vstar_sdk.options import Options
 from vstar_sdk.plugin.families import Families
 from vstar_sdk.regularizers.contract import Regularizer
@@ -42,8 +43,9 @@ def attach(
     The pipeline is called as always, any number of times and with any number of frames. Its denoiser is of a class that a
     `Family` knows: ``UNet3DConditionModel`` (ModelScope, ZeroScope), ``UNetMotionModel`` (AnimateDiff),
     ``WanTransformer3DModel`` (Wan 2.1 and 2.2), ``LTXVideoTransformer3DModel``, ``LTX2VideoTransformer3DModel``,
-    ``CogVideoXTransformer3DModel``, ``HunyuanVideo15Transformer3DModel``, or one that a plugin has registered a family for. The
-    moment of the schedule comes from the timestep that the denoiser is given, looked up in ``pipe.scheduler``.
+    ``CogVideoXTransformer3DModel``, ``HunyuanVideo15Transformer3DModel``, ``Kandinsky5Transformer3DModel``,
+    ``MochiTransformer3DModel``, or one that a plugin has registered a family for. The moment of the schedule comes from the
+    timestep that the denoiser is given, looked up in ``pipe.scheduler``.
 
     Args:
         pipe: the pipeline.
@@ -108,6 +110,9 @@ def _denoisers(pipe: Any, known: Families) -> dict[str, Any]:
                 f"the pipeline's {name} is wrapped by torch.compile, which attach does not support",
                 hint=f"restore the network itself, pipe.{name} = pipe.{name}._orig_mod, and attach to that",
             )
+        if why := reason(type(part).__name__):
+            hint = f"attach knows {', '.join(known.names())}"
+            raise ModelError(f"the pipeline's {name} is a {type(part).__name__}; {why}", hint=hint)
     found = {name: part for name, part in parts.items() if type(part).__name__ in known}
     if not found:
         what = ", ".join(f"{name} ({type(part).__name__})" for name, part in parts.items())

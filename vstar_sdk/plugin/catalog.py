@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from vstar_sdk.errors import MissingDependency, PluginError, SpecError, SpecPath
+from vstar_sdk.models.unsuited import reason
 from vstar_sdk.options import Options
 from vstar_sdk.plugin import nested
 from vstar_sdk.plugin.boundary.calls import Call, Origin
@@ -280,6 +281,8 @@ def _article(word: str) -> str:
 def unknown_part(kind: str, name: str, known: Iterable[str]) -> str:
     """The message for a name that is not on offer."""
     known = sorted(known)
+    if kind == "models" and (why := reason(name)):
+        return f"unknown {KINDS[kind].word} '{name}': {why}."
     message = f"unknown {KINDS[kind].word} '{name}'."
     near = difflib.get_close_matches(name, known, 1, cutoff=0.5)
     if near:

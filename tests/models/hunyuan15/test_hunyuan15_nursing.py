@@ -1,48 +1,22 @@
-"""HunyuanVideo 1.5 while it is nursed: the formula, padding, refusals, memory."""
+"""HunyuanVideo 1.5 while it is nursed: the text's own attention, padding, memory."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 from diffusers.models.transformers.transformer_hunyuan_video15 import (
-    HunyuanVideo15AttnProcessor2_0,
     HunyuanVideo15TransformerBlock,
 )
 
-from tests.joint_oracle import materialised
-from tests.transformer_models import FEW, FRAMES, ONE, OTHER, Wants, latents, one_text, plan
+from tests.transformer_models import FEW, ONE, latents, one_text, plan
 from vstar_sdk.attention.nursing import nurse
-from vstar_sdk.attention.operations import Bias
 from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.attention.sites import SiteAddress
 from vstar_sdk.clock import Clock, Rhythm
-from vstar_sdk.errors import ModelError
 from vstar_sdk.models.diffusers.measuring import LiveBytes
 from vstar_sdk.models.hunyuan15.family import HUNYUAN15
 from vstar_sdk.models.hunyuan15.text import unpacked
 from vstar_sdk.regularizers.tar import Tar, TarOptions
-
-VIDEO = 5 * 4
-TOKENS = VIDEO + FEW.prompt + FEW.glyphs + FEW.picture
-
-
-@pytest.mark.parametrize("stat", ["none", "max", "spread"])
-def test_a_nursed_network_equals_one_whose_attention_is_materialised(adapter, stat):
-    """Two videos in one batch, whose texts end at different tokens: the network's own masks, and the whole matrix."""
-    bias = Bias(lambda d: (-d.square() / 2).exp(), stat=stat)
-    text, timestep = one_text(adapter, ONE, OTHER), torch.tensor(700.0)
-    x = torch.cat([latents(adapter), latents(adapter, 1)])
-    plain = adapter.denoise(x, timestep, text)
-    with nurse(adapter.denoiser, plan(adapter, Wants(bias)), adapter.family) as nursing:
-        assert torch.equal(adapter.denoise(x, timestep, text), plain)  # with nothing to do: bit for bit
-        nursing.at(0, 1)
-        got = adapter.denoise(x, timestep, text)
-    with materialised(bias, adapter.facts.clock(FRAMES, 24.0), slice(0, VIDEO), TOKENS) as added:
-        wanted = adapter.denoise(x, timestep, text)
-    assert len(added) == 2
-    assert all(one[..., VIDEO:].count_nonzero() == one[..., VIDEO:, :].count_nonzero() == 0 for one in added)
-    assert (got - wanted).abs().max() < 1e-5
-    assert (got - plain).abs().max() > 1e-3
 
 
 def test_what_the_text_attends_to_is_the_models_own_and_padding_is_finite(adapter):
@@ -74,28 +48,6 @@ def test_what_padding_holds_changes_no_bit_of_the_video(adapter):
         disturbed = torch.where(padded & (torch.arange(text.shape[-1]) < text.shape[-1] - 1), torch.randn_like(text), text)
         assert not torch.equal(disturbed, text)
         assert torch.equal(adapter.denoise(x, timestep, disturbed[:, :1].expand_as(text)), wanted)
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        (lambda processor: setattr(processor, "_attention_backend", "flash"), "has an attention backend"),
-        (lambda processor: setattr(processor, "_parallel_config", object()), "has context parallelism"),
-    ],
-)
-def test_an_attention_that_does_more_is_refused(adapter, change, reason):
-    attention = adapter.denoiser.transformer_blocks[1].attn
-    stock, changed = attention.processor, HunyuanVideo15AttnProcessor2_0()
-    change(changed)
-    attention.set_processor(changed)
-    try:
-        with (
-            pytest.raises(ModelError, match=reason),
-            nurse(adapter.denoiser, plan(adapter, Tar(TarOptions(sigma={0: 1}))), adapter.family),
-        ):
-            pass
-    finally:
-        attention.set_processor(stock)
 
 
 @pytest.mark.slow

@@ -9,23 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from diffusers.models.transformers import transformer_ltx
-from diffusers.models.transformers.transformer_ltx import LTXVideoAttnProcessor
 from diffusers.pipelines.ltx.pipeline_ltx import LTXPipeline
 
 from tests.denoised import denoised, gaussian, scheduler_for
 from tests.tiny_ltx import DENOISING_VAE, write_tiny_ltx
 from tests.transformer_models import T5_XXL
-from vstar_sdk.attention.nursing import nurse
-from vstar_sdk.attention.operations import Bias, Mix
 from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.diffusers.ltx_tokens import pack, unpack
 from vstar_sdk.models.estimates import Workload
 from vstar_sdk.models.ltx.source import LTXOptions, LTXSource
 from vstar_sdk.options import RegularizerOptions
-from vstar_sdk.regularizers.tar import Tar, TarOptions
-from vstar_sdk.testing.models import check_model
 
 FRAMES, LATENT_FRAMES = 17, 3
 ONE, OTHER = "a green landscape in summer", "a snowy winter"
@@ -158,87 +152,6 @@ def test_frames_a_second_change_the_positions(tiny_ltx, adapter):
     text = adapter.encode([ONE])[:, None].expand(-1, LATENT_FRAMES, -1, -1)
     one, other = (model.denoise(latents(adapter), torch.tensor(500.0), text) for model in (adapter, slow))
     assert not torch.allclose(one, other, atol=1e-4)
-
-
-@pytest.mark.parametrize(
-    "operation",
-    [
-        Bias(lambda d: (-d.abs()).masked_fill(d.abs() > 1, -torch.inf)),
-        Bias(lambda d: (-d.square()).exp(), stat="max"),
-        Mix(lambda d: (d == 0).to(d), weight=0.5),
-    ],
-    ids=["window", "tar", "mix"],
-)
-def test_a_nursed_network_equals_one_whose_attention_is_materialised(adapter, operation, monkeypatch):
-    """The network's own processor, with the whole matrix of tokens by tokens in float64 in the place of its attention."""
-    text = adapter.encode([ONE])[:, None].expand(-1, LATENT_FRAMES, -1, -1)
-    x, timestep = latents(adapter), torch.tensor(700.0)
-    with nurse(adapter.denoiser, plan(adapter, Wants(operation)), adapter.family) as nursing:
-        nursing.at(0, 1)
-        got = adapter.denoise(x, timestep, text)
-    position = torch.tensor(adapter.facts.clock(FRAMES, 25.0).positions, dtype=torch.float64)
-    matrix = operation.fn(position[:, None] - position).repeat_interleave(4, 0).repeat_interleave(4, 1)
-    stock: Any = transformer_ltx.dispatch_attention_fn  # pyright: ignore[reportPrivateImportUsage]
-
-    replaced = 0
-
-    def materialised(query, key, value, **kwargs):
-        nonlocal replaced
-        if kwargs["attn_mask"] is not None:  # the text
-            return stock(query, key, value, **kwargs)
-        replaced += 1
-        q, k, v = (tensor.transpose(1, 2).double() for tensor in (query, key, value))
-        logits = q @ k.mT * q.shape[-1] ** -0.5
-        if isinstance(operation, Bias):
-            row = logits.amax(-1, keepdim=True) if operation.stat == "max" else 1.0
-            out = (logits + row * matrix).softmax(-1) @ v
-        else:
-            inside = logits.masked_fill(matrix == 0, -torch.inf).softmax(-1)
-            out = (0.5 * logits.softmax(-1) + 0.5 * inside) @ v
-        return out.transpose(1, 2).to(query)
-
-    plain = adapter.denoise(x, timestep, text)
-    monkeypatch.setattr(transformer_ltx, "dispatch_attention_fn", materialised)
-    assert (got - adapter.denoise(x, timestep, text)).abs().max() < 1e-5
-    assert replaced == len(adapter.facts.sites)
-    assert (got - plain).abs().max() > 1e-3
-
-
-def test_nursing_with_nothing_to_do_changes_no_bit_and_leaves_the_model_as_it_was(adapter):
-    before = [module.processor for module in adapter.denoiser.modules() if hasattr(module, "processor")]
-    text, x = adapter.encode([ONE])[:, None].expand(-1, LATENT_FRAMES, -1, -1), latents(adapter)
-    plain = adapter.denoise(x, torch.tensor(900.0), text)
-    with nurse(adapter.denoiser, plan(adapter, Tar(TarOptions(sigma={0: 1}, window=(0.0, 1.0)))), adapter.family) as nursing:
-        assert torch.equal(adapter.denoise(x, torch.tensor(900.0), text), plain)
-        nursing.at(0, 4)
-        assert (adapter.denoise(x, torch.tensor(900.0), text) - plain).abs().max() > 1e-4
-    after = [module.processor for module in adapter.denoiser.modules() if hasattr(module, "processor")]
-    assert all(one is other for one, other in zip(after, before, strict=True))
-    assert torch.equal(adapter.denoise(x, torch.tensor(900.0), text), plain)
-
-
-@pytest.mark.parametrize(
-    ("attribute", "name"), [("_attention_backend", "an attention backend"), ("_parallel_config", "context parallelism")]
-)
-def test_an_attention_that_does_more_is_refused(adapter, attribute, name):
-    attention = adapter.denoiser.transformer_blocks[1].attn1
-    stock = attention.processor
-    changed = LTXVideoAttnProcessor()
-    setattr(changed, attribute, "other")
-    attention.set_processor(changed)
-    try:
-        with (
-            pytest.raises(ModelError, match=rf"blocks\.1\.attn1 has {name}"),
-            nurse(adapter.denoiser, plan(adapter, Tar(TarOptions(sigma={0: 1}))), adapter.family),
-        ):
-            pass
-    finally:
-        attention.set_processor(stock)
-
-
-def test_the_kits_own_check(tiny_ltx):
-    source = LTXSource(LTXOptions(path=str(tiny_ltx)))
-    check_model(source, frames=9, width=32, height=32)
 
 
 REAL = {

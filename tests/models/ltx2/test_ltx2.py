@@ -10,21 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 from diffusers.models.transformers import transformer_ltx2
 from diffusers.pipelines.ltx2.pipeline_ltx2 import LTX2Pipeline
 
 from tests.denoised import denoised, gaussian, scheduler_for
-from vstar_sdk import ModelError, SpecError, load_spec
+from vstar_sdk import ModelError, SpecError
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.plan import plan_attention
-from vstar_sdk.cli.main import cli
 from vstar_sdk.models.diffusers.ltx_tokens import pack
 from vstar_sdk.models.estimates import Workload
 from vstar_sdk.models.ltx2.source import LTX2Options, LTX2Source
 from vstar_sdk.regularizers.tar import Tar, TarOptions
-from vstar_sdk.runs.plan import make_plan
-from vstar_sdk.testing.models import check_model
 
 PRESETS = Path(__file__).parents[3] / "specs" / "ltx"
 FRAMES, LATENT_FRAMES = 17, 3
@@ -148,30 +144,6 @@ def test_a_nursed_network_equals_one_whose_attention_is_materialised(model, monk
     assert (got - plain).abs().max() > 1e-3
 
 
-@both
-def test_the_kits_own_check(model):
-    check_model(LTX2Source(LTX2Options(path=str(model))), frames=9, width=64, height=64, tolerance=1e-6)
-
-
-@pytest.mark.parametrize("model", [pytest.param("tiny_ltx2", marks=pytest.mark.slow), "tiny_ltx23"], indirect=True)
-def test_a_story_with_states_and_tar(session, model):
-    result = session.run(story(model))
-    assert result.latents.shape == (1, 4, 3, 2, 2)
-    assert result.latents.isfinite().all()
-    plain = session.run(story(model, regularizers=[]))
-    assert (result.latents - plain.latents).abs().max() > 1e-3
-    assert torch.equal(session.run(story(model, regularizers=[{**TAR, "strength": 0}])).latents, plain.latents)
-
-
-@pytest.mark.parametrize("offload", [pytest.param("model", marks=pytest.mark.slow), "group"])
-def test_offloading_changes_no_bit(session, tiny_ltx23, offload):
-    plain, moved = (session.run(story(tiny_ltx23, model={"offload": how})) for how in ("none", offload))
-    assert torch.equal(moved.latents, plain.latents)
-    assert sum(1 for _ in moved.frames()) == 17
-    adapter: Any = moved.adapter
-    assert adapter.placement.resident == frozenset()
-
-
 @pytest.mark.parametrize(
     ("changes", "message", "hint"),
     [
@@ -190,22 +162,6 @@ def test_a_picture_of_one_latent_is_refused(session, tiny_ltx2):
     with pytest.raises(ModelError, match="cannot decode pictures this small") as refused:
         session.run(story(tiny_ltx2, size=[64, 32]))
     assert refused.value.hint == "use at least 64 x 64 pixels"
-
-
-def test_the_plan_shows_the_joint_sites_and_an_estimate(tiny_ltx2, tmp_path):
-    spec = tmp_path / "story.yaml"
-    spec.write_text(json.dumps(story(tiny_ltx2)))
-    shown = CliRunner().invoke(cli, ["plan", str(spec)])
-    assert shown.exit_code == 0, shown.output
-    assert "frame-pair bias with row statistics (tar)" in shown.output
-    assert "peak memory" in shown.output
-
-
-@pytest.mark.parametrize("preset", sorted(path.name for path in PRESETS.glob("ltx-2*.yaml")))
-def test_the_presets_fit_the_model(tiny_ltx2, preset):
-    planned = make_plan(load_spec(PRESETS / preset, overrides=[f"model.path={tiny_ltx2}"]))
-    assert planned.settings.frames % 8 == 1
-    assert [site.site.index for site in planned.attention.sites] == [0, 1]
 
 
 @pytest.mark.slow

@@ -93,7 +93,11 @@ def test_latents_keep_their_precision():
 
 
 @pytest.mark.parametrize(
-    "name", [*sorted({*SCHEDULERS} - {"scaled-ddim", "flow-euler", "flow-euler-even"}), "DEISMultistepScheduler"]
+    "name",
+    [
+        *sorted({*SCHEDULERS} - {"scaled-ddim", "flow-euler", "flow-euler-even", "flow-linear-quadratic"}),
+        "DEISMultistepScheduler",
+    ],
 )
 def test_every_other_scheduler_is_refused_on_a_model_with_a_signal_scale(name):
     with pytest.raises(SpecError, match=r"has no signal_scale, but this model was trained with 0\.7") as refused:

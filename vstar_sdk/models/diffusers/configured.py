@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+import torch
 from diffusers.configuration_utils import ConfigMixin
+from torch import nn
 from transformers import PreTrainedConfig
 
 N = TypeVar("N", bound=ConfigMixin)
@@ -32,3 +34,20 @@ def text_config_from(kind: type[C], config: Mapping[str, Any]) -> C:
     """
     library: Any = kind
     return library.from_dict({**config})
+
+
+def cast_network(module: nn.Module, dtype: torch.dtype) -> None:
+    """Change the precision of a network as loading does it: what its class keeps in float32 stays.
+
+    Args:
+        module: of diffusers or transformers, on any device.
+        dtype: the precision.
+    """
+    library: Any = module
+    kept: Sequence[str] = getattr(library, "_keep_in_fp32_modules", None) or ()
+    for name, parameter in module.named_parameters():
+        if not any(part in kept for part in name.split(".")):
+            parameter.data = parameter.data.to(dtype)
+    for name, buffer in module.named_buffers():
+        if buffer.is_floating_point() and name in module.state_dict():
+            buffer.data = buffer.data.to(dtype)

@@ -51,6 +51,33 @@ def branches_as_said(denoiser: nn.Module, latents: str, negative: str) -> Genera
 
 
 @contextmanager
+def branches_by_turn(pipe: Any, latents: str, constant: str) -> Generator[Branches]:
+    """While it is open, tells the branches of a pipeline that calls its network for each branch by itself, and names none.
+
+    Such a pipeline calls it for the prompt first. What it makes once for each branch of a run, and hands over in every step,
+    tells the later calls of this branch from those of the other.
+
+    Args:
+        pipe: the pipeline; it sets the timesteps of its scheduler once for each run.
+        latents: its denoiser's argument that holds the latents.
+        constant: its argument that is one object for each branch of a run.
+    """
+    timesteps: Any = None
+    prompted: Any = None
+    asked: tuple[DenoiserCall, tuple[bool, ...]] | None = None
+
+    def branches(call: DenoiserCall) -> tuple[bool, ...]:
+        nonlocal timesteps, prompted, asked
+        if asked is None or asked[0] is not call:  # asked again, the call may have been changed meanwhile
+            if pipe.scheduler.timesteps is not timesteps:
+                timesteps, prompted = pipe.scheduler.timesteps, call[constant]
+            asked = call, (call[constant] is prompted,) * len(call[latents])
+        return asked[1]
+
+    yield branches
+
+
+@contextmanager
 def calls_named(denoiser: nn.Module) -> Generator[list[str]]:
     """While it is open, what a pipeline says around each call of its denoiser, for caches: the last name, or nothing yet.
 

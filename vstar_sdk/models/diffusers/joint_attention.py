@@ -10,7 +10,7 @@ from vstar_sdk.attention.sites import Site
 from vstar_sdk.errors import ModelError, SamplerError
 
 
-def check_stands_in(attn: Any, site: Site, kind: type[Any], processors: tuple[type[Any], ...]) -> None:
+def check_stands_in(attn: Any, site: Site, kind: type[Any], processors: tuple[type[Any], ...], *, heads: str = "heads") -> None:
     """Refuse an attention that is not what its address says, or that does more than plain attention.
 
     Args:
@@ -18,6 +18,7 @@ def check_stands_in(attn: Any, site: Site, kind: type[Any], processors: tuple[ty
         site: where.
         kind: the class that it should be of.
         processors: those that nursing can stand in for.
+        heads: the name of its attribute that counts the heads.
 
     Raises:
         ModelError: it is another attention, or something would be lost.
@@ -27,7 +28,7 @@ def check_stands_in(attn: Any, site: Site, kind: type[Any], processors: tuple[ty
     if not isinstance(attn, kind) or type(processor) not in processors:
         raise ModelError(f"{site.name} holds {type(processor).__name__}, which cannot be replaced", hint=hint)
     checked: Any = attn
-    if checked.heads != site.heads:
+    if getattr(checked, heads) != site.heads:
         raise ModelError(f"{site.name} is not a self-attention with {site.heads} heads")
     changed = {
         "fused projections": getattr(checked, "fused_projections", False),

@@ -14,6 +14,7 @@ from vstar_sdk.errors import ModelError
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.counting import counted_once
 from vstar_sdk.models.pipeline_options import TransformerOptions
+from vstar_sdk.models.unsuited import reason
 from vstar_sdk.resolver import Resolver
 from vstar_sdk.weights.finding import CONFIGURATION, find_model
 
@@ -117,4 +118,5 @@ def check_class(config: Mapping[str, Any], part: str, kind: str) -> None:
         ModelError: it is another one.
     """
     if (given := config.get("_class_name", kind)) != kind:
-        raise ModelError(f"its {part} is a {given}")
+        why = reason(str(given))
+        raise ModelError(f"its {part} is a {given}" + (f"; {why}" if why else ""))

@@ -12,21 +12,22 @@ from vstar_sdk.models.diffusers.measuring import Cost, cost_of
 from vstar_sdk.models.diffusers.streamed_decoding import stream
 
 
-def stack_cost(network: Any, call: Callable[[], object]) -> Cost:
-    """What a call of a network takes whose ``transformer_blocks`` are equal: measured with one of them and with two.
+def stack_cost(network: Any, call: Callable[[], object], stack: str = "transformer_blocks") -> Cost:
+    """What a call of a network takes whose blocks are equal: measured with one of them and with two.
 
     Args:
         network: on the meta device.
         call: calls it.
+        stack: the name of its blocks.
     """
-    blocks = network.transformer_blocks
+    blocks = getattr(network, stack)
     counted: list[Cost] = []
     try:
         for layers in (1, 2):
-            network.transformer_blocks = blocks[:layers]
+            setattr(network, stack, blocks[:layers])
             counted.append(cost_of(call))
     finally:
-        network.transformer_blocks = blocks
+        setattr(network, stack, blocks)
     one, two = counted
     return Cost(one.flops + (two.flops - one.flops) * (len(blocks) - 1), two.peak_bytes)
 

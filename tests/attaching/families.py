@@ -1,0 +1,204 @@
+"""Tiny pipelines of every family whose denoiser attends over all tokens of a clip, as somebody may hold them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+
+from vstar_sdk.clock import Clock, Rhythm
+
+ONE, OTHER, NEGATIVE = "a green landscape in summer", 'a winter, "snow" on a sign', "an orange autumn"
+TAR: dict[str, Any] = {"use": "tar", "sigma": {0: 1}, "stat": "spread", "strength": 4.0, "window": [0.0, 1.0]}
+
+
+FOUR, SIX, EIGHT = Rhythm.causal(4), Rhythm.causal(6), Rhythm.causal(8)
+
+
+def _nothing(pipe: Any) -> None:
+    del pipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A pipeline of a family, and what its tests need to know.
+
+    Attributes:
+        model: the fixture of its folder.
+        pipeline: its class, as ``module:Class`` below ``diffusers.pipelines``.
+        call: what it is called with beside the prompt, two steps unless it says otherwise.
+        unguided: what switches its guidance off.
+        frames: of the clip.
+        rhythm: of the model.
+        positions: tokens of a latent frame.
+        text: tokens before and behind those of the video, in the same sequence.
+        negative_text: tokens behind the video's, where the negative prompt has another number of them.
+        layers: attentions over frames that one call of the network runs.
+        one_text: whether all frames read one text.
+        noise: by how much a text that is told may differ from the pipeline's own: 0 is bit for bit.
+        near: by how much TAR may differ from the formula in float64.
+        prepare: changes a fresh pipeline.
+    """
+
+    model: str
+    pipeline: str
+    call: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    unguided: Mapping[str, Any] = field(default_factory=lambda: {"guidance_scale": 1.0})
+    frames: int = 17
+    rhythm: Rhythm = FOUR
+    positions: int = 4
+    text: tuple[int, int] = (0, 0)
+    negative_text: int | None = None
+    layers: int = 2
+    one_text: bool = False
+    noise: float = 0.0
+    near: float = 1e-5
+    prepare: Callable[[Any], None] = _nothing
+
+    @property
+    def clock(self) -> Clock:
+        """Of its clips, at 16 frames a second."""
+        return Clock(self.frames, 16.0, self.rhythm)
+
+    @property
+    def video(self) -> slice:
+        """Where the video's tokens are."""
+        before = self.text[0]
+        return slice(before, before + self.clock.latents * self.positions)
+
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        """Of the whole sequence; of each kind."""
+        behind = {self.text[1], self.text[1] if self.negative_text is None else self.negative_text}
+        return tuple(self.video.stop + tokens for tokens in behind)
+
+    def load(self, directory: Path) -> Any:
+        """The pipeline, to be copied for each test."""
+        module, _, name = self.pipeline.partition(":")
+        pipe = getattr(import_module(f"diffusers.pipelines.{module}"), name).from_pretrained(directory)
+        pipe.set_progress_bar_config(disable=True)
+        return pipe
+
+    def copied(self, pipe: Any) -> Any:
+        """A pipeline whose networks for denoising and whose scheduler are its own."""
+        own = ("transformer", "transformer_2", "scheduler", "guider")
+        parts = {name: copy.deepcopy(part) if name in own else part for name, part in pipe.components.items()}
+        settings = {
+            name: pipe.config[name]
+            for name in ("boundary_ratio", "expand_timesteps", "force_zeros_for_empty_prompt")
+            if name in pipe.config
+        }
+        fresh = type(pipe)(**parts, **settings)
+        fresh.set_progress_bar_config(disable=True)
+        self.prepare(fresh)
+        return fresh
+
+    def make(self, pipe: Any, prompt: Any = ONE, **changes: Any) -> torch.Tensor:
+        """The latents of a clip, always of the same noise."""
+        own = {"num_frames": self.frames, "num_inference_steps": 2, "height": 32, "width": 32, "output_type": "latent"}
+        asked = {**own, **self.call, **changes}
+        return pipe(prompt=prompt, generator=torch.Generator().manual_seed(5), **asked).frames
+
+
+def _short_text(pipe: Any) -> None:
+    """Fewer tokens than the real HunyuanVideo 1.5 has, to be quick."""
+    pipe.tokenizer_max_length, pipe.tokenizer_2_max_length, pipe.vision_num_semantic_tokens = 48, 24, 4
+
+
+def _timesteps_of_tokens(pipe: Any) -> None:
+    pipe.register_to_config(expand_timesteps=True)
+
+
+_GUIDED = {"guidance_scale": 4.0}
+_LTX = {"guidance_scale": 3.0, "height": 64, "width": 32}
+
+FAMILIES: Mapping[str, Held] = {
+    "wan 2.1": Held(model="wan_21", pipeline="wan.pipeline_wan:WanPipeline", call=_GUIDED, noise=1e-5),
+    "wan 2.2": Held(
+        model="wan_22", pipeline="wan.pipeline_wan:WanPipeline", call={**_GUIDED, "num_inference_steps": 3}, noise=1e-5
+    ),
+    "wan 2.2 TI2V": Held(
+        model="wan_21", pipeline="wan.pipeline_wan:WanPipeline", call=_GUIDED, noise=1e-5, prepare=_timesteps_of_tokens
+    ),
+    "ltx": Held(
+        model="tiny_ltx",
+        pipeline="ltx.pipeline_ltx:LTXPipeline",
+        call=_LTX,
+        rhythm=EIGHT,
+        positions=2,
+        noise=1e-6,
+    ),
+    "ltx, a picture": Held(
+        model="tiny_ltx",
+        pipeline="ltx.pipeline_ltx_image2video:LTXImageToVideoPipeline",
+        call={**_LTX, "image": Image.new("RGB", (32, 64), "green")},
+        rhythm=EIGHT,
+        positions=2,
+        noise=1e-6,
+    ),
+    "cogvideox 2b": Held(
+        model="cogvideox_2b",
+        pipeline="cogvideo.pipeline_cogvideox:CogVideoXPipeline",
+        call=_GUIDED,
+        text=(226, 0),
+        one_text=True,
+    ),
+    "cogvideox 5b": Held(
+        model="cogvideox_5b",
+        pipeline="cogvideo.pipeline_cogvideox:CogVideoXPipeline",
+        call=_GUIDED,
+        text=(226, 0),
+        one_text=True,
+    ),
+    "hunyuan15": Held(
+        model="hunyuan15_dir",
+        pipeline="hunyuan_video1_5.pipeline_hunyuan_video1_5:HunyuanVideo15Pipeline",
+        unguided={},
+        text=(0, 76),
+        one_text=True,
+        prepare=_short_text,
+    ),
+    "kandinsky5": Held(
+        model="kandinsky5_dir", pipeline="kandinsky5.pipeline_kandinsky:Kandinsky5T2VPipeline", call=_GUIDED, near=1e-4
+    ),
+    "kandinsky5, a picture": Held(
+        model="kandinsky5_dir",
+        pipeline="kandinsky5.pipeline_kandinsky_i2v:Kandinsky5I2VPipeline",
+        call={**_GUIDED, "image": Image.new("RGB", (32, 32), "green")},
+        near=1e-4,
+    ),
+    "mochi": Held(
+        model="mochi_dir",
+        pipeline="mochi.pipeline_mochi:MochiPipeline",
+        call=_GUIDED,
+        frames=19,
+        rhythm=SIX,
+        text=(0, 6),
+        negative_text=0,
+        one_text=True,
+    ),
+}
+"""LTX-2, whose clips have a sound, has tests of its own."""
+
+
+def networks(pipe: Any) -> list[Any]:
+    """Its denoisers."""
+    parts = (getattr(pipe, name, None) for name in ("transformer", "transformer_2"))
+    return [part for part in parts if part is not None]
+
+
+def state(pipe: Any) -> list[Any]:
+    """All that attach could have left behind."""
+    hooks = ("_forward_pre_hooks", "_forward_hooks", "_forward_pre_hooks_with_kwargs", "_forward_hooks_always_called")
+    left = [
+        (name, id(getattr(module, "processor", None)), *(len(getattr(module, hook)) for hook in hooks), sorted(vars(module)))
+        for network in networks(pipe)
+        for name, module in network.named_modules()
+    ]
+    return [*left, sorted(vars(pipe))]

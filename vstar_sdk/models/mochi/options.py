@@ -1,0 +1,17 @@
+"""The options of ``mochi``. No torch."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from vstar_sdk.models.pipeline_options import TransformerOptions
+from vstar_sdk.weights.finding import ModelReference
+
+
+class MochiOptions(TransformerOptions):
+    """Which model, and how it runs."""
+
+    MODEL: ClassVar[str] = "mochi"
+
+    path: ModelReference
+    """A folder in diffusers format, or a hub id such as `genmo/mochi-1-preview` together with `revision`."""
