@@ -22,6 +22,10 @@ from pydantic import (
 )
 
 from vstar_sdk import moments
+from vstar_sdk.reach import OF_A_VARIABLE
+from vstar_sdk.reach import Address as Address
+from vstar_sdk.reach import InnerName as InnerName
+from vstar_sdk.reach import ModelReference as ModelReference
 
 SHORTEST = 1e-6
 """The shortest duration, in whatever it is written in."""
@@ -58,7 +62,7 @@ Moment = Annotated[int | float | str, AfterValidator(_moment), _span_schema({"mi
 Duration = Annotated[int | float | str, AfterValidator(_duration), _span_schema({"exclusiveMinimum": 0}, [8, "0.5s", "12.5%"])]
 """A field that takes a length of time greater than 0: frames (``8``), seconds (``"0.5s"``) or a fraction (``"12.5%"``)."""
 
-EnvName = Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]{0,63}$")]
+EnvName = Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]{0,63}$"), OF_A_VARIABLE]
 """The *name* of an environment variable that holds a secret: ``ANTHROPIC_API_KEY``."""
 
 ClassName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*Scheduler$", max_length=100)]

@@ -34,6 +34,16 @@ def test_a_signal_ends_the_block_once_and_is_as_it_was_behind_it(name, code):
     assert signal.getsignal(number) is before
 
 
+def test_a_library_that_raises_a_plain_interrupt_in_its_place_changes_no_exit_code():
+    """As Ray does while it waits."""
+    with ended_by_signals():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except KeyboardInterrupt:
+            assert exit_code(KeyboardInterrupt()) == 143
+    assert exit_code(KeyboardInterrupt()) == 130
+
+
 def test_ctrl_c_is_130():
     assert exit_code(KeyboardInterrupt()) == 130
 

@@ -27,6 +27,7 @@ ELSEWHERE = {
     "docs/plugins/": "plugin/test_kind_pages.py",
     "docs/plugins/testing.md": "plugins/test_kit_document.py",
     "docs/python.md": "runs/test_document.py",
+    "docs/security.md": "security/test_document.py",
     "docs/stories.md": "runs/test_reworking.py",
     "docs/sweeps.md": "sweeps/test_document.py",
     "docs/tutorial.md": "docs/test_tutorial.py",
@@ -58,7 +59,13 @@ def test_no_more_blocks_than_these_are_not_run():
 WHOLE = {"prompt": "a landscape from winter to autumn", "frames": 17}
 
 
-YAML_ELSEWHERE = ("docs/longvideo.md", "docs/stories.md", "docs/sweeps.md", "plugins/vstar-slurm/README.md")
+YAML_ELSEWHERE = (
+    "docs/longvideo.md",
+    "docs/stories.md",
+    "docs/sweeps.md",
+    "plugins/vstar-ray/README.md",
+    "plugins/vstar-slurm/README.md",
+)
 """Pages whose specs their own tests read: they need a plugin, a finished run, or are of many runs."""
 
 

@@ -14,6 +14,7 @@ from vstar_sdk import (
     Bias,
     MissingDependency,
     Moment,
+    Options,
     PluginError,
     RegularizerOptions,
     Rotary,
@@ -23,6 +24,7 @@ from vstar_sdk import (
     hookimpl,
     run,
 )
+from vstar_sdk.options import Address
 from vstar_sdk.runs.models import Models
 from vstar_sdk.testing.exporters import check_exporter
 from vstar_sdk.testing.imports import private_imports
@@ -68,6 +70,36 @@ def test_a_wrap_under_test_is_told_of_the_call():
     attend([Asking(None)], query, query, query, branches=(False, True), height=2, width=3, moment=Moment(3, 4, 7.0))
     (call,) = told
     assert (call.branches, call.height, call.width, call.moment) == ((False, True), 2, 3, Moment(3, 4, 7.0))
+
+
+class _Told(Options):
+    """A server of our own."""
+
+    url: str
+    """Where it is."""
+    kept: list[str] = []  # noqa: RUF012
+    """Words."""
+
+
+class _Marked(_Told):
+    """One that says what it reaches."""
+
+    url: Address
+    """Where it is."""
+
+
+@pytest.mark.parametrize(("options", "told"), [(_Told, True), (_Marked, False)])
+def test_an_option_that_looks_like_an_address_and_is_plain_text_is_told(options, told):
+    class Source:
+        @hookimpl
+        def register_metrics(self, register):
+            register("asking", options=options, factory=lambda options: options, summary="Asks.")
+
+    if told:
+        with pytest.raises(AssertionError, match=r"plugin/asking: url looks like a path, .*Address"):
+            check_plugin(Source())
+    else:
+        check_plugin(Source())
 
 
 class Forgetful(Regularizer):

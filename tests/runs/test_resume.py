@@ -149,6 +149,12 @@ def test_a_state_of_other_versions_is_refused(session, tmp_path):
     about.write_text(json.dumps(data | {"versions": data["versions"] | {"torch": "1.0"}}))
     with pytest.raises(OutputError, match=r"started with other versions: .*torch 1\.0"):
         session.resume(tmp_path / "run")
+    for other in ({"format": data["format"] + 1}, {"format": None}, {"versions": {}}):
+        about.write_text(json.dumps(data | other))
+        with pytest.raises(OutputError, match="begun with other versions: "):
+            session.resume(tmp_path / "run")
+    about.write_text(json.dumps(data))
+    session.resume(tmp_path / "run").result()
 
 
 def test_a_damaged_state_is_refused(session, tmp_path):

@@ -71,7 +71,7 @@ def test_a_default_of_another_key_is_refused(config):
     file = config("output: []\nseed: 3\n")
     with pytest.raises(SpecError, match=f"{file}:2:1: seed is not allowed in the file of defaults") as caught:
         own_defaults()
-    assert caught.value.hint == "allowed keys are model, synopsis, output, plugins; everything else belongs in a spec"
+    assert caught.value.hint == "allowed keys are model, synopsis, output, plugins and guard; everything else belongs in a spec"
 
 
 def test_a_file_that_is_named_must_be_there(config):

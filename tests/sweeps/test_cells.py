@@ -18,7 +18,7 @@ from vstar_sdk.runs.journal import Journal
 from vstar_sdk.runs.stages import sample
 from vstar_sdk.runs.state import SAMPLER
 from vstar_sdk.sweeps import cells as module
-from vstar_sdk.sweeps.cells import Interrupted, Outcome, retry
+from vstar_sdk.sweeps.cells import Interrupted, Outcome, retry, tidy
 from vstar_sdk.sweeps.claims import CLAIM, Claim
 from vstar_sdk.sweeps.index import Sweep
 from vstar_sdk.sweeps.status import Failed, SweepStatus, state_of
@@ -162,7 +162,9 @@ def test_a_cell_that_takes_its_process_with_it_comes_last_and_then_fails(sweep):
     assert failed.message == "its process died 2 times in this cell, without progress"
 
 
-def test_what_a_process_left_that_died_when_its_cell_was_just_done_is_removed(sweep):
+@pytest.mark.parametrize("dealt", [False, True])
+def test_what_a_process_left_that_died_when_its_cell_was_just_done_is_removed(sweep, dealt):
+    """By the next process that is given the cell, or at the end by the command, where an executor gives none twice."""
     run_cells(sweep.directory, ["0000"])
     folder = sweep.path("0000")
     names = sorted(path.name for path in folder.iterdir())
@@ -172,7 +174,10 @@ def test_what_a_process_left_that_died_when_its_cell_was_just_done_is_removed(sw
     (folder / ".vstar-run").write_text('{"draft": ".frames.partial-1"}\n')
     (folder / ".frames.partial-1").mkdir()
     assert state_of(folder) == "done"
-    assert run_cells(sweep.directory, ["0000"]) == Outcome(passed=1)
+    if dealt:
+        tidy(sweep)
+    else:
+        assert run_cells(sweep.directory, ["0000"]) == Outcome(passed=1)
     assert sorted(path.name for path in folder.iterdir()) == names
 
 

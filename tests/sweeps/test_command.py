@@ -177,6 +177,7 @@ def test_workers_that_are_killed_at_random_lose_no_cell_and_do_none_twice(packag
             os.kill(chance.choice(found), signal.SIGKILL)
             killed, last = killed + 1, len(runs)
     assert process.returncode == 0
+    print(f"{killed} workers killed")
     assert killed >= 8
     sweep = Sweep.read(tmp_path / "out")
     assert SweepStatus.of(sweep).counts["done"] == 40

@@ -14,10 +14,13 @@ from vstar_sdk.cli.completion import complete_plugins, complete_specs
 from vstar_sdk.errors import SpecError
 from vstar_sdk.reading.escapes import printable
 from vstar_sdk.runs.naming import check_named
-from vstar_sdk.spec.defaults import own_defaults
+from vstar_sdk.spec.defaults import own_defaults, own_guard
 from vstar_sdk.spec.document import Document
+from vstar_sdk.spec.guard import Guard
 from vstar_sdk.spec.loading import LoadedSpec, load_spec, read_document
 from vstar_sdk.spec.sources import is_prompt
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class OutPath(click.Path):
@@ -50,12 +53,14 @@ class SpecArguments:
         overrides: assignments, in the order in which they count.
         prompt: takes the place of the spec's.
         plugins: names of installed plugins that take part.
+        guarded: whether a guard was asked for.
     """
 
     source: str | None
     overrides: tuple[str, ...] = ()
     prompt: str | None = None
     plugins: tuple[str, ...] = ()
+    guarded: bool = False
 
     @property
     def name(self) -> str:
@@ -68,7 +73,7 @@ class SpecArguments:
         Raises:
             SpecError: it is wrong, or there is neither a spec nor a prompt.
         """
-        return load_spec(**self._written, plugins=self.plugins)
+        return load_spec(**self._written, plugins=self.plugins, guard=self.guard())
 
     def read(self) -> Document:
         """The spec that they describe, as it is written: nothing of it is validated.
@@ -77,6 +82,14 @@ class SpecArguments:
             SpecError: it cannot be read, or there is neither a spec nor a prompt.
         """
         return read_document(**self._written, plugins=self.plugins)
+
+    def guard(self) -> Guard | None:
+        """What the spec may reach; None: everything.
+
+        Raises:
+            SpecError: the file of defaults is wrong.
+        """
+        return own_guard(wanted=self.guarded)
 
     @property
     def _written(self) -> dict[str, Any]:
@@ -88,6 +101,15 @@ class SpecArguments:
             raise SpecError("the prompt is empty", hint="write the story in your words, or name a spec file")
         source: str | dict[str, Any] = self.source if self.source is not None else {}
         return {"source": source, "prompt": self.prompt, "overrides": self.overrides, "defaults": own_defaults()}
+
+
+def guarded_option() -> Callable[[F], F]:
+    """``--guarded``."""
+    return click.option(
+        "--guarded",
+        is_flag=True,
+        help="For the spec of a stranger: it may reach only what the section guard of your config.yaml lists.",
+    )
 
 
 PLAIN = ("synopsis={use: none}", "regularizers=[]")
@@ -116,9 +138,8 @@ _OPTIONS = (
         shell_complete=complete_plugins,
         help="Add an installed plugin to those of the spec. May be repeated.",
     ),
+    guarded_option(),
 )
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 def spec_arguments(function: F) -> F:
@@ -145,6 +166,7 @@ def _changed_spec(function: F, where: str) -> F:
         plain: bool,
         overrides: tuple[str, ...],
         plugins: tuple[str, ...],
+        guarded: bool,
         **named: Any,
     ) -> Any:
         numbers = {"seed": seed, "frames": frames, "sampling.preset": preset}
@@ -152,7 +174,7 @@ def _changed_spec(function: F, where: str) -> F:
         changes = (*(PLAIN if plain else ()), *written, *overrides)
 
         def arguments(source: str | None) -> SpecArguments:
-            return SpecArguments(source, changes, prompt, plugins)
+            return SpecArguments(source, changes, prompt, plugins, guarded)
 
         given: tuple[str, ...] | str | None = named.pop(where)
         if isinstance(given, tuple):

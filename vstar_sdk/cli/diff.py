@@ -11,6 +11,7 @@ from vstar_sdk.cli.commands import Command
 from vstar_sdk.cli.printing import document, document_json, say
 from vstar_sdk.plugin.boundary.calls import dotted
 from vstar_sdk.reading.escapes import printable
+from vstar_sdk.spec.defaults import own_guard
 from vstar_sdk.spec.differences import ABSENT, Difference, differences
 from vstar_sdk.spec.loading import load_spec
 
@@ -35,7 +36,7 @@ def diff(a: Path, b: Path, as_json: bool) -> None:
 
 
 def _spec(path: Path) -> dict[str, Any]:
-    return load_spec(path / "spec.yaml" if path.is_dir() else path).spec.model_dump(mode="json")
+    return load_spec(path / "spec.yaml" if path.is_dir() else path, guard=own_guard()).spec.model_dump(mode="json")
 
 
 def _data(one: Difference) -> dict[str, Any]:

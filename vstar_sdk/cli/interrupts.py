@@ -12,6 +12,10 @@ from typing import NoReturn
 _ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
+_came: list[int] = []
+"""The signal that came: a library that a command waits in may raise a plain `KeyboardInterrupt` in the place of `Ended`."""
+
+
 class Ended(KeyboardInterrupt):
     """A signal asked the command to end.
 
@@ -26,7 +30,9 @@ class Ended(KeyboardInterrupt):
 
 def exit_code(interrupt: KeyboardInterrupt) -> int:
     """The exit code of a command that was ended: 128 and the number of the signal; Ctrl-C is 2."""
-    return interrupt.exit_code if isinstance(interrupt, Ended) else 130
+    if isinstance(interrupt, Ended):
+        return interrupt.exit_code
+    return 128 + _came[0] if _came else 130
 
 
 @contextmanager
@@ -44,6 +50,7 @@ def ended_by_signals() -> Generator[None]:
     def end(number: int, frame: FrameType | None) -> NoReturn:
         for each in ours:
             signal.signal(each, signal.SIG_IGN)
+        _came.append(number)
         raise Ended(number)
 
     for number in ours:
@@ -51,5 +58,6 @@ def ended_by_signals() -> Generator[None]:
     try:
         yield
     finally:
+        _came.clear()
         for number in ours:
             signal.signal(number, signal.SIG_DFL)

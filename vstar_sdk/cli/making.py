@@ -48,16 +48,19 @@ class Making:
     as_json: bool
     quiet: bool
 
-    def make(self, plan: Plan, directory: Callable[[], Path]) -> None:
+    def make(self, plan: Plan, within: Path, directory: Callable[[], Path]) -> None:
         """Make the video of a plan, or say what would be done.
 
         Args:
             plan: of it.
-            directory: makes a new run directory, where none is named.
+            within: the folder of new run directories.
+            directory: makes one there, where none is named.
 
         Raises:
             VstarError: whatever ended the run.
         """
+        if plan.loaded.guard is not None:
+            plan.loaded.guard.check_output(self.out or within)
         if self.dry_run:
             self._tell(plan)
             return

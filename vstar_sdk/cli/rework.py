@@ -8,11 +8,14 @@ from typing import Any
 
 import click
 
+from vstar_sdk.cli.arguments import guarded_option
 from vstar_sdk.cli.commands import Command
 from vstar_sdk.cli.making import Making, making_options
 from vstar_sdk.runs.naming import directory_beside
 from vstar_sdk.runs.plan import make_plan
 from vstar_sdk.runs.reworking import extended, redone
+from vstar_sdk.spec.defaults import own_guard
+from vstar_sdk.spec.guard import Guard
 from vstar_sdk.spec.loading import load_spec
 
 _OUT = "The run directory. Default: a new one next to RUN."
@@ -24,13 +27,15 @@ _OUT = "The run directory. Default: a new one next to RUN."
 @click.option("--caption", metavar="TEXT", help="A new caption for it.")
 @click.option("--seed", type=int, help="Seed of the new frames. Default: the run's with a new caption, else the next one.")
 @making_options(_OUT)
-def redo(run: Path, state: int, caption: str | None, seed: int | None, making: Making) -> None:
+@guarded_option()
+def redo(run: Path, state: int, caption: str | None, seed: int | None, making: Making, guarded: bool) -> None:
     """Regenerate one state of a finished run, and keep the rest.
 
     The frames of that state are generated again; all other frames stay unchanged. RUN is not changed: the new video gets its
     own run directory, whose manifest names RUN as its parent. --dry-run shows which frames change.
     """
-    _make(redone(run, state, caption=caption, seed=seed), run, making)
+    guard = own_guard(wanted=guarded)
+    _make(redone(run, state, caption=caption, seed=seed, guard=guard), run, making, guard)
 
 
 @click.command(cls=Command)
@@ -45,14 +50,16 @@ def redo(run: Path, state: int, caption: str | None, seed: int | None, making: M
 )
 @click.option("--seed", type=int, help="Seed of the new frames. Default: the run's.")
 @making_options(_OUT)
-def extend(run: Path, by: str, states: tuple[str, ...], seed: int | None, making: Making) -> None:
+@guarded_option()
+def extend(run: Path, by: str, states: tuple[str, ...], seed: int | None, making: Making, guarded: bool) -> None:
     """Extend a finished run at its end.
 
     All frames of RUN stay unchanged, and new ones are added. The new states are spaced evenly over the new frames, the last at
     the end. RUN is not changed: the new video gets its own run directory, whose manifest names RUN as its parent.
     """
-    _make(extended(run, by, states, seed=seed), run, making)
+    guard = own_guard(wanted=guarded)
+    _make(extended(run, by, states, seed=seed, guard=guard), run, making, guard)
 
 
-def _make(spec: Mapping[str, Any], run: Path, making: Making) -> None:
-    making.make(make_plan(load_spec(spec)), lambda: directory_beside(run))
+def _make(spec: Mapping[str, Any], run: Path, making: Making, guard: Guard | None) -> None:
+    making.make(make_plan(load_spec(spec, guard=guard)), run.parent, lambda: directory_beside(run))

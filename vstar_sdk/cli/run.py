@@ -30,4 +30,4 @@ def run(given: SpecArguments, making: Making) -> None:
         sweep_all(RUNS)
         return default_directory(plan.spec.prompt)
 
-    making.make(plan, directory)
+    making.make(plan, RUNS, directory)

@@ -63,7 +63,7 @@ def sweep(
             written = dataclasses.replace(written, data={**written.data, EXECUTOR: {"use": named}})
         written = with_value(written, (EXECUTOR, "workers"), workers, "--workers")
     directory = out or SWEEPS / _name(given)
-    plan = plan_sweep(written, directory)
+    plan = plan_sweep(written, directory, guard=given.guard())
     if dry_run:
         _show(plan, as_json=as_json)
         return
@@ -81,14 +81,14 @@ def sweep(
 
 
 def _do(plan: SweepPlan, made: Executor, *, retry_failed: bool, quiet: bool) -> None:
-    from vstar_sdk.sweeps.cells import retry
+    from vstar_sdk.sweeps.cells import retry, tidy
 
     if retry_failed:
         retry(plan.sweep)
-    if not (left := SweepStatus.of(plan.sweep).left):
-        return
-    with progress(plan.sweep, quiet=quiet):
-        made.run(plan.sweep.directory.absolute(), left)
+    if left := SweepStatus.of(plan.sweep).left:
+        with progress(plan.sweep, quiet=quiet):
+            made.run(plan.sweep.directory.absolute(), left)
+    tidy(plan.sweep)
 
 
 def _page(plan: SweepPlan) -> Path | None:

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, ValidationError, ValidatorFunctionWrapHa
 
 from vstar_sdk.llm.addresses import REMEDY, check_address, open_to_others
 from vstar_sdk.options import EnvName, Options
+from vstar_sdk.reach import Address
 
 NAME_NOT_KEY = "give the name of an environment variable that holds the key (api_key_env: MY_API_KEY), never the key itself"
 
@@ -28,7 +29,7 @@ class EndpointOptions(Options):
     """The model's id."""
     api_key_env: EnvName | None
     """Name of the environment variable that holds the key."""
-    base_url: str | None = None
+    base_url: Address | None = None
     """Where the API is."""
     timeout: float = Field(default=120.0, gt=0, le=600)
     """Seconds that one attempt may take; all attempts and the waits between them take at most `(retries + 1)` times as long."""

@@ -6,8 +6,8 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from vstar_sdk.options import ModelOptions
-from vstar_sdk.weights.finding import Commit, ModelReference
+from vstar_sdk.options import ModelOptions, ModelReference
+from vstar_sdk.weights.finding import Commit
 
 Offload = Literal["none", "model", "group"]
 """Which weights wait outside the device's memory: none, those of the components not at work, or all but the layer at work."""

@@ -9,6 +9,7 @@ from typing import ClassVar
 from pydantic import field_validator
 
 from vstar_sdk.options import ExporterOptions
+from vstar_sdk.reach import InnerName
 from vstar_sdk.reading.escapes import obeyed
 
 LONGEST = 255
@@ -54,7 +55,7 @@ class ArtifactOptions(ExporterOptions):
     suffix: ClassVar[str] = ""
     """The suffix that a file of this format has, with its dot; "" for a folder."""
 
-    path: str
+    path: InnerName
     """Name of the artifact inside the run directory; parts are separated by ``/``."""
 
     @field_validator("path")

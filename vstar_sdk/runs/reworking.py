@@ -15,11 +15,18 @@ from vstar_sdk.reading.escapes import printable
 from vstar_sdk.runs.parent import read_parent
 from vstar_sdk.runs.plan import Plan, make_plan
 from vstar_sdk.runs.story import Story
+from vstar_sdk.spec.guard import Guard
 from vstar_sdk.spec.loading import load_spec
 
 
 def redone(
-    directory: str | Path, state: int, *, caption: str | None = None, seed: int | None = None, plugins: Iterable[object] = ()
+    directory: str | Path,
+    state: int,
+    *,
+    caption: str | None = None,
+    seed: int | None = None,
+    plugins: Iterable[object] = (),
+    guard: Guard | None = None,
 ) -> dict[str, Any]:
     """The spec that makes the frames again that one state of a finished run rules, and keeps the others.
 
@@ -33,6 +40,7 @@ def redone(
         caption: of the state from now on; None leaves it.
         seed: of the new frames; None: the run's own where the caption is new, else the next one.
         plugins: the objects that were passed to the run.
+        guard: what the spec of the run may reach; see `Session`.
 
     Returns:
         A spec as a mapping; with a latent frame, all frames that it stands for are made again.
@@ -40,7 +48,7 @@ def redone(
     Raises:
         SpecError: no run is whole there, it has no such state, or the state rules all frames.
     """
-    run = _Run.read(Path(directory), plugins)
+    run = _Run.read(Path(directory), plugins, guard)
     written = run.states
     if not 1 <= state <= len(written):
         raise SpecError(
@@ -69,6 +77,7 @@ def extended(
     *,
     seed: int | None = None,
     plugins: Iterable[object] = (),
+    guard: Guard | None = None,
 ) -> dict[str, Any]:
     """The spec that continues from the end of a finished run: its frames are kept, and others follow.
 
@@ -83,13 +92,14 @@ def extended(
         states: captions of new states, in story order.
         seed: of the new frames; None: the run's own.
         plugins: the objects that were passed to the run.
+        guard: what the spec of the run may reach; see `Session`.
 
     Raises:
         SpecError: no run is whole there, or ``by`` is not a duration.
     """
     if isinstance(states, str):
         raise SpecError("extend: states must be a list of captions, not a text", hint="write states=[...]")
-    run = _Run.read(Path(directory), plugins)
+    run = _Run.read(Path(directory), plugins, guard)
     numbers, timeline = run.plan.settings, run.story.timeline
     try:
         longer = round(moments.duration(by, numbers.frames, numbers.fps))
@@ -125,11 +135,11 @@ class _Run:
     story: Story
 
     @classmethod
-    def read(cls, directory: Path, plugins: Iterable[object]) -> _Run:
+    def read(cls, directory: Path, plugins: Iterable[object], guard: Guard | None) -> _Run:
         parent = read_parent(directory)
         parent.check_latents()
         spec = {key: value for key, value in parent.spec.items() if key != "start"}
-        plan = make_plan(load_spec(spec, plugins=plugins))
+        plan = make_plan(load_spec(spec, plugins=plugins, guard=guard))
         story = plan.tell_story()
         run = cls(directory, spec, plan, story)
         if len(story.synopsis.states) != len(run.states):

@@ -23,6 +23,7 @@ from vstar_sdk.runs.result import Result
 from vstar_sdk.runs.run import Run
 from vstar_sdk.runs.state import RunState
 from vstar_sdk.runs.unfinished import read_unfinished
+from vstar_sdk.spec.guard import Guard
 from vstar_sdk.spec.loading import LoadedSpec, load_spec
 from vstar_sdk.spec.run_spec import RunSpec
 
@@ -45,12 +46,14 @@ class Session:
 
     Args:
         max_models: how many loaded models are kept at once; the one that was used least recently goes first. None: no limit.
+        guard: what the specs of its runs may reach, and where they may write, where they are the specs of strangers.
     """
 
-    def __init__(self, *, max_models: int | None = None) -> None:
+    def __init__(self, *, max_models: int | None = None, guard: Guard | None = None) -> None:
         if max_models is not None and max_models < 1:
             raise ValueError(f"max_models {max_models}: a session needs at least 1")
         self._models = Models(max_models)
+        self._guard = guard
         self._queue = Queue()
 
     def __enter__(self) -> Self:
@@ -99,7 +102,7 @@ class Session:
         """
         if self._queue.closed:
             raise closed_error()
-        return _plan(source, plugins)
+        return _plan(source, plugins, self._guard)
 
     def run(self, source: Source, *, out: str | Path | None = None, plugins: Iterable[object] = ()) -> Result:
         """Make a video and wait for it.
@@ -146,7 +149,9 @@ class Session:
             VstarError: the session is closed.
         """
         check_named(directory)
-        found = read_unfinished(Path(directory), plugins)
+        if self._guard is not None:
+            self._guard.check_output(Path(directory))
+        found = read_unfinished(Path(directory), plugins, self._guard)
         return self._queued(_Order(self.plan(found.loaded), found.run, Path(directory), found.state, pause_after, previews))
 
     def start(
@@ -173,16 +178,19 @@ class Session:
         Raises:
             SpecError: the spec is wrong.
             PluginError: a plugin is absent or breaks the contract.
-            OutputError: ``out`` is empty.
+            OutputError: ``out`` is empty, or the guard does not allow it.
             VstarError: the session is closed.
         """
         if out is not None:
             check_named(out)
         if out is None and pause_after is not None:
             raise OutputError("a run without a directory cannot be paused", hint="give it a directory: out=...")
+        plan = self.plan(source, plugins=plugins)
+        if plan.loaded.guard is not None:
+            plan.loaded.guard.check_output(Path(out) if out is not None else None)
         return self._queued(
             _Order(
-                self.plan(source, plugins=plugins),
+                plan,
                 uuid.uuid4().hex[:12],
                 Path(out) if out is not None else None,
                 until=pause_after,
@@ -265,12 +273,15 @@ def _work(
         raise
 
 
-def _plan(source: Source, plugins: Iterable[object]) -> Plan:
-    """The plan of a spec in any form; what is loaded or planned already is so again when more plugins are to take part."""
+def _plan(source: Source, plugins: Iterable[object], guard: Guard | None) -> Plan:
+    """The plan of a spec in any form; what is loaded or planned already is so again where plugins or the guard are new to it."""
     plugins = plugins if isinstance(plugins, str) else tuple(plugins)  # a text is not a list of names: `load_spec` refuses it
     if isinstance(source, Plan):
-        return make_plan(source.loaded.joined(plugins)) if plugins else source
-    return make_plan(source.joined(plugins) if isinstance(source, LoadedSpec) else load_spec(source, plugins=plugins))
+        joined = source.loaded.joined(plugins, guard)
+        return source if joined is source.loaded else make_plan(joined)
+    if isinstance(source, LoadedSpec):
+        return make_plan(source.joined(plugins, guard))
+    return make_plan(load_spec(source, plugins=plugins, guard=guard))
 
 
 def run(source: Source, *, out: str | Path | None = None, plugins: Iterable[object] = ()) -> Result:

@@ -19,6 +19,7 @@ from vstar_sdk.runs.saved import ABOUT, FORMAT, RESOLVED, Saved, versions
 from vstar_sdk.runs.state import RunState
 from vstar_sdk.spec.differences import Difference, differences
 from vstar_sdk.spec.document import Document
+from vstar_sdk.spec.guard import Guard
 from vstar_sdk.spec.loading import LoadedSpec, load_document
 
 _LARGEST = 64 << 20
@@ -48,12 +49,13 @@ def resumable(directory: Path) -> bool:
     return False
 
 
-def read_unfinished(directory: Path, plugins: Iterable[object] = ()) -> Unfinished:
+def read_unfinished(directory: Path, plugins: Iterable[object] = (), guard: Guard | None = None) -> Unfinished:
     """The run that was interrupted in a directory.
 
     Args:
         directory: the run directory.
         plugins: the objects that were passed to the run when it began.
+        guard: what its spec may reach.
 
     Raises:
         OutputError: no run was interrupted there, or its state is of another version.
@@ -83,7 +85,7 @@ def read_unfinished(directory: Path, plugins: Iterable[object] = ()) -> Unfinish
     document = Document(
         read_yaml(about["spec"], f"{shown}/{STATE}/{ABOUT}")[0], folder=Path(about["folder"]) if about["folder"] else None
     )
-    loaded = load_document(document, plugins=passed)
+    loaded = load_document(document, plugins=passed, guard=guard)
     if missing := sorted({*about["passed"]} - {plugin.namespace for plugin in loaded.given}):
         raise SpecError(
             f"the run in {shown} was started with plugin objects: {', '.join(missing)}",

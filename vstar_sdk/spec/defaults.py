@@ -14,17 +14,24 @@ from pathlib import Path
 from typing import Any, cast
 
 import platformdirs
+from pydantic import ValidationError
 
 from vstar_sdk.errors import SpecError, SpecPath
+from vstar_sdk.options import Options
 from vstar_sdk.spec import document as documents
 from vstar_sdk.spec.document import Document
+from vstar_sdk.spec.guard import Guard, Guarding
 from vstar_sdk.spec.names import written_out
+from vstar_sdk.spec.problems import spec_error
 
 ENVIRONMENT = "VSTAR_CONFIG"
 """Names another file; empty: none is read."""
 
 KEYS = ("model", "synopsis", "output", "plugins")
-"""What the file may hold."""
+"""What the file may hold defaults of."""
+
+GUARD = "guard"
+"""The section that says what specs may reach; no default."""
 
 
 def config_file() -> Path | None:
@@ -49,12 +56,52 @@ def own_defaults() -> Document | None:
         return None
     defaults = documents.read(path)
     for key in defaults.data:
-        if key not in KEYS:
+        if key not in (*KEYS, GUARD):
             raise SpecError(
                 f"{defaults.place((key,))}: {key} is not allowed in the file of defaults",
-                hint=f"allowed keys are {', '.join(KEYS)}; everything else belongs in a spec",
+                hint=f"allowed keys are {', '.join(KEYS)} and {GUARD}; everything else belongs in a spec",
             )
-    return defaults
+    return replace(defaults, data={key: value for key, value in defaults.data.items() if key != GUARD})
+
+
+def own_guard(*, wanted: bool = False) -> Guard | None:
+    """The guard of the section ``guard``; without one it allows output below the working folder, and nothing else.
+
+    Args:
+        wanted: whether it was asked for; without, there is one only where the file says ``always``.
+
+    Raises:
+        SpecError: the file cannot be read, or the section is wrong; with its place.
+    """
+    path = config_file()
+    written = documents.read(path) if path is not None and (ENVIRONMENT in os.environ or path.exists()) else None
+    if written is None or GUARD not in written.data:
+        return Guard(output=Path.cwd()) if wanted else None
+    section: Any = written.data[GUARD]
+    if isinstance(section, dict):
+        section = _from_here(cast(dict[Any, Any], section), written.folder or Path())
+    try:
+        found = _File.model_validate({GUARD: section}).guard
+    except ValidationError as error:
+        raise spec_error(error, written, _File) from None
+    return found.guard() if found.always or wanted else None
+
+
+class _File(Options):
+    """The part of the file that is no default."""
+
+    guard: Guarding
+
+
+def _from_here(section: dict[Any, Any], folder: Path) -> dict[Any, Any]:
+    """The section with paths that begin at the folder of the file."""
+
+    def whole(value: Any) -> Any:
+        return str(folder / os.path.expanduser(value)) if isinstance(value, str) else value
+
+    roots: Any = section.get("roots")
+    changed = {"roots": [*map(whole, cast(list[Any], roots))]} if isinstance(roots, list) else {}
+    return section | changed | ({"output": whole(section["output"])} if "output" in section else {})
 
 
 def beneath(document: Document, defaults: Document) -> Document:

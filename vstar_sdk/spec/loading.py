@@ -20,10 +20,12 @@ from vstar_sdk.plugin.plugin import Plugin, given
 from vstar_sdk.plugin.probe import gate
 from vstar_sdk.plugin.resolution import PluginResolver
 from vstar_sdk.reading.places import check_size
+from vstar_sdk.resolver import Resolver
 from vstar_sdk.spec import sources
 from vstar_sdk.spec.composition import Composer
 from vstar_sdk.spec.defaults import beneath
 from vstar_sdk.spec.document import Document
+from vstar_sdk.spec.guard import Guard
 from vstar_sdk.spec.listing import taking_part
 from vstar_sdk.spec.mentions import absent, listed, mentions
 from vstar_sdk.spec.overrides import overridden, with_value
@@ -47,6 +49,7 @@ class LoadedSpec:
         catalog: the parts it was validated against.
         participants: the plugins whose other hooks take part, in order: those that the spec lists, then those that were passed.
         given: the plugins that were passed.
+        guard: what it was found to keep to; None: everything was allowed.
     """
 
     spec: RunSpec
@@ -54,20 +57,28 @@ class LoadedSpec:
     catalog: Catalog = field(compare=False)
     participants: tuple[Plugin, ...] = field(default=(), compare=False)
     given: tuple[Plugin, ...] = field(default=(), compare=False)
+    guard: Guard | None = field(default=None, compare=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by value; see the class."""
-        return _validate, (self.document, self.given)
+        return _validate, (self.document, self.given, None, self.guard)
 
-    def joined(self, plugins: Iterable[object]) -> LoadedSpec:
-        """The same spec, validated again with more plugins passed.
+    def joined(self, plugins: Iterable[object] = (), guard: Guard | None = None) -> LoadedSpec:
+        """The same spec, validated anew where more plugins are passed, or it was not held to the guard.
+
+        Args:
+            plugins: see `load_spec`.
+            guard: what it must keep to; None for its own.
 
         Raises:
             SpecError: see `load_spec`.
             PluginError: see `load_spec`.
         """
         names, passed = _passed(plugins)
-        return _validate(_listing(self.document, names), (*self.given, *passed)) if names or passed else self
+        guard = guard or self.guard
+        if not names and not passed and guard == self.guard:
+            return self
+        return _validate(_listing(self.document, names), (*self.given, *passed), guard=guard)
 
     def error(self, error: SpecError) -> SpecError:
         """An error found later, with the place of its path written before it."""
@@ -91,6 +102,7 @@ def load_spec(
     overrides: Iterable[str] = (),
     plugins: Iterable[object] = (),
     defaults: Document | None = None,
+    guard: Guard | None = None,
 ) -> LoadedSpec:
     """Read and validate a spec.
 
@@ -102,10 +114,11 @@ def load_spec(
         plugins: take part besides the spec's, after them: names of installed ones, which join its ``plugins``, and objects with
             hook implementations.
         defaults: count where the spec is silent; see `vstar_sdk.spec.defaults`.
+        guard: what it may reach, for the spec of a stranger. The source itself and all else here are the caller's.
 
     Raises:
-        SpecError: something in it is wrong, or it names a plugin that is not installed; the message lists each problem with its
-            place.
+        SpecError: something in it is wrong or not allowed, or it names a plugin that is not installed; the message lists each
+            problem with its place.
         PluginError: a plugin that it names, or that is passed, is broken.
     """
     names, passed = _passed(plugins)
@@ -116,7 +129,7 @@ def load_spec(
             hint="use `vstar sweep`, or remove the key 'sweep'",
             path=(SWEEP,),
         )
-    loaded = _validate(document, passed)
+    loaded = _validate(document, passed, guard=guard)
     if prompt is not None and loaded.spec.synopsis.part == "states":
         raise SpecError(
             "--prompt: the spec lists its states, so the prompt has no effect",
@@ -164,10 +177,10 @@ def read_document(
     return _listing(document, plugins)
 
 
-def load_document(document: Document, *, plugins: Iterable[object] = ()) -> LoadedSpec:
+def load_document(document: Document, *, plugins: Iterable[object] = (), guard: Guard | None = None) -> LoadedSpec:
     """Validate a document that was read already; see `load_spec`."""
     names, passed = _passed(plugins)
-    return _validate(_listing(document, names), passed)
+    return _validate(_listing(document, names), passed, guard=guard)
 
 
 def _passed(plugins: Iterable[object]) -> tuple[list[str], tuple[Plugin, ...]]:
@@ -194,10 +207,12 @@ class SpecLoader:
 
     Args:
         plugins: see `load_spec`.
+        guard: see `load_spec`.
     """
 
-    def __init__(self, plugins: Iterable[object] = ()) -> None:
+    def __init__(self, plugins: Iterable[object] = (), guard: Guard | None = None) -> None:
         self._names, self._passed = _passed(plugins)
+        self._guard = guard
         self._known: dict[object, _Composed] = {}
 
     def load(self, document: Document) -> LoadedSpec:
@@ -210,17 +225,20 @@ class SpecLoader:
         document = _listing(document, self._names)
         mentioned = tuple(listed(document.data)), tuple(sorted(mentions(document.data)))
         if mentioned not in self._known:
-            self._known[mentioned] = _compose(document, self._passed)
-        return _validate(document, self._passed, self._known[mentioned])
+            self._known[mentioned] = _compose(document, self._passed, self._guard)
+        return _validate(document, self._passed, self._known[mentioned], self._guard)
 
 
-def load_section(document: Document, section: type[S], plugins: Iterable[object] = ()) -> tuple[S, Catalog]:
+def load_section(
+    document: Document, section: type[S], plugins: Iterable[object] = (), *, guard: Guard | None = None
+) -> tuple[S, Catalog]:
     """Validate a document that holds something else than a run, in which parts are chosen as in a spec.
 
     Args:
         document: as it was written.
         section: a model with fields that are marked `PartOf`.
         plugins: see `load_spec`.
+        guard: see `load_spec`.
 
     Returns:
         The validated model, and the catalog that makes its parts.
@@ -231,21 +249,24 @@ def load_section(document: Document, section: type[S], plugins: Iterable[object]
     """
     _check_texts(document)
     passed = _passed(plugins)[1]
-    catalog = _catalog(document, passed)
-    catalog.resolver = PluginResolver(taking_part((), catalog.known, passed))
+    catalog = _catalog(document, passed, guard)
+    catalog.resolver = _resolver(taking_part((), catalog.known, passed), guard)
     model = Composer(catalog).section(section)
     try:
-        return model.model_validate(document.data), catalog
+        valid = model.model_validate(document.data)
     except ValidationError as error:
         raise spec_error(error, document, model) from None
+    if guard is not None:
+        guard.check(valid, document)
+    return valid, catalog
 
 
 _Composed = tuple[Catalog, type[_PortableSpec]]
 
 
-def _compose(document: Document, passed: tuple[Plugin, ...]) -> _Composed:
+def _compose(document: Document, passed: tuple[Plugin, ...], guard: Guard | None) -> _Composed:
     """What a document is validated with."""
-    catalog = _catalog(document, passed)
+    catalog = _catalog(document, passed, guard)
     names = {*listed(document.data), *(plugin.namespace for plugin in passed)}
     model = cast(type[_PortableSpec], Composer(catalog, names).run_spec(_PortableSpec))
     model.given = passed
@@ -258,9 +279,11 @@ def _check_texts(document: Document) -> None:
             raise SpecError(located(document, path, "has an invalid character (a lone surrogate)"), path=path)
 
 
-def _validate(document: Document, passed: tuple[Plugin, ...], composed: _Composed | None = None) -> LoadedSpec:
+def _validate(
+    document: Document, passed: tuple[Plugin, ...], composed: _Composed | None = None, guard: Guard | None = None
+) -> LoadedSpec:
     _check_texts(document)
-    shared, model = composed or _compose(document, passed)
+    shared, model = composed or _compose(document, passed, guard)
     try:
         spec = model.model_validate(document.data)
     except ValidationError as error:
@@ -270,13 +293,20 @@ def _validate(document: Document, passed: tuple[Plugin, ...], composed: _Compose
             located(document, (), "the spec has no prompt"),
             hint="write 'prompt: ...', or list the states under 'synopsis: {use: states, states: [...]}'",
         )
+    if guard is not None:
+        guard.check(spec, document)
     catalog = copy.copy(shared)  # the resolver is this spec's own: the options of its plugins may be
     try:
         participants = taking_part(spec.plugins, catalog.known, passed)
     except SpecError as error:
         raise SpecError(located(document, error.path, error.message), hint=error.hint, path=error.path) from None
-    catalog.resolver = PluginResolver(participants)
-    return LoadedSpec(spec, document, catalog, participants, passed)
+    catalog.resolver = _resolver(participants, guard)
+    return LoadedSpec(spec, document, catalog, participants, passed, guard)
+
+
+def _resolver(participants: tuple[Plugin, ...], guard: Guard | None) -> Resolver:
+    resolver = PluginResolver(participants)
+    return resolver if guard is None else guard.resolver(resolver)
 
 
 def _validated(data: dict[str, Any], given: tuple[Plugin, ...]) -> RunSpec:
@@ -284,13 +314,16 @@ def _validated(data: dict[str, Any], given: tuple[Plugin, ...]) -> RunSpec:
     return _validate(Document(data), given).spec
 
 
-def _catalog(document: Document, passed: tuple[Plugin, ...]) -> Catalog:
+def _catalog(document: Document, passed: tuple[Plugin, ...], guard: Guard | None) -> Catalog:
     """The built-in parts and those of the plugins that the spec mentions or that were passed.
 
     A namespace before a part's name that nobody brings fails by that name when it is validated.
     """
     catalog, installed = discovery.built_in_catalog(), discovery.installed()
     own = {plugin.namespace for plugin in passed}
+    if guard is not None:
+        named = {**mentions(document.data), **listed(document.data)}
+        guard.check_plugins({name: path for name, path in named.items() if name not in own}, document)
     for name, path in listed(document.data).items():
         if name not in installed and name not in own:
             raise SpecError(located(document, path, absent(name, installed)), hint="install it, or remove it", path=path)

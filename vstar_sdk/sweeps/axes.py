@@ -12,6 +12,7 @@ from typing import Any, cast, get_args
 from vstar_sdk.errors import SpecError, SpecPath
 from vstar_sdk.reading.escapes import printable
 from vstar_sdk.spec.document import Document
+from vstar_sdk.spec.guard import Guard
 from vstar_sdk.spec.overrides import spec_path
 from vstar_sdk.spec.problems import located
 from vstar_sdk.spec.run_spec import RunSpec
@@ -52,11 +53,12 @@ class Axis:
         return self.places[step] if self.places else f"{self.name}[{step}]"
 
 
-def read_axes(document: Document) -> tuple[Axis, ...]:
+def read_axes(document: Document, guard: Guard | None = None) -> tuple[Axis, ...]:
     """The axes of a sweep.
 
     Args:
         document: a spec with the key ``sweep``.
+        guard: what it may reach.
 
     Raises:
         SpecError: it has none, or one of them is wrong, with its place; or they make too many cells.
@@ -65,6 +67,9 @@ def read_axes(document: Document) -> tuple[Axis, ...]:
     if not isinstance(written, dict) or not written:
         what = "has no key 'sweep'" if written is None else "sweep: write a mapping of paths and their values"
         raise SpecError(located(document, (SWEEP,) if written is not None else (), what), hint="sweep: {seed: {from: 0, to: 9}}")
+    for key, value in cast(dict[Any, Any], written).items():
+        if guard is not None and isinstance(value, str):
+            guard.check_file((document.folder or Path()) / value, document, (SWEEP, key))
     axes = tuple(_axis(document, key, value) for key, value in cast(dict[Any, Any], written).items())
     _check_apart(document, axes)
     if (cells := math.prod(len(axis.values) for axis in axes)) > MOST_CELLS:

@@ -65,7 +65,7 @@ def run_cells(
 
     Args:
         sweep: the sweep directory.
-        cells: their ids; None for all.
+        cells: their ids, each taken when the one before it is done; None for all.
         attempts: how often a cell is begun whose process dies each time before the cell comes further.
         ended: asked all along whether to end; the cell under way is then left in a state from which it goes on.
         report: called with a line at the beginning and the end of each cell.
@@ -81,11 +81,11 @@ def run_cells(
             it has left in this process, the next cell is for another one.
     """
     index = Sweep.read(sweep)
-    todo = list(index.cells) if cells is None else [index.cell(name) for name in cells]
-    work = _Work(index, SpecLoader(), attempts, ended, report)
+    todo = index.cells if cells is None else map(index.cell, cells)
+    work = _Work(index, SpecLoader(guard=index.guard), attempts, ended, report)
     _import_ahead()
     late: list[Cell] = []
-    with Session(max_models=1) as session:
+    with Session(max_models=1, guard=index.guard) as session:
         for cell in todo:
             work.do(session, cell, late)
         for cell in late:
@@ -123,6 +123,12 @@ def retry(sweep: Sweep) -> int:
         except OSError as error:
             raise OutputError(f"{folder} cannot be written: {error.strerror}", hint="is the folder read-only?") from error
     return count
+
+
+def tidy(sweep: Sweep) -> None:
+    """Remove what processes left that died when their cell was just done: an executor that deals cells out gives none twice."""
+    for cell in sweep.cells:
+        _tidy(sweep.path(cell))
 
 
 @dataclass

@@ -18,6 +18,7 @@ from vstar_sdk.reading.escapes import json_escaped, printable
 from vstar_sdk.reading.files import read_bounded
 from vstar_sdk.reading.yaml_reader import Loader
 from vstar_sdk.spec.document import Document
+from vstar_sdk.spec.guard import Guard
 from vstar_sdk.spec.overrides import spec_path, with_value
 from vstar_sdk.spec.writing import as_yaml
 from vstar_sdk.sweeps.axes import Axis, overrides, spread
@@ -57,15 +58,17 @@ class Sweep:
         axes: what changes.
         cells: in the order of the index; the last axis changes fastest.
         directory: the sweep directory.
+        guard: what its cells may reach; None: everything.
     """
 
     base: Document
     axes: tuple[Axis, ...]
     cells: tuple[Cell, ...]
     directory: Path = field(compare=False)
+    guard: Guard | None = field(default=None, compare=False)
 
     @classmethod
-    def of(cls, base: Document, axes: tuple[Axis, ...], directory: Path) -> Sweep:
+    def of(cls, base: Document, axes: tuple[Axis, ...], directory: Path, guard: Guard | None = None) -> Sweep:
         """The sweep of a spec over axes."""
         titles = [[_title(axis, step) for step in range(len(axis.values))] for axis in axes]
         places = list(spread(axes))
@@ -74,7 +77,7 @@ class Sweep:
             Cell(f"{number:0{digits}}", ", ".join(names[step] for names, step in zip(titles, at, strict=True))[:_TITLE], at)
             for number, at in enumerate(places)
         )
-        return cls(base, axes, cells, directory)
+        return cls(base, axes, cells, directory, guard)
 
     @classmethod
     def read(cls, directory: str | Path) -> Sweep:
@@ -98,6 +101,7 @@ class Sweep:
             )
             axes = tuple(Axis(tuple(one["paths"]), tuple(tuple(values) for values in one["values"])) for one in data["axes"])
             cells = tuple(Cell(one["id"], one["title"], tuple(one["at"])) for one in data["cells"])
+            guard = Guard.model_validate(data["guard"]) if data.get("guard") is not None else None
         except FileNotFoundError:
             raise OutputError(
                 f"there is no sweep in {shown}", hint="use the directory of a sweep, which has a sweep.json"
@@ -106,7 +110,7 @@ class Sweep:
             raise OutputError(
                 f"{printable(str(path))} cannot be read: {error}", hint="start the sweep again in another directory"
             ) from None
-        return cls(base, axes, cells, directory)
+        return cls(base, axes, cells, directory, guard)
 
     def write(self) -> None:
         """Write the index, whole or not at all.
@@ -118,6 +122,7 @@ class Sweep:
             "format": _FORMAT,
             "spec": self._spec,
             "folder": str(self.base.folder.absolute()) if self.base.folder else None,
+            "guard": self.guard.model_dump(mode="json") if self.guard is not None else None,
             "axes": [{"paths": axis.paths, "values": axis.values} for axis in self.axes],
             "cells": [{"id": cell.id, "title": cell.title, "at": cell.at} for cell in self.cells],
         }
@@ -144,7 +149,7 @@ class Sweep:
             self.write()
             return
         there = Sweep.read(self.directory)
-        if (there._spec, there.axes) != (self._spec, self.axes):
+        if (there._spec, there.axes, there.guard) != (self._spec, self.axes, self.guard):
             raise OutputError(
                 f"{printable(str(self.directory))} holds another sweep: {self._difference(there)}",
                 hint="choose another folder with --out, or restore the spec",
@@ -198,6 +203,8 @@ class Sweep:
         changed = [axis.name for axis, was in zip(self.axes, there.axes, strict=True) if axis != was]
         if changed:
             return f"with other values of {printable('; '.join(changed))}"
+        if self.guard != there.guard:
+            return "begun with another guard"
         keys = dict.fromkeys([*self.base.data, *there.base.data])
         others = [str(key) for key in keys if self.base.data.get(key) != there.base.data.get(key)]
         return f"its spec has a different {printable(', '.join(others))}" if others else "its spec differs"

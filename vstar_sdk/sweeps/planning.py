@@ -12,6 +12,7 @@ from vstar_sdk.options import Options
 from vstar_sdk.plugin.catalog import Catalog
 from vstar_sdk.runs.plan import make_plan
 from vstar_sdk.spec.document import Document
+from vstar_sdk.spec.guard import Guard
 from vstar_sdk.spec.loading import SpecLoader, load_section
 from vstar_sdk.spec.sweep_keys import EXECUTOR, SWEEP, SweepKeys
 from vstar_sdk.sweeps.axes import read_axes
@@ -53,24 +54,28 @@ class SweepPlan:
         return self.catalog.make("executors", self.executor, path=(EXECUTOR,))
 
 
-def plan_sweep(document: Document, directory: Path) -> SweepPlan:
+def plan_sweep(document: Document, directory: Path, *, guard: Guard | None = None) -> SweepPlan:
     """Read and check a sweep. Nothing is written, no model is loaded, no language model is asked.
 
     Args:
         document: a spec with the key ``sweep``, and maybe ``executor``.
         directory: where it is to be done.
+        guard: what it may reach; every process that does its cells keeps to it.
 
     Raises:
         SpecError: something in it, or in one of its cells, is wrong; with its place.
         PluginError: a plugin that it names is broken.
         ModelError: a model's files are missing.
+        OutputError: the guard does not allow the directory.
     """
-    axes = read_axes(document)
+    if guard is not None:
+        guard.check_output(directory)
+    axes = read_axes(document, guard)
     written: Any = document.data.get(EXECUTOR)
     chosen: dict[str, Any] = {EXECUTOR: {} if written is None else written}
-    section, catalog = load_section(replace(document, data=chosen), SweepKeys)
+    section, catalog = load_section(replace(document, data=chosen), SweepKeys, guard=guard)
     base = replace(document, data={key: value for key, value in document.data.items() if key not in (SWEEP, EXECUTOR)})
-    sweep = Sweep.of(base, axes, directory)
+    sweep = Sweep.of(base, axes, directory, guard)
     return SweepPlan(sweep, cast(Options, section.executor), catalog, _check(sweep))
 
 
@@ -80,7 +85,7 @@ def _check(sweep: Sweep) -> int:
     Raises:
         SpecError: one is wrong; every problem is listed once.
     """
-    loader, wanted = SpecLoader(), set(_to_plan(sweep))
+    loader, wanted = SpecLoader(guard=sweep.guard), set(_to_plan(sweep))
     problems: dict[str, SpecError] = {}
     for cell in sweep.cells:
         try:

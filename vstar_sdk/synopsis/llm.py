@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
@@ -10,6 +11,7 @@ from vstar_sdk.errors import SpecError, SpecPath
 from vstar_sdk.llm.contract import Backend
 from vstar_sdk.options import Options, PartOf
 from vstar_sdk.parts import Register, hookimpl
+from vstar_sdk.reach import File, Reached, Reaches
 from vstar_sdk.synopses import State, Synopsis
 from vstar_sdk.synopsis.answers import FEWEST, MOST
 from vstar_sdk.synopsis.contract import Brief
@@ -23,6 +25,13 @@ InputValue = Annotated[str, Field(max_length=10_000)] | int | float | bool | Non
 """A text, a number, true, false or null."""
 
 
+def _reached(template: str, folder: Path | None) -> Reached | None:
+    from vstar_sdk.templating.templates import file_of
+
+    path = file_of(template, folder=folder)
+    return None if path is None else File(path)
+
+
 class LlmOptions(Options):
     """A language model writes the key states."""
 
@@ -30,7 +39,7 @@ class LlmOptions(Options):
         default_factory=lambda: {"use": "anthropic"}, validate_default=True
     )
     """The language model."""
-    template: str = Field(default="key-states", min_length=1, max_length=500)
+    template: Annotated[str, Reaches(_reached)] = Field(default="key-states", min_length=1, max_length=500)
     """The messages to it: a built-in template, a plugin's `namespace/name`, or the path of a `.jinja` file."""
     inputs: dict[str, InputValue | list[InputValue]] = Field(default_factory=dict, max_length=50)
     """Values for the template's own inputs: `vstar templates show NAME` lists them."""

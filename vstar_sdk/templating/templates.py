@@ -104,6 +104,20 @@ def is_path(name: str) -> bool:
     return name.startswith(("./", "../", "/")) or name.endswith(".jinja")
 
 
+def file_of(name: str, *, folder: Path | None = None) -> Path | None:
+    """The file that a spec's ``template:`` means where it is neither built in nor a plugin's, whether or not it is there.
+
+    Args:
+        name: see `find`.
+        folder: see `find`.
+    """
+    if is_path(name):
+        return (folder or Path()) / name
+    return next(
+        (found.path for found in available(folder=folder) if (found.name, found.origin) == (name, "next to the spec")), None
+    )
+
+
 def available(*, folder: Path | None = None, registered: Mapping[str, Path] | None = None) -> list[Found]:
     """Every template that has a name, in the order of the search; of two with one name, the first is meant.
 

@@ -17,6 +17,7 @@ from vstar_sdk.plugin.plugin import Plugin
 from vstar_sdk.spec.schema import SpecSchema, schema_of
 from vstar_sdk.templating.linting import lint
 from vstar_sdk.templating.templates import Found, read
+from vstar_sdk.testing.reach import TYPES, unmarked
 
 HEAVY = ("torch", "diffusers", "transformers", "numpy", "PIL", "av", "anthropic", "httpx2")
 """Packages that no plugin may load before a run uses it: they take up to seconds."""
@@ -34,7 +35,8 @@ def check_plugin(source: object, namespace: str = "plugin") -> Catalog:
 
     Raises:
         PluginError: it breaks a hook's contract, cannot be registered, or a factory cannot be imported.
-        AssertionError: an option has no description, a template has a fault, or importing the module loads a heavy package.
+        AssertionError: an option has no description, or holds plain text under the name of a path, an address or a key; a
+            template has a fault; or importing the module loads a heavy package.
     """
     if isinstance(source, ModuleType):
         _check_light(source.__name__)
@@ -71,6 +73,8 @@ def taking_part(plugins: Mapping[str, object]) -> list[str | Plugin]:
 def _check_described(what: str, options: type[Options]) -> None:
     bare = _undescribed(options.model_json_schema(schema_generator=SpecSchema))
     assert not bare, f"{what}: {', '.join(bare)} has no description: write a docstring below the field"
+    silent = ", ".join(unmarked(options))
+    assert not silent, f"{what}: {silent} looks like a path, an address or the name of a key, and does not say so: {TYPES}"
 
 
 def _undescribed(schema: dict[str, Any]) -> list[str]:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
 from vstar_sdk.errors import ModelError, VstarError
-from vstar_sdk.reading.escapes import printable
+from vstar_sdk.reach import HUB_ID, is_path
 from vstar_sdk.resolver import Resolver
 from vstar_sdk.weights.outlines import outline
 
@@ -29,9 +29,7 @@ UNET_WEIGHTS = (
 )
 """Patterns of the files of a pipeline with one U-Net; its repositories hold other copies of the weights next to them."""
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_FILE = re.compile(r".*\.(ckpt|pt|pth|bin|safetensors)", re.IGNORECASE)
 
 
 def _commit(revision: str) -> str:
@@ -40,33 +38,12 @@ def _commit(revision: str) -> str:
     return revision
 
 
-def _visible(reference: str) -> str:
-    if not reference.isprintable():
-        raise ValueError(
-            f"{printable(reference)} has characters that paths cannot have; in double quotes YAML reads \\t as a tab and \\n as "
-            "a line break: use single quotes, or / between folders"
-        )
-    return reference
-
-
-ModelReference = Annotated[
-    str,
-    Field(min_length=1, max_length=1000, examples=["./weights/model", "ali-vilab/text-to-video-ms-1.7b"]),
-    AfterValidator(_visible),
-]
-"""A field that names a model: the path of a folder or file, or a hub id such as ``ali-vilab/text-to-video-ms-1.7b``."""
-
 Commit = Annotated[str, AfterValidator(_commit)]
 """A field that pins a hub id: the full hash of a commit."""
 
 
 class NotGiven(VstarError):
     """The hub did not give what it was asked for; the message is the reason alone, for the caller to say of what."""
-
-
-def is_path(reference: str) -> bool:
-    """Whether a reference can be nothing but a path: it begins like one, or ends like a file of weights."""
-    return reference.startswith(("./", "../", "~")) or Path(reference).is_absolute() or bool(_FILE.fullmatch(reference))
 
 
 def local_path(reference: str) -> Path | None:
@@ -116,7 +93,7 @@ def find_model(
         return local
     if known := resolver.asset(reference if revision is None else f"{reference}@{revision}"):
         return known
-    if not _HUB_ID.fullmatch(reference):
+    if not HUB_ID.fullmatch(reference):
         raise ModelError(
             f"'{reference}' is neither a path that exists here nor a hub id",
             hint="use the path of a folder or file, or a hub id such as ali-vilab/text-to-video-ms-1.7b",

@@ -109,16 +109,22 @@ def test_only_public_names_are_used():
 @pytest.mark.skipif(not os.path.isdir("/proc"), reason="finds the jobs in /proc")
 def test_jobs_that_are_killed_at_random_lose_no_cell(vstar, tmp_path):
     ran = vstar("sweep: {seed: {from: 1, to: 40}}\nexecutor: {use: slurm/array, cluster: local, jobs: 2, gpus: 0}\n", "-q")
-    chance, killed, last = random.Random(5), 0, 0  # noqa: S311
+    chance, killed, last, runs = random.Random(5), 0, 0, {}  # noqa: S311
     while ran.poll() is None:
         time.sleep(chance.random())
-        done = len(list(tmp_path.glob("out/cells/*/manifest.json")))
+        for path in tmp_path.glob("out/cells/*/manifest.json"):
+            runs.setdefault(path.parent.name, path.read_bytes())
+        done = len(runs)
         if done >= last + 3 and (found := jobs(str(tmp_path / "out"))):
             os.kill(chance.choice(found), signal.SIGKILL)
             killed, last = killed + 1, done
     assert ran.returncode == 0, ran.stderr.read() if ran.stderr else ""
     assert killed >= 3
+    print(f"{killed} jobs killed")
     assert sweep_status(tmp_path / "out").counts["done"] == 40
+    for cell, content in runs.items():
+        assert (tmp_path / "out" / "cells" / cell / "manifest.json").read_bytes() == content, "done twice"
+    assert not list((tmp_path / "out").rglob(".vstar-cell"))
 
 
 def jobs(folder):

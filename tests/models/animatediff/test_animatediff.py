@@ -11,6 +11,7 @@ import pytest
 import torch
 from diffusers.models.embeddings import SinusoidalPositionalEmbedding
 from diffusers.models.unets.unet_motion_model import UNetMotionModel
+from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 
 from tests.tiny_models import CAPTIONS, MOTION, spec
@@ -18,7 +19,7 @@ from vstar_sdk import Session, load_spec
 from vstar_sdk.errors import MissingDependency, ModelError, SpecError
 from vstar_sdk.models.animatediff import source as animatediff
 from vstar_sdk.models.animatediff.sites import motion_config, unet_motion_sites
-from vstar_sdk.models.animatediff.source import AnimateDiffOptions, AnimateDiffSource
+from vstar_sdk.models.animatediff.source import AnimateDiffOptions, AnimateDiffSource, LoraOptions
 from vstar_sdk.models.diffusers import compiled
 from vstar_sdk.resolver import Resolver
 from vstar_sdk.runs.plan import make_plan
@@ -164,6 +165,13 @@ def test_a_damaged_adapter_is_named(model, tmp_path):
 def test_an_adapter_has_to_be_named(model):
     with pytest.raises(SpecError, match=r"model.adapter: is missing"):
         load_spec(spec({"use": "animatediff", "path": model["path"]}))
+
+
+@pytest.mark.parametrize("file", ["../other.safetensors", "/etc/x", "a/../../b", "C:\\x", "..\\x", "~/x"])
+def test_the_file_of_a_lora_is_in_its_folder(file):
+    with pytest.raises(ValidationError, match="leaves the folder of the LoRA"):
+        LoraOptions(path="./lora", file=file)
+    assert LoraOptions(path="./lora", file="motion/zoom.safetensors").file == "motion/zoom.safetensors"
 
 
 def test_loras_without_peft_name_it_before_anything_is_loaded(model, monkeypatch):

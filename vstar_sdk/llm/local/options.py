@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from vstar_sdk.options import ModelOptions
+from vstar_sdk.reach import File, Reached, Reaches, Repository
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+
+
+def is_path(model: str) -> bool:
+    """Whether a model is named by its folder."""
+    return model.startswith(("./", "../", "~")) or Path(model).is_absolute()
+
+
+def _reached(model: str, _: Path | None) -> Reached:
+    return File(Path(os.path.expanduser(model))) if is_path(model) else Repository(model)
 
 
 class TransformersOptions(ModelOptions):
     """A chat model that runs here, and leaves the memory before the video is sampled."""
 
-    model: str = Field(min_length=1, max_length=500, examples=["Qwen/Qwen3-0.6B"])
+    model: Annotated[str, Reaches(_reached)] = Field(min_length=1, max_length=500, examples=["Qwen/Qwen3-0.6B"])
     """Its folder, which begins with `./`, `../`, `~` or `/`; or its hub id, such as `Qwen/Qwen3-0.6B`."""
     revision: str | None = Field(default=None, min_length=1, max_length=200)
     """Branch, tag or commit of a hub id; a commit pins the model."""
@@ -44,8 +55,3 @@ class TransformersOptions(ModelOptions):
     def tokens(self, wanted: int) -> int:
         """Tokens that one answer may have: `max_new_tokens`, or where that is left out what is wanted, up to 2,048."""
         return min(wanted, 2048) if self.max_new_tokens is None else self.max_new_tokens
-
-
-def is_path(model: str) -> bool:
-    """Whether a model is named by its folder."""
-    return model.startswith(("./", "../", "~")) or Path(model).is_absolute()

@@ -5,21 +5,22 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from vstar_sdk.errors import MissingDependency, ModelError
 from vstar_sdk.models.animatediff.sites import motion_config, unet_motion_sites
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.counting import counted_once
 from vstar_sdk.models.pipeline_options import FramewiseOptions
-from vstar_sdk.options import Options
+from vstar_sdk.options import ModelReference, Options
 from vstar_sdk.parts import Register, RegisterFamily, hookimpl
+from vstar_sdk.reach import InnerName
 from vstar_sdk.resolver import Resolver
 from vstar_sdk.weights.directory import read_config
-from vstar_sdk.weights.finding import CONFIGURATION, UNET_WEIGHTS, Commit, ModelReference, find_model
+from vstar_sdk.weights.finding import CONFIGURATION, UNET_WEIGHTS, Commit, find_model
 
 if TYPE_CHECKING:
     from vstar_sdk.models.animatediff.adapter import UNetMotionAdapter
@@ -36,10 +37,17 @@ class LoraOptions(Options):
     """A safetensors file, a folder that holds one, or a hub id together with `revision`."""
     revision: Commit | None = None
     """The commit of a hub id: 40 hexadecimal digits."""
-    file: str | None = Field(default=None, min_length=1, max_length=200)
+    file: InnerName | None = Field(default=None, min_length=1, max_length=200)
     """Which file, in a folder or hub repository that holds several."""
     weight: float = Field(default=1.0, ge=-10.0, le=10.0)
     """Factor of the band; negative values invert it."""
+
+    @field_validator("file")
+    @classmethod
+    def _inside(cls, file: str | None) -> str | None:
+        if file is not None and (PureWindowsPath(file).anchor or {"..", "~"} & {*PureWindowsPath(file).parts}):
+            raise ValueError(f"file {file!r} leaves the folder of the LoRA: write a name inside it")
+        return file
 
 
 class AnimateDiffOptions(FramewiseOptions):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from vstar_sdk.models.pipeline_options import TransformerOptions
-from vstar_sdk.weights.finding import ModelReference
+from vstar_sdk.options import ModelReference
 
 
 class CogVideoXOptions(TransformerOptions):

@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from vstar_sdk.models.pipeline_options import TransformerOptions
-from vstar_sdk.weights.finding import ModelReference
+from vstar_sdk.options import ModelReference
 
 
 class Kandinsky5Options(TransformerOptions):

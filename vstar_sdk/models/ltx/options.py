@@ -7,8 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from vstar_sdk.models.pipeline_options import TransformerOptions
-from vstar_sdk.options import Number
-from vstar_sdk.weights.finding import ModelReference
+from vstar_sdk.options import ModelReference, Number
 
 
 class LTXOptions(TransformerOptions):

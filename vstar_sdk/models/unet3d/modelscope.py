@@ -10,9 +10,10 @@ from vstar_sdk.errors import ModelError
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.models.unet3d.source import UNet3DSource
+from vstar_sdk.options import ModelReference
 from vstar_sdk.parts import Register, hookimpl
 from vstar_sdk.resolver import Resolver
-from vstar_sdk.weights.finding import CONFIGURATION, UNET_WEIGHTS, Commit, ModelReference, find_model
+from vstar_sdk.weights.finding import CONFIGURATION, UNET_WEIGHTS, Commit, find_model
 
 if TYPE_CHECKING:
     from vstar_sdk.models.diffusers.framewise_adapter import FramewiseAdapter

@@ -16,11 +16,11 @@ from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.models.unet3d.source import UNet3DSource
 from vstar_sdk.models.videocrafter2.lvdm.architecture import official_configs
 from vstar_sdk.models.videocrafter2.scheduler import NAME as SCALED_DDIM
-from vstar_sdk.options import Number
+from vstar_sdk.options import ModelReference, Number
 from vstar_sdk.parts import Register, hookimpl
 from vstar_sdk.reading.files import read_bounded
 from vstar_sdk.resolver import Resolver
-from vstar_sdk.weights.finding import CONFIGURATION, WEIGHTS, Commit, ModelReference, find_model
+from vstar_sdk.weights.finding import CONFIGURATION, WEIGHTS, Commit, find_model
 from vstar_sdk.weights.outlines import is_outline
 
 if TYPE_CHECKING:

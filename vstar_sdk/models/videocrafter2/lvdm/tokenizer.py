@@ -8,7 +8,8 @@ from typing import Any
 from transformers import CLIPTokenizer
 
 from vstar_sdk.errors import ModelError
-from vstar_sdk.weights.finding import NotGiven, is_path, local_path, snapshot
+from vstar_sdk.reach import is_path
+from vstar_sdk.weights.finding import NotGiven, local_path, snapshot
 
 DEFAULT = "openai/clip-vit-large-patch14@32bd64288804d66eefd0ccbe215aa642df71cc41"
 """CLIP's usual byte-pair vocabulary of 49,408 tokens."""
