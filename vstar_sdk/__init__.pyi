@@ -11,6 +11,7 @@ from .attention.operations import Mix as Mix
 from .attention.operations import Rotary as Rotary
 from .attention.operations import Scale as Scale
 from .attention.operations import SegmentBias as SegmentBias
+from .attention.operations import Skip as Skip
 from .attention.operations import Wrap as Wrap
 from .attention.particular import ParticularRegularizer as ParticularRegularizer
 from .attention.processor import NursedProcessor as NursedProcessor
@@ -37,11 +38,14 @@ from .errors import TemplateError as TemplateError
 from .errors import VstarError as VstarError
 from .events import Event as Event
 from .finishers.contract import Finisher as Finisher
+from .finishers.contract import SoundFinisher as SoundFinisher
 from .footage import Footage as Footage
+from .footage import Sound as Sound
 from .llm.contract import Backend as Backend
 from .llm.contract import Completion as Completion
 from .llm.contract import Message as Message
 from .llm.contract import Request as Request
+from .metrics.contract import MapMetric as MapMetric
 from .metrics.contract import Metric as Metric
 from .models.contract import Adapter as Adapter
 from .models.contract import Facts as Facts
@@ -63,9 +67,11 @@ from .options import Course as Course
 from .options import ExecutorOptions as ExecutorOptions
 from .options import ExporterOptions as ExporterOptions
 from .options import GuidanceOptions as GuidanceOptions
+from .options import LocalFile as LocalFile
 from .options import ModelOptions as ModelOptions
 from .options import Options as Options
 from .options import PartOf as PartOf
+from .options import PlacedGuidanceOptions as PlacedGuidanceOptions
 from .options import RegularizerOptions as RegularizerOptions
 from .output.contract import Clip as Clip
 from .output.contract import Exporter as Exporter

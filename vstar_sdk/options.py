@@ -116,6 +116,14 @@ class PartOf:
     default: str | None = None
 
 
+@dataclass(frozen=True)
+class LocalFile:
+    """Marks a field of a finisher's options that holds the path of a file: ``Annotated[str, LocalFile()]``.
+
+    A relative path begins at the spec's folder; the part is given an absolute one, and a resolved spec one from its own folder.
+    """
+
+
 @cache
 def _takes_truth(annotation: Any) -> bool:
     """Whether true and false may stand somewhere in a field, or some other model looks at what stands there."""
@@ -203,6 +211,29 @@ Strength = Annotated[Annotated[Amount, Tag("number")] | Annotated[Course, Tag("C
 """How much of a regularizer acts: a number, or a `Course`."""
 
 
+def in_order(blocks: tuple[int, int] | None) -> tuple[int, int] | None:
+    """Blocks, checked.
+
+    Raises:
+        ValueError: the last one is before the first.
+    """
+    if blocks is not None and blocks[0] > blocks[1]:
+        raise ValueError(f"blocks [{blocks[0]}, {blocks[1]}]: write the first and the last block")
+    return blocks
+
+
+def ordered(window: tuple[float, float]) -> tuple[float, float]:
+    """A window, checked.
+
+    Raises:
+        ValueError: it is no part of the schedule.
+    """
+    start, end = window
+    if not 0.0 <= start < end <= 1.0:
+        raise ValueError(f"window [{start:g}, {end:g}]: write two fractions with 0 <= start < end <= 1")
+    return window
+
+
 class RegularizerOptions(Options):
     """Base of a regularizer's options: when it acts, and how much. Mappings with levels as keys say where.
 
@@ -223,17 +254,12 @@ class RegularizerOptions(Options):
     @field_validator("blocks")
     @classmethod
     def _in_order(cls, blocks: tuple[int, int] | None) -> tuple[int, int] | None:
-        if blocks is not None and blocks[0] > blocks[1]:
-            raise ValueError(f"blocks [{blocks[0]}, {blocks[1]}]: write the first and the last block")
-        return blocks
+        return in_order(blocks)
 
     @field_validator("window")
     @classmethod
     def _ordered(cls, window: tuple[float, float]) -> tuple[float, float]:
-        start, end = window
-        if not 0.0 <= start < end <= 1.0:
-            raise ValueError(f"window [{start:g}, {end:g}]: write two fractions with 0 <= start < end <= 1")
-        return window
+        return ordered(window)
 
     def for_joint(self) -> Self:
         """These options on a model whose tokens all attend to each other, where other defaults may be right.
@@ -269,6 +295,33 @@ class GuidanceOptions(Options):
         if not 0.0 <= self.start < self.stop <= 1.0:
             raise ValueError(f"start {self.start:g}, stop {self.stop:g}: write two fractions with 0 <= start < stop <= 1")
         return self
+
+
+class PlacedGuidanceOptions(GuidanceOptions):
+    """Base of the options of a guidance that predicts a worse video, whose attention is changed, to move away from it."""
+
+    levels: list[Level] | None = Field(default=None, min_length=1)
+    """Levels at which attention is changed, 0 being the highest resolution; left out: all."""
+    blocks: tuple[BlockIndex, BlockIndex] | None = None
+    """First and last block to change, counted from 0, of a model that is one stack of equal blocks; left out: every block."""
+    strength: float = Field(default=3.0, ge=0, le=100)
+    """How far the video is moved away from the worse one; 0 is plain guidance."""
+    window: Window = (0.0, 1.0)
+    """When, as fractions of the schedule; a step inside takes one prediction more."""
+
+    @field_validator("blocks")
+    @classmethod
+    def _blocks_in_order(cls, blocks: tuple[int, int] | None) -> tuple[int, int] | None:
+        return in_order(blocks)
+
+    @field_validator("window")
+    @classmethod
+    def _window_in_order(cls, window: tuple[float, float]) -> tuple[float, float]:
+        return ordered(window)
+
+    def named_levels(self) -> set[int]:
+        """Every level that they name."""
+        return set(self.levels or ())
 
 
 class ModelOptions(Options):

@@ -8,6 +8,7 @@ import pytest
 
 from vstar_sdk import PluginError, SpecError, load_spec
 from vstar_sdk.plugin.health import survey
+from vstar_sdk.plugin.kinds import KINDS
 from vstar_sdk.runs.plan import make_plan
 
 STORY = {"prompt": "a volcano wakes up", "frames": 2, "synopsis": {"use": "miniworld", "states": 2}, "sampling": {"steps": 2}}
@@ -207,6 +208,51 @@ def test_what_breaks_the_contract_is_quarantined_with_its_reason(packages, sourc
     assert reason in acme.reasons[0]
     assert catalog.part("regularizers", "good/part")
     assert not any(part.name.startswith("acme/") for part in catalog.parts("regularizers"))
+
+
+ANY = """
+    from vstar_sdk.options import {base} as Base
+    from vstar_sdk import hookimpl
+    class Options(Base):
+        slope: float = 0.1
+    @hookimpl
+    def {hook}(register):
+        register("part", options=Options, factory=lambda options: 42, summary="A part.")
+"""
+
+FAULTS = {
+    "loose": (("slope: float = 0.1", "model_config = {'extra': 'ignore'}"), "must keep extra='forbid'"),
+    "an option named use": (("slope: float", "use: float"), "the option model has a field 'use'"),
+    "no options": (("options=Options", "options=dict"), "must be a subclass of vstar_sdk"),
+    "no factory": (("factory=lambda options: 42", "factory=3"), "the factory must be callable"),
+    "no name": (('"part"', '"A part"'), "'A part' is no name for a"),
+    "raises": (("def HOOK(register):", "def HOOK(register):\n        raise RuntimeError('no luck')"), "no luck"),
+    "exits": (("def HOOK(register):", "def HOOK(register):\n        raise SystemExit(3)"), "failed to register: SystemExit"),
+    "twice": (
+        ('summary="A part.")', "summary='')\n        register('part', options=Options, factory=lambda options: 42, summary='')"),
+        "/part' twice",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_a_broken_part_of_any_kind_is_quarantined_with_its_reason(packages, kind):
+    offer, wanted = ANY.format(base=kind.base.__name__, hook=kind.hook), {}
+    for number, ((good, bad), reason) in enumerate(FAULTS.values()):
+        source = offer.replace(*(text.replace("HOOK", kind.hook) for text in (good, bad)))
+        assert source != offer
+        packages.add(f"bad{number}", source)
+        wanted[f"bad{number}"] = reason
+    packages.add("good", offer)
+    catalog, records = survey()
+    found = {record.name: record for record in records}
+    for name, reason in wanted.items():
+        assert found[name].state == "quarantined", name
+        assert reason in found[name].reasons[0]
+        assert name in found[name].reasons[0]
+    assert found["good"].state == "healthy"
+    assert catalog.part(kind.name, "good/part")
+    assert not any(part.name.startswith("bad") for part in catalog.parts(kind.name))
 
 
 def test_a_part_whose_package_is_missing_is_found_by_check(packages):

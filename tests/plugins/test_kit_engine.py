@@ -172,8 +172,10 @@ def test_guidances_that_are_well():
         (lambda: Guide(branches=(Branch("a"), Branch("a"))), PluginError, "have a name twice: a, a"),
         (lambda: Guide(branches=(Branch("a", "image"),)), PluginError, "neither 'prompt' nor 'negative'"),  # pyright: ignore[reportArgumentType]
         (lambda: Guide(combine=lambda predictions, *_: predictions["prompt"][0]), PluginError, "but the predictions are"),
+        (lambda: Guide(branches=(Branch("a", operations=3),)), PluginError, "operations that are .*, not a function of a site"),  # pyright: ignore[reportArgumentType]
+        (lambda: Guide(branches=(Branch("a", window=(0.5, 0.5)),)), PluginError, r"a window \[0.5, 0.5\] that is no part"),
     ],
-    ids=["in place", "no scale", "secret memory", "names", "text", "shape"],
+    ids=["in place", "no scale", "secret memory", "names", "text", "shape", "operations", "window"],
 )
 def test_a_guidance_with_a_fault_is_told(make, error, words):
     with pytest.raises(error, match=words):

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 import torch
 
+from tests import transformer_models
 from tests.tiny_models import spec
-from vstar_sdk import Clock, Moment, Session, SiteAddress, SpecError, load_spec
+from vstar_sdk import Clock, Moment, Session, SiteAddress, load_spec
 from vstar_sdk.attention.call import CallLayout, Current
 from vstar_sdk.attention.compiler import compile_acts
+from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.plan import plan_attention
 
 pytestmark = pytest.mark.slow
@@ -34,6 +36,12 @@ CYCLE = {"use": "longvideo/cycle", "of": {"use": "states", "states": ["a green l
 
 def name(value: object) -> object:
     return value["use"] if isinstance(value, dict) else value
+
+
+@pytest.fixture
+def opened(model: str, request: pytest.FixtureRequest) -> Any:
+    """A tiny model whose attention holds text, too."""
+    return transformer_models.load(model, request.getfixturevalue(model))
 
 
 @pytest.fixture(scope="module")
@@ -67,16 +75,34 @@ def wan(directory) -> dict[str, Any]:
     return spec({"use": "wan", "path": str(directory)}, 17, size=[32, 32], sampling={"steps": 2})
 
 
-@pytest.mark.parametrize("method", EVERYWHERE, ids=name)
+@pytest.mark.parametrize("method", [*EVERYWHERE, *OVER_FRAMES], ids=name)
 def test_regularizers_where_all_tokens_attend_to_each_other(session, wan_21, method):
-    check(session, wan(wan_21), method)
+    """Of five latent frames."""
+    check(session, wan(wan_21), {**method, **{key: 2 for key in ("size", "stride", "trained_frames") if key in method}})
 
 
 @pytest.mark.parametrize("method", OVER_FRAMES, ids=name)
-def test_functions_of_frames_are_refused_where_all_tokens_attend_to_each_other(session, wan_21, method):
+@pytest.mark.parametrize("model", ["cogvideox_5b", "hunyuan15_dir"])
+def test_functions_of_frames_where_text_is_in_the_same_attention(opened, model, method):
     small = {**method, **{key: 2 for key in ("size", "stride", "trained_frames") if key in method}}
-    with pytest.raises(SpecError, match="a joint attention over all tokens"):
-        session.plan({**wan(wan_21), "regularizers": [small]})
+    loaded = load_spec({"prompt": "a landscape", "regularizers": [small]})
+    regularizer = loaded.catalog.make("regularizers", loaded.spec.regularizers[0])
+    x, text = transformer_models.latents(opened), transformer_models.one_text(opened)
+    found = []
+    for regularizers in ([], [regularizer]):
+        plan = plan_attention(opened.facts.sites, regularizers, opened.facts.clock(17, opened.facts.fps), 2)
+        with nurse(opened.denoiser, plan, opened.family) as nursing:
+            nursing.at(0, 2)
+            nursing.call((True,), x.shape[-2], x.shape[-1])
+            found.append(opened.denoise(x, torch.tensor(500.0), text))
+    assert bool(found[1].isfinite().all())
+    assert (found[1] - found[0]).abs().max() > 1e-5
+
+
+def test_rotary_positions_of_wan(session, wan_21):
+    """Of nine latent frames, in which the fastest frequency of the tiny network comes round."""
+    story = wan(wan_21) | {"frames": 33}
+    check(session, story, {"use": "longvideo/riflex", "frequency": 1})
 
 
 @pytest.mark.parametrize("family", ["modelscope", "animatediff", "wan"])

@@ -134,7 +134,7 @@ def test_a_guidance_without_a_scale_has_the_models_own(session):
     [
         ({"guidance": 0.5}, "sampling.guidance: must be greater than or equal to 1"),
         ({"guidance": [7.5]}, "sampling.guidance: write the name of a known guidance here, or a mapping"),
-        ({"guidance": "agp"}, "sampling.guidance: unknown guidance 'agp'. Did you mean 'apg'?"),
+        ({"guidance": "cfgg"}, "sampling.guidance: unknown guidance 'cfgg'. Did you mean 'cfg'?"),
         ({"guidance": {"use": "cfg", "scal": 3}}, "sampling.guidance.scal: unknown key 'scal'. Did you mean 'scale'?"),
         ({"guidance": {"use": "cfg", "start": 0.5, "stop": 0.5}}, "sampling.guidance: start 0.5, stop 0.5: write two fractions"),
         ({"noise": "gausian"}, "sampling.noise: unknown noise 'gausian'. Did you mean 'gaussian'?"),

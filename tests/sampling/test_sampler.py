@@ -130,8 +130,9 @@ def test_the_nursing_is_told_of_every_step_and_call(run, tiny_adapter, batch, ca
         def at(self, step, steps, timestep):
             told.append((step, steps, timestep))
 
-        def call(self, branches, height, width):
+        def call(self, branches, height, width, names):
             told.append((branches, height, width))
+            assert names == ()  # no branch is nursed in another way
 
     run(nursing=Told(), guidance_batch=batch)
     timesteps = [float(one) for one in timesteps_of(scheduler_for("ddim", tiny_adapter.scheduler_config), 4, "cpu")]

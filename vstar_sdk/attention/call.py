@@ -17,11 +17,17 @@ class CallLayout:
         branches: asked when it is needed: for each video, whether the prompt conditions it.
         height: of the latents.
         width: of the latents.
+        names: for each video, the branch of the guidance that it is, where some are nursed in another way than others.
     """
 
     branches: Callable[[], tuple[bool, ...]]
     height: int
     width: int
+    names: tuple[str, ...] = ()
+
+    def of(self, videos: slice) -> CallLayout:
+        """The layout of some of the videos."""
+        return CallLayout(lambda: self.branches()[videos], self.height, self.width, self.names[videos])
 
 
 @dataclass
@@ -35,11 +41,12 @@ class Current:
 class Call:
     """The call of the denoiser that the function of a `Wrap` stands in. What it does not read costs nothing.
 
-    A batch of queries holds the positions of every video in turn, row by row of the picture:
-    ``query.unflatten(0, (len(call.branches), call.height, call.width))``.
+    At a factorised site a batch of queries holds the positions of every video in turn, row by row of the picture:
+    ``query.unflatten(0, (len(call.branches), call.height, call.width))``. At a joint one it holds the videos, and its tokens are
+    ``query.unflatten(2, (-1, call.height, call.width))``.
 
     Args:
-        positions: the size of the batch.
+        positions: of all videos together.
         current: the nursing's.
     """
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from vstar_sdk.attention.moment import steps_inside
-from vstar_sdk.attention.operations import OPERATIONS, Logits, Mix, Operation, Rotary, Scale, SegmentBias, Wrap
+from vstar_sdk.attention.operations import OPERATIONS, Mix, Operation, Rotary, Scale, SegmentBias, Wrap
 from vstar_sdk.attention.particular import ParticularRegularizer
 from vstar_sdk.attention.remembering import RememberingRegularizer
 from vstar_sdk.attention.sites import Site, SiteAddress
@@ -17,7 +17,6 @@ from vstar_sdk.options import Course
 
 if TYPE_CHECKING:
     from vstar_sdk.attention.recipe import Act
-    from vstar_sdk.options import RegularizerOptions
     from vstar_sdk.regularizers.contract import Regularizer
 
 
@@ -37,24 +36,16 @@ def check_regularizer(regularizer: Regularizer, addresses: Sequence[SiteAddress]
     """
     name = name_of(regularizer)
     _check_memory(regularizer)
-    levels = sorted({address.level for address in addresses if address.block != "init"})
-    absent = regularizer.options.named_levels().difference(levels)
-    if absent:
-        missing = min(absent)
-        raise SpecError(
-            f"{name}: the model has no temporal attention at level {missing}; it has {_list_levels(levels)}",
-            hint="level 0 is the highest resolution that has temporal attention; choose levels that the model has",
-            path=_naming(regularizer.options, missing),
-        )
-    _check_blocks(regularizer, addresses)
+    check_places(name, regularizer.options, addresses)
     sites = [Site.at(address, clock) for address in addresses]
     asked = [(site, operations_at(regularizer, site)) for site in sites]
     for site, operations in asked:
-        _check_operations(name, site, operations)
+        check_operations(name, site, operations)
     watched = [(site, window) for site in sites if (window := watched_at(regularizer, site)) is not None]
     if not watched and not any(operations for _, operations in asked):
         raise SpecError(
-            f"{name}: has no operation at any of the model's {len(addresses)} temporal attentions ({_list_levels(levels)})",
+            f"{name}: has no operation at any of the model's {len(addresses)} temporal attentions "
+            f"({_list_levels(_levels(addresses))})",
             hint="change its options so that it acts somewhere, or remove it",
         )
     _check_weights(regularizer, [operation for _, operations in asked for operation in operations])
@@ -75,14 +66,65 @@ def check_regularizer(regularizer: Regularizer, addresses: Sequence[SiteAddress]
             )
 
 
-def _check_operations(name: str, site: Site, operations: Sequence[Operation]) -> None:
-    """Refuse what has no meaning at a site, by whatever regularizer it is wanted."""
+class Places(Protocol):
+    """Options that say where something acts."""
+
+    @property
+    def blocks(self) -> tuple[int, int] | None:
+        """First and last block, or None."""
+        ...
+
+    def named_levels(self) -> set[int]:
+        """Every level that they name."""
+        ...
+
+
+def check_places(name: str, options: Places, addresses: Sequence[SiteAddress]) -> None:
+    """Refuse levels and blocks that the model does not have.
+
+    Args:
+        name: whose options they are.
+        options: that name some.
+        addresses: all temporal self-attentions of the model.
+
+    Raises:
+        SpecError: one is not there; the path is relative to the options.
+    """
+    levels = _levels(addresses)
+    if absent := options.named_levels().difference(levels):
+        missing = min(absent)
+        raise SpecError(
+            f"{name}: the model has no temporal attention at level {missing}; it has {_list_levels(levels)}",
+            hint="level 0 is the highest resolution that has temporal attention; choose levels that the model has",
+            path=_naming(options, missing),
+        )
+    blocks, present = options.blocks, [address.index for address in addresses if address.index is not None]
+    if blocks is not None and not present:
+        raise SpecError(
+            f"{name}: this model is not a stack of equal blocks, so its blocks have no numbers",
+            hint="use levels instead",
+            path=("blocks",),
+        )
+    if blocks is not None and blocks[1] > max(present):
+        raise SpecError(
+            f"{name}: the model has no block {blocks[1]}; it has blocks 0 to {max(present)}",
+            hint="name the first and the last block to act at",
+            path=("blocks",),
+        )
+
+
+def check_operations(name: str, site: Site, operations: Sequence[Operation]) -> None:
+    """Refuse what has no meaning at a site, by whatever regularizer or guidance it is wanted.
+
+    Args:
+        name: whose they are.
+        site: where.
+        operations: what it wants there.
+
+    Raises:
+        SpecError: one has none.
+    """
     for operation in operations:
-        if site.kind == "joint" and isinstance(operation, Logits | Wrap):
-            raise SpecError(
-                f"{name}: has a {type(operation).__name__} at {site.name}, a joint attention over all tokens",
-                hint="it works on attention between whole frames only: use biases, scales or mixes",
-            )
         if isinstance(operation, SegmentBias) and not site.segments:
             raise SpecError(
                 f"{name}: has a SegmentBias at {site.name}, but the model does not map its text to key states",
@@ -140,7 +182,7 @@ def check_together(site: Site, acts: Sequence[Act], steps: int | None) -> None:
                 hint="give them different levels, blocks or windows",
                 path=("regularizers", other.index),
             )
-    surviving = Scale | Rotary if site.kind == "joint" else Wrap  # a wrap is outside, and refused at joint sites
+    surviving = Scale | Rotary | Wrap if site.kind == "joint" else Wrap  # a wrap is outside
     for later, mixing in enumerate(acts):
         if not any(one.replaces for one in mixing.ingredients):
             continue
@@ -206,7 +248,16 @@ def operations_at(regularizer: Regularizer, site: Site) -> tuple[Operation, ...]
     if len(operations) < len(given):
         strange = next(type(one).__name__ for one in given if not isinstance(one, Operation))
         raise PluginError(f"{where} gave a {strange}, which is not an operation", hint=OPERATIONS)
-    # What is said of frames has no meaning at a cross site, nor what is said of key states elsewhere.
+    return meant_at(site, operations)
+
+
+def meant_at(site: Site, operations: Sequence[Operation]) -> tuple[Operation, ...]:
+    """Without what cannot be said of a site: frames at a cross site, key states elsewhere, rotary positions where there are none.
+
+    Args:
+        site: where.
+        operations: that somebody wants there.
+    """
     there = [one for one in operations if isinstance(one, SegmentBias) == (site.kind == "cross")]
     return tuple(one for one in there if site.rotary is not None or not isinstance(one, Rotary))
 
@@ -218,38 +269,23 @@ def watched_at(regularizer: Regularizer, site: Site) -> tuple[float, float] | No
     return regularizer.watches(site) if isinstance(regularizer, RememberingRegularizer) else None
 
 
-def _check_blocks(regularizer: Regularizer, addresses: Sequence[SiteAddress]) -> None:
-    """Refuse blocks that the model does not have."""
-    blocks = regularizer.options.blocks
-    if blocks is None:
-        return
-    present = [address.index for address in addresses if address.index is not None]
-    if not present:
-        raise SpecError(
-            f"{name_of(regularizer)}: this model is not a stack of equal blocks, so its blocks have no numbers",
-            hint="use levels instead",
-            path=("blocks",),
-        )
-    if blocks[1] > max(present):
-        raise SpecError(
-            f"{name_of(regularizer)}: the model has no block {blocks[1]}; it has blocks 0 to {max(present)}",
-            hint="name the first and the last block to act at",
-            path=("blocks",),
-        )
-
-
 def name_of(regularizer: Regularizer) -> str:
     """What people call a regularizer: the name that they used it by, else its class."""
     return getattr(regularizer.options, "use", type(regularizer).__name__)
+
+
+def _levels(addresses: Sequence[SiteAddress]) -> list[int]:
+    return sorted({address.level for address in addresses if address.block != "init"})
 
 
 def _list_levels(levels: Sequence[int]) -> str:
     return f"level{'s' if len(levels) != 1 else ''} {', '.join(map(str, levels)) or 'none'}"
 
 
-def _naming(options: RegularizerOptions, level: int) -> tuple[str, ...]:
+def _naming(options: Places, level: int) -> tuple[str, ...]:
     """The path of the first option that names a level."""
-    for name in type(options).model_fields:
+    fields: dict[str, Any] = getattr(type(options), "model_fields", {})
+    for name in fields:
         value: Any = getattr(options, name)
         if (isinstance(value, dict) or name == "levels") and value and level in value:
             return (name,)

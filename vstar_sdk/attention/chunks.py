@@ -48,7 +48,9 @@ def makes_logits(recipe: Recipe, device: str) -> bool:
         recipe: what is executed.
         device: type of the device, such as ``cpu``.
     """
-    masked = recipe.kind == "joint" and device != "cpu" and recipe.statistics == PLAIN  # fused attention takes those biases
+    masked = (
+        recipe.kind == "joint" and device != "cpu" and recipe.statistics == PLAIN and not recipe.changes
+    )  # fused attention takes those biases
     return recipe.in_chunks and not masked
 
 

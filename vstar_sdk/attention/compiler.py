@@ -24,7 +24,7 @@ from vstar_sdk.attention.rotation import RotatedAttention
 from vstar_sdk.attention.segments import SegmentAttention
 from vstar_sdk.attention.sites import Site
 from vstar_sdk.attention.terms import Strengths, Terms, frame_distance, named
-from vstar_sdk.attention.wrapping import WrappedAttention
+from vstar_sdk.attention.wrapping import WrappedAttention, WrappedJointAttention
 from vstar_sdk.errors import PluginError, VstarError, out_of_memory
 
 
@@ -73,19 +73,24 @@ class Compiled:
             tokens = tuple(segment.tokens for segment in site.segments)
             self.attend = SegmentAttention(self._places["segments"], tokens) if recipe.segments else plain_attention
             return
-        if recipe.kind == "joint":  # whose changes and wraps were refused with the plan
-            self.attend = self._rotated(joint_attention(biases, q, k, keep, fixed), site)
-            return
         changes = [_change(change, site, self._places.get(f"share {change.index}")) for change in recipe.changes]
+        if recipe.kind == "joint":
+            attend = joint_attention(biases, q, k, keep, fixed, frame_distance(site.clock) if changes else None, changes)
+            self.attend = self._rotated(self._wrapped(attend, recipe, site, current), site)
+            return
         attend = _softmax_attention(site, biases, changes)
         if recipe.scales:
             attend = ScaledAttention(attend, q, k)
         if recipe.mixes:
             attend = MixedAttention(attend, keep, fixed)
+        self.attend = self._rotated(self._wrapped(attend, recipe, site, current), site)
+
+    def _wrapped(self, attend: Executor, recipe: Recipe, site: Site, current: Current | None) -> Executor:
         for wrap in reversed(recipe.wraps):
             share = self._places.get(f"share {wrap.index}") if wrap.strength != 1.0 else None
-            attend = WrappedAttention(attend, wrap.operation, named(wrap, site), current or Current(), share)
-        self.attend = self._rotated(attend, site)
+            given = (attend, wrap.operation, named(wrap, site), current or Current(), share)
+            attend = WrappedJointAttention(*given, frames=site.frames) if site.kind == "joint" else WrappedAttention(*given)
+        return attend
 
     def _rotated(self, attend: Executor, site: Site) -> Executor:
         if site.rotary is None or "cos" not in self._places:

@@ -16,9 +16,11 @@ from vstar_sdk.attention.layout import ALL_VIDEO, Layout
 from vstar_sdk.attention.placing import Placed, placed
 from vstar_sdk.errors import PluginError
 
+PART_OF_A_MAP = "a mix replaces the attention over all frames, but a wrap at the same site attends to some frames only"
+
 
 class Frames(NamedTuple):
-    """Which frames the queries and the keys are of: int64 tensors of shape ``(n,)`` and ``(m,)``."""
+    """Which frames the queries and the keys are of: int64 tensors ``(n,)`` and ``(m,)``; at joint sites, of the video alone."""
 
     queries: Tensor
     keys: Tensor
@@ -71,8 +73,8 @@ class JointExecutor(Protocol):
             query: ``(batch, heads, tokens, head_dim)``.
             key: likewise.
             value: ``(batch, heads, tokens, channels)``.
-            part: None.
-            layout: of the tokens.
+            part: the frame of every video token of queries and keys; None for all frames in their order.
+            layout: of the keys; queries have as many tokens of text.
 
         Returns:
             ``(batch, heads, tokens, channels)``. What a token of padding gets is finite, and means nothing.
@@ -174,10 +176,7 @@ class MixedAttention:
             PluginError: it was asked for a part of the frames, on which the rows of the map do not sum to 1.
         """
         if part is not None:
-            raise PluginError(
-                "a mix replaces the attention over all frames, but a wrap at the same site attends to some frames only",
-                hint="give the two regularizers different levels or windows",
-            )
+            raise PluginError(PART_OF_A_MAP, hint="give the two regularizers different levels or windows")
         fixed = self._fixed.on(value.device, value.dtype) @ value
         if self._keep is None:
             return fixed

@@ -1,24 +1,27 @@
 """Executors of joint sites, whose tokens are the positions of all frames: ``token = frame * positions + position``.
 
-Every executor takes queries, keys and values of shape ``(batch, heads, tokens, head_dim)`` and returns the same shape; it is
-never asked for a part of the frames. What an operation says of frames ``i`` and ``j`` holds for all their tokens, and for no
-token that the `Layout` says is none of the video. A matrix of tokens by tokens is never made.
+Every executor takes queries, keys and values of shape ``(batch, heads, tokens, head_dim)`` and returns the same shape. It may be
+asked for some tokens of the video, and then is told the frame of each. What an operation says of frames ``i`` and ``j`` holds for
+all their tokens, and for no token that the `Layout` says is none of the video. A matrix of tokens by tokens is never made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad, scaled_dot_product_attention
 
-from vstar_sdk.attention.executors import Frames, JointExecutor, plain_attention, scaled
-from vstar_sdk.attention.joint_biases import attend_by_rows, attend_without_mask, with_texts_done
+from vstar_sdk.attention.chunks import joint_chunk_numbers
+from vstar_sdk.attention.executors import PART_OF_A_MAP, Frames, JointExecutor, plain_attention, scaled
+from vstar_sdk.attention.joint_biases import NO_CHANGES, Changes, attend_by_rows, attend_without_mask, with_texts_done
 from vstar_sdk.attention.layout import ALL_VIDEO, Layout
+from vstar_sdk.attention.logits import Change
 from vstar_sdk.attention.operations import Statistic
 from vstar_sdk.attention.placing import Placed, placed
+from vstar_sdk.errors import PluginError
 
 
 def joint_attention(
@@ -27,6 +30,8 @@ def joint_attention(
     k: Tensor | Placed | None,
     keep: float | Placed,
     fixed: Tensor | Placed,
+    distance: Tensor | None = None,
+    changes: Sequence[Change] = (),
 ) -> JointExecutor:
     """The executor for all operations of a joint site together: mixes inside scales, for they attend inside frames themselves.
 
@@ -36,8 +41,10 @@ def joint_attention(
         k: see `ScaledJointAttention`.
         keep: see `MixedJointAttention`; 1 where nothing is mixed.
         fixed: see `MixedJointAttention`.
+        distance: see `JointAttention`.
+        changes: likewise.
     """
-    attend: JointExecutor = JointAttention(biases) if biases else plain_attention
+    attend: JointExecutor = JointAttention(biases, distance, changes) if biases or changes else plain_attention
     if keep != 1.0:
         attend = MixedJointAttention(attend, keep, fixed)
     return attend if q is None and k is None else ScaledJointAttention(attend, q, k)
@@ -46,29 +53,38 @@ def joint_attention(
 class JointAttention:
     """``softmax(A + sum_s s(A) B_s[f_i, f_j]) V``, where ``s(A)`` is a statistic of each row of ``A = Q K^T / sqrt(d)``.
 
-    The statistic of a row ranges over the keys of all frames. On a CPU `attend_by_rows`, elsewhere `attend_without_mask`.
+    The statistic of a row ranges over the keys that it is asked for. On a CPU, for a part of the frames, and where logits are
+    changed `attend_by_rows`, elsewhere `attend_without_mask`.
 
     Args:
         biases: ``B_s`` of shape ``(frames, frames)`` for each statistic; none may be left out by ``-inf`` but in ``none``.
+        distance: ``i - j``, ``(frames, frames)``; needed where there are changes.
+        changes: of the logits between video tokens, after the biases.
     """
 
-    def __init__(self, biases: Mapping[Statistic, Tensor | Placed]) -> None:
+    def __init__(
+        self, biases: Mapping[Statistic, Tensor | Placed], distance: Tensor | None = None, changes: Sequence[Change] = ()
+    ) -> None:
         self._biases: dict[Statistic, Placed] = {stat: placed(bias) for stat, bias in biases.items()}
+        self._distance = placed(distance) if distance is not None and changes else None
+        self._changes = tuple(changes)
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
         """See `Executor.prepare`."""
         del dtype
-        for bias in self._biases.values():
-            bias.on(device, torch.float32)
+        for matrix in (*self._biases.values(), *filter(None, [self._distance])):
+            matrix.on(device, torch.float32)
 
     def __call__(
         self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None, layout: Layout = ALL_VIDEO
     ) -> Tensor:
         """The attention output."""
-        del part
-        biases: dict[Statistic, Tensor] = {stat: bias.on(query.device, torch.float32) for stat, bias in self._biases.items()}
-        attend = attend_by_rows if query.device.type == "cpu" else attend_without_mask
-        return attend(query, key, value, biases, layout)
+        device = query.device
+        biases: dict[Statistic, Tensor] = {stat: bias.on(device, torch.float32) for stat, bias in self._biases.items()}
+        if device.type != "cpu" and part is None and not self._changes:
+            return attend_without_mask(query, key, value, biases, layout)
+        changes = Changes(self._distance.on(device, torch.float32), self._changes) if self._distance is not None else NO_CHANGES
+        return attend_by_rows(query, key, value, biases, layout, joint_chunk_numbers(device.type), part, changes)
 
 
 class ScaledJointAttention:
@@ -94,8 +110,8 @@ class ScaledJointAttention:
         self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None, layout: Layout = ALL_VIDEO
     ) -> Tensor:
         """The attention output."""
-        del part
-        return self._attend(scaled(query, self._q, None, layout), scaled(key, self._k, None, layout), value, None, layout)
+        q_frames, k_frames = (None, None) if part is None else part
+        return self._attend(scaled(query, self._q, q_frames, layout), scaled(key, self._k, k_frames, layout), value, part, layout)
 
 
 class MixedJointAttention:
@@ -122,8 +138,13 @@ class MixedJointAttention:
     def __call__(
         self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None, layout: Layout = ALL_VIDEO
     ) -> Tensor:
-        """The attention output."""
-        del part
+        """The attention output.
+
+        Raises:
+            PluginError: it was asked for a part of the frames, on which the rows of the map do not sum to 1.
+        """
+        if part is not None:
+            raise PluginError(PART_OF_A_MAP, hint="give the two regularizers different levels or windows")
         keep = float(self._keep.matrix) if isinstance(self._keep, Placed) else self._keep
         video = layout.video(query.shape[2])
         mapped = self._mapped(query[:, :, video], key[:, :, video], value[:, :, video])

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import math
 from functools import reduce
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad, scaled_dot_product_attention
 
 from vstar_sdk.attention.chunks import DEVICE_CHUNK, JOINT_CHUNK
+from vstar_sdk.attention.executors import Frames
 from vstar_sdk.attention.layout import ALL_VIDEO, Layout
+from vstar_sdk.attention.logits import Change
 from vstar_sdk.attention.operations import Statistic
 
 HIDDEN = -(2.0**14)
@@ -23,6 +26,22 @@ HIDDEN = -(2.0**14)
 
 WIDEST = 256
 """Channels of a head up to which fused attention has its fast kernels."""
+
+
+class Changes(NamedTuple):
+    """Changes of the logits between video tokens.
+
+    Attributes:
+        distance: ``i - j``, ``(frames, frames)``, float32; None where nothing is changed.
+        functions: each is given ``(1, 1, queries, keys)``, and the distances of their frames, ``(queries, keys)``.
+    """
+
+    distance: Tensor | None = None
+    functions: tuple[Change, ...] = ()
+
+
+NO_CHANGES = Changes()
+"""Nothing is changed."""
 
 
 def with_texts_done(query: Tensor, key: Tensor, value: Tensor, layout: Layout) -> Tensor:
@@ -49,30 +68,38 @@ def attend_by_rows(
     biases: dict[Statistic, Tensor],
     layout: Layout = ALL_VIDEO,
     chunk: int = JOINT_CHUNK,
+    part: Frames | None = None,
+    changes: Changes = NO_CHANGES,
 ) -> Tensor:
     """Biased attention by whole rows of the logits, a few at a time, changed in place: one product ``Q K^T``, exact in float32.
 
     Args:
-        query: ``(batch, heads, tokens, head_dim)``; so are ``key`` and ``value``.
-        key: see ``query``.
-        value: see ``query``.
+        query: ``(batch, heads, tokens, head_dim)``.
+        key: likewise, of some tokens; the text is the same.
+        value: see ``key``.
         biases: ``(frames, frames)``, float32, for each statistic.
         layout: of the tokens.
         chunk: logits in memory at once (never less than one row).
+        part: the frame of every video token of queries and keys; None for all frames in their order.
+        changes: run one after the other on every chunk, after the biases.
     """
     batch, heads, tokens, head_dim = query.shape
-    frames, video = len(next(iter(biases.values()))), layout.video(tokens)
-    count, scale = video.stop - video.start, head_dim**-0.5
-    positions = count // frames
+    keys = key.shape[2]
+    video, seeing = layout.video(keys), layout.video(tokens)
+    count, scale = seeing.stop - seeing.start, head_dim**-0.5
     out = with_texts_done(query, key, value, layout)
-    height = min(count, max(1, chunk // tokens))
-    logits = torch.empty((height, tokens), dtype=torch.float32, device=query.device)
-    frame_of = torch.arange(count, device=query.device) // positions
+    height = min(count, max(1, chunk // keys))
+    logits = torch.empty((height, keys), dtype=torch.float32, device=query.device)
+    if part is None:
+        frames = len(changes.distance) if changes.distance is not None else len(next(iter(biases.values())))
+        frame_of = key_of = torch.arange(count, device=query.device) // (count // frames)
+    else:
+        frame_of, key_of = part
     text_seen = layout.text_seen(query.device).expand(batch, 1, 1)
     for index in range(batch * heads):
         where = divmod(index, heads)
         # One head at a time in float32: the copies of another precision, or of scattered rows, stay small.
-        q, k, v = (x.to(torch.float32).contiguous() for x in (query[where][video], key[where], value[where]))
+        q, k, v = (x.to(torch.float32).contiguous() for x in (query[where][seeing], key[where], value[where]))
         mean = k[video].mean(dim=0) * scale if "spread" in biases else None
         padding = None if layout.visible is None else ~layout.visible[where[0]]
         for start in range(0, count, height):
@@ -80,16 +107,27 @@ def attend_by_rows(
             a = logits[: rows.stop - start]
             torch.addmm(a, q[rows], k.T, beta=0.0, alpha=scale, out=a)
             seen = a[:, video]
-            largest = seen.amax(dim=-1, keepdim=True) if biases.keys() != {"none"} else None
-            averages = None if mean is None else (q[rows] @ mean)[:, None]
-            added, to_text = _added(biases, frame_of[rows], largest, averages, text_seen[where[0]])
-            torch.unflatten(seen, -1, (frames, positions)).add_(added[..., None])
-            for text in layout.texts:
-                a[:, text].add_(to_text)
+            if biases:
+                largest = seen.amax(dim=-1, keepdim=True) if biases.keys() != {"none"} else None
+                averages = None if mean is None else (q[rows] @ mean)[:, None]
+                # What changes logits must see them as they are, and not moved.
+                added, to_text = _added(
+                    biases, frame_of[rows], largest, averages, text_seen[where[0]], move=not changes.functions
+                )
+                if part is None:
+                    torch.unflatten(seen, -1, (added.shape[-1], -1)).add_(added[..., None])
+                else:
+                    seen.add_(added[:, key_of])
+                for text in layout.texts:
+                    a[:, text].add_(to_text)
+            if changes.distance is not None:
+                apart = changes.distance[frame_of[rows]][:, key_of]
+                for change in changes.functions:
+                    change(seen[None, None], apart)
             if padding is not None:
                 a.masked_fill_(padding, -torch.inf)
             torch.softmax(a, dim=-1, out=a)  # in place: every row is read before it is written
-            out[where][video][rows] = a @ v
+            out[where][seeing][rows] = a @ v
     return out
 
 
@@ -146,7 +184,13 @@ def attend_without_mask(
 
 
 def _added(
-    biases: dict[Statistic, Tensor], frame_of: Tensor, largest: Tensor | None, mean: Tensor | None, text_seen: Tensor
+    biases: dict[Statistic, Tensor],
+    frame_of: Tensor,
+    largest: Tensor | None,
+    mean: Tensor | None,
+    text_seen: Tensor,
+    *,
+    move: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """The sum of all biases, each times its statistic: ``(..., rows, frames)``, and what text has, ``(..., rows, 1)``; float32.
 
@@ -159,6 +203,7 @@ def _added(
         largest: ``(..., rows, 1)``, each row's largest logit; None where no bias needs it.
         mean: ``(..., rows, 1)``, each row's mean logit; None where no bias needs it.
         text_seen: see `Layout.text_seen`.
+        move: False leaves every row where it is.
     """
     rows: dict[Statistic, Tensor] = {}
     if largest is not None:
@@ -167,6 +212,8 @@ def _added(
             rows["spread"] = largest - mean
     terms = [bias[frame_of] if stat == "none" else bias[frame_of] * rows[stat] for stat, bias in biases.items()]
     total = reduce(torch.add, terms)
+    if not move:
+        return total, total.new_zeros(*total.shape[:-1], 1)
     moved = torch.maximum(total.amax(dim=-1, keepdim=True), text_seen)
     return total - moved, -moved
 

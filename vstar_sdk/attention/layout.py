@@ -44,6 +44,13 @@ class Layout(NamedTuple):
         """The layout of some videos of the batch."""
         return self if self.visible is None else self._replace(visible=self.visible[videos])
 
+    def with_video(self, tokens: int) -> Layout:
+        """The layout with another number of video tokens."""
+        if self.visible is None:
+            return self
+        before, after = self.visible[:, : self.before], self.visible[:, self.visible.shape[1] - self.after :]
+        return self._replace(visible=torch.cat([before, self.visible.new_ones(len(self.visible), tokens), after], dim=1))
+
     def kinds(self, frames: int, tokens: int, device: torch.device) -> Tensor:
         """What every token is: its frame, or ``frames`` for text, or ``frames + 1`` for padding.
 

@@ -11,20 +11,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol
 
 import torch
 from torch import nn
 
+from vstar_sdk.attention.branched import BranchedAttention, values_attention
 from vstar_sdk.attention.call import CallLayout, Current
 from vstar_sdk.attention.compiler import Compiled
+from vstar_sdk.attention.executors import Executor
+from vstar_sdk.attention.layers import layers_left_out
 from vstar_sdk.attention.memory import Memories
 from vstar_sdk.attention.moment import Moment
 from vstar_sdk.attention.plan import AttentionPlan, SitePlan
 from vstar_sdk.attention.processor import NursedProcessor
-from vstar_sdk.attention.recipe import lower
+from vstar_sdk.attention.recipe import Act, lower
 from vstar_sdk.attention.recording import Recording
 from vstar_sdk.attention.sites import Site
 from vstar_sdk.errors import ModelError, SamplerError
@@ -32,6 +35,11 @@ from vstar_sdk.errors import ModelError, SamplerError
 
 class Processors(Protocol):
     """How the processors of a network are exchanged: a part of `vstar_sdk.Family`."""
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """See `vstar_sdk.Family.streams`."""
+        ...
 
     def processor(self, attn: Any, site: Site) -> NursedProcessor:
         """See `vstar_sdk.Family.processor`."""
@@ -47,10 +55,15 @@ class Processors(Protocol):
 
 
 class Nursing:
-    """Processors at the planned sites of a denoiser; made by `nurse`."""
+    """Processors at the planned sites of a denoiser; made by `nurse`.
 
-    def __init__(self, nursed: list[_Nursed], memories: Memories, current: Current) -> None:
+    Attributes:
+        recording: takes maps meanwhile, or None.
+    """
+
+    def __init__(self, nursed: list[_Nursed], memories: Memories, current: Current, recording: Recording | None = None) -> None:
         self._nursed, self._memories, self._current = nursed, memories, current
+        self.recording = recording
         self._planned = [one.plan for one in nursed]
 
     @property
@@ -71,6 +84,8 @@ class Nursing:
             index: of the step that comes next.
         """
         self._memories.turn(index)
+        if self.recording is not None:
+            self.recording.turn(index)
 
     def at(self, step: int, steps: int, timestep: float = math.nan) -> None:
         """Go to a step: every site does what the plan says for it.
@@ -89,15 +104,18 @@ class Nursing:
         for nursed in self._nursed:
             nursed.at(moment, self._memories)
 
-    def call(self, branches: tuple[bool, ...] | Callable[[], tuple[bool, ...]], height: int, width: int) -> None:
-        """Tell how the next calls of the denoiser are laid out, for wraps that ask.
+    def call(
+        self, branches: tuple[bool, ...] | Callable[[], tuple[bool, ...]], height: int, width: int, names: tuple[str, ...] = ()
+    ) -> None:
+        """Tell how the next calls of the denoiser are laid out, for wraps that ask and for branches that are changed.
 
         Args:
             branches: for each video, whether the prompt conditions it; or what tells it when it is asked.
             height: of the latents.
             width: of the latents.
+            names: for each video, which branch of the guidance it is; none where the guidance changes none.
         """
-        self._current.layout = CallLayout(branches if callable(branches) else lambda: branches, height, width)
+        self._current.layout = CallLayout(branches if callable(branches) else lambda: branches, height, width, names)
 
 
 class _Nursed:
@@ -108,6 +126,7 @@ class _Nursed:
         self._processor, self._original = family.processor(attn, plan.site), family.installed(attn)
         self.plan, self._recording, self._current = plan, recording, current
         self._compiled: dict[tuple[int, ...], Compiled] = {}
+        self._branched: dict[tuple[int, ...], BranchedAttention] = {}
 
     def open(self) -> None:
         """Put our processor to the site."""
@@ -127,17 +146,30 @@ class _Nursed:
             )
         strengths = self._strengths(moment, memories)
         acts = [act for act in self.plan.acts if act.index in strengths]
-        key = tuple(strengths)
         weight = next(self._attn.parameters())
+        own = self._attend(acts, strengths, weight)
+        changed: dict[str, Executor] = {}
+        for branch in self.plan.branches:
+            if branch.skip is not None and branch.skip.what == "scores":
+                changed[branch.branch] = values_attention
+            elif branch.act is not None:
+                changed[branch.branch] = self._attend([*acts, branch.act], strengths, weight)
+        if changed and (key := tuple(strengths)) not in self._branched:
+            self._branched[key] = BranchedAttention(own, changed, self._current)
+        self._processor.attend = self._branched[tuple(strengths)] if changed else own
+        recorded = self._recording.slot(self.plan.site, moment.step) if self._recording is not None else None
+        watched = memories.slot(self.plan, moment, torch.device("cpu") if weight.is_meta else weight.device)
+        self._processor.slots = tuple(slot for slot in (recorded, watched) if slot is not None)
+
+    def _attend(self, acts: Sequence[Act], strengths: Mapping[int, float], weight: torch.Tensor) -> Executor:
+        """The executor of some acts, as strong as they are now."""
+        key = tuple(act.index for act in acts)
         if key not in self._compiled:
             self._compiled[key] = Compiled(self.plan.site, lower(acts, self.plan.site.kind), self._current)
             if not weight.is_meta:
                 self._compiled[key].prepare(weight.device, weight.dtype)
         self._compiled[key].tune({act.index: strengths[act.index] for act in acts if act.constant is None})
-        self._processor.attend = self._compiled[key].attend
-        recorded = self._recording.slot(self.plan.site, moment.step) if self._recording is not None else None
-        watched = memories.slot(self.plan, moment, torch.device("cpu") if weight.is_meta else weight.device)
-        self._processor.slots = tuple(slot for slot in (recorded, watched) if slot is not None)
+        return self._compiled[key].attend
 
     def _strengths(self, moment: Moment, memories: Memories) -> dict[int, float]:
         """The strength of every regularizer that acts in a step; at 0 it does not, and the attention is the plain one."""
@@ -186,14 +218,13 @@ def nurse(
     current, own = Current(), Memories(plan.remembering)
     planned_sites = (*plan.sites, *recorded)
     nursed = [_Nursed(planned, _find(denoiser, planned.site), family, recording, current) for planned in planned_sites]
-    try:
+    with ExitStack() as opened:
+        opened.enter_context(layers_left_out(denoiser, plan.sites, current, family.streams))
         for site in nursed:
+            opened.callback(site.close)
             site.open()
-        yield Nursing(nursed, memories or own, current)
+        yield Nursing(nursed, memories or own, current, recording)
         own.end()
-    finally:
-        for site in nursed:
-            site.close()
 
 
 def _find(denoiser: nn.Module, site: Site) -> Any:

@@ -79,7 +79,8 @@ class Logits:
 
     Attributes:
         fn: ``fn(logits, distance)`` returns nothing, or ``logits`` itself: float32 of shape ``(n, heads, frames, frames)``, for
-            ``n`` of the positions; ``distance`` holds ``i - j``, float32 of shape ``(frames, frames)``. The function must treat
+            ``n`` of the positions; ``distance`` holds ``i - j``, float32 of shape ``(frames, frames)``. At joint sites both are
+            of tokens in the place of frames: of some of the video's with all of them, one head at a time. The function must treat
             every row by itself, for nothing says which rows share a chunk. ``-inf`` hides a frame, but never a whole row; what is
             hidden, or shown where it was hidden, is so in full at every strength above 0.
     """
@@ -101,6 +102,9 @@ class CallNext(Protocol):
                 was given: by it the attention is known to be whole, which is the fast way, and the only one that a `Mix` allows.
             k_frames: the frames of keys and values, int64 of shape ``(m,)``; likewise.
 
+        At joint sites ``n`` and ``m`` count tokens of the video, and these say the frame of each; the text is among the keys of
+        every call.
+
         Returns:
             ``(batch, heads, n, channels)``.
 
@@ -117,7 +121,8 @@ class Wrap:
     Attributes:
         fn: ``fn(call_next, query, key, value, q_frames, k_frames, call)`` returns the output, of the shape that ``call_next``
             gives for these arguments; see `CallNext`. ``call`` is a `vstar_sdk.Call`: the moment, the branches of guidance, and
-            the picture's height and width at the site.
+            the picture's height and width at the site. At a factorised site the batch holds every position of every video; at a
+            joint one it holds the videos, and the tokens are every position of every frame, frame by frame.
     """
 
     fn: Callable[[CallNext, Tensor, Tensor, Tensor, Tensor, Tensor, Call], Tensor]
@@ -147,6 +152,18 @@ class SegmentBias:
     """
 
     fn: Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Skip:
+    """In a branch of a guidance, attention or its whole layer left out; no regularizer may ask for it.
+
+    Attributes:
+        what: ``scores``: every token of the video gets its own value, ``out = V``, whatever else acts at the site; tokens of text
+            keep their attention. ``layer``: the transformer block that the attention is in gives back what it was given.
+    """
+
+    what: Literal["scores", "layer"] = "scores"
 
 
 OPERATIONS = "operations are Bias, Scale, Logits, Mix, Wrap, Rotary and SegmentBias of vstar_sdk"

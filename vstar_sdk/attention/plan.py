@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from vstar_sdk.attention.branches import BranchPlan, ChangedBranch, check_branches, plan_branches
 from vstar_sdk.attention.check import check_beside, check_regularizer, check_together, name_of, operations_at, watched_at
 from vstar_sdk.attention.moment import steps_inside
 from vstar_sdk.attention.recipe import Act, Recipe, lower
@@ -57,11 +58,12 @@ class Watch:
 
 @dataclass(frozen=True)
 class SitePlan:
-    """Everything that is done at one site; at least one act or watch."""
+    """Everything that is done at one site; at least one act, watch or branch."""
 
     site: Site
     acts: tuple[Act, ...]
     watches: tuple[Watch, ...] = ()
+    branches: tuple[BranchPlan, ...] = ()
 
     def active(self, step: int, steps: int) -> tuple[Act, ...]:
         """The acts whose windows hold ``step`` (from 0) of ``steps``, without those whose course is at 0 there."""
@@ -84,7 +86,8 @@ class AttentionPlan:
     """What is done to a model's temporal attention in a run.
 
     Attributes:
-        sites: the sites that a regularizer touches, in the order of the network; all others keep what they have.
+        sites: the sites that a regularizer or a branch of the guidance touches, in the order of the network; all others keep what
+            they have.
         untouched: how many others there are.
         clock: of the clip.
         remembering: the regularizers with a memory, by their place in the spec.
@@ -128,19 +131,25 @@ class AttentionPlan:
 
 
 def plan_attention(
-    addresses: Sequence[SiteAddress], regularizers: Sequence[Regularizer], clock: Clock, steps: int | None = None
+    addresses: Sequence[SiteAddress],
+    regularizers: Sequence[Regularizer],
+    clock: Clock,
+    steps: int | None = None,
+    branches: Sequence[ChangedBranch] = (),
 ) -> AttentionPlan:
-    """Ask every regularizer what it wants at every site.
+    """Ask every regularizer what it wants at every site, and every branch that is to be nursed in another way.
 
     Args:
         addresses: all temporal self-attentions of the model.
         regularizers: in the order of the spec.
         clock: of the clip.
         steps: steps of the run; None when they are not known yet, and then empty windows are not refused.
+        branches: of the guidance, whose attention is changed.
 
     Raises:
         SpecError: see `check_regularizer`, `check_together` and `check_beside`; the path begins with ``("regularizers", index)``.
-        PluginError: see `operations_at`.
+            See `check_branches`; there the path is ``("sampling", "guidance")``.
+        PluginError: see `operations_at` and `plan_branches`.
     """
     for index, regularizer in enumerate(regularizers):
         try:
@@ -148,11 +157,19 @@ def plan_attention(
         except SpecError as error:
             raise error.under("regularizers", index) from None
     sites = [Site.at(address, clock) for address in addresses]
-    planned = [SitePlan(site, _acts(site, regularizers), _watches(site, regularizers)) for site in sites]
+    try:
+        check_branches(branches, addresses, clock, steps)
+        changed = [plan_branches(branches, site) for site in sites]
+    except SpecError as error:
+        raise error.under("sampling", "guidance") from None
+    planned = [
+        SitePlan(site, _acts(site, regularizers), _watches(site, regularizers), also)
+        for site, also in zip(sites, changed, strict=True)
+    ]
     for plan in planned:
         check_together(plan.site, plan.acts, steps)
         check_beside(plan.site, plan.acts, regularizers, steps)
-    touched = tuple(plan for plan in planned if plan.acts or plan.watches)
+    touched = tuple(plan for plan in planned if plan.acts or plan.watches or plan.branches)
     remembering = {index: asked for index, asked in enumerate(regularizers) if isinstance(asked, RememberingRegularizer)}
     return AttentionPlan(touched, len(sites) - len(touched), clock, remembering)
 
@@ -184,7 +201,8 @@ def _sites(count: int) -> str:
 
 def _described(planned: SitePlan, steps: int) -> str:
     stretches = (_describe(stretch) for stretch in planned.stretches(steps))
-    return "; ".join([*stretches, *(watch.words(steps) for watch in planned.watches)])
+    branches = (branch.words(steps, _span, planned.site) for branch in planned.branches)
+    return "; ".join([*stretches, *(watch.words(steps) for watch in planned.watches), *branches])
 
 
 def _named(act: Act, stretch: range, steps: int) -> str:

@@ -6,6 +6,7 @@ from typing import cast
 
 from torch import Tensor
 
+from vstar_sdk.attention.branched import BranchedAttention
 from vstar_sdk.attention.executors import Executor, JointExecutor, plain_attention
 from vstar_sdk.attention.layout import ALL_VIDEO, Layout
 from vstar_sdk.attention.recording import Slot
@@ -43,7 +44,11 @@ class NursedProcessor:
             Of the query's shape.
         """
         for slot in self.slots:
-            slot.add(self.attend, query, key, layout)
+            if isinstance(self.attend, BranchedAttention):
+                for attend, rows in self.attend.unchanged(len(query)):
+                    slot.add(attend, query[rows], key[rows], layout.of(rows))
+            else:
+                slot.add(self.attend, query, key, layout)
         if layout is ALL_VIDEO:
             return self.attend(query, key, value)
         return cast(JointExecutor, self.attend)(query, key, value, layout=layout)

@@ -152,7 +152,7 @@ class Recipe:
     def in_chunks(self) -> bool:
         """Whether the logits are made here, chunk by chunk, rather than inside PyTorch's fused attention."""
         if self.kind == "joint":
-            return bool(self.biases)
+            return bool(self.biases or self.changes)
         return bool(self.changes) or bool(self.statistics - {"none"})
 
     @property
@@ -186,7 +186,7 @@ def lower(acts: Iterable[Act], kind: SiteKind) -> Recipe:
     whole = max((place for place, mix in enumerate(mixes) if mix.replaces), default=None)
     scales, rotaries = tuple(_of(Scale, given)), tuple(_of(Rotary, given))
     if whole is not None and kind == "joint":
-        return Recipe(kind, scales=scales, mixes=mixes[whole:], rotaries=rotaries)
+        return Recipe(kind, scales=scales, mixes=mixes[whole:], wraps=wraps, rotaries=rotaries)
     if whole is not None:
         return Recipe(kind, mixes=mixes[whole:], wraps=wraps)
     return Recipe(

@@ -10,7 +10,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -28,7 +29,8 @@ CHUNK = 2**24
 
 
 class Recording:
-    """The attention maps of some sites in some steps, averaged over positions, heads and guidance branches.
+    """The attention maps of some sites in some steps, averaged over positions, heads and guidance branches (those alone that the
+    guidance nurses as the regularizers say). Of a sampler that takes a step several times, the last time counts.
 
     A map is what the values are multiplied with, after all operations of the site: the executor is asked for the identity in the
     place of the values. (The function of a `Wrap` that is not linear in the values has no map; what is recorded for it is what
@@ -67,6 +69,39 @@ class Recording:
         for step, site in missing[:1]:
             raise SamplerError(f"{self.sites[site].name} did not run in step {self.steps[step]}, so it has no map")
         return self._sums.cpu() / counts[..., None, None]
+
+    def seen(self) -> Iterator[tuple[Site, int, Tensor]]:
+        """Site, step and map ``(frames, frames)`` of those that ran: in the order of the steps, and of the network."""
+        sums, counts = self._sums.cpu(), self._counts.cpu()
+        for place, step in enumerate(self.steps):
+            for number, site in enumerate(self.sites):
+                if count := float(counts[place, number]):
+                    yield site, step, sums[place, number] / count
+
+    def turn(self, index: int) -> None:
+        """A schedule begins, or goes back: what was recorded of the steps that come again is forgotten.
+
+        Args:
+            index: of the step that comes next.
+        """
+        again = bisect_left(self.steps, index)
+        self._sums[again:].zero_()
+        self._counts[again:].zero_()
+
+    def state(self) -> dict[str, Tensor]:
+        """What was recorded until now, on the CPU, to go on from in this process or another."""
+        return {"sums": self._sums.to("cpu", copy=True), "counts": self._counts.to("cpu", copy=True)}
+
+    def resume(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` gave.
+
+        Raises:
+            SamplerError: it is of other sites, steps or frames.
+        """
+        if not state or state["sums"].shape != self._sums.shape:
+            raise SamplerError("the state holds no recorded maps of these sites and steps", hint="start the run again")
+        self._sums.copy_(state["sums"])
+        self._counts.copy_(state["counts"])
 
     def slot(self, site: Site, step: int) -> Slot | None:
         """Where the maps of a site go in a step; None when they are not wanted."""

@@ -26,8 +26,8 @@ class Memory(Protocol):
             site: one that it watches.
             moment: the step.
             attention: ``(frames, frames)``, float32, on the CPU, its own: what the values were multiplied with after all
-                operations, averaged over positions, heads and guidance branches. Every row sums to 1; where a sequence holds text
-                too, and takes all attention of a frame, its row is 0.
+                operations, averaged over positions, heads and guidance branches (but those whose attention the guidance changes).
+                Every row sums to 1; where a sequence holds text too, and takes all attention of a frame, its row is 0.
         """
         ...
 

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from vstar_sdk.frame_ranges import as_ranges
+from vstar_sdk.runs.exporters import carrying
 from vstar_sdk.runs.measuring import metrics_of, names_of
 from vstar_sdk.runs.plan import Plan
 from vstar_sdk.runs.settings import Settings
@@ -32,8 +33,8 @@ def describe(plan: Plan, *, sites: bool = False) -> str:
 
 
 def plan_data(plan: Plan) -> dict[str, Any]:
-    """The plan as JSON data: ``model``, ``settings``, ``final`` (of the frames), ``metrics`` (names), ``attention``, and
-    ``states``, None where they are to be written.
+    """The plan as JSON data: ``model``, ``settings``, ``final`` (of the frames), ``sound``, ``metrics`` (names),
+    ``attention``, and ``states``, None where they are to be written.
     """
     steps, story = plan.settings.steps, plan.story
     states = None
@@ -46,6 +47,7 @@ def plan_data(plan: Plan) -> dict[str, Any]:
         "model": plan.facts.name,
         "settings": dataclasses.asdict(plan.settings),
         "final": plan.final.json(),
+        "sound": plan.sound.json() if plan.sound is not None else None,
         "metrics": [name for names in names_of(metrics_of(plan.loaded)) for name in names],
         "states": states,
         "kept": None
@@ -78,9 +80,18 @@ def _behind(plan: Plan) -> list[str]:
     spec, lines = plan.spec, list[str]()
     if spec.finish:
         lines.append(f"finished by {', '.join(options.part for options in spec.finish)}: {plan.final}")
+    if plan.sound is not None:
+        lines.append(f"with the sound {plan.sound}: {_heard(plan)}")
     if spec.metrics:
         lines.append(f"measured by {', '.join(options.part for options in spec.metrics)}")
     return lines
+
+
+def _heard(plan: Plan) -> str:
+    """Which exporters write the sound, and which do not."""
+    heard, names = carrying(plan.loaded), [options.part for options in plan.spec.output]
+    parts = [f"{name} {'writes it' if name in heard else 'leaves it out'}" for name in dict.fromkeys(names)]
+    return ", ".join(parts) or "nothing is written"
 
 
 def _guidance(numbers: Settings) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from vstar_sdk.footage import Footage
+    from vstar_sdk.footage import Footage, Sound
 
 
 class Finisher(Protocol):
@@ -40,5 +40,18 @@ class Finisher(Protocol):
 
         Returns:
             As many frames as `plan` said, of the size that it said, each an array that stays as it is.
+        """
+        ...
+
+
+@runtime_checkable
+class SoundFinisher(Protocol):
+    """A `Finisher` that brings the clip's sound has this method, too; a clip has one sound at the most."""
+
+    def sound(self) -> Sound | None:
+        """The sound, or None for none. Asked while a run is planned, and again by the run.
+
+        Raises:
+            SpecError: there is none to be had.
         """
         ...

@@ -81,6 +81,10 @@ class Family:
     companions = frozenset({"text_encoder", "vae", "motion_adapter", "image_encoder", "safety_checker"})
     """Networks of a pipeline that a synopsis may have besides the denoiser: any other one may read the prompt too."""
 
+    streams: tuple[str, ...] = ("hidden_states",)
+    """What a transformer block of the denoiser is given and gives back changed: arguments of its ``forward``, in the order of its
+    output, which is a tuple where they are several. A guidance may leave such a block out (see `vstar_sdk.Skip`)."""
+
     one_text = False
     """Whether all frames of a video read one text, because text and video share one attention. A synopsis of several states is
     then refused, and `tell` is given the same text for every frame."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from vstar_sdk.footage import Footage
+from vstar_sdk.footage import Footage, Sound
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,14 +24,16 @@ class Clip(Footage):
         synopsis: the key states.
         timeline: where they stand.
         spec: the resolved spec as YAML text, for exporters that keep it in their file.
+        sound: for exporters that carry it (``carries_sound = True``); None where there is none.
     """
 
     synopsis: Synopsis
     timeline: Timeline
     spec: str
+    sound: Sound | None = None
 
     @classmethod
-    def telling(cls, footage: Footage, synopsis: Synopsis, timeline: Timeline, spec: str) -> Clip:
+    def telling(cls, footage: Footage, synopsis: Synopsis, timeline: Timeline, spec: str, sound: Sound | None = None) -> Clip:
         """The clip of a footage that tells a story."""
         return cls(
             frames=footage.frames,
@@ -42,6 +44,7 @@ class Clip(Footage):
             synopsis=synopsis,
             timeline=timeline,
             spec=spec,
+            sound=sound,
         )
 
 
@@ -52,6 +55,8 @@ class Exporter(Protocol):
     ``clip.frames`` frames, and renames after `close`, so that an artifact that is there is whole. After an exception, be it in
     `open` or in another exporter, it calls `abort` and removes what was written. A folder should hold numbered files only
     (``0000.png``): one that holds anything else is not replaced by a later run.
+
+    One that writes ``clip.sound`` says so by an attribute ``carries_sound = True``; the plan tells which do.
     """
 
     @property

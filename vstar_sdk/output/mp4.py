@@ -15,6 +15,7 @@ from vstar_sdk.errors import OutputError
 from vstar_sdk.output.metadata import metadata_of
 from vstar_sdk.output.path import ArtifactOptions
 from vstar_sdk.output.scale import Scale, enlarge, even, factor, pad_even
+from vstar_sdk.output.soundtrack import Soundtrack
 from vstar_sdk.parts import Register, hookimpl
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ class Mp4:
         options: the validated options.
     """
 
+    carries_sound = True
+
     _container: OutputContainer
     _stream: VideoStream
 
@@ -93,6 +96,7 @@ class Mp4:
         self._rate = Fraction(1)
         self._scale = 1
         self._written = 0
+        self._sound: Soundtrack | None = None
 
     def open(self, target: Path, clip: Clip) -> None:
         """Begin the file.
@@ -115,7 +119,7 @@ class Mp4:
             os.environ.setdefault("SVT_LOG", "1")
         self._scale = factor(self._options.scale, clip.width, clip.height)
         self._rate = Fraction(clip.fps).limit_denominator(1001)
-        self._written = 0
+        self._written, self._sound = 0, None
         width, height = even(clip.width * self._scale), even(clip.height * self._scale)
         quality = self._options.quality or encoder.quality
         with self._encoding(f"{width}x{height} at {clip.fps:g} fps"):
@@ -130,6 +134,8 @@ class Mp4:
             context = self._stream.codec_context
             context.colorspace = context.color_primaries = context.color_trc = _BT709
             context.color_range = ColorRange.MPEG
+            if clip.sound is not None:
+                self._sound = Soundtrack(container, clip.sound, clip.frames / self._rate)
             context.open()
 
     def write(self, frame: NDArray[np.uint8]) -> None:
@@ -148,12 +154,16 @@ class Mp4:
         picture.pts, picture.time_base = self._written, 1 / self._rate
         with self._encoding(f"frame {self._written}"):
             self._encode(picture)
-        self._written += 1
+            self._written += 1
+            if self._sound is not None:
+                self._sound.until(self._written / self._rate)
 
     def close(self) -> None:
         """Flush the encoder and finish the file."""
         with self._encoding("the last frames"):
             self._encode(None)
+            if self._sound is not None:
+                self._sound.end()
             self._opened.close()
 
     def abort(self) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from vstar_sdk.errors import SpecError
 from vstar_sdk.footage import Footage
+from vstar_sdk.metrics.contract import MapMetric
 from vstar_sdk.output.film import Film, film
 from vstar_sdk.runs.belongings import MANIFEST
 from vstar_sdk.runs.measuring import Measuring, metrics_of, names_of
@@ -97,7 +98,8 @@ def check(path: Path, metrics: Iterable[str] = (), expected: Iterable[str] = (),
 
     Args:
         path: an MP4 video, a folder of PNG images, or a run directory that holds one of them.
-        metrics: names, as in ``use``. None named: those of the spec that made it, else those of `PICTURES`.
+        metrics: names, as in ``use``. None named: those of the spec that made it which need
+            frames alone, else those of `PICTURES`.
         expected: texts such as ``flicker<0.1``; their metrics are measured, too.
         prompt: the story, for metrics that compare with it; None: that of the spec that made it.
 
@@ -114,10 +116,16 @@ def check(path: Path, metrics: Iterable[str] = (), expected: Iterable[str] = (),
             _loaded([{"use": name}])
         except SpecError as error:
             raise SpecError(f"-m {name}: {error.message.removeprefix('metrics[0].use: ')}", hint=error.hint) from None
-    chosen: list[dict[str, Any]] = [{"use": name} for name in named] or list(made_by.get("metrics") or ())
+    chosen: list[dict[str, Any]] = [{"use": name} for name in named] or _of_frames(made_by.get("metrics") or ())
     chosen = chosen or [{"use": name} for name in PICTURES]
     loaded, names = _including([one.number for one in wanted], chosen)
     clip = replace(found.footage, prompt=prompt if prompt is not None else str(made_by.get("prompt", "")))
+    for use, metric in metrics_of(loaded):
+        if isinstance(metric, MapMetric):
+            raise SpecError(
+                f"{use} measures attention maps, which a film does not have",
+                hint="write it in the metrics of a spec: it is measured while the run is at work",
+            )
     measuring = Measuring(metrics_of(loaded), clip)
     for frame in found.frames():
         measuring.add(frame)
@@ -166,6 +174,13 @@ def _including(numbers: Sequence[str], chosen: list[dict[str, Any]]) -> tuple[Lo
             chosen = [*chosen, {"use": own[number]}]
             loaded, names = _loaded(chosen)
     return loaded, names
+
+
+def _of_frames(written: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Those of a spec's metrics that need nothing but frames."""
+    chosen = [dict(one) for one in written]
+    metrics = metrics_of(_loaded(chosen)[0]) if chosen else []
+    return [one for one, (_, metric) in zip(chosen, metrics, strict=True) if not isinstance(metric, MapMetric)]
 
 
 def _own(part: str) -> tuple[str, ...]:

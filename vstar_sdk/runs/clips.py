@@ -48,7 +48,7 @@ class Clips:
         timeline = finished_timeline(plan.loaded, story, last)
         return cls(
             Clip.telling(first, story.synopsis, story.timeline, spec),
-            Clip.telling(last, story.synopsis, timeline, spec),
+            Clip.telling(last, story.synopsis, timeline, spec, finishing.sound),
             finishing,
         )
 

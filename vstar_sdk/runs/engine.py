@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from vstar_sdk.attention.branches import ChangedBranch
 from vstar_sdk.errors import SpecError
 from vstar_sdk.models.contract import Facts
-from vstar_sdk.options import Options
+from vstar_sdk.options import Options, PlacedGuidanceOptions
 from vstar_sdk.plugin.kinds import KINDS
 from vstar_sdk.sampling.contract import Guidance, Noise, SchedulerSource
 from vstar_sdk.spec.loading import LoadedSpec
@@ -40,8 +41,26 @@ class Engine:
 
     @property
     def branches(self) -> int:
-        """Predictions for a step."""
-        return len(self.guidance.branches) if self.scale != 1.0 else 1
+        """Predictions for a step, the most."""
+        there = [branch for branch in self.guidance.branches if self.scale != 1.0 or branch.text == "prompt"]
+        return len(there) if self.scale != 1.0 or any(branch.operations for branch in there) else 1
+
+    @property
+    def changed(self) -> tuple[ChangedBranch, ...]:
+        """The branches of the guidance whose attention is changed."""
+        options = self.guidance.options
+        start, stop = options.start, options.stop
+        return tuple(
+            ChangedBranch(
+                self.guidance_name,
+                branch.name,
+                (max(start, branch.window[0]), min(stop, branch.window[1])),
+                branch.operations,
+                options if isinstance(options, PlacedGuidanceOptions) else None,
+            )
+            for branch in self.guidance.branches
+            if branch.operations is not None
+        )
 
 
 def engine_of(loaded: LoadedSpec, facts: Facts) -> Engine:

@@ -22,6 +22,11 @@ def exporters(loaded: LoadedSpec) -> list[tuple[str, Exporter]]:
     ]
 
 
+def carrying(loaded: LoadedSpec) -> list[str]:
+    """The names of the exporters that write a clip's sound."""
+    return [name for name, exporter in exporters(loaded) if getattr(exporter, "carries_sound", False)]
+
+
 def check_exporters(loaded: LoadedSpec, clip: Footage) -> None:
     """Refuse exporters that would write to the same file, or to one of the run's own, or that cannot write the clip.
 

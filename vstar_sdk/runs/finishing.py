@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vstar_sdk.errors import SpecError
-from vstar_sdk.finishers.contract import Finisher
-from vstar_sdk.footage import Footage
+from vstar_sdk.finishers.contract import Finisher, SoundFinisher
+from vstar_sdk.footage import Footage, Sound
+from vstar_sdk.options import LocalFile, Options
 from vstar_sdk.plugin.boundary.frames import Source
 from vstar_sdk.runs.settings import MOST_FRAMES, MOST_PIXELS
 from vstar_sdk.runs.story import Story
@@ -27,10 +29,12 @@ class Finishing:
     Attributes:
         finishers: made for it.
         footage: what goes into each of them, and at last what comes out.
+        sound: that one of them brings; None where none does.
     """
 
     finishers: tuple[Finisher, ...]
     footage: tuple[Footage, ...]
+    sound: Sound | None = None
 
     @property
     def final(self) -> Footage:
@@ -56,21 +60,41 @@ def finishing_of(loaded: LoadedSpec, footage: Footage) -> Finishing:
         footage: what the model will make.
 
     Raises:
-        SpecError: a finisher cannot take what comes in, or would make too much of it; with its path in the spec.
+        SpecError: a finisher cannot take what comes in, or would make too much of it, or two bring a sound; with its path in the
+            spec.
         MissingDependency: a package that it needs is not installed.
     """
     finishers: list[Finisher] = []
     clips = [footage]
+    sound: Sound | None = None
     for index, options in enumerate(loaded.spec.finish):
-        finisher: Finisher = loaded.catalog.make("finishers", options, path=("finish", index))
+        here = with_files(options, lambda file: str((loaded.document.folder or Path()).absolute() / Path(file).expanduser()))
+        finisher: Finisher = loaded.catalog.make("finishers", here, path=("finish", index))
         try:
             clip = finisher.plan(clips[-1])
             _check(clip)
+            brought = finisher.sound() if isinstance(finisher, SoundFinisher) else None
+            if brought is not None and sound is not None:
+                raise SpecError(f"the clip has the sound {sound.name} already", hint="mix the two in one file, or leave one out")
+            sound = brought or sound
         except SpecError as error:
             raise error.under("finish", index) from None
         finishers.append(finisher)
         clips.append(clip)
-    return Finishing(tuple(finishers), tuple(clips))
+    return Finishing(tuple(finishers), tuple(clips), sound)
+
+
+def with_files(options: Options, moved: Callable[[str], str]) -> Options:
+    """Options with other paths in their fields that hold files (see `LocalFile`); the same where there are none.
+
+    Args:
+        options: of a finisher.
+        moved: gives the other path.
+    """
+    fields = type(options).model_fields
+    marked = [name for name, info in fields.items() if any(isinstance(mark, LocalFile) for mark in info.metadata)]
+    held = {name: getattr(options, name) for name in marked}
+    return options.model_copy(update={name: moved(path) for name, path in held.items() if path}) if held else options
 
 
 def finished_timeline(loaded: LoadedSpec, story: Story, final: Footage) -> Timeline:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from vstar_sdk.footage import Footage
+from vstar_sdk.footage import Footage, Sound
 
 _PACKAGES = ("vstar-sdk", "torch", "diffusers", "transformers", "numpy", "av", "pillow")
 
@@ -19,6 +19,7 @@ def manifest(
     parent: str | None,
     seed: int,
     clip: Footage,
+    sound: Sound | None,
     model: Mapping[str, Any],
     plugins: Sequence[Mapping[str, Any]],
     regularizers: Sequence[str],
@@ -35,6 +36,7 @@ def manifest(
         parent: the id of the run that it keeps frames of, if it does.
         seed: its seed.
         clip: what was written: number, size and rate of the frames.
+        sound: that goes with them, if any.
         model: name, device, precision and weight hashes.
         plugins: those that took part, in order; see `vstar_sdk.runs.participants`.
         regularizers: what they do at which level, line by line.
@@ -50,6 +52,7 @@ def manifest(
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seed": seed,
         "clip": clip.json(),
+        "sound": sound.json() if sound is not None else None,
         "model": dict(model),
         "plugins": [dict(plugin) for plugin in plugins],
         "attention": list(regularizers),

@@ -6,14 +6,18 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from vstar_sdk.attention.moment import Moment, steps_inside
+from vstar_sdk.attention.sites import Site
 from vstar_sdk.errors import SpecError
 from vstar_sdk.footage import Footage
-from vstar_sdk.metrics.contract import Metric
+from vstar_sdk.metrics.contract import MapMetric, Metric
 from vstar_sdk.spec.loading import LoadedSpec
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from vstar_sdk.attention.recording import Recording
 
 
 def metrics_of(loaded: LoadedSpec) -> list[tuple[str, Metric]]:
@@ -47,17 +51,41 @@ def names_of(metrics: Sequence[tuple[str, Metric]]) -> list[tuple[str, ...]]:
     return named
 
 
-def check_metrics(loaded: LoadedSpec, clip: Footage) -> None:
+def check_metrics(loaded: LoadedSpec, clip: Footage, sites: Sequence[Site], steps: int) -> None:
     """Refuse what cannot be measured, before anything is made.
 
     Args:
         loaded: the spec.
         clip: the finished one.
+        sites: of the model, for the clip.
+        steps: of the run.
 
     Raises:
-        SpecError: the clip is too short for a metric, say, or two measure the same; with its path in the spec.
+        SpecError: the clip is too short for a metric, say, or two measure the same, or one asks for attention maps that there are
+            not; with its path in the spec.
     """
-    Measuring(metrics_of(loaded), clip)
+    metrics = metrics_of(loaded)
+    Measuring(metrics, clip)
+    for place, (use, metric) in enumerate(metrics):
+        if isinstance(metric, MapMetric):
+            with _placed(place):
+                if not any(watched_steps(metric, site, steps) for site in sites):
+                    raise SpecError(
+                        f"{use} measures attention maps of none of the model's {len(sites)} attentions in {steps} steps",
+                        hint="widen its window, name other levels, or take more steps",
+                    )
+
+
+def watched_steps(metric: MapMetric, site: Site, steps: int) -> range:
+    """The steps in which a metric wants the maps of a site.
+
+    Args:
+        metric: that measures maps.
+        site: where.
+        steps: of the schedule.
+    """
+    window = metric.watches(site) if site.kind != "cross" else None
+    return steps_inside(window, steps) if window is not None else range(0)
 
 
 class Measuring:
@@ -76,6 +104,22 @@ class Measuring:
         for place, (_, metric) in enumerate(self._metrics):
             with _placed(place):
                 metric.begin(clip)
+
+    def observe(self, recording: Recording, steps: int) -> None:
+        """Tell the metrics that asked for attention maps what was recorded, before the first frame.
+
+        Args:
+            recording: of the run.
+            steps: steps of its schedule.
+
+        Raises:
+            SpecError: a metric cannot measure them; with its path in the spec.
+        """
+        for site, step, attention in recording.seen():
+            for place, (_, metric) in enumerate(self._metrics):
+                with _placed(place):
+                    if isinstance(metric, MapMetric) and step in watched_steps(metric, site, steps):
+                        metric.observe(site, Moment(step, steps), attention.clone())
 
     def add(self, frame: NDArray[np.uint8]) -> None:
         """Show the next frame to every metric.

@@ -133,7 +133,7 @@ def _perform(
     if state.sampler is not None:
         raise _paused(run, adapter, saved, state, clips.decoded)
     if saved is not None:
-        saved.keep_latents(made(state.latents))
+        saved.keep_latents(made(state.latents), state.maps)
     decoded = decode(run, adapter, state, clips, directory)
     if directory is not None and plan.spec.latents:
         directory.write_latents(tensor_bytes({"latents": made(state.latents)}))
@@ -200,6 +200,7 @@ def _end(run: Run, adapter: Adapter, observers: Observers, directory: RunDirecto
         parent=plan.kept.parent.run if plan.kept is not None else None,
         seed=plan.settings.seed,
         clip=plan.final,
+        sound=plan.sound,
         model=model,
         plugins=participants_record(plan.loaded),
         regularizers=plan.attention.summary(plan.settings.steps).splitlines(),

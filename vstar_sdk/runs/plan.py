@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from vstar_sdk.attention.plan import AttentionPlan, plan_attention
+from vstar_sdk.attention.sites import Site
 from vstar_sdk.errors import SpecError
-from vstar_sdk.footage import Footage
+from vstar_sdk.footage import Footage, Sound
 from vstar_sdk.models.contract import Facts, ModelSource
 from vstar_sdk.models.range import out_of_range
 from vstar_sdk.options import RegularizerOptions
 from vstar_sdk.runs.engine import Engine, engine_of
-from vstar_sdk.runs.exporters import check_exporters
+from vstar_sdk.runs.exporters import carrying, check_exporters
 from vstar_sdk.runs.finishing import finished_timeline, finishing_of
 from vstar_sdk.runs.kept import Kept, kept_of
 from vstar_sdk.runs.measuring import check_metrics
@@ -36,8 +37,9 @@ class Plan:
         facts: the model's configuration.
         settings: the numbers.
         final: what is written: size, number and rate of the frames behind the finishers.
+        sound: that goes with them, or None.
         engine: the parts that denoise.
-        attention: what the regularizers do at every site.
+        attention: what the regularizers do at every site, and the branches of the guidance that change theirs.
         writer: the synopsis part.
         story: the key states, when they can be written offline; else None until the run asks the writer.
         kept: what stays of an earlier run; None where all is made again.
@@ -48,6 +50,7 @@ class Plan:
     facts: Facts
     settings: Settings
     final: Footage = field(compare=False)
+    sound: Sound | None = field(compare=False)
     engine: Engine = field(compare=False)
     attention: AttentionPlan = field(compare=False)
     writer: SynopsisWriter = field(compare=False)
@@ -76,7 +79,12 @@ class Plan:
         """
         numbers, chosen = self.settings, story or self.story
         strays = out_of_range(self.facts, numbers.frames, numbers.width, numbers.height, numbers.fps)
-        return (*(chosen.warnings(self.facts) if chosen else ()), *strays)
+        unheard = (
+            [f"no exporter of the spec writes the sound {self.sound.name}: mp4 would"]
+            if self.sound and not carrying(self.loaded)
+            else []
+        )
+        return (*(chosen.warnings(self.facts) if chosen else ()), *strays, *unheard)
 
     def summary(self) -> str:
         """The run in one line."""
@@ -109,9 +117,11 @@ def make_plan(loaded: LoadedSpec) -> Plan:
         facts = source.facts().preset(loaded.spec.sampling.preset)
         engine = engine_of(loaded, facts)
         settings = settings_of(loaded.spec, facts, engine)
-        attention = _attention(loaded, facts, settings)
-        final = finishing_of(loaded, settings.footage(loaded.spec.prompt)).final
-        check_metrics(loaded, final)
+        attention = _attention(loaded, facts, settings, engine)
+        finishing = finishing_of(loaded, settings.footage(loaded.spec.prompt))
+        final = finishing.final
+        clock = facts.clock(settings.frames, settings.fps)
+        check_metrics(loaded, final, [Site.at(address, clock) for address in facts.sites], settings.steps)
         kept = kept_of(loaded, facts, settings)
         check_exporters(loaded, final)
         writer: SynopsisWriter = loaded.catalog.make("synopses", loaded.spec.synopsis)
@@ -123,7 +133,7 @@ def make_plan(loaded: LoadedSpec) -> Plan:
         finished_timeline(loaded, story, final)
     elif isinstance(writer, CheckedWriter):
         check_story(loaded, writer, settings, facts)
-    return Plan(loaded, source, facts, settings, final, engine, attention, writer, story, kept)
+    return Plan(loaded, source, facts, settings, final, finishing.sound, engine, attention, writer, story, kept)
 
 
 def regularizers_of(spec: RunSpec, facts: Facts) -> list[RegularizerOptions]:
@@ -132,17 +142,19 @@ def regularizers_of(spec: RunSpec, facts: Facts) -> list[RegularizerOptions]:
     return [options.for_joint() for options in written] if facts.joint else written
 
 
-def _attention(loaded: LoadedSpec, facts: Facts, settings: Settings) -> AttentionPlan:
+def _attention(loaded: LoadedSpec, facts: Facts, settings: Settings, engine: Engine) -> AttentionPlan:
     regularizers = [
         loaded.catalog.make("regularizers", options, path=("regularizers", index))
         for index, options in enumerate(regularizers_of(loaded.spec, facts))
     ]
-    return plan_attention(facts.sites, regularizers, facts.clock(settings.frames, settings.fps), settings.steps)
+    clock = facts.clock(settings.frames, settings.fps)
+    return plan_attention(facts.sites, regularizers, clock, settings.steps, engine.changed)
 
 
 def _made(loaded: LoadedSpec, facts: Facts, settings: Settings, story: Story | None, kept: Kept | None) -> Plan:
     """The plan again, its parts made again."""
     source, writer = loaded.catalog.make("models", loaded.spec.model), loaded.catalog.make("synopses", loaded.spec.synopsis)
-    engine, attention = engine_of(loaded, facts), _attention(loaded, facts, settings)
-    final = finishing_of(loaded, settings.footage(loaded.spec.prompt)).final
-    return Plan(loaded, source, facts, settings, final, engine, attention, writer, story, kept)
+    engine = engine_of(loaded, facts)
+    attention = _attention(loaded, facts, settings, engine)
+    finishing = finishing_of(loaded, settings.footage(loaded.spec.prompt))
+    return Plan(loaded, source, facts, settings, finishing.final, finishing.sound, engine, attention, writer, story, kept)

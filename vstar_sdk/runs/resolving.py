@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from vstar_sdk.runs.finishing import with_files
 from vstar_sdk.runs.plan import Plan, regularizers_of
 from vstar_sdk.runs.story import Story
 from vstar_sdk.spec.loading import load_spec
@@ -33,6 +35,7 @@ def resolve(plan: Plan, story: Story, dtype: str | None = None, folder: Path | N
         "negative_prompt": story.negative_prompt,
         "regularizers": [options.model_dump(mode="json") for options in regularizers_of(plan.spec, plan.facts)],
         "start": pinned(plan, folder),
+        "finish": [with_files(options, partial(_from, plan, folder)).model_dump(mode="json") for options in plan.spec.finish],
         "synopsis": to_options(story.written),
         "sampling": {
             "steps": settings.steps,
@@ -47,6 +50,14 @@ def resolve(plan: Plan, story: Story, dtype: str | None = None, folder: Path | N
     own = plan.facts.scheduler_config
     data["model"] |= {key: own[key] for key, value in data["model"].items() if value is None and own.get(key) is not None}
     return load_spec(data, plugins=plan.loaded.given).spec
+
+
+def _from(plan: Plan, folder: Path | None, file: str) -> str:
+    """The path of a file of the spec, from the folder that the resolved spec will be in; absolute without one."""
+    path = (plan.loaded.document.folder or Path()).absolute() / Path(file).expanduser()
+    if folder is None or path.drive != folder.absolute().drive:
+        return str(path)
+    return Path(os.path.relpath(path, folder.resolve())).as_posix()
 
 
 def pinned(plan: Plan, folder: Path | None = None) -> Mapping[str, Any] | None:

@@ -166,12 +166,17 @@ class Saved:
         self._cost = time.perf_counter() - began
         self._spent += self._cost
 
-    def keep_latents(self, latents: Tensor) -> None:
+    def keep_latents(self, latents: Tensor, maps: Mapping[str, Tensor] | None = None) -> None:
         """Write the latents of a sampling that is done; where it stood on the way is not needed any more.
+
+        Args:
+            latents: of the clip.
+            maps: that were recorded on the way.
 
         Raises:
             OutputError: they cannot be written.
         """
+        self.keep(RunState(maps=maps))  # first, so that latents never stand there without them
         self.keep(RunState(latents=latents))
         with suppress(OSError):
             (self.path / SAMPLER).unlink()

@@ -23,11 +23,11 @@ def evaluations(plan: Plan) -> int:
         MissingDependency: the scheduler needs another package.
         PluginError: scheduler or sampler are of a plugin that is broken.
     """
-    return plan.engine.sampler.steps(_schedule(plan))
+    return plan.engine.sampler.steps(schedule_steps(plan))
 
 
-def _schedule(plan: Plan) -> int:
-    """Steps of the schedule."""
+def schedule_steps(plan: Plan) -> int:
+    """Steps of the schedule, which a sampler may take several times; see `evaluations`."""
     numbers, config, written = plan.settings, plan.facts.scheduler_config, plan.spec.sampling.scheduler
     if not config:
         return numbers.steps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,7 +25,7 @@ _T = TypeVar("_T")
 SAMPLER = "sampler"
 """The file of an unfinished sampling."""
 
-_STORY, _CONDITIONING, _LATENTS = "story.json", "conditioning", "latents"
+_STORY, _CONDITIONING, _LATENTS, _MAPS = "story.json", "conditioning", "latents", "maps"
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,7 @@ class RunState:
         conditioning: what the denoiser is told, on the model's device; on the CPU once it is read from a file.
         sampler: where an unfinished sampling stands.
         latents: ``(1, channels, frames, height, width)``, float32, on the CPU, once the sampling is done.
+        maps: the attention maps that metrics asked for, once the sampling is done (see `vstar_sdk.Recording.state`).
         expected: latents like these, as the last step before a pause expects them; not written.
     """
 
@@ -45,6 +47,7 @@ class RunState:
     conditioning: Conditioning | None = None
     sampler: SamplerState | None = None
     latents: Tensor | None = None
+    maps: Mapping[str, Tensor] | None = None
     expected: Tensor | None = None
 
     def write(self, folder: Path) -> None:
@@ -70,6 +73,8 @@ class RunState:
             self.sampler.write(folder / SAMPLER)
         if self.latents is not None:
             write_tensors(folder / _LATENTS, self.latents)
+        if self.maps is not None:
+            write_tensors(folder / _MAPS, dict(self.maps))
 
     @classmethod
     def read(cls, folder: Path) -> RunState:
@@ -85,12 +90,13 @@ class RunState:
         def there(name: str) -> Path | None:
             return folder / name if (folder / name).exists() else None
 
-        story, conditioning, sampler, latents = map(there, (_STORY, _CONDITIONING, SAMPLER, _LATENTS))
+        story, conditioning, sampler, latents, maps = map(there, (_STORY, _CONDITIONING, SAMPLER, _LATENTS, _MAPS))
         return cls(
             _story(story) if story else None,
             Conditioning(**read_tensors(conditioning)) if conditioning else None,
             SamplerState.read(sampler) if sampler else None,
             read_tensors(latents) if latents else None,
+            read_tensors(maps) if maps else None,
         )
 
 

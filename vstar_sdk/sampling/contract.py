@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+from vstar_sdk.attention.moment import steps_inside
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
     from vstar_sdk.attention.moment import Moment
+    from vstar_sdk.attention.operations import Operation, Skip
+    from vstar_sdk.attention.sites import Site
     from vstar_sdk.clock import Clock
     from vstar_sdk.options import GuidanceOptions
 
@@ -41,10 +45,15 @@ class Branch:
     Attributes:
         name: what the guidance calls it.
         text: what the denoiser is told: each frame's own text, or the negative prompt.
+        operations: ``operations(site)`` gives what is changed at a site in this branch alone: operations, which come after those
+            of the regularizers, or one `vstar_sdk.Skip`. Asked with the plan. None changes nothing.
+        window: when it is needed, as fractions of the schedule; elsewhere it is not predicted.
     """
 
     name: str
     text: Literal["prompt", "negative"] = "prompt"
+    operations: Callable[[Site], Sequence[Operation | Skip]] | None = None
+    window: tuple[float, float] = (0.0, 1.0)
 
 
 NEGATIVE, PROMPT = Branch("negative", "negative"), Branch("prompt")
@@ -55,7 +64,7 @@ class Guidance(Protocol):
     """What a guidance part's factory returns: how the predictions of several branches become one.
 
     Outside of its options' ``start`` and ``stop``, and at scale 1, it is not asked: the prediction for the prompt alone counts,
-    and no other is made.
+    and no other is made. If it has branches whose attention is changed, scale 1 leaves out those of the negative prompt alone.
     """
 
     @property
@@ -72,8 +81,8 @@ class Guidance(Protocol):
         """The guided prediction.
 
         Args:
-            predictions: by the branches' names, each ``(1, channels, latent frames, height, width)``, float32. Change nothing in
-                place.
+            predictions: by the branches' names, each ``(1, channels, latent frames, height, width)``, float32; of the branches
+                whose window holds the step. Change nothing in place.
             scale: the spec's, or the model's own.
             moment: the step that is under way.
 
@@ -81,6 +90,26 @@ class Guidance(Protocol):
             A tensor of the same shape, type and device.
         """
         ...
+
+
+def branches_at(guidance: Guidance, scale: float, step: int, steps: int) -> tuple[Branch, ...]:
+    """The branches that a step needs; `PROMPT` alone where the guidance is not asked.
+
+    Args:
+        guidance: combines them.
+        scale: of the guidance.
+        step: from 0.
+        steps: of the schedule.
+    """
+    options = guidance.options
+    if step not in steps_inside((options.start, options.stop), steps):
+        return (PROMPT,)
+    there = [branch for branch in guidance.branches if step in steps_inside(branch.window, steps)]
+    if scale == 1.0:
+        there = [branch for branch in there if branch.text == "prompt"]
+        if not any(branch.operations for branch in there):
+            return (PROMPT,)
+    return tuple(there) or (PROMPT,)
 
 
 @runtime_checkable

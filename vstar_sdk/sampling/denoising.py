@@ -261,6 +261,7 @@ class Denoising:
             memory=self.memory,
             guidance=self._guided.state(),
             draws=self._draws,
+            maps=self._nursing.recording.state() if self._nursing is not None and self._nursing.recording is not None else None,
         )
 
     def _scheduled(self) -> Tensor:
@@ -297,6 +298,8 @@ class Denoising:
                 hint="sample without a pause",
             )
         latents = state.resume(self._scheduler, self._generator, self.noise)
+        if self._nursing is not None and self._nursing.recording is not None:
+            self._nursing.recording.resume(state.maps)
         self._guided.resume(given_back(state.guidance, self.noise.device))
         if self._draws is not None and state.draws is not None:
             self._draws.set_state(state.draws)

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor
 
-from vstar_sdk.attention.moment import steps_inside
-from vstar_sdk.sampling.contract import RememberingGuidance
+from vstar_sdk.sampling.contract import PROMPT, RememberingGuidance, branches_at
 
 if TYPE_CHECKING:
     from vstar_sdk.attention.moment import Moment
     from vstar_sdk.attention.nursing import Nursing
     from vstar_sdk.models.contract import Adapter
-    from vstar_sdk.sampling.contract import Guidance
+    from vstar_sdk.sampling.contract import Branch, Guidance
 
 GuidanceBatch = Literal["one", "two"]
 """Whether the branches of the guidance share one call of the denoiser (faster) or take one each (less memory).
@@ -49,13 +48,10 @@ class Guided:
     ) -> None:
         self._nursing = nursing
         self._adapter, self._guidance, self._scale, self._batch = adapter, guidance, scale, batch
-        self._names = [branch.name for branch in guidance.branches]
-        self._prompted = tuple(branch.text == "prompt" for branch in guidance.branches)
+        self._named = any(branch.operations for branch in guidance.branches)
         once = text if text.stride(0) else text[:1]  # a text that is one in memory for all frames stays one
-        texts = {"prompt": once, "negative": negative.expand_as(once)}
-        self._alone = text[None]
-        stacked = torch.stack([texts[branch.text] for branch in guidance.branches]) if scale != 1.0 else once[None]
-        self._texts = stacked.expand(-1, len(text), -1, -1)
+        self._frames, self._texts = len(text), {"prompt": once, "negative": negative.expand_as(once)}
+        self._stacked: dict[tuple[Branch, ...], Tensor] = {}
 
     def __call__(self, latents: Tensor, timestep: Tensor, moment: Moment) -> Tensor:
         """Predict.
@@ -65,23 +61,26 @@ class Guided:
             timestep: as the scheduler gives it.
             moment: the step that is under way.
         """
-        options = self._guidance.options
-        if self._scale == 1.0 or moment.step not in steps_inside((options.start, options.stop), moment.steps):
-            return self._denoise(latents, timestep, self._alone, (True,))
+        branches = branches_at(self._guidance, self._scale, moment.step, moment.steps)
+        if branches == (PROMPT,):
+            return self._denoise(latents, timestep, branches)
         if self._batch == "one":
-            together = latents.expand(len(self._texts), *latents.shape[1:])
-            predicted = self._denoise(together, timestep, self._texts, self._prompted)
+            predicted = self._denoise(latents.expand(len(branches), *latents.shape[1:]), timestep, branches)
         else:
-            each = zip(self._texts, self._prompted, strict=True)
-            predicted = torch.cat([self._denoise(latents, timestep, text[None], (prompted,)) for text, prompted in each])
-        predictions = dict(zip(self._names, predicted.chunk(len(self._names)), strict=True))
+            predicted = torch.cat([self._denoise(latents, timestep, (branch,)) for branch in branches])
+        predictions = dict(zip((branch.name for branch in branches), predicted.chunk(len(branches)), strict=True))
         return self._guidance.combine(predictions, self._scale, moment)
 
-    def _denoise(self, latents: Tensor, timestep: Tensor, texts: Tensor, prompted: tuple[bool, ...]) -> Tensor:
-        """One call of the denoiser, which is told beforehand which of its videos the prompt conditions."""
+    def _denoise(self, latents: Tensor, timestep: Tensor, branches: tuple[Branch, ...]) -> Tensor:
+        """One call of the denoiser, which is told beforehand which of its videos the prompt conditions, and what they are."""
         if self._nursing is not None:
-            self._nursing.call(prompted, *latents.shape[-2:])
-        return self._adapter.denoise(latents, timestep, texts)
+            height, width = latents.shape[-2:]
+            names = tuple(branch.name for branch in branches) if self._named else ()
+            self._nursing.call(tuple(branch.text == "prompt" for branch in branches), height, width, names)
+        if branches not in self._stacked:
+            stacked = torch.stack([self._texts[branch.text] for branch in branches])
+            self._stacked[branches] = stacked.expand(-1, self._frames, -1, -1)
+        return self._adapter.denoise(latents, timestep, self._stacked[branches])
 
     def begin(self) -> None:
         """The schedule begins: a guidance with memory forgets."""

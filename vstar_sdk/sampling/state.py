@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ class SamplerState:
         memory: what the sampler keeps, tensors on the CPU.
         guidance: what the guidance remembers, likewise.
         draws: the state of the generator of fresh noise; None where there was none.
+        maps: the attention maps that were recorded.
     """
 
     step: int
@@ -42,6 +43,7 @@ class SamplerState:
     memory: Mapping[str, Any]
     guidance: Mapping[str, Any]
     draws: Tensor | None
+    maps: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
 
     @classmethod
     def of(
@@ -55,6 +57,7 @@ class SamplerState:
         memory: Mapping[str, Any] | None = None,
         guidance: Mapping[str, Any] | None = None,
         draws: torch.Generator | None = None,
+        maps: Mapping[str, Tensor] | None = None,
     ) -> SamplerState:
         """Take the state after a step; everything is copied, and the sampling may go on.
 
@@ -67,6 +70,7 @@ class SamplerState:
             memory: of the sampler.
             guidance: what the guidance remembers.
             draws: the generator of fresh noise.
+            maps: the attention maps that were recorded, on the CPU.
 
         Raises:
             SamplerError: see `SchedulerState.of`; or sampler or guidance keep something that cannot be written down.
@@ -80,6 +84,7 @@ class SamplerState:
             taken(memory or {}, "the sampler"),
             taken(guidance or {}, "the guidance"),
             draws.get_state() if draws is not None else None,
+            maps or {},
         )
 
     def resume(self, scheduler: Scheduler, generator: torch.Generator | None, like: Tensor) -> Tensor:
@@ -122,8 +127,9 @@ class SamplerState:
         """
         kept = self.scheduler
         scheduler = {"kind": kept.kind, "steps": kept.steps, "config": dict(kept.config), "values": dict(kept.values)}
-        data = {field.name: getattr(self, field.name) for field in fields(self)}
-        write_tensors(path, data | {"scheduler": scheduler, "memory": dict(self.memory), "guidance": dict(self.guidance)})
+        data = {one.name: getattr(self, one.name) for one in fields(self)}
+        mappings = {name: dict(data[name]) for name in ("memory", "guidance", "maps")}
+        write_tensors(path, data | {"scheduler": scheduler} | mappings)
 
     @classmethod
     def read(cls, path: Path) -> SamplerState:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vstar_sdk.attention.moment import Moment
 from vstar_sdk.plugin.boundary.calls import Call, Origin
 from vstar_sdk.plugin.boundary.guidances import CONTRACT
-from vstar_sdk.sampling.contract import RememberingGuidance
+from vstar_sdk.sampling.contract import RememberingGuidance, branches_at
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,15 +40,20 @@ def check_guidance(make: Callable[[], Guidance], *, scale: float = 7.5, steps: i
         )
 
     names = [branch.name for branch in made().branches]
+    changed = any(branch.operations for branch in made().branches)
     generator = torch.Generator().manual_seed(0)
     given = [{name: torch.randn(1, 4, 3, 8, 8, generator=generator) for name in names} for _ in range(steps)]
+
+    def _of(guidance: Any, scale: float, step: int) -> dict[str, Tensor]:
+        return {branch.name: given[step][branch.name] for branch in branches_at(guidance, scale, step, steps)}
 
     def guide(guidance: Any, first: int = 0, scale: float = scale) -> list[Tensor]:
         guided: list[Tensor] = []
         for step in range(first, steps):
-            before = {name: prediction.clone() for name, prediction in given[step].items()}
-            guided.append(guidance.combine(given[step], scale, Moment(step, steps, 999.0 * (1 - step / steps))))
-            same = all(torch.equal(given[step][name], prediction) for name, prediction in before.items())
+            predictions = _of(guidance, scale, step)
+            before = {name: prediction.clone() for name, prediction in predictions.items()}
+            guided.append(guidance.combine(predictions, scale, Moment(step, steps, 999.0 * (1 - step / steps))))
+            same = all(torch.equal(predictions[name], prediction) for name, prediction in before.items())
             assert same, "it changes the predictions that it is given"
         return guided
 
@@ -65,10 +70,12 @@ def check_guidance(make: Callable[[], Guidance], *, scale: float = 7.5, steps: i
     for what, again in (("a new one", guide(begun())), ("it, when the schedule begins again,", guide(kept))):
         assert all(map(torch.equal, again, whole)), f"{what} gives other predictions"
     assert not all(map(torch.equal, guide(begun(), scale=scale + 1), whole)), "another scale gives the same predictions"
+    if changed:  # its branches under the prompt are asked for at scale 1, too
+        guide(begun(), scale=1.0)
     for stop in range(1, steps):
         guidance = begun()
         for step in range(stop):
-            guidance.combine(given[step], scale, Moment(step, steps, 999.0 * (1 - step / steps)))
+            guidance.combine(_of(guidance, scale, step), scale, Moment(step, steps, 999.0 * (1 - step / steps)))
         state = taken(guidance.state(), "the guidance") if isinstance(guidance, RememberingGuidance) else None
         gone_on = guide(begun(state), stop)
         assert all(map(torch.equal, gone_on, whole[stop:])), (

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from vstar_sdk.attention.moment import steps_inside
 from vstar_sdk.errors import SpecError
 from vstar_sdk.footage import Footage
+from vstar_sdk.metrics.contract import MapMetric
 from vstar_sdk.plugin.boundary.calls import Call, Origin
 from vstar_sdk.plugin.boundary.metrics import CONTRACT
 from vstar_sdk.testing.exporters import sample_clip, sample_frames
@@ -49,11 +51,32 @@ def check_metric(make: Callable[[], Metric], *, clip: Footage | None = None) -> 
     one = Footage(frames=1, width=clip.width, height=clip.height, fps=clip.fps, prompt=clip.prompt)
     try:
         part.begin(one)
+        part.add(frames[0])
+        assert all(np.isfinite(number) for number in part.result().values())
     except SpecError:
         return first
-    part.add(frames[0])
-    assert all(np.isfinite(number) for number in part.result().values())
     return first
+
+
+def _observe(metric: MapMetric, clip: Footage) -> None:
+    """Show a metric maps of the sites that it watches, as a run does."""
+    import torch
+
+    from vstar_sdk.attention.moment import Moment
+    from vstar_sdk.attention.sites import Site, SiteAddress
+    from vstar_sdk.clock import Clock
+
+    generator = torch.Generator().manual_seed(0)
+    sites = [
+        Site.at(SiteAddress(f"blocks.{level}.attn", "down", level, 2, 8), Clock(clip.frames, clip.fps)) for level in range(2)
+    ]
+    windows = {site: metric.watches(site) for site in sites}
+    assert windows == {site: metric.watches(site) for site in sites}, "asked again, it watches something else"
+    for step in range(2):
+        for site in sites:
+            if (window := windows[site]) is not None and step in steps_inside(window, 2):
+                attention = torch.randn(site.frames, site.frames, generator=generator).softmax(dim=1)
+                metric.observe(site, Moment(step, 2), attention)
 
 
 def _contained(metric: Metric) -> Metric:
@@ -66,6 +89,8 @@ def _contained(metric: Metric) -> Metric:
 
 def _measure(metric: Metric, clip: Footage, frames: list[NDArray[np.uint8]], *, reuse: bool = False) -> Mapping[str, float]:
     metric.begin(clip)
+    if isinstance(metric, MapMetric):
+        _observe(metric, clip)
     canvas = frames[0].copy()
     for frame in frames:
         given = canvas if reuse else frame.copy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -15,7 +16,9 @@ from vstar_sdk import Clock, RotaryPositions, SiteAddress, SpecError, load_spec
 from vstar_sdk.testing.regularizers import attend
 
 PAGE = (Path(__file__).parents[3] / "docs" / "longvideo.md").read_text(encoding="utf-8")
-SITE = SiteAddress("blocks.0.attn", "down", 0, 2, 8, rotary=RotaryPositions((1.0, 0.5, 0.25)))
+ROTARY = RotaryPositions((1.0, 0.5, 0.25))
+SITE = SiteAddress("blocks.0.attn", "down", 0, 2, 8, rotary=ROTARY)
+JOINT = SiteAddress("blocks.0.attn", "stack", 0, 2, 8, kind="joint", index=0, rotary=ROTARY)
 FRAMES = 16
 
 WRITTEN = {
@@ -48,7 +51,7 @@ def table():
 
 
 REFUSED = table()
-MODELS = re.findall(r"^\| (?:regularizer )?\[`([\w/-]+)`\].* \| (F|R|all) \|$", PAGE, re.MULTILINE)
+MODELS = re.findall(r"^\| (?:regularizer )?\[`([\w/-]+)`\].* \| (R|all) \|$", PAGE, re.MULTILINE)
 """The regularizers, and the models that the page says they are for."""
 
 
@@ -69,8 +72,11 @@ def made(name, **more):
     return loaded.catalog.make("regularizers", loaded.spec.regularizers[0])
 
 
-def attended(attention, regularizers):
-    return attend(regularizers, *attention(FRAMES, positions=4, head_dim=8).qkv, site=SITE, height=2, width=2)
+def attended(attention, regularizers, site=SITE):
+    given = attention(FRAMES, positions=4, head_dim=8).qkv
+    if site.kind == "joint":  # the same tokens in one sequence
+        given = (x.permute(1, 2, 0, 3).flatten(1, 2)[None] for x in given)
+    return attend(regularizers, *given, site=site, clock=Clock(FRAMES, 8.0), height=2, width=2)
 
 
 def test_the_table_names_parts_that_there_are():
@@ -88,19 +94,20 @@ def test_in_half_precision_the_output_has_its_type_and_is_about_the_same(attenti
     torch.testing.assert_close(half.float(), attend([all_made()[name]], *given.qkv, **layout), atol=0.06, rtol=0.06)
 
 
+@pytest.mark.parametrize("site", [SITE, JOINT], ids=lambda site: site.kind)
 @pytest.mark.parametrize(("one", "other"), [pair for pair in product(WRITTEN, WRITTEN) if any("/" in name for name in pair)])
-def test_a_pair_runs_or_is_refused_as_the_table_says(attention, one, other):
+def test_a_pair_runs_or_is_refused_as_the_table_says(attention, one, other, site):
     regularizers = [all_made()[name] for name in (one, other)]
     if (one, other) in REFUSED:
         with pytest.raises(SpecError, match=re.escape(REFUSED[one, other])) as caught:
-            attended(attention, regularizers)
+            attended(attention, regularizers, site)
         assert caught.value.hint
         assert caught.value.path[0] == "regularizers"
     else:
-        together = attended(attention, regularizers)
+        together = attended(attention, regularizers, site)
         assert bool(torch.isfinite(together).all())
         for alone in regularizers:
-            assert not torch.equal(together, attended(attention, [alone]))
+            assert not torch.equal(together, attended(attention, [alone], site))
 
 
 def test_what_is_refused_in_one_window_runs_in_two(attention):
@@ -118,17 +125,15 @@ def test_long_windows_go_with_ultravico(attention):
     assert bool(torch.isfinite(out).all())
 
 
-@pytest.mark.parametrize(("name", "models"), MODELS)
-def test_where_all_tokens_attend_to_each_other_it_runs_or_is_refused_as_the_page_says(name, models):
-    site = SiteAddress("blocks.0.attn", "stack", 0, 2, 8, kind="joint", index=0, rotary=SITE.rotary)
-    query, key, value = torch.randn(3, 1, 2, 4 * FRAMES, 8, generator=torch.Generator().manual_seed(0))
-    regularizer, clock = all_made()[name], Clock(FRAMES, 8.0)
-    if models == "F":
-        with pytest.raises(SpecError, match="a joint attention over all tokens"):
-            attend([regularizer], query, key, value, site=site, clock=clock)
-    else:
-        out = attend([regularizer], query, key, value, site=site, clock=clock)
-        assert not torch.allclose(out, torch.nn.functional.scaled_dot_product_attention(query, key, value), atol=1e-5)
+def test_where_no_rotary_positions_are_known_only_those_run_that_need_none(attention):
+    for site in (SITE, JOINT):
+        for name, models in MODELS:
+            plain = replace(site, rotary=None)
+            if models == "R":
+                with pytest.raises(SpecError, match="does not say that it knows frames by rotary positions"):
+                    attended(attention, [all_made()[name]], plain)
+            else:
+                assert bool(attended(attention, [all_made()[name]], plain).isfinite().all())
 
 
 @pytest.mark.parametrize("text", re.findall(r"^```yaml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
 from vstar_longvideo.freeinit import FreeInit, FreeInitOptions
 
-from vstar_sdk import SamplerError
+from vstar_sdk import RunPaused, SamplerError
 from vstar_sdk.testing.samplers import check_sampler, sample_denoising
 
 
@@ -90,3 +93,28 @@ def test_in_a_run_with_tar_and_one_turn_is_the_plain_run_to_the_bit(session, sto
     for scheduler in ("ddim", "unipc", "euler"):
         with pytest.raises(SamplerError, match=r"longvideo/freeinit.*a pass cannot start"):
             session.run(story | {"sampling": {"steps": 2, "sampler": two, "scheduler": scheduler}})
+
+
+@pytest.mark.parametrize("pause", [1, 3], ids=["in the first turn", "in the second"])
+def test_a_run_that_is_paused_goes_on_in_another_process_to_the_same_bytes(session, story, tmp_path, pause):
+    sampling = {
+        "steps": 2,
+        "scheduler": {"use": "ddim", "config": {"timestep_spacing": "leading"}},
+        "sampler": {"use": "longvideo/freeinit", "turns": 2},
+        "eta": 1.0,
+    }
+    spec = story | {"frames": 4, "sampling": sampling, "output": [{"use": "frames"}], "latents": True}
+    session.run(spec, out=tmp_path / "whole")
+    with pytest.raises(RunPaused):
+        session.start(spec, out=tmp_path / "run", pause_after=pause).result()
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, vstar_sdk; vstar_sdk.resume(sys.argv[1]).result()", str(tmp_path / "run")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    names = sorted(path.relative_to(tmp_path / "whole") for path in (tmp_path / "whole").rglob("*.png"))
+    assert len(names) == 4
+    for name in (*names, "latents.safetensors"):
+        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()

@@ -8,7 +8,8 @@ much frames have of each other::
 
 ``m`` is ``1 / F`` where all frames weigh the same, so that ``w / F`` is the share by which an even attention is raised; none is
 lowered. The paper's ``m`` is of the whole call; here it is of each video in it, so that the branches of guidance make the same
-picture in one call and in two.
+picture in one call and in two. Where all tokens of a clip attend to each other, ``P`` is made of the queries and keys of each
+position's frames, and the output of the whole attention is raised.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from vstar_longvideo.freelong import FreeLongOptions
-from vstar_longvideo.levels import LevelOptions
+from vstar_longvideo.levels import LevelOptions, positions_of
 from vstar_sdk import Regularizer, Site, SpecError, Wrap
 
 if TYPE_CHECKING:
@@ -57,8 +58,13 @@ class Enhance:
         def attend(
             call_next: CallNext, query: Tensor, key: Tensor, value: Tensor, q_frames: Tensor, k_frames: Tensor, call: Call
         ) -> Tensor:
-            frames = query.shape[2]
-            own = _diagonals(query, key).reshape(len(call.branches), -1).mean(dim=1)
+            q, k = query, key
+            if site.kind == "joint":  # the frames of each position by themselves, as the paper takes them out of such attention
+                each = positions_of(site, call)
+                videos, heads, _, dim = query.shape
+                q, k = (x.reshape(videos, heads, -1, each, dim).movedim(3, 1).flatten(0, 1) for x in (query, key))
+            frames = q.shape[2]
+            own = _diagonals(q, k).reshape(len(call.branches), -1).mean(dim=1)
             others = (frames - own) / (frames * (frames - 1))  # every row of a map sums to 1
             gain = ((frames + weight) * others).clamp(min=1).repeat_interleave(len(query) // len(own))
             out = call_next(query, key, value, q_frames, k_frames)

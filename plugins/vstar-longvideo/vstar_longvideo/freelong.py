@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, field_validator
 
 from vstar_longvideo.freenoise_windows import WindowsOptions
-from vstar_longvideo.levels import LevelOptions
+from vstar_longvideo.levels import LevelOptions, positions_of
 from vstar_longvideo.refusals import APART, refuse_another, refuse_maps, refuse_windows
 from vstar_longvideo.spectrum import gaussian, low_pass, radius
 from vstar_sdk import Regularizer, Site, SpecError, Wrap
@@ -77,18 +77,24 @@ class FreeLong:
         def attend(
             call_next: CallNext, query: Tensor, key: Tensor, value: Tensor, q_frames: Tensor, k_frames: Tensor, call: Call
         ) -> Tensor:
-            picture = (len(call.branches), call.height, call.width)
+            height, width, each = call.height, call.width, positions_of(site, call)
+            joint = site.kind == "joint"
 
             def clip(attended: Tensor) -> Tensor:
-                """From ``(videos * height * width, heads, frames, channels)`` to ``(..., frames, height, width)``."""
-                return attended.float().reshape(*picture, *attended.shape[1:]).permute(0, 3, 5, 4, 1, 2)
+                """From what the attention gives to ``(videos, heads, channels, frames, height, width)``."""
+                batch, heads, tokens, channels = attended.shape
+                if joint:  # (videos, heads, frames * height * width, channels)
+                    return attended.float().reshape(batch, heads, -1, height, width, channels).movedim(-1, 2)
+                # (videos * height * width, heads, frames, channels)
+                return attended.float().reshape(-1, height, width, heads, tokens, channels).permute(0, 3, 5, 4, 1, 2)
 
-            local = [clip(_local(call_next, query, key, value, q_frames, k_frames, near)) for near, _ in reach]
+            local = [clip(_local(call_next, query, key, value, q_frames, k_frames, near, each)) for near, _ in reach]
             slower = [*local[1:], clip(call_next(query, key, value, q_frames, k_frames))]
             out = local[0]
             for (_, cutoff), here, beyond in zip(reach, local, slower, strict=True):
                 out = out + low_pass(beyond - here, gaussian(radius(out.shape[-3:], cutoff, cutoff, out.device)))
-            return out.permute(0, 4, 5, 1, 3, 2).flatten(0, 2).to(value.dtype)
+            out = out.movedim(2, -1).flatten(2, 4) if joint else out.permute(0, 4, 5, 1, 3, 2).flatten(0, 2)
+            return out.to(value.dtype)
 
         return [Wrap(attend)]
 
@@ -103,13 +109,14 @@ class FreeLong:
 
 
 def _local(
-    call_next: CallNext, query: Tensor, key: Tensor, value: Tensor, q_frames: Tensor, k_frames: Tensor, near: int
+    call_next: CallNext, query: Tensor, key: Tensor, value: Tensor, q_frames: Tensor, k_frames: Tensor, near: int, each: int
 ) -> Tensor:
-    """Attention of every frame to those at most ``near`` frames away."""
+    """Attention of every frame, of so many tokens each, to those at most ``near`` frames away."""
     import torch
 
     out: list[Tensor] = []
-    for frame in range(query.shape[2]):
-        one, there = slice(frame, frame + 1), slice(max(0, frame - near), frame + near + 1)
+    for frame in range(query.shape[2] // each):
+        one = slice(frame * each, (frame + 1) * each)
+        there = slice(max(0, frame - near) * each, (frame + near + 1) * each)
         out.append(call_next(query[:, :, one], key[:, :, there], value[:, :, there], q_frames[one], k_frames[there]))
     return torch.cat(out, dim=2)

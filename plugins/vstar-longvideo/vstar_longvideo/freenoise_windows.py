@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, model_validator
 
-from vstar_longvideo.levels import LevelOptions
+from vstar_longvideo.levels import LevelOptions, positions_of
 from vstar_longvideo.refusals import refuse_another, refuse_maps
 from vstar_sdk import Regularizer, Site, Wrap
 
@@ -64,11 +64,13 @@ class Windows:
         ) -> Tensor:
             import torch
 
-            weights = (size + 1) / 2 - (torch.arange(size, device=value.device) - (size - 1) / 2).abs()[:, None]
-            total = torch.zeros(site.frames, 1, device=value.device)
+            each = positions_of(site, call)
+            weights = (size + 1) / 2 - (torch.arange(size, device=value.device) - (size - 1) / 2).abs()
+            weights = weights.repeat_interleave(each)[:, None]
+            total = torch.zeros(site.frames * each, 1, device=value.device)
             out = torch.zeros(value.shape, device=value.device)
             for start in starts:
-                part = slice(start, start + size)
+                part = slice(start * each, (start + size) * each)
                 inside = call_next(query[:, :, part], key[:, :, part], value[:, :, part], q_frames[part], k_frames[part])
                 out[:, :, part] += weights * inside
                 total[part] += weights

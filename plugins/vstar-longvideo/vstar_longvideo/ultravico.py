@@ -15,7 +15,7 @@ from pydantic import Field
 
 from vstar_longvideo.freenoise_windows import WindowsOptions
 from vstar_longvideo.levels import LevelOptions
-from vstar_longvideo.refusals import APART
+from vstar_longvideo.refusals import APART, name_of
 from vstar_sdk import Logits, Regularizer, Site, SpecError
 
 if TYPE_CHECKING:
@@ -57,6 +57,9 @@ class Ultravico:
         """See `vstar_sdk.ParticularRegularizer`: windows that hold no frames so far from each other leave it nothing to do."""
         reach = self.options.trained_frames / 2
         for other in (*before, *after):
+            radius = getattr(other.options, "radius", {}).get(site.level) if name_of(other.options) == "window" else None
+            if radius is not None and site.duration(radius) <= reach:
+                raise SpecError(f"ultravico: window hides all frames that are more than {reach:g} apart", hint=APART)
             if isinstance(other.options, WindowsOptions) and other.options.size - 1 <= reach:
                 raise SpecError(
                     f"ultravico: no frames in a window of {other.options.size} are more than {reach:g} apart", hint=APART

@@ -24,6 +24,7 @@ class CogVideoXFamily(Family):
     """Text and all tokens of a clip attend to each other; guidance is one batch."""
 
     one_text = True
+    streams = ("hidden_states", "encoder_hidden_states")
 
     def sites(self, config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
         """See `Family.sites`."""

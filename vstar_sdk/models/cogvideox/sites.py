@@ -11,6 +11,7 @@ from typing import Any
 
 from vstar_sdk.attention.sites import SiteAddress
 from vstar_sdk.errors import ModelError
+from vstar_sdk.models.rotary import of_time
 
 
 def cogvideox_sites(config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
@@ -28,7 +29,9 @@ def cogvideox_sites(config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
         raise ModelError(f"not a CogVideoXTransformer3DModel: its configuration has no {missing}") from None
     if (joined := config.get("patch_size_t")) is not None:
         raise ModelError(f"its network joins {joined} latent frames in one token (CogVideoX 1.5), which is not supported")
+    # The smaller network adds its positions to the tokens; in the larger one a quarter of the channels is for the frame.
+    rotary = of_time(head_dim // 4, 10_000.0) if config.get("use_rotary_positional_embeddings") else None
     return tuple(
-        SiteAddress(f"transformer_blocks.{layer}.attn1", "stack", 0, heads, head_dim, kind="joint", index=layer)
+        SiteAddress(f"transformer_blocks.{layer}.attn1", "stack", 0, heads, head_dim, kind="joint", index=layer, rotary=rotary)
         for layer in range(layers)
     )

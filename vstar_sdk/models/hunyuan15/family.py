@@ -27,6 +27,7 @@ class Hunyuan15Family(Family):
     """All tokens of a clip and its text attend to each other; a guider calls the network for each of its branches."""
 
     one_text = True
+    streams = ("hidden_states", "encoder_hidden_states")
     companions = Family.companions | {"text_encoder_2"}
 
     def sites(self, config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:

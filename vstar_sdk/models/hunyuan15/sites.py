@@ -11,6 +11,7 @@ from typing import Any
 
 from vstar_sdk.attention.sites import SiteAddress
 from vstar_sdk.errors import ModelError
+from vstar_sdk.models.rotary import of_time
 
 
 def hunyuan15_sites(config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
@@ -28,7 +29,8 @@ def hunyuan15_sites(config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
         raise ModelError(f"not a HunyuanVideo15Transformer3DModel: its configuration has no {missing}") from None
     if (joined := config.get("patch_size_t", 1)) != 1:
         raise ModelError(f"its network joins {joined} latent frames in one token, which is not supported")
+    rotary = of_time(config.get("rope_axes_dim", (16, 56, 56))[0], config.get("rope_theta", 256.0))
     return tuple(
-        SiteAddress(f"transformer_blocks.{layer}.attn", "stack", 0, heads, head_dim, kind="joint", index=layer)
+        SiteAddress(f"transformer_blocks.{layer}.attn", "stack", 0, heads, head_dim, kind="joint", index=layer, rotary=rotary)
         for layer in range(layers)
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 from vstar_sdk.attention.sites import SiteAddress
 from vstar_sdk.errors import ModelError
+from vstar_sdk.models.rotary import of_time
 
 
 def wan_sites(config: Mapping[str, Any], prefix: str = "") -> tuple[SiteAddress, ...]:
@@ -32,7 +33,8 @@ def wan_sites(config: Mapping[str, Any], prefix: str = "") -> tuple[SiteAddress,
         raise ModelError("this Wan needs a picture in addition to the prompt (image to video)")
     if patch[0] != 1:
         raise ModelError(f"its network joins {patch[0]} latent frames in one token, which is not supported")
+    rotary = of_time(head_dim - 4 * (head_dim // 6), 10_000.0)  # height and width have a third each, in whole pairs
     return tuple(
-        SiteAddress(f"{prefix}blocks.{layer}.attn1", "stack", 0, heads, head_dim, kind="joint", index=layer)
+        SiteAddress(f"{prefix}blocks.{layer}.attn1", "stack", 0, heads, head_dim, kind="joint", index=layer, rotary=rotary)
         for layer in range(layers)
     )

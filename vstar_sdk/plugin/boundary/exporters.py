@@ -14,5 +14,6 @@ CONTRACT = Contract(
         Member("close", lets=(OSError,)),
         Member("abort"),
         Member("check", parameters=("clip",), optional=True),
+        Member("carries_sound", values.instance(bool), None, optional=True),
     ),
 )

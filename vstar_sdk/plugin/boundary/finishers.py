@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from vstar_sdk.footage import Footage
+from vstar_sdk.footage import Footage, Sound
 from vstar_sdk.plugin.boundary import values
 from vstar_sdk.plugin.boundary.calls import Call, ContractFault, Drawn
 from vstar_sdk.plugin.boundary.contract import Contract, Member
@@ -50,4 +51,31 @@ def _frames(value: Any, call: Call) -> Drawn:
     return _Finished(value, call, check, planned.frames if planned else None)
 
 
-CONTRACT = Contract("Finisher", (Member("plan", _plan, ("clip",)), Member("finish", _frames, ("frames", "clip"))))
+def _sound(value: Any, call: Call) -> Sound | None:
+    if value is None:
+        return None
+    values.instance(Sound)(value, call)
+    rules: dict[str, values.Rule] = {
+        "name": values.text,
+        "rate": lambda held: values.count(held) and 8000 <= held <= 48000,
+        "channels": lambda held: held in (1, 2),
+        "samples": callable,
+    }
+    values.fields(value, rules)
+    given = value.samples
+
+    def samples() -> Drawn:
+        """Each piece is drawn from the plugin behind the boundary."""
+        return Drawn(call.run(given), call, lambda item, index: item, None)
+
+    return replace(value, samples=samples)
+
+
+CONTRACT = Contract(
+    "Finisher",
+    (
+        Member("plan", _plan, ("clip",)),
+        Member("finish", _frames, ("frames", "clip")),
+        Member("sound", _sound, optional=True),
+    ),
+)

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from vstar_sdk.plugin.boundary.calls import Call, ContractFault, described
 from vstar_sdk.plugin.boundary.contract import Contract, Member, ignored
+from vstar_sdk.plugin.boundary.regularizers import window
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
@@ -51,5 +52,7 @@ CONTRACT = Contract(
         Member("begin", ignored, ("clip",)),
         Member("add", ignored, ("frame",)),
         Member("result", _numbers),
+        Member("watches", window, ("site",), optional=True),
+        Member("observe", ignored, ("site", "moment", "attention"), optional=True),
     ),
 )

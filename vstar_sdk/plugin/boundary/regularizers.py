@@ -25,12 +25,13 @@ def _operations(value: Any, call: Call) -> list[Operation]:
     return operations
 
 
-def _window(value: Any, call: Call) -> tuple[float, float] | None:
+def window(value: Any, call: Call) -> tuple[float, float] | None:
+    """A part of the schedule, or None."""
     if value is None:
         return None
-    if not isinstance(value, tuple | list) or len(window := tuple(cast(Any, value))) != 2 or not all(map(values.number, window)):
+    if not isinstance(value, tuple | list) or len(given := tuple(cast(Any, value))) != 2 or not all(map(values.number, given)):
         raise ContractFault(f"returned {described(cast(object, value))}, not a window of two fractions, or None")
-    start, end = window
+    start, end = given
     if not 0.0 <= start < end <= 1.0:
         raise ContractFault(f"returned the window [{start:g}, {end:g}]", "a window is two fractions with 0 <= start < end <= 1")
     return (float(start), float(end))
@@ -61,7 +62,7 @@ CONTRACT = Contract(
     (
         Member("operations", _operations, ("site",)),
         Member("options", values.instance(RegularizerOptions), None),
-        Member("watches", _window, ("site",), optional=True),
+        Member("watches", window, ("site",), optional=True),
         Member("begin", _memory, ("sites", "steps"), optional=True),
         Member("beside", parameters=("site", "before", "after"), optional=True),
     ),

@@ -16,7 +16,9 @@ from vstar_sdk.runs.exporters import exporters
 from vstar_sdk.runs.measuring import Measuring, metrics_of
 from vstar_sdk.runs.memory import enough_memory
 from vstar_sdk.runs.run import Run
+from vstar_sdk.runs.schedule import schedule_steps
 from vstar_sdk.runs.state import RunState, made
+from vstar_sdk.runs.watching import recording_of
 
 if TYPE_CHECKING:
     from vstar_sdk.models.contract import Adapter
@@ -58,6 +60,9 @@ def decode(run: Run, adapter: Adapter, state: RunState, clips: Clips, directory:
     with run.stage("decode"), enough_memory(run.plan, "decode"), run.under():
         final = clips.final
         measuring = Measuring(metrics, final)
+        if (recording := recording_of(run.plan)) is not None:
+            recording.resume(made(state.maps))
+            measuring.observe(recording, schedule_steps(run.plan))
         with _artifacts(run, final, directory) as artifacts:
             for done, frame in enumerate(clips.finished(run.transforms, adapter.decode(made(state.latents))), 1):
                 run.check()

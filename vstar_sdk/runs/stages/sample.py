@@ -20,6 +20,7 @@ from vstar_sdk.runs.memory import enough_memory
 from vstar_sdk.runs.run import Run
 from vstar_sdk.runs.stages.hold import held_of
 from vstar_sdk.runs.state import RunState, made
+from vstar_sdk.runs.watching import recording_of
 from vstar_sdk.sampling.denoising import Denoising
 from vstar_sdk.sampling.guided import Guided
 from vstar_sdk.sampling.noise import folded, step_noise
@@ -55,9 +56,13 @@ def sample(run: Run, adapter: Adapter, state: RunState, *, until: int | None = N
         return state
     conditioning = made(state.conditioning)
     numbers, device = run.plan.settings, adapter.device
+    recording = recording_of(run.plan)
+    if recording is not None:
+        recording.to(device)
     with run.stage("sample"), enough_memory(run.plan, "sample"), torch.no_grad():
         prepared = adapter.sampling() if isinstance(adapter, SamplingAdapter) else nullcontext()
-        with run.under("sampling"), prepared, nurse(adapter.denoiser, run.plan.attention, adapter.family) as nursing:
+        nursed = nurse(adapter.denoiser, run.plan.attention, adapter.family, recording=recording)
+        with run.under("sampling"), prepared, nursed as nursing:
             engine = engine_of(run.plan.loaded, run.plan.facts)
             text, negative = conditioning.text.to(device), conditioning.negative.to(device)
             guided = Guided(adapter, text, negative, engine.guidance, engine.scale, numbers.guidance_batch, nursing)
@@ -93,7 +98,8 @@ def sample(run: Run, adapter: Adapter, state: RunState, *, until: int | None = N
         if latents is None:
             expected = denoising.clean()
             return replace(state, sampler=denoising.state(), expected=None if expected is None else expected.cpu())
-        return replace(state, sampler=None, latents=latents.cpu())
+        maps = recording.state() if recording is not None else None
+        return replace(state, sampler=None, latents=latents.cpu(), maps=maps)
 
 
 def _drawn(run: Run, engine: Engine, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
