@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.tiny_wan import PIECES
+from vstar_sdk.testing.tiny_joint import PIECES
 
 TRANSFORMER: dict[str, Any] = {
     "num_attention_heads": 2,
