@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -115,6 +116,13 @@ def _timesteps_of_tokens(pipe: Any) -> None:
     pipe.register_to_config(expand_timesteps=True)
 
 
+def _without_ftfy(pipe: Any) -> None:
+    """A package that the pipeline calls, and that mends nothing in these prompts."""
+    del pipe
+    module: Any = import_module("diffusers.pipelines.skyreels_v2.pipeline_skyreels_v2")
+    module.ftfy = SimpleNamespace(fix_text=lambda text: text)
+
+
 _GUIDED = {"guidance_scale": 4.0}
 _LTX = {"guidance_scale": 3.0, "height": 64, "width": 32}
 
@@ -125,6 +133,13 @@ FAMILIES: Mapping[str, Held] = {
     ),
     "wan 2.2 TI2V": Held(
         model="wan_21", pipeline="wan.pipeline_wan:WanPipeline", call=_GUIDED, noise=1e-5, prepare=_timesteps_of_tokens
+    ),
+    "skyreels": Held(
+        model="skyreels_dir",
+        pipeline="skyreels_v2.pipeline_skyreels_v2:SkyReelsV2Pipeline",
+        call=_GUIDED,
+        noise=1e-5,
+        prepare=_without_ftfy,
     ),
     "ltx": Held(
         model="tiny_ltx",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from tests.attaching.families import FAMILIES, TAR
 from vstar_sdk import attach
@@ -40,3 +41,12 @@ def test_both_experts_are_nursed(pipelines):
     plain = make(pipe, num_inference_steps=3)
     with attach(pipe, [late]):
         assert (make(pipe, num_inference_steps=3) - plain).abs().max() > 1e-3
+
+
+def test_diffusion_forcing_is_refused_for_its_frames_have_no_one_step(pipelines):
+    pipe = pipelines("skyreels")
+    network, text = pipe.transformer, torch.randn(1, 512, 8)
+    steps = torch.full((1, 5), 500)
+    with attach(pipe, [TAR]), pytest.raises(SamplerError, match="every latent frame is at a step of its own") as refused:
+        network(torch.randn(1, 4, 5, 4, 4), steps, text, enable_diffusion_forcing=True)
+    assert "SkyReelsV2Pipeline" in str(refused.value.hint)

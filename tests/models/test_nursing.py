@@ -40,6 +40,7 @@ class Sequence:
 
 MODELS: Mapping[str, Sequence] = {
     "wan_21": Sequence(),
+    "skyreels_dir": Sequence(),
     "tiny_ltx": Sequence(side=64),
     "cogvideox_2b": Sequence(before=226, backends=False),
     "cogvideox_5b": Sequence(before=226, backends=False),

@@ -57,6 +57,7 @@ class Told:
 MODELS: Mapping[str, Told] = {
     "wan 2.1": Told("wan_21", "wan", (4, 3, 4, 4), "wan/*.yaml"),
     "wan 2.2": Told("wan_22", "wan", (4, 3, 4, 4), "wan/*.yaml"),
+    "skyreels": Told("skyreels_dir", "skyreels", (4, 3, 4, 4), "skyreels/*.yaml"),
     "ltx": Told("tiny_ltx", "ltx", (4, 3, 2, 1), "ltx/ltx-video*.yaml", size=(32, 64), frames=17),
     "ltx 2": Told("tiny_ltx23", "ltx2", (4, 3, 2, 2), "ltx/ltx-2*.yaml", size=(64, 64), frames=17),
     "cogvideox 2b": Told("cogvideox_2b", "cogvideox", (4, 3, 4, 4), "cogvideox/*.yaml", one_text=True),
@@ -198,9 +199,9 @@ def test_the_presets_fit_the_model(told, directory):
 
 
 @pytest.mark.parametrize("told", [name for name in MODELS if not name.startswith("cogvideox")], indirect=True)
-def test_a_scheduler_that_cannot_match_flows_is_refused_by_name(told, directory):
+def test_a_scheduler_that_cannot_match_flows_is_refused_by_name(told, directory, session):
     with pytest.raises(SpecError, match="scheduler 'ddim' is not for models trained by flow matching") as refused:
-        make_plan(load_spec(told.story(directory, sampling={"steps": 2, "scheduler": "ddim"})))
+        session.run(told.story(directory, sampling={"steps": 2, "scheduler": "ddim"}))
     assert "flow-euler" in str(refused.value.hint)
 
 

@@ -17,6 +17,7 @@ ONE_TEXT = ("cogvideox_2b", "cogvideox_5b", "hunyuan15_dir", "mochi_dir")
 """Whose text and video share one attention."""
 COUNTS = [
     ("wan_21", (64, 16, 80, 2), ("61 or 65", "13 or 17", "77 or 81", "1 or 5")),
+    ("skyreels_dir", (96, 2), ("93 or 97", "1 or 5")),
     ("tiny_ltx", (64, 16, 160, 2), ("57 or 65", "9 or 17", "153 or 161", "1 or 9")),
     ("tiny_ltx2", (64, 120, 2), ("57 or 65", "113 or 121", "1 or 9")),
     ("cogvideox_2b", (48, 50, 2), ("45 or 49", "49 or 53", "1 or 5")),
@@ -40,6 +41,7 @@ def test_an_impossible_count_of_frames_names_both_neighbours(request, name, fram
     ("name", "word"),
     [
         ("wan_21", "wan"),
+        ("skyreels_dir", "skyreels"),
         ("tiny_ltx", "ltx"),
         ("tiny_ltx2", "ltx2"),
         ("cogvideox_2b", "cogvideox"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -55,6 +57,27 @@ def test_with_one_prompt_it_samples_what_diffusers_pipeline_does(adapter, schedu
     assert (got - wanted).abs().max() < 1e-5
     pictures = pipe(**asked, num_inference_steps=4, latents=noise, output_type="np").frames[0]
     check_frames(adapter.decode(got), pictures)
+
+
+def test_skyreels_samples_what_its_pipeline_does(opened, monkeypatch):
+    module = import_module("diffusers.pipelines.skyreels_v2.pipeline_skyreels_v2")
+    monkeypatch.setattr(module, "ftfy", SimpleNamespace(fix_text=lambda text: text), raising=False)  # which it calls untested
+    adapter = opened("skyreels_dir")
+    pipe: Any = module.SkyReelsV2Pipeline(
+        tokenizer=adapter.tokenizer,
+        text_encoder=adapter.text_encoder,
+        transformer=adapter.denoiser.transformer,
+        vae=adapter.vae,
+        scheduler=scheduler_for("unipc", adapter.scheduler_config),
+    )
+    pipe.set_progress_bar_config(disable=True)
+    noise = latents(adapter)
+    asked = {"prompt": ONE, "negative_prompt": OTHER, "height": 32, "width": 32, "num_frames": FRAMES, "guidance_scale": 4.0}
+    wanted = pipe(**asked, num_inference_steps=4, latents=noise, output_type="latent").frames
+    text, negative = adapter.encode([ONE, OTHER])
+    built, text = scheduler_for("unipc", adapter.scheduler_config), text.expand(LATENT_FRAMES, -1, -1)
+    got = denoised(adapter, text, negative, noise, built, steps=4, guidance=4.0, guidance_batch="two")
+    assert (got - wanted).abs().max() < 1e-5
 
 
 @both

@@ -50,6 +50,21 @@ def test_another_model_of_the_family_is_refused_by_what_it_is(wan_21, tmp_path, 
         model.facts()
 
 
+@pytest.mark.parametrize(
+    ("fixture", "changes", "reason"),
+    [
+        ("skyreels_dir", {"num_frame_per_block": 3}, "causal in blocks of 3 latent frames"),
+        ("skyreels_dir", {"inject_sample_info": True}, "is told the frame rate"),
+        ("skyreels_dir", {"_class_name": "WanTransformer3DModel"}, "its transformer is a WanTransformer3DModel"),
+        ("wan_21", {"_class_name": "SkyReelsV2Transformer3DModel"}, "its transformer is a SkyReelsV2Transformer3DModel"),
+    ],
+)
+def test_skyreels_and_wan_are_told_apart_and_diffusion_forcing_is_refused(request, tmp_path, fixture, changes, reason):
+    folder = changed(request.getfixturevalue(fixture), tmp_path / "model", "transformer/config.json", changes)
+    with pytest.raises(ModelError, match=reason):
+        source(fixture, folder).facts()
+
+
 REAL = {
     "transformer": {
         "num_attention_heads": 12,

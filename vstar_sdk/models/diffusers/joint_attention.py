@@ -10,13 +10,20 @@ from vstar_sdk.attention.sites import Site
 from vstar_sdk.errors import ModelError, SamplerError
 
 
-def check_stands_in(attn: Any, site: Site, kind: type[Any], processors: tuple[type[Any], ...], *, heads: str = "heads") -> None:
+def check_stands_in(
+    attn: Any,
+    site: Site,
+    kind: type[Any] | tuple[type[Any], ...],
+    processors: tuple[type[Any], ...],
+    *,
+    heads: str = "heads",
+) -> None:
     """Refuse an attention that is not what its address says, or that does more than plain attention.
 
     Args:
         attn: the module at the site.
         site: where.
-        kind: the class that it should be of.
+        kind: the class that it should be of, or several.
         processors: those that nursing can stand in for.
         heads: the name of its attribute that counts the heads.
 

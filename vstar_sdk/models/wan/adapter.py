@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl_wan import AutoencoderKLWan
-from diffusers.models.transformers.transformer_wan import WanAttention, WanTransformer3DModel
+from diffusers.models.transformers.transformer_skyreels_v2 import SkyReelsV2Transformer3DModel
+from diffusers.models.transformers.transformer_wan import WanTransformer3DModel
 from torch import Tensor, nn
 from transformers import AutoTokenizer, UMT5EncoderModel
 
@@ -23,7 +24,7 @@ from vstar_sdk.models.modules import modules_of
 from vstar_sdk.models.wan.decoding import decode_causally
 from vstar_sdk.models.wan.experts import ResidentNetworks, WanExperts, latent_frame_text
 from vstar_sdk.models.wan.family import WAN, WanFamily
-from vstar_sdk.models.wan.processor import reads_text
+from vstar_sdk.models.wan.processor import ATTENTIONS, reads_text
 from vstar_sdk.models.wan.text import TOKENS, clean, cut_off
 from vstar_sdk.weights.components import load_component
 from vstar_sdk.weights.directory import read_config
@@ -99,7 +100,7 @@ def load(directory: Path, facts: Facts, options: WanOptions, device: str, dtype:
     precision = getattr(torch, dtype)
     tokenizer = load_component(AutoTokenizer, directory, "tokenizer")
     names = sorted({site.name.partition(".")[0] for site in facts.sites})
-    networks = [load_component(WanTransformer3DModel, directory, name, precision) for name in names]
+    networks: list[Any] = [load_component(network_class(directory, name), directory, name, precision) for name in names]
     denoiser = WanExperts(networks[0], networks[1] if len(networks) == 2 else None)
     check_sites(networks[0], facts, self_attentions(denoiser), directory)
     ratio = read_config(directory, "model_index.json").get("boundary_ratio")
@@ -121,6 +122,17 @@ def load(directory: Path, facts: Facts, options: WanOptions, device: str, dtype:
     )
 
 
+def network_class(directory: Path, name: str) -> Any:
+    """The class of a denoising network: Wan's, or SkyReels V2's, whose blocks are the same.
+
+    Args:
+        directory: of the pipeline.
+        name: of the network's folder.
+    """
+    kinds = {kind.__name__: kind for kind in (WanTransformer3DModel, SkyReelsV2Transformer3DModel)}
+    return kinds[read_config(directory, f"{name}/config.json").get("_class_name", WanTransformer3DModel.__name__)]
+
+
 def self_attentions(denoiser: nn.Module) -> set[str]:
     """The names of all self-attentions, from the modules themselves."""
-    return {name for name, module in modules_of(denoiser) if isinstance(module, WanAttention) and not reads_text(module)}
+    return {name for name, module in modules_of(denoiser) if isinstance(module, ATTENTIONS) and not reads_text(module)}

@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl_wan import AutoencoderKLWan
-from diffusers.models.transformers.transformer_wan import WanTransformer3DModel
 from torch import nn
 from transformers import UMT5Config, UMT5EncoderModel
 
 from vstar_sdk.models.diffusers.configured import network_from, text_config_from
 from vstar_sdk.models.diffusers.measuring import cost_of, weight_bytes
 from vstar_sdk.models.estimates import Estimate, Workload
+from vstar_sdk.models.wan.adapter import network_class
 from vstar_sdk.models.wan.decoding import CausalDecoder
 from vstar_sdk.models.wan.experts import latent_frame_text
 from vstar_sdk.models.wan.text import TOKENS
@@ -35,7 +35,7 @@ def estimate(directory: Path, networks: tuple[str, ...], workload: Workload) -> 
     """
     dtype = getattr(torch, workload.dtype)
     with torch.device("meta"):
-        network: Any = network_from(WanTransformer3DModel, read_config(directory, f"{networks[0]}/config.json"))
+        network: Any = network_from(network_class(directory, networks[0]), read_config(directory, f"{networks[0]}/config.json"))
         vae: Any = network_from(AutoencoderKLWan, read_config(directory, "vae/config.json"))
         text_encoder = UMT5EncoderModel(text_config_from(UMT5Config, read_config(directory, "text_encoder/config.json")))
     for module in (network, text_encoder):

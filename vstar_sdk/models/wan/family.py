@@ -1,4 +1,4 @@
-"""``WanTransformer3DModel`` as a family."""
+"""``WanTransformer3DModel`` as a family, and ``SkyReelsV2Transformer3DModel``, which is the same but for its training."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from vstar_sdk.attention.sites import Site, SiteAddress
 from vstar_sdk.clock import Rhythm
+from vstar_sdk.errors import SamplerError
 from vstar_sdk.models.diffusers.guidance import branches_as_said
 from vstar_sdk.models.diffusers.pipelines import text_encoder_of
 from vstar_sdk.models.family import Branches, DenoiserCall, Family
@@ -34,6 +35,19 @@ class WanFamily(Family):
     def rhythm(self, pipe: Any) -> Rhythm:
         """See `Family.rhythm`: the first frame alone, then four or so to each latent frame."""
         return Rhythm.causal(pipe.vae_scale_factor_temporal)
+
+    def latent_frames(self, call: DenoiserCall) -> int:
+        """See `Family.latent_frames`.
+
+        Raises:
+            SamplerError: every latent frame has a timestep of its own (diffusion forcing of SkyReels V2).
+        """
+        if call.get("enable_diffusion_forcing"):
+            raise SamplerError(
+                "the denoiser was called for diffusion forcing, where every latent frame is at a step of its own",
+                hint="use SkyReelsV2Pipeline: a step has one moment for all frames there",
+            )
+        return super().latent_frames(call)
 
     def most_frames(self, denoiser: nn.Module) -> int | None:
         """See `Family.most_frames`: the length of its table of rotary positions."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from diffusers.models.transformers.transformer_skyreels_v2 import SkyReelsV2Attention, SkyReelsV2AttnProcessor
 from diffusers.models.transformers.transformer_wan import WanAttention, WanAttnProcessor
 from torch import Tensor
 
@@ -13,9 +14,12 @@ from vstar_sdk.attention.sites import Site
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.diffusers.joint_attention import check_stands_in, check_tokens
 
+ATTENTIONS = (WanAttention, SkyReelsV2Attention)
+"""Two classes that are the same."""
+
 
 class WanProcessor(NursedProcessor):
-    """Self-attention over all tokens of a clip; with nothing to do it equals ``WanAttnProcessor``."""
+    """Self-attention over all tokens of a clip; with nothing to do it equals ``WanAttnProcessor``, and SkyReels V2's."""
 
     def __call__(
         self,
@@ -66,7 +70,7 @@ def wan_processor(attn: Any, site: Site) -> WanProcessor:
     Raises:
         ModelError: it is another attention, or does more than plain attention.
     """
-    check_stands_in(attn, site, WanAttention, (WanAttnProcessor,))
+    check_stands_in(attn, site, ATTENTIONS, (WanAttnProcessor, SkyReelsV2AttnProcessor))
     if reads_text(attn):
         raise ModelError(f"{site.name} is not a self-attention with {site.heads} heads")
     return WanProcessor(site)

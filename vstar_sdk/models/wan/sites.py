@@ -1,7 +1,7 @@
 """The joint self-attentions of Wan. No torch.
 
 The denoiser is diffusers' ``WanTransformer3DModel``, a stack of equal blocks: ``attn1`` attends over all tokens of the clip, the
-positions of every latent frame in their order, and ``attn2`` from these to the text.
+positions of every latent frame in their order, and ``attn2`` from these to the text. SkyReels V2 has the same blocks.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from vstar_sdk.models.rotary import of_time
 
 
 def wan_sites(config: Mapping[str, Any], prefix: str = "") -> tuple[SiteAddress, ...]:
-    """The joint self-attentions of a ``WanTransformer3DModel``, in the order in which it runs them.
+    """The joint self-attentions of a ``WanTransformer3DModel``, or of SkyReels V2's, in the order in which it runs them.
 
     Args:
         config: the network's ``config.json``.
@@ -31,6 +31,10 @@ def wan_sites(config: Mapping[str, Any], prefix: str = "") -> tuple[SiteAddress,
         raise ModelError(f"not a WanTransformer3DModel: its configuration has no {missing}") from None
     if config.get("image_dim") is not None or config.get("added_kv_proj_dim") is not None:
         raise ModelError("this Wan needs a picture in addition to the prompt (image to video)")
+    if (block := config.get("num_frame_per_block", 1)) > 1:
+        raise ModelError(f"its attention is causal in blocks of {block} latent frames, and not over the clip as a whole")
+    if config.get("inject_sample_info"):
+        raise ModelError("its network is told the frame rate of a clip, as diffusion-forcing models of SkyReels V2 are")
     if patch[0] != 1:
         raise ModelError(f"its network joins {patch[0]} latent frames in one token, which is not supported")
     rotary = of_time(head_dim - 4 * (head_dim // 6), 10_000.0)  # height and width have a third each, in whole pairs

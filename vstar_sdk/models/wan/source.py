@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from vstar_sdk.clock import Rhythm
 from vstar_sdk.errors import ModelError
@@ -37,7 +37,7 @@ NEGATIVE_PROMPT = (
 
 
 @dataclass(frozen=True)
-class _Release:
+class Release:
     """What no file of a release says.
 
     Attributes:
@@ -57,9 +57,10 @@ class _Release:
     guidance: float
 
 
-_WAN_21 = _Release("Wan 2.1", 81, (832, 480), 16.0, 50, 5.0)
-_WAN_22 = _Release("Wan 2.2", 81, (832, 480), 16.0, 40, 4.0)
-_WAN_22_SMALL = _Release("Wan 2.2 TI2V", 121, (1280, 704), 24.0, 50, 5.0)
+SKYREELS = Release("SkyReels V2", 97, (960, 544), 24.0, 50, 6.0)
+_WAN_21 = Release("Wan 2.1", 81, (832, 480), 16.0, 50, 5.0)
+_WAN_22 = Release("Wan 2.2", 81, (832, 480), 16.0, 40, 4.0)
+_WAN_22_SMALL = Release("Wan 2.2 TI2V", 121, (1280, 704), 24.0, 50, 5.0)
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ class WanSource(PipelineSource[WanOptions]):
     """A Wan model named by a path or a hub id; a `vstar_sdk.models.contract.ModelSource`."""
 
     modules = ("vstar_sdk.models.wan.adapter",)
+    network: ClassVar[str] = "WanTransformer3DModel"
+    """The class of the denoiser."""
     counted = ("model_index.json", *PipelineSource.counted)
 
     def facts(self) -> Facts:
@@ -78,10 +81,10 @@ class WanSource(PipelineSource[WanOptions]):
         configs = {network: read_config(directory, f"{network}/config.json") for network in networks}
         with of_this_family(directory):
             for name, config in configs.items():
-                _check_text_to_video(name, config, vae)
+                _check_text_to_video(name, config, vae, self.network)
             sites = tuple(site for name, config in configs.items() for site in wan_sites(config, prefix=f"{name}."))
         network, frames = configs[networks[0]], vae.get("scale_factor_temporal", 4)
-        release = _WAN_22_SMALL if index.get("expand_timesteps") else _WAN_22 if len(networks) == 2 else _WAN_21
+        release = self.release(index, len(networks))
         return Facts(
             name=release.name,
             sites=sites,
@@ -99,6 +102,15 @@ class WanSource(PipelineSource[WanOptions]):
             negative_prompt=NEGATIVE_PROMPT,
             scheduler_config=flow_config(read_config(directory, "scheduler/scheduler_config.json"), self.options.flow_shift),
         )
+
+    def release(self, index: Mapping[str, Any], networks: int) -> Release:
+        """Which release it is.
+
+        Args:
+            index: ``model_index.json``.
+            networks: how many denoising networks it has.
+        """
+        return _WAN_22_SMALL if index.get("expand_timesteps") else _WAN_22 if networks == 2 else _WAN_21
 
     def load(self, device: str, dtype: str) -> WanAdapter:
         """See `PipelineSource.load`; the decoder is always float32, as its authors advise."""
@@ -125,9 +137,9 @@ def _networks(index: Mapping[str, Any]) -> tuple[str, ...]:
     raise ModelError(f"its model_index.json names {' and '.join(given) or 'no transformer'} with boundary_ratio {boundary}")
 
 
-def _check_text_to_video(network: str, config: Mapping[str, Any], vae: Mapping[str, Any]) -> None:
+def _check_text_to_video(network: str, config: Mapping[str, Any], vae: Mapping[str, Any], kind: str) -> None:
     """Be sure that a network makes the VAE's latents from text alone."""
-    check_class(config, network, "WanTransformer3DModel")
+    check_class(config, network, kind)
     channels, latent = config.get("in_channels", 16), vae.get("z_dim", 16)
     if channels != latent:
         raise ModelError(f"its {network} takes {channels} channels, but the latents have {latent}: it needs a picture or video")
@@ -147,4 +159,4 @@ def register_models(register: Register) -> None:
 @hookimpl
 def register_families(register: RegisterFamily) -> None:
     """Offer the family."""
-    register("WanTransformer3DModel", family="vstar_sdk.models.wan.family:WAN")
+    register("WanTransformer3DModel", "SkyReelsV2Transformer3DModel", family="vstar_sdk.models.wan.family:WAN")
