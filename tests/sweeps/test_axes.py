@@ -69,8 +69,8 @@ def test_jsonl_has_values_lists_or_mappings(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "line"),
     [
-        ("x.csv", b"a,b\nc\n", "x.csv:2: 1 column where 2 are wanted: prompt, seed"),
-        ("x.csv", b"prompt,seed,note\na,1\n", "x.csv:2: 2 columns where 3 are wanted"),
+        ("x.csv", b"a,b\nc\n", "x.csv:2: 1 column instead of 2: prompt, seed"),
+        ("x.csv", b"prompt,seed,note\na,1\n", "x.csv:2: 2 columns instead of 3"),
         ("x.csv", b'a,b\n"c,d\n', "x.csv:2: this is not valid CSV: unexpected end of data"),
         ("x.jsonl", b'["a", 1]\n["b"]\n', "x.jsonl:2: write a list of 2 values or a mapping: prompt, seed"),
         ("x.jsonl", b'["a", 1]\n\n["b",\n', "x.jsonl:3: this is not valid JSON"),

@@ -90,7 +90,7 @@ def test_an_index_that_is_none(tmp_path):
     [
         ("locol", "executor: unknown executor 'locol'. Did you mean 'local'?"),
         ("{use: local, worker: 2}", "executor.worker: unknown key 'worker'. Did you mean 'workers'?"),
-        ("{use: tar}", "'tar' is no executor: it is a regularizer"),
+        ("{use: tar}", "'tar' is not an executor: it is a regularizer"),
         ("{workers: 0}", "executor.workers: must be greater than or equal to 1"),
         ("acme/cloud", "no installed package brings the namespace 'acme'"),
     ],

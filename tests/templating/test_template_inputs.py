@@ -91,9 +91,9 @@ def test_schemas_are_checked_and_unknown_keywords_refused(schema, words):
     [
         ({"mood": {}}, "'mood' needs a type"),
         ({"mood": {"type": "string"}}, "'mood' needs a default, or a place under required"),
-        ({"Mood": {"type": "string", "default": ""}}, "'Mood' is no name"),
-        ({"loop": {"type": "string", "default": ""}}, "'loop' is no name"),
-        ({"__class__": {"type": "string", "default": ""}}, "is no name"),
+        ({"Mood": {"type": "string", "default": ""}}, "'Mood' is not a name"),
+        ({"loop": {"type": "string", "default": ""}}, "'loop' is not a name"),
+        ({"__class__": {"type": "string", "default": ""}}, "is not a name"),
         ({"states": {"type": "string"}}, "'states' is always of type integer"),
         ({"prompt": {"default": "a"}}, "'prompt' is always set, so it cannot have a default"),
     ],
