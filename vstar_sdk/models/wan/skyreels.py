@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from vstar_sdk.models.wan.options import WanOptions
 from vstar_sdk.models.wan.source import SKYREELS, Release, WanSource
+from vstar_sdk.options import ModelReference
 from vstar_sdk.parts import Register, hookimpl
-from vstar_sdk.weights.finding import ModelReference
 
 
 class SkyReelsOptions(WanOptions):
