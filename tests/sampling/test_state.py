@@ -165,7 +165,7 @@ def state() -> SamplerState:
 @pytest.mark.parametrize(
     ("scheduler", "options", "words"),
     [
-        ("euler", {}, "is one of ClampedDDIMScheduler, and the run uses EulerDiscreteScheduler"),
+        ("euler", {}, "is for ClampedDDIMScheduler, but the run uses EulerDiscreteScheduler"),
         ("ddim", {"steps": 4}, "a schedule of 5 steps, but the run has 4"),
         ("ddim", {"generator": None}, "whether their steps draw noise"),
     ],
