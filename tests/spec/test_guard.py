@@ -342,6 +342,27 @@ def test_the_section_of_a_sweep_is_held_to_it(root):
         load(root.parent)
 
 
+class _Vault:
+    """A plugin whose hooks have an option."""
+
+    namespace = "vault"
+    hook_options = _Files
+
+    @hookimpl
+    def on_step(self, event, options):
+        pass
+
+
+def test_options_of_hooks_are_looked_at_too(root):
+    def load(file: object):
+        spec = STORY | {"plugins": [{"use": "vault", "file": str(file)}]}
+        return load_spec(spec, plugins=[_Vault()], guard=Guard(roots=(root,)))
+
+    load(root / "x")
+    with pytest.raises(SpecError, match=r"guarded: plugins\[0\]\.file: leads outside"):
+        load(root.parent)
+
+
 class _Thief:
     """A part whose options say nothing of what it asks for."""
 
