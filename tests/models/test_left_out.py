@@ -17,7 +17,7 @@ from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.operations import Skip
 from vstar_sdk.attention.plan import plan_attention
 
-JOINT = ["wan_21", "tiny_ltx", "tiny_ltx2", "cogvideox_5b", "hunyuan15_dir"]
+JOINT = ["wan_21", "tiny_ltx", "tiny_ltx2", "cogvideox_5b", "hunyuan15_dir", "mochi_dir", "kandinsky5_dir"]
 
 
 def branch_of(adapter: Any, what: Any, block: int) -> torch.Tensor:
@@ -94,15 +94,17 @@ def test_without_a_layer_it_is_the_layer_skip_of_diffusers(adapter):
     assert (worse - prompt).abs().max() > 1e-4
 
 
-@pytest.mark.parametrize("adapter", ["hunyuan15_dir", "tiny_ltx2"], indirect=True)
-def test_blocks_of_two_streams_give_both_back(adapter):
+@pytest.mark.parametrize("adapter", ["hunyuan15_dir", "tiny_ltx2", "mochi_dir", "kandinsky5_dir"], indirect=True)
+def test_blocks_give_back_all_their_streams(adapter):
     prompt, worse = branch_of(adapter, "layer", 0)
     torch.testing.assert_close(prompt, plain(adapter), atol=2e-5, rtol=1e-4)
     block = adapter.denoiser.get_submodule(adapter.facts.sites[0].name.rpartition(".")[0])
     streams = adapter.family.streams
     hook = block.register_forward_hook(
-        lambda module, args, kwargs, output: tuple(
-            kwargs[stream] if stream in kwargs else args[index] for index, stream in enumerate(streams)
+        lambda module, args, kwargs, output: (
+            tuple(kwargs.get(stream, args[index] if index < len(args) else None) for index, stream in enumerate(streams))
+            if isinstance(output, tuple)
+            else args[0]
         ),
         with_kwargs=True,
     )

@@ -107,15 +107,28 @@ def test_nursing_leaves_the_model_as_it_was(adapter, sequence):
 
 
 @each
-@pytest.mark.parametrize(
-    "operation",
-    [Logits(lambda logits, distance: None), Wrap(lambda attend, q, k, v, i, j, call: attend(q, k, v, i, j))],
-    ids=["changes of the logits", "wraps"],
-)
-def test_what_has_no_meaning_on_tokens_is_refused_with_the_reason(adapter, sequence, operation):
-    name = adapter.facts.sites[0].name
-    with pytest.raises(SpecError, match=f"has a {type(operation).__name__} at {name}, a joint attention over all tokens"):
-        plan(adapter, Wants(operation))
+def test_changes_of_the_logits_and_wraps_act_between_tokens_of_the_video(adapter, sequence):
+    """Two videos with texts of different lengths: a change is the bias that it writes down, a wrap passes all on."""
+    text, timestep, count = one_text(adapter, ONE, OTHER), torch.tensor(700.0), clock(adapter).latents
+    x = torch.cat([latents(adapter, side=sequence.side), latents(adapter, 1, side=sequence.side)])
+    seen: list[tuple[Any, ...]] = []
+
+    def nursed(*operations: Any) -> torch.Tensor:
+        with nurse(adapter.denoiser, plan(adapter, Wants(*operations)), adapter.family) as nursing:
+            nursing.at(0, 1)
+            nursing.call((False, True), x.shape[-2], x.shape[-1])
+            return adapter.denoise(x, timestep, text)
+
+    def through(attend: Any, q: Any, k: Any, v: Any, q_frames: Any, k_frames: Any, call: Any) -> torch.Tensor:
+        seen.append((len(q), call.branches))
+        assert (q.shape[2], call.height, call.width) == (4 * count, 2, 2)
+        return attend(q, k, v, q_frames, k_frames)
+
+    biased = nursed(Bias(lambda d: -d.abs()))
+    assert (nursed(Logits(lambda logits, d: logits.sub_(d.abs()))) - biased).abs().max() < sequence.near
+    assert (nursed(Wrap(through), Bias(lambda d: -d.abs())) - biased).abs().max() < sequence.near
+    assert (biased - nursed(Wrap(through))).abs().max() > 1e-4
+    assert {*seen} in ({(2, (False, True))}, {(1, (False,)), (1, (True,))})  # Mochi takes one video after the other
 
 
 @each

@@ -124,6 +124,7 @@ class _Nursed:
     def __init__(self, plan: SitePlan, attn: Any, family: Processors, recording: Recording | None, current: Current) -> None:
         self._attn, self._family = attn, family
         self._processor, self._original = family.processor(attn, plan.site), family.installed(attn)
+        self._processor.current = current
         self.plan, self._recording, self._current = plan, recording, current
         self._compiled: dict[tuple[int, ...], Compiled] = {}
         self._branched: dict[tuple[int, ...], BranchedAttention] = {}

@@ -7,6 +7,7 @@ from typing import cast
 from torch import Tensor
 
 from vstar_sdk.attention.branched import BranchedAttention
+from vstar_sdk.attention.call import Current
 from vstar_sdk.attention.executors import Executor, JointExecutor, plain_attention
 from vstar_sdk.attention.layout import ALL_VIDEO, Layout
 from vstar_sdk.attention.recording import Slot
@@ -23,14 +24,18 @@ class NursedProcessor:
         site: where it stands.
         attend: what maps queries, keys and values to the output; changed by `Nursing.at`.
         slots: where the attention maps of this step are added up; empty when they are not wanted.
+        current: what is known of the call under way; set by nursing.
     """
 
     def __init__(self, site: Site) -> None:
         self.site = site
         self.attend: Executor = plain_attention
         self.slots: tuple[Slot, ...] = ()
+        self.current: Current | None = None
 
-    def attention(self, query: Tensor, key: Tensor, value: Tensor, layout: Layout = ALL_VIDEO) -> Tensor:
+    def attention(
+        self, query: Tensor, key: Tensor, value: Tensor, layout: Layout = ALL_VIDEO, video: int | None = None
+    ) -> Tensor:
         """Attention with the operations that are active at this step; its maps are recorded where they are wanted.
 
         Args:
@@ -40,9 +45,17 @@ class NursedProcessor:
             value: likewise.
             layout: of a joint site whose sequence holds text too.
 
+            video: which video of the call it is, of a model that takes one after the other; None for all of them.
+
         Returns:
             Of the query's shape.
         """
+        if video is not None and self.current is not None and (whole := self.current.layout) is not None:
+            self.current.layout = whole.of(slice(video, video + 1))
+            try:
+                return self.attention(query, key, value, layout)
+            finally:
+                self.current.layout = whole
         for slot in self.slots:
             if isinstance(self.attend, BranchedAttention):
                 for attend, rows in self.attend.unchanged(len(query)):

@@ -23,6 +23,8 @@ from vstar_sdk.models.kandinsky5.text import cut_off, packed, told
 class Kandinsky5Family(Family):
     """All tokens of a clip attend to each other; the pipeline calls the network for the prompt, then for the negative one."""
 
+    streams = ("visual_embed",)
+
     companions = Family.companions | {"text_encoder_2"}
     pooled = "pooled_projections"
     """The denoiser's argument that holds the vector of the whole text."""

@@ -24,6 +24,7 @@ class MochiFamily(Family):
     """All tokens of a clip and its text attend to each other; guidance is one batch."""
 
     one_text = True
+    streams = ("hidden_states", "encoder_hidden_states")
     mask = "encoder_attention_mask"
     """The denoiser's argument that says which tokens of the text are no padding."""
 

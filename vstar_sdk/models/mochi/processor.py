@@ -66,7 +66,7 @@ class MochiProcessor(NursedProcessor):
         for index, there in enumerate(self.texts(attention_mask)):
             one = [part[index : index + 1] for part in parts]
             query, key, value = (torch.cat([x, y[:, :, there]], dim=2) for x, y in zip(one[:3], one[3:], strict=True))
-            out = self.attention(query, key, value, Layout(after=len(there)))
+            out = self.attention(query, key, value, Layout(after=len(there)), video=index)
             each.append(pad(out, (0, 0, 0, text - len(there))))
         out = torch.cat(each).transpose(1, 2).flatten(2, 3)
         made, told = out[:, :tokens], out[:, tokens:]

@@ -23,7 +23,9 @@ def _branches(value: Any, call: Call) -> tuple[Branch, ...]:
         raise ContractFault(f"have for {wrong[0]} a text that is neither 'prompt' nor 'negative'")
     for branch in branches:
         if branch.operations is not None and not callable(branch.operations):
-            raise ContractFault(f"have for {branch.name} operations that are {described(branch.operations)}, not a function of a site")
+            raise ContractFault(
+                f"have for {branch.name} operations that are {described(branch.operations)}, not a function of a site"
+            )
         start, stop = branch.window
         if not 0.0 <= start < stop <= 1.0:
             raise ContractFault(f"have for {branch.name} a window [{start:g}, {stop:g}] that is no part of the schedule")
