@@ -21,11 +21,14 @@ PRESETS = (
     "wan/wan-2.1-1.3b",
     "wan/wan-2.2-ti2v-5b",
     "wan/wan-2.2-a14b",
+    "skyreels/skyreels-v2-14b",
     "ltx/ltx-video",
     "ltx/ltx-2",
     "cogvideox/cogvideox-2b",
     "cogvideox/cogvideox-5b",
     "hunyuan15/hunyuan-1.5-480p",
+    "mochi/mochi-1",
+    "kandinsky5/kandinsky-5-lite",
 )
 """The specs of the table, by their files below ``specs/``."""
 

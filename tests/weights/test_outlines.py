@@ -27,11 +27,14 @@ SITES = {
     "wan/wan-2.1-1.3b": 30,
     "wan/wan-2.2-a14b": 80,
     "wan/wan-2.2-ti2v-5b": 30,
+    "skyreels/skyreels-v2-14b": 40,
     "ltx/ltx-video": 28,
     "ltx/ltx-2": 48,
     "cogvideox/cogvideox-2b": 30,
     "cogvideox/cogvideox-5b": 42,
     "hunyuan15/hunyuan-1.5-480p": 54,
+    "mochi/mochi-1": 48,
+    "kandinsky5/kandinsky-5-lite": 32,
 }
 """Temporal attentions of the released networks: their blocks, and of Wan 2.2's two networks."""
 
