@@ -45,22 +45,3 @@ def test_blocks_choose_where_a_regularizer_acts(adapter):
 def test_blocks_are_refused_on_a_model_with_levels(tiny_source):
     with pytest.raises(SpecError, match="its blocks have no numbers"):
         plan_attention(tiny_source.facts().sites, [Tar(TarOptions(blocks=(0, 1)))], Clock(8, 8.0))
-
-
-def test_changes_of_the_logits_and_wraps_act_between_its_tokens(adapter):
-    text, x, timestep = one_text(adapter), latents(adapter), torch.tensor(700)
-
-    def nursed(*operations):
-        with nurse(adapter.denoiser, plan(adapter, Wants(*operations)), adapter.family) as nursing:
-            nursing.at(0, 1)
-            nursing.call((True,), *x.shape[-2:])
-            return adapter.denoise(x, timestep, text)
-
-    def through(attend, q, k, v, q_frames, k_frames, call):
-        assert (q.shape[2], call.height, call.width) == (5 * 2 * 2, 2, 2)
-        return attend(q, k, v, q_frames, k_frames)
-
-    biased = nursed(Bias(lambda d: -d.abs()))
-    torch.testing.assert_close(nursed(Logits(lambda logits, d: logits.sub_(d.abs()))), biased, atol=1e-5, rtol=0)
-    torch.testing.assert_close(nursed(Wrap(through), Bias(lambda d: -d.abs())), biased, atol=1e-6, rtol=0)
-    assert (biased - nursed(Wrap(through))).abs().max() > 1e-4
