@@ -70,6 +70,8 @@ class Net(nn.Module):
 class Processors:
     """The family of `Net`: its attention stands in the network itself."""
 
+    streams = ("x",)
+
     def __init__(self, net):
         self.net = net
 

@@ -239,7 +239,7 @@ FAULTS = {
 def test_a_broken_part_of_any_kind_is_quarantined_with_its_reason(packages, kind):
     offer, wanted = ANY.format(base=kind.base.__name__, hook=kind.hook), {}
     for number, ((good, bad), reason) in enumerate(FAULTS.values()):
-        source = offer.replace(*(text.replace("HOOK", kind.hook) for text in (good, bad)))
+        source = offer.replace(good.replace("HOOK", kind.hook), bad.replace("HOOK", kind.hook))
         assert source != offer
         packages.add(f"bad{number}", source)
         wanted[f"bad{number}"] = reason
