@@ -168,7 +168,7 @@ def test_a_wrap_inside_a_wrap_sees_the_part():
 
 def test_a_map_of_all_frames_beside_a_part_of_them_is_told():
     q, k, v = given(ALL_VIDEO)
-    with pytest.raises(PluginError, match="asks for a part of them"):
+    with pytest.raises(PluginError, match="attends to some frames only"):
         attended([Wrap(halves), Mix(lambda d: torch.eye(FRAMES, dtype=d.dtype), 0.5)], ALL_VIDEO, q, k, v)
 
 

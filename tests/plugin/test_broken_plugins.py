@@ -225,7 +225,7 @@ FAULTS = {
     "an option named use": (("slope: float", "use: float"), "the option model has a field 'use'"),
     "no options": (("options=Options", "options=dict"), "must be a subclass of vstar_sdk"),
     "no factory": (("factory=lambda options: 42", "factory=3"), "the factory must be callable"),
-    "no name": (('"part"', '"A part"'), "'A part' is no name for a"),
+    "no name": (('"part"', '"A part"'), "'A part' is not a name for a"),
     "raises": (("def HOOK(register):", "def HOOK(register):\n        raise RuntimeError('no luck')"), "no luck"),
     "exits": (("def HOOK(register):", "def HOOK(register):\n        raise SystemExit(3)"), "failed to register: SystemExit"),
     "twice": (
