@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, ClassVar, Literal, Self, cast, get_args
 
@@ -22,7 +24,7 @@ from pydantic import (
 )
 
 from vstar_sdk import moments
-from vstar_sdk.reach import OF_A_VARIABLE
+from vstar_sdk.reach import OF_A_VARIABLE, Reached, Reaches, beside
 from vstar_sdk.reach import Address as Address
 from vstar_sdk.reach import InnerName as InnerName
 from vstar_sdk.reach import ModelReference as ModelReference
@@ -117,11 +119,13 @@ class PartOf:
 
 
 @dataclass(frozen=True)
-class LocalFile:
+class LocalFile(Reaches):
     """Marks a field of a finisher's options that holds the path of a file: ``Annotated[str, LocalFile()]``.
 
     A relative path begins at the spec's folder; the part is given an absolute one, and a resolved spec one from its own folder.
     """
+
+    what: Callable[[str, Path | None], Reached | None] = beside
 
 
 @cache

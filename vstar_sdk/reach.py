@@ -83,6 +83,11 @@ class Reaches:
     what: Callable[[str, Path | None], Reached | None]
 
 
+def beside(path: str, folder: Path | None) -> File:
+    """The file of a path that begins at the folder of the spec."""
+    return File((folder or Path()) / os.path.expanduser(path))
+
+
 def _server(url: str, _: Path | None) -> Reached:
     return Server(url)
 

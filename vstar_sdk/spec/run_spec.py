@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Annotated, Literal, cast
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema, field_validator
@@ -12,7 +10,7 @@ from vstar_sdk import frame_ranges
 from vstar_sdk.moments import LONGEST, parse
 from vstar_sdk.options import Number, Options, PartOf
 from vstar_sdk.plugin.kinds import KINDS
-from vstar_sdk.reach import File, Reached, Reaches
+from vstar_sdk.reach import Reaches, beside
 from vstar_sdk.timeline import Interpolation
 
 
@@ -53,16 +51,12 @@ FrameRanges = WithJsonSchema(
 )
 
 
-def _beside(run: str, folder: Path | None) -> Reached:
-    return File((folder or Path()) / os.path.expanduser(run))
-
-
 class StartSpec(Options):
     """What the video continues from: frames of an earlier run that stay as they are, and the others are made around them."""
 
     model_config = ConfigDict(serialize_by_alias=True)
 
-    run: Annotated[str, Reaches(_beside)] = Field(
+    run: Annotated[str, Reaches(beside)] = Field(
         alias="from",
         min_length=1,
         max_length=4096,

@@ -17,7 +17,7 @@ _WORDS = re.compile(
 )
 
 
-TYPES = "annotate it with Path, or with Address, ModelReference, InnerName or EnvName of vstar_sdk.options"
+TYPES = "annotate it with Path, or with LocalFile, Address, ModelReference, InnerName or EnvName of vstar_sdk.options"
 """What to do about them."""
 
 
