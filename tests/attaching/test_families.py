@@ -11,7 +11,7 @@ from accelerate import cpu_offload
 
 from tests.attaching.families import FAMILIES, NEGATIVE, ONE, OTHER, TAR, Held, networks, state
 from tests.joint_oracle import materialised
-from vstar_sdk import Bias, attach
+from vstar_sdk import Bias, Wrap, attach
 from vstar_sdk.errors import ModelError, SamplerError
 from vstar_sdk.options import RegularizerOptions
 
@@ -122,6 +122,25 @@ def test_a_regularizer_sees_latent_frames_and_their_time(held, pipe):
     clock = held.clock
     assert {(site.kind, site.frames, site.fps) for site in seen} == {("joint", clock.latents, clock.rate)}
     assert seen[0].clock.positions == clock.positions
+
+
+def test_a_wrap_knows_the_picture_and_the_branches(held, pipe):
+    seen = set()
+
+    def through(attend, q, k, v, q_frames, k_frames, call):
+        seen.add((call.height * call.width, len(call.branches)))
+        return attend(q, k, v, q_frames, k_frames)
+
+    class Watching:
+        options = RegularizerOptions()
+
+        def operations(self, site):
+            return [Wrap(through)]
+
+    plain = held.make(pipe, **held.unguided)
+    with attach(pipe, [Watching()]):
+        assert (held.make(pipe, **held.unguided) - plain).abs().max() < 1e-3
+    assert seen == {(held.positions, 1)}
 
 
 def test_blocks_choose_where_a_regularizer_acts(held, pipe):

@@ -81,7 +81,7 @@ class Attached:
             self._memories.follow(self._pipe.scheduler)
             nursing = self._nurse(clock, now.steps)
             nursing.at(now.step, now.steps, now.timestep)
-            nursing.call(lambda: self._branches(call), *call[family.latents].shape[-2:])
+            nursing.call(lambda: self._branches(call), *family.picture(call))
         if self._captions is not None and any(branches := self._branches(call)):
             given = family.text_of(call)
             text = self._captions.text(clock, given.device, given.dtype)

@@ -133,6 +133,11 @@ class Family:
         """Latent frames of a call: by default `frames` of its latents. Where tokens have no shape, another argument says it."""
         return self.frames(call[self.latents])
 
+    def picture(self, call: DenoiserCall) -> tuple[int, int]:
+        """Height and width of a call's latents, or of its tokens where these have no shape: by default the last two sizes."""
+        height, width = call[self.latents].shape[-2:]
+        return int(height), int(width)
+
     def most_frames(self, denoiser: nn.Module) -> int | None:
         """The most latent frames that a denoiser has positions for, or None."""
         del denoiser

@@ -45,6 +45,11 @@ class Kandinsky5Family(Family):
         """See `Family.frames`: its latents are ``(videos, frames, height, width, channels)``."""
         return int(latents.shape[1])
 
+    def picture(self, call: DenoiserCall) -> tuple[int, int]:
+        """See `Family.picture`."""
+        height, width = call[self.latents].shape[2:4]
+        return int(height), int(width)
+
     def most_frames(self, denoiser: nn.Module) -> int | None:
         """See `Family.most_frames`: the length of its table of rotary positions."""
         del denoiser

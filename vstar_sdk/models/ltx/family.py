@@ -48,6 +48,10 @@ class LTXFamily(Family):
         """
         return whole_frames(call, self.latents, "LTXPipeline or LTXImageToVideoPipeline")
 
+    def picture(self, call: DenoiserCall) -> tuple[int, int]:
+        """See `Family.picture`: the pipeline says it, in tokens."""
+        return int(call["height"]), int(call["width"])
+
     def text_of(self, call: DenoiserCall) -> Tensor:
         """See `Family.text_of`: with one more channel, the mask."""
         return with_presence(call[self.text].float(), call[self.mask])

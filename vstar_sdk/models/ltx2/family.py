@@ -52,6 +52,10 @@ class LTX2Family(Family):
         """
         return whole_frames(call, self.latents, "LTX2Pipeline or LTX2ImageToVideoPipeline")
 
+    def picture(self, call: DenoiserCall) -> tuple[int, int]:
+        """See `Family.picture`: the pipeline says it, in tokens."""
+        return int(call["height"]), int(call["width"])
+
     def text_of(self, call: DenoiserCall) -> Tensor:
         """See `Family.text_of`: the embeddings for video and sound next to each other, and the mask."""
         return joined(call[self.text], call[f"audio_{self.text}"], call["encoder_attention_mask"])
