@@ -25,6 +25,7 @@ from vstar_sdk import moments
 from vstar_sdk.reach import OF_A_VARIABLE
 from vstar_sdk.reach import Address as Address
 from vstar_sdk.reach import InnerName as InnerName
+from vstar_sdk.reach import LocalFile as LocalFile
 from vstar_sdk.reach import ModelReference as ModelReference
 
 SHORTEST = 1e-6
@@ -114,14 +115,6 @@ class PartOf:
 
     kind: str
     default: str | None = None
-
-
-@dataclass(frozen=True)
-class LocalFile:
-    """Marks a field of a finisher's options that holds the path of a file: ``Annotated[str, LocalFile()]``.
-
-    A relative path begins at the spec's folder; the part is given an absolute one, and a resolved spec one from its own folder.
-    """
 
 
 @cache
