@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, ClassVar, Literal, Self, cast, get_args
 
@@ -24,9 +22,10 @@ from pydantic import (
 )
 
 from vstar_sdk import moments
-from vstar_sdk.reach import OF_A_VARIABLE, Reached, Reaches, beside
+from vstar_sdk.reach import OF_A_VARIABLE
 from vstar_sdk.reach import Address as Address
 from vstar_sdk.reach import InnerName as InnerName
+from vstar_sdk.reach import LocalFile as LocalFile
 from vstar_sdk.reach import ModelReference as ModelReference
 
 SHORTEST = 1e-6
@@ -116,16 +115,6 @@ class PartOf:
 
     kind: str
     default: str | None = None
-
-
-@dataclass(frozen=True)
-class LocalFile(Reaches):
-    """Marks a field of a finisher's options that holds the path of a file: ``Annotated[str, LocalFile()]``.
-
-    A relative path begins at the spec's folder; the part is given an absolute one, and a resolved spec one from its own folder.
-    """
-
-    what: Callable[[str, Path | None], Reached | None] = beside
 
 
 @cache

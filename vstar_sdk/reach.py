@@ -83,11 +83,6 @@ class Reaches:
     what: Callable[[str, Path | None], Reached | None]
 
 
-def beside(path: str, folder: Path | None) -> File:
-    """The file of a path that begins at the folder of the spec."""
-    return File((folder or Path()) / os.path.expanduser(path))
-
-
 def _server(url: str, _: Path | None) -> Reached:
     return Server(url)
 
@@ -141,6 +136,21 @@ ModelReference = Annotated[
 
 InnerName = Annotated[str, Reaches(_nothing)]
 """An option that holds the name of a file inside a folder that is allowed already; its own validator sees to that."""
+
+
+def _in_folder(name: str, folder: Path | None) -> Reached:
+    return File((folder or Path()).absolute() / os.path.expanduser(name))
+
+
+@dataclass(frozen=True)
+class LocalFile(Reaches):
+    """Marks an option of a finisher that holds the path of a file: ``Annotated[str, LocalFile()]``.
+
+    A relative path begins at the spec's folder; the part is given an absolute one, and a resolved spec one from its own folder.
+    """
+
+    what: Callable[[str, Path | None], Reached | None] = _in_folder
+
 
 OF_A_VARIABLE = Reaches(_variable)
 """Marks the name of an environment variable."""

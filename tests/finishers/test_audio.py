@@ -13,7 +13,7 @@ import av
 import numpy as np
 import pytest
 
-from vstar_sdk import Options, PluginError, Sound, SpecError, hookimpl
+from vstar_sdk import Guard, Options, PluginError, Sound, SpecError, hookimpl
 from vstar_sdk.finishers.audio import Audio, AudioOptions
 from vstar_sdk.output.soundtrack import fitted
 from vstar_sdk.runs.plan import make_plan
@@ -165,6 +165,15 @@ def test_what_is_no_sound_is_refused_with_its_place(tmp_path, kind, words):
     with pytest.raises(SpecError, match=words) as refused:
         make_plan(load_spec(STORY | {"finish": [{"use": "audio", "file": str(strange(kind, tmp_path))}]}))
     assert refused.value.path == ("finish", 0, "file")
+
+
+def test_a_guard_looks_at_the_file(tmp_path):
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "inside" / "story.json").write_text(json.dumps(STORY | {"finish": [{"use": "audio", "file": "../a.wav"}]}))
+    write_wav(tmp_path / "a.wav", 0.1)
+    with pytest.raises(SpecError, match=r"finish\[0\]\.file: leads outside of the folders that are allowed"):
+        load_spec(tmp_path / "inside" / "story.json", guard=Guard(roots=(tmp_path / "inside",)))
+    load_spec(tmp_path / "inside" / "story.json", guard=Guard(roots=(tmp_path,)))
 
 
 def test_a_clip_has_one_sound(tmp_path):

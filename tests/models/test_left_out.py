@@ -11,7 +11,7 @@ import torch
 from diffusers.hooks.layer_skip import LayerSkipConfig, apply_layer_skip
 from torch.nn import functional
 
-from tests.transformer_models import FRAMES, latents, one_text
+from tests.transformer_models import clock, latents, one_text
 from vstar_sdk.attention.branches import ChangedBranch
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.operations import Skip
@@ -23,7 +23,7 @@ JOINT = ["wan_21", "tiny_ltx", "tiny_ltx2", "cogvideox_5b", "hunyuan15_dir", "mo
 def branch_of(adapter: Any, what: Any, block: int) -> torch.Tensor:
     """The prediction of a branch in which something of a block is left out, behind the prompt's of the same call."""
     changed = ChangedBranch("guide", "worse", (0.0, 1.0), lambda site: [Skip(what)] if site.index == block else [])
-    plan = plan_attention(adapter.facts.sites, [], adapter.facts.clock(FRAMES, adapter.facts.fps), 1, [changed])
+    plan = plan_attention(adapter.facts.sites, [], clock(adapter), 1, [changed])
     x, text = latents(adapter, side=64 if "ltx" in adapter.facts.name.lower() else 32), one_text(adapter)
     with nurse(adapter.denoiser, plan, adapter.family) as nursing:
         nursing.at(0, 1)
@@ -36,6 +36,11 @@ def plain(adapter: Any, text: torch.Tensor | None = None) -> torch.Tensor:
     return adapter.denoise(x, torch.tensor(500.0), one_text(adapter) if text is None else text)[0]
 
 
+def close(adapter: Any, got: torch.Tensor, wanted: torch.Tensor) -> None:
+    """Equal but for rounding; Kandinsky rounds rotated queries and keys to bfloat16."""
+    assert (got - wanted).abs().max() < (2e-4 if "kandinsky" in adapter.facts.name.lower() else 3e-5)
+
+
 @contextmanager
 def values_alone(length: int, video: slice) -> Generator[list[int]]:
     """While it is open, the video tokens of the second joint attention get their own values.
@@ -45,15 +50,16 @@ def values_alone(length: int, video: slice) -> Generator[list[int]]:
         video: where its tokens are.
 
     Yields:
-        The length of the sequence of every attention.
+        The length of the sequence of every self-attention.
     """
     stock, lengths = functional.scaled_dot_product_attention, []
 
     def attend(query: Any, key: Any, value: Any, *args: Any, **options: Any) -> Any:
         out = stock(query, key, value, *args, **options)
-        lengths.append(query.shape[2])
-        if (query.shape[2], key.shape[2], lengths.count(length)) == (length, length, 2):
-            out[:, :, video] = value[:, :, video]
+        if query.shape[2] == key.shape[2]:
+            lengths.append(query.shape[2])
+            if query.shape[2] == length and lengths.count(length) == 2:
+                out[:, :, video] = value[:, :, video]
         return out
 
     functional.scaled_dot_product_attention = attend
@@ -67,15 +73,15 @@ def values_alone(length: int, video: slice) -> Generator[list[int]]:
 def test_without_scores_every_token_of_the_video_has_its_own_value(adapter, request):
     name = request.node.callspec.params["adapter"]
     prompt, worse = branch_of(adapter, "scores", 1)
-    text, tokens = one_text(adapter), 12 if "ltx" in name else 20
+    text, tokens = one_text(adapter), 4 * clock(adapter).latents
     with values_alone(0, slice(0, 0)) as lengths:
         plain(adapter, text)
-    length = max(lengths)
+    length = max(lengths) if adapter.family.one_text else tokens
     with values_alone(length, slice(length - tokens, None) if "cogvideox" in name else slice(0, tokens)) as lengths:
         wanted = plain(adapter, text)
     assert lengths.count(length) >= 2
-    torch.testing.assert_close(prompt, plain(adapter), atol=2e-5, rtol=1e-4)
-    torch.testing.assert_close(worse, wanted, atol=2e-5, rtol=1e-4)
+    close(adapter, prompt, plain(adapter))
+    close(adapter, worse, wanted)
     assert (worse - prompt).abs().max() > 1e-4
 
 
@@ -89,15 +95,15 @@ def test_without_a_layer_it_is_the_layer_skip_of_diffusers(adapter):
         wanted = plain(adapter)
     finally:
         getattr(network, stack)[0]._diffusers_hook.remove_hook("layer_skip_hook")
-    torch.testing.assert_close(worse, wanted, atol=2e-5, rtol=1e-4)
-    torch.testing.assert_close(prompt, plain(adapter), atol=2e-5, rtol=1e-4)
+    close(adapter, worse, wanted)
+    close(adapter, prompt, plain(adapter))
     assert (worse - prompt).abs().max() > 1e-4
 
 
 @pytest.mark.parametrize("adapter", ["hunyuan15_dir", "tiny_ltx2", "mochi_dir", "kandinsky5_dir"], indirect=True)
 def test_blocks_give_back_all_their_streams(adapter):
     prompt, worse = branch_of(adapter, "layer", 0)
-    torch.testing.assert_close(prompt, plain(adapter), atol=2e-5, rtol=1e-4)
+    close(adapter, prompt, plain(adapter))
     block = adapter.denoiser.get_submodule(adapter.facts.sites[0].name.rpartition(".")[0])
     streams = adapter.family.streams
     hook = block.register_forward_hook(
@@ -112,5 +118,5 @@ def test_blocks_give_back_all_their_streams(adapter):
         wanted = plain(adapter)
     finally:
         hook.remove()
-    torch.testing.assert_close(worse, wanted, atol=2e-5, rtol=1e-4)
+    close(adapter, worse, wanted)
     assert (worse - prompt).abs().max() > 1e-4

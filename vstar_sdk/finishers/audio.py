@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from vstar_sdk.errors import SpecError
 from vstar_sdk.footage import Sound
-from vstar_sdk.options import LocalFile, Options
+from vstar_sdk.options import Options
 from vstar_sdk.parts import Register, hookimpl
+from vstar_sdk.reach import LocalFile
 from vstar_sdk.reading.files import check_regular
 
 if TYPE_CHECKING:

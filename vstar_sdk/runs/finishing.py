@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from vstar_sdk.errors import SpecError
 from vstar_sdk.finishers.contract import Finisher, SoundFinisher
 from vstar_sdk.footage import Footage, Sound
-from vstar_sdk.options import LocalFile, Options
+from vstar_sdk.options import Options
 from vstar_sdk.plugin.boundary.frames import Source
+from vstar_sdk.reach import LocalFile
 from vstar_sdk.runs.settings import MOST_FRAMES, MOST_PIXELS
 from vstar_sdk.runs.story import Story
 from vstar_sdk.spec.loading import LoadedSpec
