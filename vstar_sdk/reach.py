@@ -138,7 +138,8 @@ InnerName = Annotated[str, Reaches(_nothing)]
 """An option that holds the name of a file inside a folder that is allowed already; its own validator sees to that."""
 
 
-def _in_folder(name: str, folder: Path | None) -> Reached:
+def beside(name: str, folder: Path | None) -> Reached:
+    """The file of a path that begins at the folder of the spec."""
     return File((folder or Path()).absolute() / os.path.expanduser(name))
 
 
@@ -149,7 +150,7 @@ class LocalFile(Reaches):
     A relative path begins at the spec's folder; the part is given an absolute one, and a resolved spec one from its own folder.
     """
 
-    what: Callable[[str, Path | None], Reached | None] = _in_folder
+    what: Callable[[str, Path | None], Reached | None] = beside
 
 
 OF_A_VARIABLE = Reaches(_variable)
