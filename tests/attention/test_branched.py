@@ -162,5 +162,5 @@ def test_what_no_branch_can_ask_for_is_told(sites, operations, error, words):
 
 
 def test_a_regularizer_cannot_leave_attention_out(sites):
-    with pytest.raises(PluginError, match="gave a Skip, which is no operation"):
+    with pytest.raises(PluginError, match="gave a Skip, which is not an operation"):
         plan(sites, Wants(Skip()))
