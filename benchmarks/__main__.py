@@ -19,6 +19,7 @@ MEASUREMENTS = {
     "benchmarks.options": "Options of speed",
     "benchmarks.startup": "Start",
     "benchmarks.sweeps": "Sweeps",
+    "benchmarks.gates": "Gates",
 }
 
 

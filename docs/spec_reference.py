@@ -118,7 +118,8 @@ def _of_type(field: Schema) -> list[str]:
             return ["[" + ", ".join(_values(item) for item in items) + "]"]
         return [f"list of: {_values(items)}"]
     if kind == "object":
-        values = field.get("additionalProperties")
+        patterns: Schema = field.get("patternProperties", {})
+        values = next(iter(patterns.values()), field.get("additionalProperties"))
         return [f"mapping to: {_values(values)}" if isinstance(values, dict) else "mapping"]
     if kind == "string":
         return _texts(field)
@@ -131,7 +132,7 @@ def _texts(field: Schema) -> list[str]:
     pattern = field.get("pattern", "")
     if choices := re.fullmatch(r"\^\(([a-z0-9|]+)\)\$", pattern):
         return [f"`{choice}`" for choice in choices[1].split("|")]
-    for mark, form in (("(s|%", "`2.5s`, `40%`"), ("s\\s*$", "`8s`"), ("x\\s*", "`512x320`")):
+    for mark, form in (("<=|>=", "`>= 0.9`"), ("(s|%", "`2.5s`, `40%`"), ("s\\s*$", "`8s`"), ("x\\s*", "`512x320`")):
         if mark in pattern:
             return [form]
     return ["text"]

@@ -25,6 +25,7 @@ from .attention.sites import SiteAddress as SiteAddress
 from .clock import Clock as Clock
 from .clock import Rhythm as Rhythm
 from .errors import BackendError as BackendError
+from .errors import ExpectationError as ExpectationError
 from .errors import MissingDependency as MissingDependency
 from .errors import ModelError as ModelError
 from .errors import OutputError as OutputError

@@ -11,6 +11,7 @@
     ├── ModelError                    5      a video model cannot be loaded or used
     ├── SamplerError                  6      sampling went wrong
     ├── OutputError                   7      a file cannot be written
+    ├── ExpectationError              8      a finished video is not as its spec expects
     ├── RunCancelled                130      the caller, or a plugin, ended the run
     └── RunPaused                     0      the run waits on disk, as it was asked to
 
@@ -121,6 +122,24 @@ class OutputError(VstarError):
     """A file cannot be written."""
 
     exit_code: ClassVar[int] = 7
+
+
+class ExpectationError(VstarError):
+    """A video is finished, and is not as its spec expects; it is kept all the same.
+
+    Attributes:
+        result: the `vstar_sdk.Result` of the run; None where the error comes from another process.
+    """
+
+    exit_code: ClassVar[int] = 8
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.result: Any = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle it without the result, which holds tensors and the way to a model."""
+        return type(self), self.args, vars(self) | {"result": None}
 
 
 class RunCancelled(VstarError):

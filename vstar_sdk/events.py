@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vstar_sdk.synopses import Synopsis
     from vstar_sdk.timeline import Timeline
 
-Stage = Literal["synopsis", "load", "encode", "sample", "decode"]
+Stage = Literal["synopsis", "load", "encode", "sample", "decode", "expect"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +135,20 @@ class Measured(Event):
     """As in ``use``."""
     numbers: Mapping[str, float]
     """What it measured, by the names that the manifest has."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected(Event):
+    """A number was compared with what the spec expects; the artifacts are in their places."""
+
+    kind: ClassVar[str] = "expect"
+    name: str
+    """Of the number, as in the manifest."""
+    measured: float
+    expect: str
+    """In words: ``order >= 0.9``, ``frozen is false``."""
+    kept: bool
+    """Whether it is so. Where it is not, the run fails once all are compared."""
 
 
 @dataclass(frozen=True, kw_only=True)

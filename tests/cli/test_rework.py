@@ -70,3 +70,20 @@ def test_diff_takes_runs_and_says_that_nothing_differs(winter):
     result = invoke("diff", winter, winter / "spec.yaml")
     assert result.stdout == ""
     assert result.stderr == "no differences\n"
+
+
+def test_what_is_not_as_expected_ends_with_8_and_is_there_and_a_reworked_run_may_do_without(winter):
+    story = winter.with_name("strict.yaml")
+    story.write_text(yaml.safe_dump(STORY | {"expect": {"frozen": True}}))
+    strict = winter.with_name("strict")
+    result = CliRunner().invoke(cli, ["run", str(story), "-q", "-o", str(strict)])
+    assert result.exit_code == 8
+    assert result.stdout == f"{strict}\n"
+    assert result.stderr.splitlines() == [
+        "error: the video is not as expected: frozen is true was expected, and frozen is 0",
+        f"hint: it was written all the same; vstar check {strict} measures it again",
+    ]
+    redo = ["redo", str(strict), "--state", "2", "-q", "-o", str(winter.with_name("again"))]
+    assert CliRunner().invoke(cli, redo).exit_code == 8
+    invoke(*redo, "--no-expect")
+    assert json.loads(winter.with_name("again").joinpath("manifest.json").read_text())["expect"] == []

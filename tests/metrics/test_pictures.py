@@ -9,6 +9,7 @@ from tests.metrics.conftest import flat
 from vstar_sdk import Options, SpecError
 from vstar_sdk.footage import Footage
 from vstar_sdk.metrics.colour import lab
+from vstar_sdk.metrics.cuts import Cuts, CutsOptions
 from vstar_sdk.metrics.drift import Drift
 from vstar_sdk.metrics.evolution import Evolution
 from vstar_sdk.metrics.flicker import Flicker
@@ -18,6 +19,7 @@ from vstar_sdk.metrics.seam import Seam
 
 NONE = Options()
 PICTURES = {
+    "cuts": lambda: Cuts(CutsOptions()),
     "drift": lambda: Drift(NONE),
     "evolution": lambda: Evolution(NONE),
     "flicker": lambda: Flicker(NONE),
@@ -43,6 +45,17 @@ PICTURES = {
         ("seam", [0, 2, 4, 6, 26], 10),
         ("seam", [5, 5, 5, 5], 0),
         ("seam", [5, 5, 5, 45], 40),
+        ("cuts", [0, 2, 4, 6, 200, 202, 204], 1),
+        ("cuts", [0, 2, 4, 6, 8, 90, 10, 12, 14, 16], 2),
+        ("cuts", [0] * 5 + [200] * 5 + [0] * 5, 2),
+        ("cuts", [0, 0, 200, 200, 0, 0, 200, 200], 0),
+        ("cuts", [0, 50, 100, 150, 200, 250], 0),
+        ("cuts", [0, 50, 100, 150, 150, 150, 150], 0),
+        ("cuts", [0, 0, 0, 12, 12, 12], 0),
+        ("cuts", [0, 0, 0, 13, 13, 13], 1),
+        ("cuts", [0, 20, 60], 1),
+        ("cuts", [0, 20, 59], 0),
+        ("cuts", [9, 9, 9], 0),
         ("repeated", [0, 40, 80, 0, 40, 80], 3 / 6),
         ("repeated", [0, 40, 80, 40, 0], 2 / 5),
         ("repeated", [0, 40, 80, 120], 0),
@@ -92,7 +105,7 @@ def test_an_even_change_is_quiet_in_every_number(measured, noise):
     quiet = numbers(measured, noise)
     assert quiet["flicker"] < 0.005
     assert quiet["evolution"] > 0.3
-    assert quiet["frozen"] == quiet["repeated"] == 0
+    assert quiet["frozen"] == quiet["repeated"] == quiet["cuts"] == 0
     assert 1 <= quiet["seam"] < 1.1
 
 
@@ -131,6 +144,7 @@ def ramped(frames):
         (repeated, "repeated", lambda number: number == 12 / 24),
         (jumping, "seam", lambda number: number > 5),
         (jumping, "seam_at", lambda number: number == 7),
+        (jumping, "cuts", lambda number: number == 1),
         (trembling, "flicker", lambda number: number > 0.1),
         (ramped, "drift", lambda number: number > 40),
         (ramped, "repeated", lambda number: number > 0),
@@ -147,7 +161,8 @@ def test_the_colour_of_a_clip_in_one_hue_does_not_drift(measured, noise):
 
 
 @pytest.mark.parametrize(
-    ("metric", "least"), [("drift", 2), ("evolution", 2), ("flicker", 3), ("frozen", 2), ("repeated", 3), ("seam", 3)]
+    ("metric", "least"),
+    [("cuts", 3), ("drift", 2), ("evolution", 2), ("flicker", 3), ("frozen", 2), ("repeated", 3), ("seam", 3)],
 )
 def test_a_clip_that_is_too_short_is_refused_and_the_shortest_is_not(measured, metric, least):
     assert measured(PICTURES[metric](), flat(range(least)))

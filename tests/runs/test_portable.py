@@ -132,6 +132,7 @@ SAMPLES = {
     "step": {"step": 1, "steps": 2, "timestep": 999.0, "seconds": 0.5, "eta": 0.5},
     "decoded": {"done": 1, "total": 4},
     "metric": {"metric": "seam", "numbers": {"seam": 1.5, "seam_at": 3.0}},
+    "expect": {"name": "seam", "measured": 1.5, "expect": "seam < 3", "kept": True},
     "artifact": {"exporter": "gif", "path": "run/video.gif"},
     "warning": {"message": "look"},
     "paused": {"step": 2, "directory": "run"},

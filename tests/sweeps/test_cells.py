@@ -106,6 +106,42 @@ def test_a_page_that_no_sweep_wrote_is_not_replaced(planned):
     assert [path.name for path in sweep.directory.iterdir()] == ["index.html"]
 
 
+def test_a_cell_whose_video_is_not_as_expected_has_failed_and_is_not_made_again(planned):
+    sweep = planned("{seed: [5, 6], expect: [{frozen: false}, {frozen: true}]}").sweep
+    sweep.claim()
+    assert run_cells(sweep.directory) == Outcome(done=2, failed=2)
+    assert [state_of(sweep.path(cell)) for cell in sweep.cells] == ["done", "failed", "done", "failed"]
+    failed = Failed.read(sweep.path("0001"))
+    assert failed is not None
+    assert failed.unexpected
+    assert failed.message == "the video is not as expected: frozen is true was expected, and frozen is 0"
+    assert len(pictures(sweep.path("0001"))) == 4
+    manifests = [(sweep.path(cell) / "manifest.json").read_bytes() for cell in sweep.cells]
+    assert retry(sweep) == 0
+    assert run_cells(sweep.directory) == Outcome(passed=4)
+    assert counts(sweep) == {"done": 2, "failed": 2}
+    assert [(sweep.path(cell) / "manifest.json").read_bytes() for cell in sweep.cells] == manifests
+
+
+def test_one_whose_process_died_before_it_could_say_so_has_failed_too(planned):
+    sweep = planned("{seed: [5]}", STORY + "expect: {frozen: true}\n").sweep
+    sweep.claim()
+    folder = sweep.path("0000")
+    run_cells(sweep.directory)
+    (folder / "error.json").unlink()
+    claim = Claim.take(folder)
+    assert claim is not None
+    claim.begin()
+    claim.close(remove=False)  # as a process leaves it that dies
+    assert state_of(folder) == "failed"
+    assert run_cells(sweep.directory) == Outcome(passed=1)
+    failed = Failed.read(folder)
+    assert failed is not None
+    assert failed.unexpected
+    assert not (folder / CLAIM).exists()
+    assert counts(sweep) == {"failed": 1}
+
+
 def test_what_nobody_foresaw_is_the_cells_and_ends_the_process(sweep, monkeypatch):
     monkeypatch.setattr(sample, "denoise", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):

@@ -8,10 +8,8 @@ import click
 
 from vstar_sdk.cli.commands import Command
 from vstar_sdk.cli.printing import document, document_json
+from vstar_sdk.errors import ExpectationError
 from vstar_sdk.reading.escapes import printable
-
-BROKEN = 1
-"""The exit code where a film is not as expected."""
 
 
 @click.command(cls=Command)
@@ -23,7 +21,7 @@ BROKEN = 1
     "expected",
     multiple=True,
     metavar="TEXT",
-    help="A condition such as 'flicker<0.1'; exit with 1 if it does not hold. May be repeated.",
+    help="A condition such as 'flicker<0.1'; exit with 8 if it does not hold. May be repeated.",
 )
 @click.option("--prompt", metavar="TEXT", help="The prompt, for metrics that need it. Default: that of the video's spec.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -33,8 +31,9 @@ def check(
 ) -> None:
     """Measure FILM: an MP4 video, or a run directory.
 
-    Without -m it uses the metrics of the video's spec, or else all that need no story. An MP4 is measured as it is: compressed,
-    and enlarged if its exporter did that. So its numbers differ slightly from those in the manifest.
+    Without -m it uses the metrics of the video's spec, or else all that need no story; without -e, what that spec expects. An MP4
+    is measured as it is: compressed, and enlarged if its exporter did that. So its numbers differ slightly from those in the
+    manifest.
     """
     from vstar_sdk.runs.checking import check as measure
 
@@ -45,7 +44,7 @@ def check(
                 "film": str(checked.path),
                 "clip": checked.clip.json(),
                 "metrics": dict(checked.numbers),
-                "expected": [{"expect": str(one), "kept": kept} for one, kept in checked.expected],
+                "expected": [one.json() for one in checked.verdicts],
                 "kept": checked.kept,
             }
         )
@@ -53,7 +52,7 @@ def check(
         width = max(map(len, checked.numbers))
         lines = [f"{printable(str(checked.path))}: {checked.clip}"]
         lines += [f"  {name:{width}}  {number:.4g}" for name, number in checked.numbers.items()]
-        lines += [f"{'as expected' if kept else 'NOT as expected'}: {one}" for one, kept in checked.expected]
+        lines += [f"{'as expected' if one.kept else 'NOT as expected'}: {one.expectation}" for one in checked.verdicts]
         document("\n".join(lines) + "\n")
     if not checked.kept:
-        ctx.exit(BROKEN)
+        ctx.exit(ExpectationError.exit_code)

@@ -7,9 +7,10 @@ from typing import Any
 
 from vstar_sdk.frame_ranges import as_ranges
 from vstar_sdk.runs.exporters import carrying
-from vstar_sdk.runs.measuring import metrics_of, names_of
+from vstar_sdk.runs.instruments import metrics_of, numbers_of
 from vstar_sdk.runs.plan import Plan
 from vstar_sdk.runs.settings import Settings
+from vstar_sdk.spec.expectations import expectations
 
 
 def describe(plan: Plan, *, sites: bool = False) -> str:
@@ -33,8 +34,8 @@ def describe(plan: Plan, *, sites: bool = False) -> str:
 
 
 def plan_data(plan: Plan) -> dict[str, Any]:
-    """The plan as JSON data: ``model``, ``settings``, ``final`` (of the frames), ``sound``, ``metrics`` (names),
-    ``attention``, and ``states``, None where they are to be written.
+    """The plan as JSON data: ``model``, ``settings``, ``final`` (of the frames), ``sound``, ``metrics`` (names), ``expect``
+    (texts), ``attention``, and ``states``, None where they are to be written.
     """
     steps, story = plan.settings.steps, plan.story
     states = None
@@ -48,7 +49,8 @@ def plan_data(plan: Plan) -> dict[str, Any]:
         "settings": dataclasses.asdict(plan.settings),
         "final": plan.final.json(),
         "sound": plan.sound.json() if plan.sound is not None else None,
-        "metrics": [name for names in names_of(metrics_of(plan.loaded)) for name in names],
+        "metrics": numbers_of(metrics_of(plan.loaded)),
+        "expect": [str(one) for one in expectations(plan.spec.expect)],
         "states": states,
         "kept": None
         if plan.kept is None
@@ -82,8 +84,10 @@ def _behind(plan: Plan) -> list[str]:
         lines.append(f"finished by {', '.join(options.part for options in spec.finish)}: {plan.final}")
     if plan.sound is not None:
         lines.append(f"with the sound {plan.sound}: {_heard(plan)}")
-    if spec.metrics:
-        lines.append(f"measured by {', '.join(options.part for options in spec.metrics)}")
+    if metrics := metrics_of(plan.loaded):
+        lines.append(f"measured by {', '.join(one.use for one in metrics)}")
+    if spec.expect:
+        lines.append(f"expected: {', '.join(map(str, expectations(spec.expect)))}")
     return lines
 
 

@@ -15,7 +15,7 @@ from vstar_sdk.cli.failure import Failure
 from vstar_sdk.cli.interrupts import exit_code
 from vstar_sdk.cli.printing import document, document_json, say, warn
 from vstar_sdk.cli.progress import Progress
-from vstar_sdk.errors import OutputError, RunCancelled, RunPaused
+from vstar_sdk.errors import ExpectationError, OutputError, RunCancelled, RunPaused
 from vstar_sdk.reading.escapes import printable
 from vstar_sdk.runs.job import Job
 from vstar_sdk.runs.unfinished import resumable
@@ -52,6 +52,10 @@ def follow(
             _follow(begin, _both(also, progress.show))
     except RunPaused as paused:
         say(f"{paused.message}; {paused.hint}")
+    except ExpectationError:  # the video is there
+        if not as_json:
+            document(f"{directory}\n")
+        raise
     except BaseException:
         if resumable(directory):
             say(f"vstar resume {printable(str(directory))}", label="continue with: ", color="cyan", bold=True)

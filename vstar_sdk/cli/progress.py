@@ -19,6 +19,7 @@ _STAGES = {
     "encode": "encoding the states",
     "sample": "sampling",
     "decode": "decoding",
+    "expect": "comparing with what is expected",
 }
 
 
@@ -56,6 +57,8 @@ class Progress:
                 self._share("decoding", event.done, event.total, f"frame {event.done}/{event.total}")
             case events.Measured():
                 self._line(", ".join(f"{printable(name)} {number:.4g}" for name, number in event.numbers.items()))
+            case events.Expected(kept=True):
+                self._line(f"as expected: {printable(event.expect)}")
             case events.Artifact():
                 self._line(f"wrote {printable(str(event.path))}")
             case events.Paused(preview=Path() as preview):

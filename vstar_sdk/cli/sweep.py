@@ -12,7 +12,7 @@ from vstar_sdk.cli.arguments import OutPath, SpecArguments, spec_arguments
 from vstar_sdk.cli.commands import Command
 from vstar_sdk.cli.printing import document, document_json, say, warn
 from vstar_sdk.cli.sweep_progress import progress
-from vstar_sdk.errors import VstarError
+from vstar_sdk.errors import ExpectationError, VstarError
 from vstar_sdk.reading.escapes import printable
 from vstar_sdk.spec.overrides import with_value
 from vstar_sdk.spec.sources import STDIN, is_prompt
@@ -110,12 +110,17 @@ def _check(status: SweepStatus) -> None:
     """
     counts, shown = status.counts, printable(str(status.sweep.directory))
     if counts["failed"]:
-        for cell, failed in list(status.failures())[:_SHOWN]:
+        failures = list(status.failures())
+        for cell, failed in failures[:_SHOWN]:
             say(f"{cell.id} ({cell.title}): {printable(failed.message)}", label="failed: ", color="red")
-        raise VstarError(
-            f"{counts['failed']} of {len(status.states)} cells failed",
-            hint=f"vstar status {shown} shows them; --retry-failed runs them again",
+        said, made = (
+            f"{len(failures)} of {len(status.states)} cells failed",
+            [failed for _, failed in failures if failed.unexpected],
         )
+        if len(made) == len(failures):
+            raise ExpectationError(said, hint=f"vstar status {shown} shows them; their videos are made, and not as expected")
+        again = "runs those again that made no video" if made else "runs them again"
+        raise VstarError(said, hint=f"vstar status {shown} shows them; --retry-failed {again}")
     if not status.over:
         left = len(status.states) - counts["done"]
         raise VstarError(

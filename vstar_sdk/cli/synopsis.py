@@ -16,18 +16,24 @@ from vstar_sdk.spec.writing import to_yaml
 @click.command(cls=Command)
 @spec_arguments
 @click.option("--yaml", "as_yaml", is_flag=True, help="Print a spec with the states written out, to edit and run.")
+@click.option("--edit", is_flag=True, help="Open the states in $EDITOR and check them; print the spec with what was written.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def synopsis(given: SpecArguments, as_yaml: bool, as_json: bool) -> None:
+def synopsis(given: SpecArguments, as_yaml: bool, edit: bool, as_json: bool) -> None:
     """Show the key states and their frames.
 
     The spec's synopsis part writes them; with `llm` it calls the language model. No video model is loaded.
+    --edit prints a spec to run: vstar synopsis story.yaml --edit > mine.yaml
     """
     plan = make_plan(given.load())
     story = plan.tell_story()
+    if edit:
+        from vstar_sdk.cli.editing import edited
+
+        plan, story = edited(plan, story)
     if as_json:
         document_json({**synopsis_data(story), "warnings": list(plan.warnings(story))})
         return
-    document(to_yaml(resolve(plan, story)) if as_yaml else f"{table(story, plan.settings.fps)}\n")
+    document(to_yaml(resolve(plan, story)) if as_yaml or edit else f"{table(story, plan.settings.fps)}\n")
     for warning in plan.warnings(story):
         warn(warning)
 

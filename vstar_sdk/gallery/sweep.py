@@ -10,6 +10,7 @@ from vstar_sdk.gallery.clips import Shown, read_clip
 from vstar_sdk.gallery.page import page
 from vstar_sdk.output.whole import write_whole
 from vstar_sdk.sweeps.index import CELLS, INDEX, PAGE, Sweep
+from vstar_sdk.sweeps.status import state_of
 
 MOST = 400
 """Clips of the largest page: a browser keeps a video element for each."""
@@ -26,7 +27,9 @@ def sweep_clips(sweep: Sweep) -> list[Shown]:
     for cell in sweep.cells:
         directory = sweep.directory / CELLS / cell.id
         if (directory / "manifest.json").is_file() and any(directory.glob("*.mp4")):
-            clips.append(replace(read_clip(directory), name=f"{cell.id}: {cell.title}" if cell.title else cell.id))
+            name = f"{cell.id}: {cell.title}" if cell.title else cell.id
+            not_so = " (not as expected)" if state_of(directory) == "failed" else ""
+            clips.append(replace(read_clip(directory), name=name + not_so))
     return clips
 
 

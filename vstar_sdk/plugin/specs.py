@@ -480,6 +480,20 @@ def on_artifact(event: events.Artifact) -> None:
 
 
 @_hookspec
+def on_expect(event: events.Expected) -> None:
+    """A number was compared with what the spec expects.
+
+    Args:
+        event: the number's name, what was measured, what is expected, and whether it is so.
+
+    When: once for each expectation of the spec, after the artifacts. Where one is not kept, `on_run_error` comes in the place of
+        `on_run_end`, with an `ExpectationError`.
+    Exceptions: counted; `StopRun` ends the run, whose artifacts stay.
+    Stability: new in HOOK_API 1.
+    """
+
+
+@_hookspec
 def on_warning(event: events.Warned) -> None:
     """The run has a warning.
 

@@ -114,7 +114,9 @@ def read_yaml(text: str, name: str) -> tuple[Any, yaml.Node | None]:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         what = printable(error.problem or error.context or "this is not valid YAML")
-        raise SpecError(f"{name}:{line}:{column}: {what}", hint=_remedy(what)) from None
+        bound = "block scalar" in (error.context or "") or "'>'" in what
+        hint = "put quotes around a text that begins with > or |: '>= 0.9'" if bound else _remedy(what)
+        raise SpecError(f"{name}:{line}:{column}: {what}", hint=hint) from None
     except (OverflowError, ValueError):  # PyYAML asks for a character beyond the last one, which Python has not
         mark = loader.get_mark() if loader is not None else None
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from vstar_sdk import caches
 from vstar_sdk.models.estimates import EstimatedSource, Workload
+from vstar_sdk.runs.instruments import metrics_of
 from vstar_sdk.runs.plan import Plan
 
 _log = logging.getLogger(__name__)
@@ -100,7 +101,8 @@ def seconds(plan: Plan, experience: Experience, workload: Workload, calls: int, 
 def _path(plan: Plan, device: str, dtype: str) -> Path:
     model, spec = plan.spec.model, plan.spec
     about: list[object] = [model.part, model.model_dump(mode="json"), plan.facts.name, device, dtype]
-    if behind := [options.model_dump(mode="json") for options in (*spec.finish, *spec.metrics)]:
+    measuring = (one.options for one in metrics_of(plan.loaded))
+    if behind := [options.model_dump(mode="json") for options in (*spec.finish, *measuring)]:
         about.append(behind)  # finishers and metrics may take longer than the decoder
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
     return caches.cache_folder("experience") / f"{digest[:32]}.json"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,8 @@ from vstar_sdk.attention.moment import Moment, steps_inside
 from vstar_sdk.attention.sites import Site
 from vstar_sdk.errors import SpecError
 from vstar_sdk.footage import Footage
-from vstar_sdk.metrics.contract import MapMetric, Metric
+from vstar_sdk.metrics.contract import MapMetric
+from vstar_sdk.runs.instruments import Instrument, metrics_of
 from vstar_sdk.spec.loading import LoadedSpec
 
 if TYPE_CHECKING:
@@ -18,37 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vstar_sdk.attention.recording import Recording
-
-
-def metrics_of(loaded: LoadedSpec) -> list[tuple[str, Metric]]:
-    """Names, as in ``use``, and new metrics."""
-    return [
-        (options.part, loaded.catalog.make("metrics", options, path=("metrics", index)))
-        for index, options in enumerate(loaded.spec.metrics)
-    ]
-
-
-def names_of(metrics: Sequence[tuple[str, Metric]]) -> list[tuple[str, ...]]:
-    """What the numbers of each metric are called: those of a plugin's metric begin with its namespace, as its name does.
-
-    Raises:
-        SpecError: two metrics measure the same; its path is that of the second.
-    """
-    owners: dict[str, str] = {}
-    named: list[tuple[str, ...]] = []
-    for index, (use, metric) in enumerate(metrics):
-        namespace, slash, _ = use.rpartition("/")
-        names = tuple(f"{namespace}{slash}{number}" for number in metric.numbers)
-        for name in names:
-            if name in owners:
-                raise SpecError(
-                    f"{use} measures {name}, which {owners[name]} already measures",
-                    hint="remove one of them",
-                    path=("metrics", index),
-                )
-        owners |= dict.fromkeys(names, use)
-        named.append(names)
-    return named
 
 
 def check_metrics(loaded: LoadedSpec, clip: Footage, sites: Sequence[Site], steps: int) -> None:
@@ -66,12 +36,12 @@ def check_metrics(loaded: LoadedSpec, clip: Footage, sites: Sequence[Site], step
     """
     metrics = metrics_of(loaded)
     Measuring(metrics, clip)
-    for place, (use, metric) in enumerate(metrics):
-        if isinstance(metric, MapMetric):
-            with _placed(place):
-                if not any(watched_steps(metric, site, steps) for site in sites):
+    for one in metrics:
+        if isinstance(one.metric, MapMetric):
+            with _placed(one):
+                if not any(watched_steps(one.metric, site, steps) for site in sites):
                     raise SpecError(
-                        f"{use} measures attention maps of none of the model's {len(sites)} attentions in {steps} steps",
+                        f"{one.use} measures attention maps of none of the model's {len(sites)} attentions in {steps} steps",
                         hint="widen its window, name other levels, or take more steps",
                     )
 
@@ -92,18 +62,18 @@ class Measuring:
     """Several metrics that watch the same frames.
 
     Args:
-        metrics: names, as in ``use``, and metrics.
+        metrics: made for this clip.
         clip: what they will see.
 
     Raises:
         SpecError: it cannot be measured; with its path in the spec.
     """
 
-    def __init__(self, metrics: Sequence[tuple[str, Metric]], clip: Footage) -> None:
-        self._metrics, self._names = tuple(metrics), names_of(metrics)
-        for place, (_, metric) in enumerate(self._metrics):
-            with _placed(place):
-                metric.begin(clip)
+    def __init__(self, metrics: Iterable[Instrument], clip: Footage) -> None:
+        self._metrics = tuple(metrics)
+        for one in self._metrics:
+            with _placed(one):
+                one.metric.begin(clip)
 
     def observe(self, recording: Recording, steps: int) -> None:
         """Tell the metrics that asked for attention maps what was recorded, before the first frame.
@@ -116,10 +86,10 @@ class Measuring:
             SpecError: a metric cannot measure them; with its path in the spec.
         """
         for site, step, attention in recording.seen():
-            for place, (_, metric) in enumerate(self._metrics):
-                with _placed(place):
-                    if isinstance(metric, MapMetric) and step in watched_steps(metric, site, steps):
-                        metric.observe(site, Moment(step, steps), attention.clone())
+            for one in self._metrics:
+                with _placed(one):
+                    if isinstance(one.metric, MapMetric) and step in watched_steps(one.metric, site, steps):
+                        one.metric.observe(site, Moment(step, steps), attention.clone())
 
     def add(self, frame: NDArray[np.uint8]) -> None:
         """Show the next frame to every metric.
@@ -130,9 +100,9 @@ class Measuring:
         Raises:
             SpecError: a metric cannot measure it; with its path in the spec.
         """
-        for place, (_, metric) in enumerate(self._metrics):
-            with _placed(place):
-                metric.add(frame)
+        for one in self._metrics:
+            with _placed(one):
+                one.metric.add(frame)
 
     def results(self) -> Iterator[tuple[str, Mapping[str, float]]]:
         """The name of each metric, as in ``use``, and its numbers, once all frames were added.
@@ -140,16 +110,16 @@ class Measuring:
         Raises:
             SpecError: a metric cannot measure what it saw; with its path in the spec.
         """
-        for place, (use, metric) in enumerate(self._metrics):
-            with _placed(place):
-                came = metric.result()
-                yield use, {name: came[number] for name, number in zip(self._names[place], metric.numbers, strict=True)}
+        for one in self._metrics:
+            with _placed(one):
+                came = one.metric.result()
+                yield one.use, {name: came[number] for name, number in zip(one.names, one.metric.numbers, strict=True)}
 
 
 @contextmanager
-def _placed(place: int) -> Generator[None]:
-    """Says where in the spec a metric stands that refuses."""
+def _placed(one: Instrument) -> Generator[None]:
+    """Says what in the spec asks for a metric that refuses."""
     try:
         yield
     except SpecError as error:
-        raise error.under("metrics", place) from None
+        raise error.under(*one.path) from None

@@ -24,6 +24,8 @@ class Parent:
     Attributes:
         directory: its run directory.
         run: its id.
+        parent: the id of the run that it went on from itself, if it did.
+        finished: when, in UTC (ISO 8601).
         model: the name of its model.
         spec: its resolved spec, as data.
         synopsis: its synopsis as data: the states with their anchors, and the frames that they rule.
@@ -32,6 +34,8 @@ class Parent:
 
     directory: Path
     run: str
+    parent: str | None
+    finished: str
     model: str
     spec: dict[str, Any]
     synopsis: dict[str, Any]
@@ -88,7 +92,16 @@ def read_parent(directory: Path) -> Parent:
         spec: dict[str, Any] = read_yaml(read_bounded(directory / SPEC, _LARGEST).decode(), f"{shown}/{SPEC}")[0]
         synopsis: dict[str, Any] = json.loads(read_bounded(directory / SYNOPSIS, _LARGEST))
         listed = {entry["path"]: entry["sha256"] for entry in record["files"]}
-        parent = Parent(directory, record["run"], record["model"]["name"], spec, synopsis, listed.get(LATENTS))
+        parent = Parent(
+            directory,
+            record["run"],
+            record["parent"],
+            record["finished"],
+            record["model"]["name"],
+            spec,
+            synopsis,
+            listed.get(LATENTS),
+        )
         _ = parent.frames, parent.size, parent.synopsis["states"]
     except (FileNotFoundError, NotADirectoryError):
         if (directory / "state").is_dir():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
+from vstar_sdk.runs.instruments import metrics_of
 from vstar_sdk.spec.loading import LoadedSpec
 from vstar_sdk.spec.names import plain_names
 
@@ -15,7 +16,8 @@ def participants_record(loaded: LoadedSpec) -> list[dict[str, Any]]:
     First those whose hooks took part, in their order; then those of which only parts were used.
     """
     data = loaded.spec.model_dump(mode="json")
-    used = sorted({*_uses(data), *(name for _, name in plain_names(data))})
+    measuring = (one.use for one in metrics_of(loaded))
+    used = sorted({*_uses(data), *(name for _, name in plain_names(data)), *measuring})
     taking = {plugin.namespace for plugin in loaded.participants}
     others = [
         plugin

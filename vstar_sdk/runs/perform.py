@@ -1,8 +1,8 @@
-"""A run from beginning to end: synopsis -> timeline -> load -> encode -> sample -> decode -> finish -> export."""
+"""A run from beginning to end: synopsis -> timeline -> load -> encode -> sample -> decode -> finish -> export -> expect."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from vstar_sdk.runs.clips import Clips
 from vstar_sdk.runs.directory import RunDirectory
 from vstar_sdk.runs.experience import Experience, remember, workload_of
 from vstar_sdk.runs.exporters import exporters
-from vstar_sdk.runs.manifest import manifest
+from vstar_sdk.runs.manifest import manifest, synopsis_record, told
 from vstar_sdk.runs.memory import enough_memory
 from vstar_sdk.runs.models import Models
 from vstar_sdk.runs.participants import participants_record
@@ -31,10 +31,12 @@ from vstar_sdk.runs.run import Run
 from vstar_sdk.runs.saved import Saved
 from vstar_sdk.runs.schedule import evaluations
 from vstar_sdk.runs.stages.decode import Decoded, decode
-from vstar_sdk.runs.stages.load import dtype_of, load
+from vstar_sdk.runs.stages.expect import check_kept, expect
+from vstar_sdk.runs.stages.load import accelerator_of, dtype_of, load
 from vstar_sdk.runs.stages.synopsis import synopsis
 from vstar_sdk.runs.state import RunState, made
-from vstar_sdk.runs.story import synopsis_data
+from vstar_sdk.runs.story import Story, synopsis_data
+from vstar_sdk.spec.expectations import Verdict
 from vstar_sdk.spec.writing import to_yaml
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ def perform(
 
     Raises:
         RunPaused: it was paused.
+        ExpectationError: it is done, and not as the spec expects.
         VstarError: whatever ended it; files that were being written are gone.
     """
     directory, saved = (RunDirectory(folder), Saved(folder)) if folder is not None else (None, None)
@@ -91,6 +94,7 @@ def perform(
             saved.remove()
         if directory is not None:
             directory.leave(failed=not done)
+    check_kept(result)
     return result
 
 
@@ -139,6 +143,7 @@ def _perform(
         directory.write_latents(tensor_bytes({"latents": made(state.latents)}))
     if directory is not None and whole:
         _learn(run, adapter)
+    verdicts = expect(run, decoded.metrics)
     return Result(
         id=run.id,
         spec=resolved,
@@ -147,7 +152,7 @@ def _perform(
         latents=made(state.latents),
         directory=directory.path if directory is not None else None,
         artifacts=decoded.artifacts,
-        manifest=_end(run, adapter, observers, directory, decoded),
+        manifest=_end(run, adapter, observers, directory, story, decoded, verdicts),
         warnings=tuple(run.warnings),
         load=partial(models.get, plan),
         finish=partial(_finish, plan, run.transforms, clips),
@@ -182,14 +187,26 @@ def _paused(run: Run, adapter: Adapter, saved: Saved | None, state: RunState, cl
     )
 
 
-def _end(run: Run, adapter: Adapter, observers: Observers, directory: RunDirectory | None, decoded: Decoded) -> dict[str, Any]:
-    """Write the manifest, tell the end, and return the manifest with what observers did wrong until then."""
+def _end(
+    run: Run,
+    adapter: Adapter,
+    observers: Observers,
+    directory: RunDirectory | None,
+    story: Story,
+    decoded: Decoded,
+    verdicts: Sequence[Verdict],
+) -> dict[str, Any]:
+    """Write the manifest, tell the end, and return the manifest with what observers did wrong until then.
+
+    The end of a run that is not as expected is told as that of one that failed.
+    """
     plan = run.plan
     for fault in (faults := observers.faults()):
         run.warn(fault)
     model = {
         "name": plan.facts.name,
         "device": str(adapter.device),
+        "accelerator": accelerator_of(adapter),
         "dtype": dtype_of(adapter),
         "weights": dict(adapter.weights()),
     }
@@ -201,21 +218,25 @@ def _end(run: Run, adapter: Adapter, observers: Observers, directory: RunDirecto
         seed=plan.settings.seed,
         clip=plan.final,
         sound=plan.sound,
+        frames_sha256=decoded.sha256,
+        synopsis=synopsis_record(plan.spec.synopsis.part, story.written.transcript),
         model=model,
         plugins=participants_record(plan.loaded),
         regularizers=plan.attention.summary(plan.settings.steps).splitlines(),
         seconds=run.times(),
         warnings=run.warnings,
         metrics=decoded.metrics,
+        expect=[one.json() for one in verdicts],
         defaults=[dotted(path) for path in plan.loaded.document.defaults],
         written=directory.entries(decoded.artifacts) if directory is not None else {"artifacts": [], "files": []},
     )
     if directory is not None:
         directory.record(record)
-    run.emit(events.RunEnd(run=run.id, seconds=run.passed, directory=directory.path if directory is not None else None))
+    if all(one.kept for one in verdicts):
+        run.emit(events.RunEnd(run=run.id, seconds=run.passed, directory=directory.path if directory is not None else None))
     if late := observers.faults()[len(faults) :]:
         run.warnings.extend(late)
-        record["warnings"] = list(run.warnings)
+        record["warnings"] = told(run.warnings)
         if directory is not None:
             directory.record(record)
     return record

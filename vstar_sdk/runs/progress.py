@@ -12,6 +12,7 @@ _SHARES: Mapping[events.Stage, tuple[float, float]] = {
     "encode": (0.06, 0.08),
     "sample": (0.08, 0.9),
     "decode": (0.9, 1.0),
+    "expect": (1.0, 1.0),
 }
 """Where each stage begins and ends: roughly its share of the time, which is nearly all the sampler's."""
 

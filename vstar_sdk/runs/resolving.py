@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vstar_sdk.runs.finishing import with_files
+from vstar_sdk.runs.instruments import metrics_of
 from vstar_sdk.runs.plan import Plan, regularizers_of
 from vstar_sdk.runs.story import Story
 from vstar_sdk.spec.loading import load_spec
@@ -37,6 +38,7 @@ def resolve(plan: Plan, story: Story, dtype: str | None = None, folder: Path | N
         "start": pinned(plan, folder),
         "finish": [with_files(options, partial(_from, plan, folder)).model_dump(mode="json") for options in plan.spec.finish],
         "synopsis": to_options(story.written),
+        "metrics": [one.options.model_dump(mode="json") for one in metrics_of(plan.loaded)],
         "sampling": {
             "steps": settings.steps,
             "scheduler": plan.facts.scheduler,

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from vstar_sdk.attention.sites import Site
 from vstar_sdk.metrics.contract import MapMetric
-from vstar_sdk.runs.measuring import metrics_of, watched_steps
+from vstar_sdk.runs.instruments import metrics_of
+from vstar_sdk.runs.measuring import watched_steps
 from vstar_sdk.runs.plan import Plan
 from vstar_sdk.runs.schedule import schedule_steps
 
@@ -20,7 +21,7 @@ def recording_of(plan: Plan) -> Recording | None:
     Args:
         plan: of the run.
     """
-    metrics = [metric for _, metric in metrics_of(plan.loaded) if isinstance(metric, MapMetric)]
+    metrics = [one.metric for one in metrics_of(plan.loaded) if isinstance(one.metric, MapMetric)]
     if not metrics:
         return None
     from vstar_sdk.attention.recording import Recording

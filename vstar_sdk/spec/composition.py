@@ -20,8 +20,10 @@ from vstar_sdk.plugin.catalog import Catalog, Part
 from vstar_sdk.plugin.kinds import KINDS, Kind
 from vstar_sdk.plugin.nested import DEEPEST, marks, nested, replaced
 from vstar_sdk.spec.choice import NAME, PLAIN, TAG, Choice, member_of
+from vstar_sdk.spec.expectations import Expected
 from vstar_sdk.spec.listing import listing
 from vstar_sdk.spec.mentions import absent
+from vstar_sdk.spec.numbers import Known
 from vstar_sdk.spec.run_spec import DEFAULT_OUTPUT, DEFAULT_REGULARIZERS, RunSpec
 
 S = TypeVar("S", bound=Options)
@@ -61,6 +63,7 @@ class Composer:
             for name, annotation in nested(RunSpec).items()
         } | {name: (self.section(section), _field(RunSpec, name, dict)) for name, section in sections(RunSpec).items()}
         written["plugins"] = (list[listing(self._catalog.known)], RunSpec.model_fields["plugins"])
+        written["expect"] = (Annotated[Expected, Known(self._catalog)], RunSpec.model_fields["expect"])
         synopsis, field = written["synopsis"]
         written["synopsis"] = (Annotated[synopsis, BeforeValidator(self._with_writer), Choice(unnamed=True)], field)
         for kind in KINDS.values():

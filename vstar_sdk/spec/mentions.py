@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from vstar_sdk.errors import SpecPath
@@ -13,12 +13,12 @@ from vstar_sdk.spec.names import plain_names, written_out
 def mentions(data: dict[Any, Any]) -> dict[str, SpecPath]:
     """Every namespace that a spec may mean, with the first place that names it.
 
-    Namespaces stand in ``plugins`` (alone, or as ``use``), and before the slash of a part's name or a ``template``; what looks
-    like a path is none.
+    Namespaces stand in ``plugins`` (alone, or as ``use``), and before the slash of a part's name, a ``template``, or a key of
+    ``expect``; what looks like a path is none.
     """
     data = written_out(data)
     found: dict[str, SpecPath] = {}
-    for path, name in (*_listed(data), *_named(data, ()), *_plain(data)):
+    for path, name in (*_listed(data), *_named(data, ()), *_plain(data), *_expected(data)):
         found.setdefault(name, path)
     return found
 
@@ -50,6 +50,14 @@ def _plain(data: Any) -> Iterator[tuple[SpecPath, str]]:
         namespace, slash, _ = value.partition("/")
         if slash:
             yield path, namespace
+
+
+def _expected(data: Mapping[Any, Any]) -> Iterator[tuple[SpecPath, str]]:
+    written = data.get("expect")
+    for number in cast(dict[Any, Any], written) if isinstance(written, dict) else ():
+        namespace, slash, _ = number.partition("/") if isinstance(number, str) else ("", "", "")
+        if slash:
+            yield ("expect", number), namespace
 
 
 def _named(data: Any, path: SpecPath) -> Iterator[tuple[SpecPath, str]]:

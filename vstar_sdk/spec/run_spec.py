@@ -13,6 +13,7 @@ from vstar_sdk.moments import LONGEST, parse
 from vstar_sdk.options import Number, Options, PartOf
 from vstar_sdk.plugin.kinds import KINDS
 from vstar_sdk.reach import File, Reached, Reaches
+from vstar_sdk.spec.expectations import Expected
 from vstar_sdk.timeline import Interpolation
 
 
@@ -153,6 +154,9 @@ class RunSpec(Options):
     """Metrics of the finished frames; the results are in the manifest. Default: none."""
     output: list[Annotated[Options, PartOf("exporters")]]
     """The files to write. Default: ``mp4`` and ``contact-sheet``."""
+    expect: Expected = Field(default_factory=dict)
+    """Conditions on the measured numbers: bounds in quotes, or ``false`` for 0. Metrics that are not listed are measured with
+    their defaults. If one does not hold, the video is written and the run fails. Default: none."""
     latents: bool = True
     """Write the clean latents next to the video, so that later runs can keep frames of it (`start`)."""
     plugins: list[str | Options] = Field(default_factory=list[str | Options], examples=[["acme"]])

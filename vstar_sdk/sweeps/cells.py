@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vstar_sdk import events
-from vstar_sdk.errors import OutputError, RunCancelled, SamplerError, SpecError, VstarError, error_json
+from vstar_sdk.errors import ExpectationError, OutputError, RunCancelled, SamplerError, SpecError, VstarError, error_json
 from vstar_sdk.output.locks import held
 from vstar_sdk.runs.belongings import MANIFEST, STATE
 from vstar_sdk.runs.job import Job
@@ -23,7 +23,7 @@ from vstar_sdk.runs.unfinished import resumable
 from vstar_sdk.spec.loading import SpecLoader
 from vstar_sdk.sweeps.claims import CLAIM, Claim
 from vstar_sdk.sweeps.index import Cell, Sweep
-from vstar_sdk.sweeps.status import ERROR, Failed
+from vstar_sdk.sweeps.status import ERROR, Failed, unexpected
 
 _log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ def run_cells(
 
 
 def retry(sweep: Sweep) -> int:
-    """Let the cells that failed wait again.
+    """Let the cells that failed wait again; not those whose video is finished and not as expected, which would come out the same.
 
     Returns:
         How many they are.
@@ -252,7 +252,7 @@ def _settled(folder: Path) -> bool:
 
 
 def _tidy(folder: Path) -> None:
-    """Remove what a process left that died when its cell was just done."""
+    """Remove what a process left that died when its cell was just done; where that is not as expected, write it down."""
     if not any((folder / name).exists() for name in (CLAIM, STATE, JOURNAL)) or not (folder / MANIFEST).exists():
         return
     with suppress(OSError, OutputError):  # another process is at it
@@ -262,6 +262,8 @@ def _tidy(folder: Path) -> None:
         try:
             journal = Journal.open(folder, create=False)
             Saved(folder).remove()
+            if not (folder / ERROR).exists() and (said := unexpected(folder)) is not None:
+                Failed(ExpectationError.__name__, said, None, claim.begun + 1).write(folder)
             if journal is not None:
                 sweep_drafts(folder, journal.drafts)
                 release(journal, folder)

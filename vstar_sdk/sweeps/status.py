@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from vstar_sdk.errors import ExpectationError
 from vstar_sdk.output.locks import held
 from vstar_sdk.output.whole import write_whole
 from vstar_sdk.reading.files import read_bounded
 from vstar_sdk.runs.belongings import MANIFEST, STATE
 from vstar_sdk.runs.journal import JOURNAL
+from vstar_sdk.spec.expectations import complaint
 from vstar_sdk.sweeps.claims import CLAIM
 from vstar_sdk.sweeps.index import CELLS, Cell, Sweep
 
@@ -44,6 +46,11 @@ class Failed:
     hint: str | None
     attempts: int
     anew: bool = False
+
+    @property
+    def unexpected(self) -> bool:
+        """Whether its video is made, and not as its spec expects."""
+        return self.type == ExpectationError.__name__
 
     def write(self, folder: Path) -> None:
         """Write it to the directory of a cell.
@@ -134,11 +141,24 @@ def sweep_status(sweep: str | Path) -> SweepStatus:
     return SweepStatus.of(Sweep.read(sweep))
 
 
+def unexpected(folder: Path) -> str | None:
+    """Why the finished video of a cell is not as its spec expects, or None if it is."""
+    try:
+        verdicts: list[dict[str, Any]] = json.loads(read_bounded(folder / MANIFEST, _LARGEST))["expect"]
+        return complaint(verdicts)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def state_of(folder: Path) -> CellState:
-    """The state of a cell, from its directory alone."""
+    """The state of a cell, from its directory alone.
+
+    One whose video is not as expected has failed, also where its process died before it could say so; only where something else
+    than a finished run is there, the manifest is read.
+    """
     names = _listed(folder)
     if MANIFEST in names:
-        return "done"
+        return "failed" if not names.isdisjoint((ERROR, CLAIM)) and unexpected(folder) else "done"
     if ERROR in names:
         return "failed"
     if CLAIM not in names and STATE not in names:

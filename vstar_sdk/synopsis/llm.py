@@ -128,8 +128,9 @@ class LlmWriter:
 
 
 def _source(template: Template) -> dict[str, object]:
-    """The template in a transcript."""
-    return {"name": template.name, "version": template.about.version, "sha256": template.sha256}
+    """The template in a transcript; of one that is named by its path, the file's name alone."""
+    name = template.path.name if template.origin == "path" else template.name
+    return {"name": name, "version": template.about.version, "sha256": template.sha256}
 
 
 def _place_of(variable: str) -> SpecPath:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,8 @@ from vstar_sdk.output.writing import Artifacts
 from vstar_sdk.runs.clips import Clips
 from vstar_sdk.runs.directory import RunDirectory
 from vstar_sdk.runs.exporters import exporters
-from vstar_sdk.runs.measuring import Measuring, metrics_of
+from vstar_sdk.runs.instruments import metrics_of
+from vstar_sdk.runs.measuring import Measuring
 from vstar_sdk.runs.memory import enough_memory
 from vstar_sdk.runs.run import Run
 from vstar_sdk.runs.schedule import schedule_steps
@@ -31,10 +33,12 @@ class Decoded:
     Attributes:
         artifacts: by exporter.
         metrics: what was measured on the frames that were written.
+        sha256: of the bytes of all frames, one after the other; None where none was decoded.
     """
 
     artifacts: tuple[Path, ...] = ()
     metrics: Mapping[str, float] = field(default_factory=dict[str, float])
+    sha256: str | None = None
 
 
 def decode(run: Run, adapter: Adapter, state: RunState, clips: Clips, directory: RunDirectory | None) -> Decoded:
@@ -57,6 +61,7 @@ def decode(run: Run, adapter: Adapter, state: RunState, clips: Clips, directory:
     if directory is None and not metrics:
         return Decoded()
     numbers: dict[str, float] = {}
+    whole = hashlib.sha256()
     with run.stage("decode"), enough_memory(run.plan, "decode"), run.under():
         final = clips.final
         measuring = Measuring(metrics, final)
@@ -66,6 +71,7 @@ def decode(run: Run, adapter: Adapter, state: RunState, clips: Clips, directory:
         with _artifacts(run, final, directory) as artifacts:
             for done, frame in enumerate(clips.finished(run.transforms, adapter.decode(made(state.latents))), 1):
                 run.check()
+                whole.update(frame.tobytes())
                 measuring.add(frame)
                 artifacts.write(frame)
                 run.frame_done(frame, done, final.frames)
@@ -74,7 +80,7 @@ def decode(run: Run, adapter: Adapter, state: RunState, clips: Clips, directory:
                 numbers |= measured
         for name, path in artifacts.paths:
             run.emit(events.Artifact(run=run.id, exporter=name, path=path))
-    return Decoded(tuple(path for _, path in artifacts.paths), numbers)
+    return Decoded(tuple(path for _, path in artifacts.paths), numbers, whole.hexdigest())
 
 
 def _artifacts(run: Run, clip: Clip, directory: RunDirectory | None) -> Artifacts:

@@ -35,3 +35,11 @@ def dtype_of(adapter: Adapter) -> str:
     """The precision of a loaded model's weights: ``float32``."""
     weights = (weight.dtype for weight in adapter.denoiser.parameters() if weight.is_floating_point())
     return str(next(weights)).removeprefix("torch.")
+
+
+def accelerator_of(adapter: Adapter) -> str | None:
+    """The name of the GPU that a model is on: ``NVIDIA H200``. None on a CPU, and where the system does not tell."""
+    import torch
+
+    device = torch.device(adapter.device)
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else None
