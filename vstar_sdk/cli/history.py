@@ -19,9 +19,9 @@ from vstar_sdk.spec.differences import ABSENT
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: a list of runs, the newest first.")
 def history(run: Path, as_json: bool) -> None:
-    """Show the runs that RUN goes on from, the newest first, and what each changed.
+    """Show the runs that a run continues, and what each changed.
 
-    redo and extend write a run directory of their own, which keeps frames of the one before.
+    The newest comes first. redo and extend write a run directory of their own, which keeps frames of the one before.
     """
     from vstar_sdk.runs.history import history as read
 
@@ -36,10 +36,10 @@ def history(run: Path, as_json: bool) -> None:
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: removed, and the directory of the run before.")
 def undo(run: Path, as_json: bool) -> None:
-    """Take back a redo or an extend: remove RUN, and print the run before.
+    """Undo a redo or an extend.
 
-    Only files that the run wrote are removed, and only while the run before is there as it was. A run that others beside it go
-    on from is not removed.
+    RUN is removed, and the run before it is printed. Only files that the run wrote are removed, and only while the run before is
+    there as it was. A run that others next to it go on from is not removed.
     """
     from vstar_sdk.runs.undoing import undo as take_back
 

@@ -31,7 +31,7 @@ from vstar_sdk.spec.loading import load_spec
 @click.option("-q", "--quiet", is_flag=True, help="No progress; the run directory is still printed.")
 @guarded_option()
 def rerun(run: Path, out: Path | None, as_json: bool, quiet: bool, guarded: bool) -> None:
-    """Make a finished run again, and say whether its frames are the same.
+    """Make a finished run again, and compare the frames.
 
     The resolved spec of RUN is run into a directory of its own; no language model is asked. The frames should be byte-equal with
     the same versions on the same device; what was otherwise is named. Exits with 8 where they are not.

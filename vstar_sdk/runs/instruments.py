@@ -56,8 +56,8 @@ def metrics_of(loaded: LoadedSpec) -> list[Instrument]:
         one = Instrument(options, loaded.catalog.make("metrics", options, path=path), path)
         for name in one.names:
             if name in owners:
-                what = f"{one.use} measures {name}, which {owners[name]} measures already"
-                raise SpecError(what, hint="leave one of them out", path=path)
+                what = f"{one.use} measures {name}, which {owners[name]} already measures"
+                raise SpecError(what, hint="remove one of them", path=path)
         owners.update(dict.fromkeys(one.names, one.use))
         found.append(one)
 
