@@ -16,7 +16,8 @@ from torch.nn.functional import pad, scaled_dot_product_attention
 
 from vstar_sdk.attention.chunks import joint_chunk_numbers
 from vstar_sdk.attention.executors import PART_OF_A_MAP, Frames, JointExecutor, plain_attention, scaled
-from vstar_sdk.attention.joint_biases import NO_CHANGES, Changes, attend_by_rows, attend_without_mask, with_texts_done
+from vstar_sdk.attention.joint_biases import NO_CHANGES, Changes, attend_by_rows, attend_without_mask
+from vstar_sdk.attention.joint_texts import with_texts_done
 from vstar_sdk.attention.layout import ALL_VIDEO, Layout
 from vstar_sdk.attention.logits import Change
 from vstar_sdk.attention.operations import Statistic
