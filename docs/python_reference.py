@@ -27,7 +27,7 @@ GROUPS = {
     "Sweeps": ("sweeps",),
     "A pipeline that you hold": ("attaching",),
     "Errors": ("errors",),
-    "Synopsis and time": ("synopses", "synopsis", "timeline", "clock", "footage"),
+    "Synopsis and time": ("synopses", "synopsis", "texts", "timeline", "clock", "footage"),
     "Regularizers": ("regularizers", "attention"),
     "Models": ("models", "weights"),
     "Sampling": ("sampling",),

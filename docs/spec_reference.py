@@ -36,7 +36,7 @@ def page() -> str:
     schema = schema_of(catalog)
     definitions: dict[str, Schema] = schema["$defs"]
     lines = [HEAD, "## Keys of a spec\n", *_table(schema)]
-    for key, name in (("start", "StartSpec"), ("timeline", "TimelineSpec"), ("sampling", "SamplingSpec")):
+    for key, name in (("start", "StartSpec"), ("sampling", "SamplingSpec")):
         lines += [f"### `{key}`\n", definitions[name]["description"] + "\n", *_table(definitions[name])]
     for kind in KINDS.values():
         place = f"`{kind.place or ALONE[kind.name]}`"
@@ -96,7 +96,6 @@ def _forms(field: Schema) -> list[str]:
 
 NAMED = {
     "StartSpec": "a mapping, see [below](#start)",
-    "TimelineSpec": "a mapping, see [below](#timeline)",
     "SamplingSpec": "a mapping, see [below](#sampling)",
     "Course": "[a course](#a-course)",
     "StateOptions": "[a key state](#a-key-state)",

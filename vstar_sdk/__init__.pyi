@@ -114,6 +114,9 @@ from .synopses import State as State
 from .synopses import Synopsis as Synopsis
 from .synopsis.contract import Brief as Brief
 from .synopsis.contract import SynopsisWriter as SynopsisWriter
+from .texts.contract import FrameText as FrameText
+from .texts.contract import Text as Text
+from .texts.options import TextOptions as TextOptions
 from .timeline import Timeline as Timeline
 from .weights.components import load_component as load_component
 from .weights.directory import read_config as read_config

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
 
+from vstar_sdk.attention.call import CallLayout, Current
 from vstar_sdk.attention.compiler import Compiled, compile_acts
 from vstar_sdk.attention.operations import Bias, SegmentBias
 from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.attention.recipe import Act, lower
+from vstar_sdk.attention.segments import SegmentAttention
 from vstar_sdk.attention.sites import Segment, Site, SiteAddress
 from vstar_sdk.clock import Clock
 from vstar_sdk.errors import PluginError, SpecError
@@ -19,7 +21,7 @@ from vstar_sdk.options import Course, RegularizerOptions
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 
 FRAMES, POSITIONS = 6, 3
-CROSS = SiteAddress("cross", "stack", 0, 2, 16, kind="cross", index=0)
+CROSS = SiteAddress("cross", "stack", 0, 2, 16, kind="cross", index=0, reads=True)
 SELF = SiteAddress("self", "stack", 0, 2, 16, kind="joint", index=0)
 SEGMENTS = (Segment(4, 0.0, 1.0), Segment(2, 2.0, 3.0), Segment(5, 4.0, 5.0))
 SITE = Site.at(CROSS, Clock(FRAMES, 8.0), SEGMENTS)
@@ -102,10 +104,39 @@ def test_each_site_takes_what_has_a_meaning_there():
     ]
 
 
-def test_a_cross_site_whose_text_is_not_told_apart_has_no_biases_of_states():
-    with pytest.raises(SpecError, match="Both: has a SegmentBias at cross, but the model does not map its text") as refused:
-        plan_attention([SELF, CROSS], [Tar(TarOptions()), Both()], Clock(FRAMES, 8.0), 4)
+class States(Both):
+    """Says of states alone what it wants."""
+
+    def operations(self, site):
+        return [SegmentBias(relay)]
+
+
+def test_where_nobody_reads_the_text_of_states_their_biases_are_refused_with_the_remedy():
+    with pytest.raises(SpecError, match="States: has no operation at any of the model's 1 temporal attentions") as refused:
+        plan_attention([SELF], [Tar(TarOptions()), States()], Clock(FRAMES, 8.0), 4)
     assert refused.value.path == ("regularizers", 1)
+    assert "timeline: {use: relay}" in str(refused.value.hint)
+
+
+def test_a_video_that_the_prompt_does_not_condition_reads_its_own_text_alone():
+    q, k, v = qkv()
+    current = Current(layout=CallLayout(lambda: (False, True), 1, POSITIONS))
+    out = compile_acts(SITE, [Act("it", (0.0, 1.0), (SegmentBias(relay),))], current)(q, k, v)
+    first = SEGMENTS[0].tokens
+    plain = torch.nn.functional.scaled_dot_product_attention(q[:1], k[:1, :, :first], v[:1, :, :first])
+    assert torch.equal(out[:1], plain)
+    torch.testing.assert_close(out[1].double(), literal(1.0)[1], atol=1e-5, rtol=0)
+
+
+def test_what_the_model_masks_is_never_read():
+    q, k, v = qkv()
+    hidden = torch.zeros(2, 1, 1, k.shape[2])
+    hidden[..., 1] = -10000.0
+    attend = cast(SegmentAttention, compile_acts(SITE, [Act("it", (0.0, 1.0), (SegmentBias(relay),))]))
+    out = attend(q, k, v, mask=hidden)
+    k[:, :, 1], v[:, :, 1] = 9.0, 7.0
+    assert torch.equal(attend(q, k, v, mask=hidden), out)
+    assert not torch.equal(attend(q, k, v), out)
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_every_kind_can_be_begun_with_and_has_its_file():
 def test_one_of_every_kind_passes_its_own_tests_and_is_tidy(here):
     assert "pip install -e 'vstar-acme[test]'" in new("acme", *ALL).stdout
     python(here / "vstar-acme", "-m", "ruff", "check", "--isolated", "--no-cache", "--select=E,F,I,UP", "--line-length=130", ".")
-    assert "28 passed" in pytest_of(here / "vstar-acme")
+    assert "30 passed" in pytest_of(here / "vstar-acme")
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
@@ -129,7 +129,7 @@ def test_it_passes_its_tests_where_it_is_installed(here):
     for source in (folder, ROOT):
         python(here, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--target", str(site), str(source))
     (folder / "vstar_acme_labs").rename(folder / "elsewhere")
-    assert "28 passed" in python(site, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "pythonpath=", str(folder / "tests"))
+    assert "30 passed" in python(site, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "pythonpath=", str(folder / "tests"))
     code = "from vstar_sdk.cli.main import cli; cli(['plugins', '--check'])"
     listed = python(site, "-c", code)
     assert "regularizer acme-labs/lean" in listed

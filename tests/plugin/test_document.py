@@ -90,7 +90,7 @@ def acme(packages, tiny_pipeline_dir):
         del sys.modules[module]
 
 
-PARTS = ["brightness", "chat", "detail", "fading", "folder", "haiku", "karras", "lean", "shared", "slow", "twice"]
+PARTS = ["brightness", "chat", "detail", "echo", "fading", "folder", "haiku", "karras", "lean", "shared", "slow", "twice"]
 
 ANSWER = {"states": [{"caption": "a snowy landscape in winter"}, {"caption": "an orange landscape in autumn"}], "style": ""}
 
@@ -147,6 +147,7 @@ def test_the_plugin_of_the_page_is_listed_and_well(acme):
         "exporter acme/brightness",
         "scheduler acme/karras",
         "synopsis acme/day",
+        "text part acme/echo",
         "noise acme/shared",
         "guidance acme/fading",
         "sampler acme/twice",

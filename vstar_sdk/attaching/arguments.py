@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeGuard
 
+from vstar_sdk.attaching.captions import Bringing
 from vstar_sdk.errors import SpecError
 from vstar_sdk.options import Options
 from vstar_sdk.plugin.catalog import Catalog
@@ -13,11 +14,12 @@ from vstar_sdk.plugin.families import Families
 from vstar_sdk.plugin.health import installed_catalog
 from vstar_sdk.plugin.kinds import KINDS
 from vstar_sdk.regularizers.contract import Regularizer
-from vstar_sdk.spec.loading import load_spec
+from vstar_sdk.spec.loading import LoadedSpec, load_spec
 from vstar_sdk.spec.run_spec import DEFAULT_REGULARIZERS
 from vstar_sdk.synopses import State, Synopsis
 from vstar_sdk.synopsis.contract import Brief
 from vstar_sdk.synopsis.states import to_options
+from vstar_sdk.texts.contract import Text
 from vstar_sdk.timeline import Interpolation
 
 _log = logging.getLogger(__name__)
@@ -30,9 +32,10 @@ def read(
     regularizers: Sequence[Regularizer | Options | Mapping[str, Any] | str] | None,
     synopsis: Written | None,
     interpolation: Interpolation,
+    timeline: str | Mapping[str, Any] | Text | None,
     fps: float,
     plugins: Iterable[object],
-) -> tuple[tuple[Regularizer, ...], Synopsis | None, Families]:
+) -> tuple[tuple[Regularizer, ...], Synopsis | None, Bringing, Families]:
     """Validate the arguments of `vstar_sdk.attach`, whose docstring says what they are, and find the families that are known.
 
     Raises:
@@ -44,11 +47,12 @@ def read(
     given = [{"use": one} if isinstance(one, str) else one for one in given]
     written = [dict(one) if _is_mapping(one) else {"use": "identity"} for one in given]
     states = None if synopsis is None else _states(synopsis)
+    text = {"use": timeline} if isinstance(timeline, str) else dict(timeline) if _is_mapping(timeline) else {}
     loaded = load_spec(
         {
             "prompt": "attach",
             "fps": fps,
-            "timeline": {"interpolation": interpolation},
+            "timeline": {"interpolation": interpolation} | text,
             "synopsis": states or {"use": "states", "states": ["attach"]},
             "regularizers": written,
         },
@@ -68,10 +72,23 @@ def read(
         except SpecError as error:
             raise error if error.path else SpecError(f"regularizers[{index}]: {error.message}", hint=error.hint) from None
     families = _families(loaded.catalog)
+    bringing = _bringing(loaded, timeline)
     if states is None:
-        return tuple(chosen), None, families
+        return tuple(chosen), None, bringing, families
     writer = loaded.catalog.make("synopses", loaded.spec.synopsis)
-    return tuple(chosen), writer.write(Brief(prompt="", frames=0, fps=fps)), families
+    return tuple(chosen), writer.write(Brief(prompt="", frames=0, fps=fps)), bringing, families
+
+
+def _bringing(loaded: LoadedSpec, timeline: object) -> Bringing:
+    """The text part: the spec's, or an object that was passed."""
+    options = loaded.spec.timeline
+    if timeline is None or isinstance(timeline, str) or _is_mapping(timeline):
+        part = loaded.catalog.make("texts", options, path=("timeline",))
+        return Bringing(part, options.part, options.interpolation)
+    if how := KINDS["texts"].promises.missing(timeline):
+        raise SpecError(f"timeline: {how}", hint="give a mapping such as {'use': 'relay'}, or an object", path=("timeline",))
+    part = loaded.catalog.contain("texts", timeline, ("timeline",))
+    return Bringing(part, type(timeline).__name__, options.interpolation)
 
 
 def _families(catalog: Catalog) -> Families:

@@ -20,6 +20,7 @@ from vstar_sdk.models.unsuited import reason
 from vstar_sdk.options import Options
 from vstar_sdk.plugin.families import Families
 from vstar_sdk.regularizers.contract import Regularizer
+from vstar_sdk.texts.contract import Text
 from vstar_sdk.timeline import Interpolation
 
 
@@ -30,6 +31,7 @@ def attach(
     synopsis: Written | None = None,
     *,
     interpolation: Interpolation = "linear",
+    timeline: str | Mapping[str, Any] | Text | None = None,
     fps: float = 8.0,
     plugins: Iterable[object] = (),
 ) -> Generator[None]:
@@ -54,6 +56,8 @@ def attach(
         synopsis: the key states, a `Synopsis` or a list of captions and of mappings of ``caption`` and ``at``. The pipeline's
             own text encoder reads them, and they take the place of its prompt; its negative prompt stays.
         interpolation: ``linear`` (the paper's), ``hold`` or ``smooth``.
+        timeline: how the states reach the frames: a text part's name, a mapping as in a spec (``{"use": "relay"}``), or an
+            object. Left out: ``blend``.
         fps: frames a second, for moments and durations in seconds.
         plugins: objects with hook implementations: their parts may be named in ``regularizers``, and their families are known;
             installed plugins need no mention.
@@ -61,12 +65,12 @@ def attach(
     Raises:
         SpecError: an argument is wrong, or (when the pipeline is called) does not fit its frames or steps.
         ModelError: the denoiser is none that attach knows, is attached already, or has fused projections, sliced attention,
-            FreeNoise, context parallelism or the like; a synopsis, and another network that reads the prompt; one of several
-            states, and a denoiser whose frames all read one text.
+            FreeNoise, context parallelism or the like; a synopsis, and another network that reads the prompt; several states,
+            and a denoiser whose frames cannot read them as the text part says.
         SamplerError: raised by the call: several videos at once with a synopsis, a timestep that the scheduler does not have,
             more frames than the denoiser has positions for, an attention processor that was replaced meanwhile.
     """
-    chosen, story, known = read(regularizers, synopsis, interpolation, fps, plugins)
+    chosen, story, bringing, known = read(regularizers, synopsis, interpolation, timeline, fps, plugins)
     denoisers = _denoisers(pipe, known)
     families = {name: known.family(type(denoiser).__name__) for name, denoiser in denoisers.items()}
     for name, denoiser in denoisers.items():
@@ -76,14 +80,14 @@ def attach(
     if story is not None:
         family = next(iter(families.values()))
         check_text(pipe, set(denoisers), family)
-        check_states(pipe, story.prompts(), family)
+        check_states(pipe, story.prompts(), bringing, families)
         if story.negative_prompt is not None:
             warnings.warn(
                 "the synopsis's negative prompt is not used: pass it to the pipeline as negative_prompt",
                 UserWarning,
                 stacklevel=3,
             )
-        captions = Captions(pipe, family, story, interpolation)
+        captions = Captions(pipe, family, story, bringing)
     memories = RunMemories()
     attached = [Attached(pipe, denoiser, families[name], chosen, captions, fps, memories) for name, denoiser in denoisers.items()]
     with ExitStack() as stack:

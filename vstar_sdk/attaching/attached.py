@@ -7,11 +7,12 @@ from typing import Any, cast
 
 from torch import nn
 
-from vstar_sdk.attaching.captions import Captions, of_each_video
+from vstar_sdk.attaching.captions import Captions, of_each_video, states_of_each_video
 from vstar_sdk.attaching.moment import moment
 from vstar_sdk.attaching.run_memories import RunMemories
 from vstar_sdk.attention.nursing import Nursing, nurse
 from vstar_sdk.attention.plan import AttentionPlan, plan_attention
+from vstar_sdk.attention.telling import reading_sites
 from vstar_sdk.clock import Clock
 from vstar_sdk.errors import ModelError, SamplerError
 from vstar_sdk.models.family import DenoiserCall, Family
@@ -45,7 +46,11 @@ class Attached:
     ) -> None:
         self._pipe, self._denoiser, self._family = pipe, denoiser, family
         self._regularizers, self._captions, self._fps, self._memories = regularizers, captions, fps, memories
-        self._sites, self._most_frames = family.sites(denoiser.config), family.most_frames(denoiser)
+        self._readers = (
+            family.text_sites(denoiser.config) if captions is not None and captions.bringing.part.reads == "states" else ()
+        )
+        self._sites = reading_sites(family.sites(denoiser.config), self._readers)
+        self._most_frames = family.most_frames(denoiser)
         self._rhythm = family.rhythm(pipe)
         self._plans: dict[tuple[Clock, int], AttentionPlan] = {}
         self._current: tuple[Clock, int] | None = None
@@ -76,7 +81,7 @@ class Attached:
         frames = family.latent_frames(call)
         self._check_frames(frames)
         clock = Clock.of_latents(frames, self._fps, self._rhythm)
-        if self._regularizers:
+        if self._regularizers or self._readers:
             now = moment(call[family.timestep], self._pipe.scheduler)
             self._memories.follow(self._pipe.scheduler)
             nursing = self._nurse(clock, now.steps)
@@ -84,8 +89,12 @@ class Attached:
             nursing.call(lambda: self._branches(call), *family.picture(call))
         if self._captions is not None and any(branches := self._branches(call)):
             given = family.text_of(call)
-            text = self._captions.text(clock, given.device, given.dtype)
-            family.tell(self._during, denoiser, call, of_each_video(text, given, branches, type(self._pipe).__name__))
+            text, name = self._captions.text(clock, given.device, given.dtype), type(self._pipe).__name__
+            if text.bias is None:
+                family.tell(self._during, denoiser, call, of_each_video(text.embeddings, given, branches, name))
+            else:
+                told = states_of_each_video(text.embeddings, text.bias, given, branches, name)
+                family.tell_states(self._during, denoiser, call, *told)
         return call.arguments()
 
     def _after(self, denoiser: nn.Module, args: tuple[Any, ...], output: Any) -> None:
@@ -98,12 +107,18 @@ class Attached:
         if self._nursing is None or self._current != (clock, steps):
             self._whole.close()
             self._nursing = None
-            plan = self._plans.get((clock, steps)) or plan_attention(self._sites, self._regularizers, clock, steps)
+            plan = self._plans.get((clock, steps)) or self._plan(clock, steps)
             self._plans[clock, steps] = plan
             memories = self._memories.of(plan)
             self._nursing = self._whole.enter_context(nurse(self._denoiser, plan, self._family, memories=memories))
             self._current = (clock, steps)
         return self._nursing
+
+    def _plan(self, clock: Clock, steps: int) -> AttentionPlan:
+        plan, captions = plan_attention(self._sites, self._regularizers, clock, steps), self._captions
+        if not self._readers or captions is None:
+            return plan
+        return captions.told(plan, self._readers)
 
     def _check_frames(self, frames: int) -> None:
         most = self._most_frames

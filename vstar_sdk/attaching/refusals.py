@@ -7,9 +7,10 @@ from typing import Any, cast
 
 from torch import nn
 
+from vstar_sdk.attaching.captions import Bringing
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.family import Family
-from vstar_sdk.models.one_text import REASON, REMEDY
+from vstar_sdk.models.one_text import NO_STATES, REASON, REMEDY
 
 
 def _holds(denoiser: nn.Module, word: str) -> bool:
@@ -114,17 +115,25 @@ def check_text(pipe: Any, names: set[str], family: Family) -> None:
         )
 
 
-def check_states(pipe: Any, prompts: Collection[str], family: Family) -> None:
-    """Refuse several different states for a denoiser that has one text for all frames.
+def check_states(pipe: Any, prompts: Collection[str], bringing: Bringing, families: Mapping[str, Family]) -> None:
+    """Refuse key states that a pipeline's frames cannot read as the text part says.
 
     Args:
         pipe: the pipeline.
         prompts: of the key states.
-        family: of the denoiser.
+        bringing: the text part.
+        families: of the pipeline's denoisers, by name.
 
     Raises:
-        ModelError: they differ.
+        ModelError: frames are to read the text of all states, and read one embedding each; or the states differ, and all frames
+            read one text.
     """
-    different = len(set(prompts))
-    if family.one_text and different > 1:
-        raise ModelError(f"{type(pipe).__name__} does not support {different} different states: {REASON}", hint=REMEDY)
+    name, different, reads = type(pipe).__name__, len({*prompts}), bringing.part.reads
+    for component, family in families.items():
+        if reads == "states" and not family.text_sites(pipe.components[component].config):
+            raise ModelError(
+                f"{name} cannot follow {bringing.name}: its frames read one embedding each, not the text of all states",
+                hint=NO_STATES,
+            )
+        if reads == "frames" and family.one_text and different > 1:
+            raise ModelError(f"{name} does not support {different} different states: {REASON}", hint=REMEDY)

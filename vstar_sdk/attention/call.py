@@ -37,6 +37,10 @@ class Current:
     moment: Moment = field(default_factory=lambda: Moment(0, 1))
     layout: CallLayout | None = None
 
+    def prompted(self, videos: int) -> tuple[bool, ...]:
+        """For each of so many videos of the call, whether the prompt conditions it; all of them, where nobody has said it."""
+        return self.layout.branches() if self.layout is not None else (True,) * videos
+
 
 class Call:
     """The call of the denoiser that the function of a `Wrap` stands in. What it does not read costs nothing.

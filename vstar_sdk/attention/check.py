@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from vstar_sdk.attention.recipe import Act
     from vstar_sdk.regularizers.contract import Regularizer
 
+_TELL_STATES = "it acts on the text of key states: have frames read all of it, with timeline: {use: relay}"
+
 
 def check_regularizer(regularizer: Regularizer, addresses: Sequence[SiteAddress], clock: Clock, steps: int | None = None) -> None:
     """Refuse a regularizer that would not do what its options say.
@@ -43,10 +45,11 @@ def check_regularizer(regularizer: Regularizer, addresses: Sequence[SiteAddress]
         check_operations(name, site, operations)
     watched = [(site, window) for site in sites if (window := watched_at(regularizer, site)) is not None]
     if not watched and not any(operations for _, operations in asked):
+        unread = any(isinstance(one, SegmentBias) for site in sites for one in _given(regularizer, site))
         raise SpecError(
             f"{name}: has no operation at any of the model's {len(addresses)} temporal attentions "
             f"({_list_levels(_levels(addresses))})",
-            hint="change its options so that it acts somewhere, or remove it",
+            hint=_TELL_STATES if unread else "change its options so that it acts somewhere, or remove it",
         )
     _check_weights(regularizer, [operation for _, operations in asked for operation in operations])
     if steps is None:
@@ -124,12 +127,6 @@ def check_operations(name: str, site: Site, operations: Sequence[Operation]) -> 
     Raises:
         SpecError: one has none.
     """
-    for operation in operations:
-        if isinstance(operation, SegmentBias) and not site.segments:
-            raise SpecError(
-                f"{name}: has a SegmentBias at {site.name}, but the model does not map its text to key states",
-                hint="remove it, or use a model whose family gives its cross sites their segments",
-            )
     if sum(isinstance(operation, Rotary) for operation in operations) > 1:
         raise SpecError(
             f"{name}: sets the rotary positions of {site.name} more than once",
@@ -182,7 +179,7 @@ def check_together(site: Site, acts: Sequence[Act], steps: int | None) -> None:
                 hint="give them different levels, blocks or windows",
                 path=("regularizers", other.index),
             )
-    surviving = Scale | Rotary | Wrap if site.kind == "joint" else Wrap  # a wrap is outside
+    surviving = Scale | Rotary | SegmentBias | Wrap if site.kind == "joint" else Wrap  # a wrap is outside
     for later, mixing in enumerate(acts):
         if not any(one.replaces for one in mixing.ingredients):
             continue
@@ -237,6 +234,28 @@ def operations_at(regularizer: Regularizer, site: Site) -> tuple[Operation, ...]
     blocks = regularizer.options.blocks
     if blocks is not None and (site.index is None or not blocks[0] <= site.index <= blocks[1]):
         return ()
+    return meant_at(site, _given(regularizer, site))
+
+
+def meant_at(site: Site, operations: Sequence[Operation]) -> tuple[Operation, ...]:
+    """Without what cannot be said of a site: frames at a cross site, key states where nobody reads them, rotary positions where
+    there are none.
+
+    Args:
+        site: where.
+        operations: that somebody wants there.
+    """
+    return tuple(one for one in operations if _has_meaning(one, site))
+
+
+def _has_meaning(operation: Operation, site: Site) -> bool:
+    if isinstance(operation, SegmentBias):
+        return site.reads
+    return site.kind != "cross" and (site.rotary is not None or not isinstance(operation, Rotary))
+
+
+def _given(regularizer: Regularizer, site: Site) -> tuple[Operation, ...]:
+    """All that a regularizer gives for a site."""
     where = f"regularizer {name_of(regularizer)!r} at {site.name}"
     try:
         given = cast(tuple[Any, ...], tuple(regularizer.operations(site)))
@@ -248,18 +267,7 @@ def operations_at(regularizer: Regularizer, site: Site) -> tuple[Operation, ...]
     if len(operations) < len(given):
         strange = next(type(one).__name__ for one in given if not isinstance(one, Operation))
         raise PluginError(f"{where} gave a {strange}, which is not an operation", hint=OPERATIONS)
-    return meant_at(site, operations)
-
-
-def meant_at(site: Site, operations: Sequence[Operation]) -> tuple[Operation, ...]:
-    """Without what cannot be said of a site: frames at a cross site, key states elsewhere, rotary positions where there are none.
-
-    Args:
-        site: where.
-        operations: that somebody wants there.
-    """
-    there = [one for one in operations if isinstance(one, SegmentBias) == (site.kind == "cross")]
-    return tuple(one for one in there if site.rotary is not None or not isinstance(one, Rotary))
+    return operations
 
 
 def watched_at(regularizer: Regularizer, site: Site) -> tuple[float, float] | None:

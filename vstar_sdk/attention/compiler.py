@@ -16,6 +16,7 @@ from vstar_sdk.attention.executors import (
     plain_attention,
 )
 from vstar_sdk.attention.joint import joint_attention
+from vstar_sdk.attention.joint_segments import SegmentedJointAttention
 from vstar_sdk.attention.logits import Change, LogitsAttention
 from vstar_sdk.attention.operations import Logits, Statistic
 from vstar_sdk.attention.placing import Placed, placed
@@ -69,13 +70,15 @@ class Compiled:
         keep = self._places["keep"] if recipe.moves and recipe.mixes else float(numbers.keep)
         biases: dict[Statistic, Placed] = {stat: self._places[f"bias {stat}"] for stat in numbers.biases}
         q, k, fixed = self._places.get("q"), self._places.get("k"), self._places["fixed"]
+        current, tokens = current or Current(), [segment.tokens for segment in site.segments]
         if recipe.kind == "cross":
-            tokens = tuple(segment.tokens for segment in site.segments)
-            self.attend = SegmentAttention(self._places["segments"], tokens) if recipe.segments else plain_attention
+            self.attend = SegmentAttention(self._places["segments"], tokens, current) if recipe.segments else plain_attention
             return
         changes = [_change(change, site, self._places.get(f"share {change.index}")) for change in recipe.changes]
         if recipe.kind == "joint":
             attend = joint_attention(biases, q, k, keep, fixed, frame_distance(site.clock) if changes else None, changes)
+            if recipe.segments:  # beside which wraps were refused with the plan
+                attend = SegmentedJointAttention(attend, self._places["segments"], tokens, current)
             self.attend = self._rotated(self._wrapped(attend, recipe, site, current), site)
             return
         attend = _softmax_attention(site, biases, changes)
@@ -85,10 +88,10 @@ class Compiled:
             attend = MixedAttention(attend, keep, fixed)
         self.attend = self._rotated(self._wrapped(attend, recipe, site, current), site)
 
-    def _wrapped(self, attend: Executor, recipe: Recipe, site: Site, current: Current | None) -> Executor:
+    def _wrapped(self, attend: Executor, recipe: Recipe, site: Site, current: Current) -> Executor:
         for wrap in reversed(recipe.wraps):
             share = self._places.get(f"share {wrap.index}") if wrap.strength != 1.0 else None
-            given = (attend, wrap.operation, named(wrap, site), current or Current(), share)
+            given = (attend, wrap.operation, named(wrap, site), current, share)
             attend = WrappedJointAttention(*given, frames=site.frames) if site.kind == "joint" else WrappedAttention(*given)
         return attend
 

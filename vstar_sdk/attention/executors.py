@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from vstar_sdk.attention.joint_texts import attend_by_frames
 from vstar_sdk.attention.layout import ALL_VIDEO, Layout
 from vstar_sdk.attention.placing import Placed, placed
 from vstar_sdk.errors import PluginError
@@ -93,6 +94,8 @@ class PlainAttention:
     ) -> Tensor:
         """The attention output."""
         del part
+        if layout.told is not None:
+            return attend_by_frames(query, key, value, layout, layout.told)
         return scaled_dot_product_attention(query, key, value, attn_mask=layout.mask)
 
 

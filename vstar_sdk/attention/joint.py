@@ -16,7 +16,8 @@ from torch.nn.functional import pad, scaled_dot_product_attention
 
 from vstar_sdk.attention.chunks import joint_chunk_numbers
 from vstar_sdk.attention.executors import PART_OF_A_MAP, Frames, JointExecutor, plain_attention, scaled
-from vstar_sdk.attention.joint_biases import NO_CHANGES, Changes, attend_by_rows, attend_without_mask, with_texts_done
+from vstar_sdk.attention.joint_biases import NO_CHANGES, Changes, attend_by_rows, attend_without_mask
+from vstar_sdk.attention.joint_texts import with_texts_done
 from vstar_sdk.attention.layout import ALL_VIDEO, Layout
 from vstar_sdk.attention.logits import Change
 from vstar_sdk.attention.operations import Statistic
@@ -190,5 +191,14 @@ def _attention_to_text(query: Tensor, key: Tensor, value: Tensor, layout: Layout
     values[:, :, video, channels] = 1.0
     # Fused attention wants queries and keys as wide as the values.
     query, key = (pad(x, (0, values.shape[-1] - x.shape[-1])) for x in (query, key))
-    seen = scaled_dot_product_attention(query, key, values, attn_mask=layout.mask, scale=scale).float()
+    if layout.told is None:
+        seen = scaled_dot_product_attention(query, key, values, attn_mask=layout.mask, scale=scale).float()
+    else:
+        parts = query.chunk(len(layout.told.bias), dim=2)
+        masks = (layout.row(layout.told, frame, key.shape[2]).to(query.dtype) for frame in range(len(parts)))
+        told = [
+            scaled_dot_product_attention(part, key, values, attn_mask=mask, scale=scale)
+            for part, mask in zip(parts, masks, strict=True)
+        ]
+        seen = torch.cat(told, dim=2).float()
     return seen[..., :channels], seen[..., channels : channels + 1]

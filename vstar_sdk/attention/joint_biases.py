@@ -17,6 +17,7 @@ from torch.nn.functional import pad, scaled_dot_product_attention
 
 from vstar_sdk.attention.chunks import DEVICE_CHUNK, JOINT_CHUNK
 from vstar_sdk.attention.executors import Frames
+from vstar_sdk.attention.joint_texts import with_texts_done
 from vstar_sdk.attention.layout import ALL_VIDEO, Layout
 from vstar_sdk.attention.logits import Change
 from vstar_sdk.attention.operations import Statistic
@@ -42,23 +43,6 @@ class Changes(NamedTuple):
 
 NO_CHANGES = Changes()
 """Nothing is changed."""
-
-
-def with_texts_done(query: Tensor, key: Tensor, value: Tensor, layout: Layout) -> Tensor:
-    """The output of an attention, in which the rows of text are written and those of the video are not yet.
-
-    Args:
-        query: ``(batch, heads, tokens, head_dim)``; so is ``key``.
-        key: see ``query``.
-        value: ``(batch, heads, tokens, channels)``.
-        layout: of the tokens.
-    """
-    batch, heads, tokens, _ = query.shape
-    # Tokens before heads, as the caller will flatten the heads: fused attention returns this layout too.
-    out = query.new_empty((batch, tokens, heads, value.shape[-1])).transpose(1, 2)
-    for text in layout.texts:
-        out[:, :, text] = scaled_dot_product_attention(query[:, :, text], key, value, attn_mask=layout.mask)
-    return out
 
 
 def attend_by_rows(
@@ -96,6 +80,7 @@ def attend_by_rows(
     else:
         frame_of, key_of = part
     text_seen = layout.text_seen(query.device).expand(batch, 1, 1)
+    told = None if layout.told is None else (layout.beside(tokens, query.device), layout.told.columns)
     for index in range(batch * heads):
         where = divmod(index, heads)
         # One head at a time in float32: the copies of another precision, or of scattered rows, stay small.
@@ -120,6 +105,8 @@ def attend_by_rows(
                     seen.add_(added[:, key_of])
                 for text in layout.texts:
                     a[:, text].add_(to_text)
+            if told is not None:
+                a.index_add_(1, told[0], told[1][frame_of[rows]])
             if changes.distance is not None:
                 apart = changes.distance[frame_of[rows]][:, key_of]
                 for change in changes.functions:
@@ -142,10 +129,11 @@ def attend_without_mask(
     """Biased attention by PyTorch's fused attention, without a mask.
 
     ``q_i . k_j + b[f_i, f_j]`` is one scalar product of longer vectors: ``b[f_i, :]`` behind the query and the one-hot vector of
-    the key's frame behind the key; text and padding count as two more frames. In half precision ``b`` is the sum of parts that
-    each fit it, so that no bit of its float32 value is lost (two parts, 16 bits, where three would leave the fast kernels). The
-    largest ``b`` of a row is 0, and ``-inf`` becomes `HIDDEN`: its weight is exactly 0 as long as a row's logits lie within
-    16,000 of each other. Row statistics take a pass of their own over chunks of the logits, accumulated in float32.
+    the key's frame behind the key; text (each key state, where they are told apart) and padding count as more frames. In half
+    precision ``b`` is the sum of parts that each fit it, so that no bit of its float32 value is lost (two parts, 16 bits, where
+    three would leave the fast kernels). The largest ``b`` of a row is 0, and ``-inf`` becomes `HIDDEN`: its weight is exactly 0
+    as long as a row's logits lie within 16,000 of each other. Row statistics take a pass of their own over chunks of the logits,
+    accumulated in float32.
 
     Args:
         query: ``(batch, heads, tokens, head_dim)``; so are ``key`` and ``value``.
@@ -158,7 +146,7 @@ def attend_without_mask(
     batch, heads, tokens, head_dim = query.shape
     frames, dtype, video = len(next(iter(biases.values()))), query.dtype, layout.video(tokens)
     kinds, text_seen = layout.kinds(frames, tokens, query.device), layout.text_seen(query.device)
-    columns = frames + bool(layout.texts) + (layout.visible is not None)
+    columns = frames + layout.groups + (layout.visible is not None)
     parts = 1 if dtype == torch.float32 else 3 if head_dim + 3 * columns <= WIDEST else 2
     width = -(-(head_dim + parts * columns) // 8) * 8
     # The one-hot vectors hold a power of two near sqrt(d), so that what stands behind the query is as large as the bias.
@@ -172,7 +160,11 @@ def attend_without_mask(
         largest = _row_maxima(q, k[:, video], chunk) if biases.keys() != {"none"} else None
         mean = (q.float() @ k[:, video].float().mean(dim=1)[..., None]) * head_dim**-0.5 if "spread" in biases else None
         added, to_text = _added(biases, kinds[0, video], largest, mean, text_seen)
-        others = (to_text, torch.full_like(to_text, HIDDEN))[: columns - frames]
+        others = [to_text] if layout.texts else []
+        if layout.told is not None:
+            others.append(to_text + layout.told.bias[kinds[0, video]])
+        if layout.visible is not None:
+            others.append(torch.full_like(to_text, HIDDEN))
         added = torch.cat([added, *others], dim=-1).clamp_min_(HIDDEN).mul_(head_dim**0.5 / unit)
         behind = pad(torch.cat(_split(added, dtype, parts), dim=-1), (0, width - head_dim - parts * columns))
         longer = torch.cat([q, behind.expand(batch, -1, -1)], dim=-1)

@@ -143,7 +143,10 @@ class Rotary:
 
 @dataclass(frozen=True)
 class SegmentBias:
-    """At cross sites, a bias for every frame and key state: ``A_ij + B[frame of i, state of j]``.
+    """Where frames read the text of key states, a bias for each of both: ``A_ij + B[frame of i, state of j]``.
+
+    These are cross sites, and joint sites whose sequence holds the text. At the latter the text of a state reads the frames with
+    the same bias, and no text of other states. It has a meaning where the text part gives the states' tokens (``relay``).
 
     Attributes:
         fn: ``fn(positions, spans)`` gives ``B`` of shape ``(F, states)``, float64. ``positions`` are those of the frames (see

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import cast
 
 from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
 
 from vstar_sdk.attention.branched import BranchedAttention
 from vstar_sdk.attention.call import Current
 from vstar_sdk.attention.executors import Executor, JointExecutor, plain_attention
 from vstar_sdk.attention.layout import ALL_VIDEO, Layout
 from vstar_sdk.attention.recording import Slot
+from vstar_sdk.attention.segments import SegmentAttention
 from vstar_sdk.attention.sites import Site
 
 
@@ -25,6 +27,8 @@ class NursedProcessor:
         attend: what maps queries, keys and values to the output; changed by `Nursing.at`.
         slots: where the attention maps of this step are added up; empty when they are not wanted.
         current: what is known of the call under way; set by nursing.
+        states: see `Layout.states`; set by the family for a call, where its network puts the tokens of key states in an order of
+            its own.
     """
 
     def __init__(self, site: Site) -> None:
@@ -32,6 +36,7 @@ class NursedProcessor:
         self.attend: Executor = plain_attention
         self.slots: tuple[Slot, ...] = ()
         self.current: Current | None = None
+        self.states: Tensor | None = None
 
     def attention(
         self, query: Tensor, key: Tensor, value: Tensor, layout: Layout = ALL_VIDEO, video: int | None = None
@@ -56,6 +61,8 @@ class NursedProcessor:
                 return self.attention(query, key, value, layout)
             finally:
                 self.current.layout = whole
+        if self.states is not None:
+            layout = layout._replace(states=self.states)
         for slot in self.slots:
             if isinstance(self.attend, BranchedAttention):
                 for attend, rows in self.attend.unchanged(len(query)):
@@ -65,3 +72,19 @@ class NursedProcessor:
         if layout is ALL_VIDEO:
             return self.attend(query, key, value)
         return cast(JointExecutor, self.attend)(query, key, value, layout=layout)
+
+    def reading(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Cross-attention to the text of key states, at a cross site.
+
+        Args:
+            query: ``(batch, heads, frames * positions, head_dim)``.
+            key: ``(batch, heads, text tokens, head_dim)``.
+            value: likewise.
+            mask: what the model itself adds to the logits of each text token, ``(batch, 1, 1, text tokens)``; None for nothing.
+
+        Returns:
+            Of the query's shape.
+        """
+        if isinstance(self.attend, SegmentAttention):
+            return self.attend(query, key, value, mask=mask)
+        return scaled_dot_product_attention(query, key, value, attn_mask=mask)

@@ -16,7 +16,8 @@ a mix of weight 1              ``a map``: ``M V`` alone, no logits; at a joint s
 wraps                          ``wrapped ...``: one of these, called by the functions
 biases, at a joint site        ``frame-pair bias``: no mask of tokens by tokens (see `vstar_sdk.attention.joint`)
 rotary positions               ``rotated ...``: one of these, with queries and keys turned by the difference beforehand
-biases at a cross site         ``segment bias``: PyTorch's fused attention frame by frame, with a mask of one row
+biases of key states           ``segment bias``: PyTorch's fused attention frame by frame, with a mask of one row; beside
+                               biases of frames at a joint site ``... with a segment bias``, in their rows
 =============================  ==============================================================================
 
 A regularizer's strength ``s`` multiplies biases and the weights of mixes, and moves everything else by that share from what is
@@ -120,7 +121,7 @@ class Recipe:
         mixes: from the last one of weight 1 on, which undoes all before it.
         wraps: the first is the outermost.
         rotaries: as scales, at most one in a step.
-        segments: of a cross site, which has nothing else.
+        segments: of a site that reads key states; a cross site has nothing else.
     """
 
     kind: SiteKind
@@ -158,12 +159,13 @@ class Recipe:
     @property
     def words(self) -> str:
         """The execution in words."""
-        if self.segments:
-            return "segment bias"
+        if self.kind == "cross":
+            return "segment bias" if self.segments else "sdpa"
+        told = " with a segment bias" if self.segments else ""
         wrapped = "wrapped " if self.wraps else ""
         scaled = f"{'rotated ' if self.rotaries else ''}{'scaled ' if self.scales else ''}"
         if self.replaced:
-            return f"{wrapped}{scaled}a map"
+            return f"{wrapped}{scaled}a map{told}"
         rows = bool(self.statistics - {"none"})
         if self.changes:
             words = "changed logits"
@@ -171,7 +173,9 @@ class Recipe:
             words = "frame-pair bias with row statistics" if rows else "frame-pair bias"
         else:
             words = "row statistics" if rows else "masked sdpa" if self.biases else "sdpa"
-        return f"{wrapped}{scaled}{words}{' mixed with a map' if self.mixes else ''}"
+        if (words, self.mixes) == ("sdpa", ()) and self.segments:
+            words, told = "segment bias", ""
+        return f"{wrapped}{scaled}{words}{' mixed with a map' if self.mixes else ''}{told}"
 
 
 def lower(acts: Iterable[Act], kind: SiteKind) -> Recipe:
@@ -184,9 +188,9 @@ def lower(acts: Iterable[Act], kind: SiteKind) -> Recipe:
     given = [one for act in acts for one in act.ingredients if not one.does_nothing]
     mixes, wraps = tuple(_of(Mix, given)), tuple(_of(Wrap, given))
     whole = max((place for place, mix in enumerate(mixes) if mix.replaces), default=None)
-    scales, rotaries = tuple(_of(Scale, given)), tuple(_of(Rotary, given))
+    scales, rotaries, segments = tuple(_of(Scale, given)), tuple(_of(Rotary, given)), tuple(_of(SegmentBias, given))
     if whole is not None and kind == "joint":
-        return Recipe(kind, scales=scales, mixes=mixes[whole:], wraps=wraps, rotaries=rotaries)
+        return Recipe(kind, scales=scales, mixes=mixes[whole:], wraps=wraps, rotaries=rotaries, segments=segments)
     if whole is not None:
         return Recipe(kind, mixes=mixes[whole:], wraps=wraps)
     return Recipe(
@@ -197,7 +201,7 @@ def lower(acts: Iterable[Act], kind: SiteKind) -> Recipe:
         mixes=mixes,
         wraps=wraps,
         rotaries=rotaries,
-        segments=tuple(_of(SegmentBias, given)),
+        segments=segments,
     )
 
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from vstar_sdk.attention.executors import Executor, JointExecutor
+from vstar_sdk.attention.joint_segments import SegmentedJointAttention
 from vstar_sdk.attention.layout import ALL_VIDEO, Layout
 from vstar_sdk.attention.rotation import RotatedAttention
 from vstar_sdk.attention.sites import Site
@@ -158,7 +159,11 @@ class Slot:
         values = torch.zeros(tokens, width, dtype=query.dtype, device=query.device)
         values[video] = torch.eye(frames, width, dtype=query.dtype, device=query.device).repeat_interleave(positions, dim=0)
         # The function of a wrap may ask how its batch is laid out, so that it sees all of it.
-        size = batch if isinstance(attend, WrappedAttention | RotatedAttention) else max(1, CHUNK // (heads * tokens * width))
+        size = (
+            batch
+            if isinstance(attend, WrappedAttention | RotatedAttention | SegmentedJointAttention)
+            else max(1, CHUNK // (heads * tokens * width))
+        )
         rows, seeing = torch.zeros_like(self._total), torch.zeros_like(self._total[:, :1])
         for start in range(0, batch, size):
             some = slice(start, start + size)

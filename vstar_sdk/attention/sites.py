@@ -32,7 +32,7 @@ class RotaryPositions:
 
 @dataclass(frozen=True)
 class Segment:
-    """The text tokens of one key state at a cross site, one segment after the other.
+    """The text tokens of one key state at a site that reads them, one segment after the other.
 
     Attributes:
         tokens: how many they are.
@@ -59,6 +59,7 @@ class SiteAddress:
         kind: which tokens attend to each other.
         index: number of its block from 0, in a network that is a stack; else None.
         rotary: how it knows which frame a token is of, where that is by rotary positions; else None.
+        reads: whether frames read the text of key states there, each state's tokens told apart.
     """
 
     name: str
@@ -69,6 +70,7 @@ class SiteAddress:
     kind: SiteKind = field(default="factorised", kw_only=True)
     index: int | None = field(default=None, kw_only=True)
     rotary: RotaryPositions | None = field(default=None, kw_only=True)
+    reads: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class Site(SiteAddress):
         frames: frames that attend to each other: latent frames, where the model compresses time.
         fps: of these, a second.
         clock: when each of them is; of a model without compression, as the two say.
-        segments: of a cross site, the text tokens of every key state.
+        segments: of a site that reads key states, the text tokens of each; none until they are encoded.
     """
 
     frames: int
@@ -103,7 +105,7 @@ class Site(SiteAddress):
         Args:
             address: where; or a site, for another clip.
             clock: of the clip.
-            segments: of a cross site; None for those of a site that has some.
+            segments: of a site that reads key states; None for those of a site that has some.
         """
         if segments is None:
             segments = address.segments if isinstance(address, Site) else ()

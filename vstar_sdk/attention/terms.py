@@ -91,7 +91,7 @@ class Terms:
         for bias, matrix in self._biases:
             stat = bias.operation.stat
             biases[stat] = biases.get(stat, 0.0) + (strength(bias) * bias.operation.strength) * matrix
-        _check_visible(self._site, biases.get("none"))
+        _check_visible(self._site, biases.get("none"), "frames")
         q, k = torch.ones(2, frames, dtype=torch.float64)
         for scale, *given in self._scales:
             share = strength(scale)
@@ -108,7 +108,7 @@ class Terms:
         run = (one for one in (*self._recipe.changes, *self._recipe.wraps) if one.strength != 1.0)
         shares = {one.index: torch.tensor(strength(one), dtype=torch.float64) for one in run}
         turns, segments = _sum(self._turns, strength), _sum(self._segments, strength)
-        _check_visible(self._site, segments)
+        _check_visible(self._site, segments, "states")
         scaled = bool(self._scales)
         return Matrices(biases, q if scaled else None, k if scaled else None, keep, fixed, shares, turns, segments)
 
@@ -128,10 +128,10 @@ def _sum(given: Sequence[tuple[Ingredient[Any], Tensor]], strength: Callable[[In
     return reduce(torch.add, [strength(one) * matrix for one, matrix in given]) if given else None
 
 
-def _check_visible(site: Site, bias: Tensor | None) -> None:
+def _check_visible(site: Site, bias: Tensor | None, what: str) -> None:
     if bias is not None and bias.isneginf().all(dim=-1).any():
         raise PluginError(
-            f"the biases at {site.name} together hide all {'states' if site.kind == 'cross' else 'frames'} from one",
+            f"the biases at {site.name} together hide all {what} from one",
             hint="regularizers that hide, such as windows, must leave at least one frame visible",
         )
 

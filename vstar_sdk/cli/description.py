@@ -27,6 +27,8 @@ def describe(plan: Plan, *, sites: bool = False) -> str:
     else:
         for number, (state, span) in enumerate(zip(plan.story.synopsis.states, plan.story.timeline.spans(), strict=True), 1):
             lines.append(f"{number}. frames {span[0]}-{span[1]}: {state.caption}")
+    if plan.text.reads == "states":
+        lines.append(f"text by {plan.spec.timeline.part}: every frame reads that of all states, most of all its own")
     if plan.kept is not None:
         lines.append(plan.kept.words())
     attention = plan.attention.describe if sites else plan.attention.summary

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from vstar_sdk.clock import EVERY_FRAME, Clock, Rhythm
 from vstar_sdk.errors import SpecError
-from vstar_sdk.models.one_text import REASON, REMEDY
+from vstar_sdk.models.one_text import NO_STATES, REASON, REMEDY
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,6 +59,7 @@ class Facts:
         vocabulary: the words that it was trained with, in lower case; None for a model of ordinary language.
         scheduler_config: the configuration that its schedulers are built from, where it is known before loading; else empty.
         one_text: whether all frames of a video read one text, because text and video share one attention.
+        text_sites: where its frames can read the text of all key states, token by token; see `vstar_sdk.Family.text_sites`.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Facts:
     vocabulary: frozenset[str] | None = None
     scheduler_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     one_text: bool = False
+    text_sites: tuple[SiteAddress, ...] = ()
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -119,24 +121,35 @@ class Facts:
         words = re.findall(r"[^\W_]+(?:['-][^\W_]+)*", caption.lower())
         return tuple(dict.fromkeys(word for word in words if word not in self.vocabulary))
 
-    def check_texts(self, prompts: Collection[str]) -> None:
-        """Refuse texts that the frames of one video cannot have.
+    def check_text(self, reads: str, part: str) -> None:
+        """Refuse a text part that the model cannot follow.
 
         Args:
-            prompts: of the key states.
+            reads: what the part has its frames read, see `vstar_sdk.Text.reads`.
+            part: its name.
 
         Raises:
-            SpecError: they differ, and the model has one text for all frames. The path is empty.
+            SpecError: frames are to read the text of all states, and the model takes one embedding for each. The path is
+                ``("timeline", "use")``.
         """
-        self.check_states(len(set(prompts)))
+        if reads == "states" and not self.text_sites:
+            raise SpecError(
+                f"{self.name} cannot follow {part}: its frames read one embedding each, not the text of all states",
+                hint=NO_STATES,
+                path=("timeline", "use"),
+            )
 
-    def check_states(self, different: int) -> None:
+    def check_states(self, different: int, reads: str) -> None:
         """Refuse a number of different key states.
+
+        Args:
+            different: how many they are.
+            reads: what the text part has the frames read, see `vstar_sdk.Text.reads`.
 
         Raises:
             SpecError: it is above 1, and the model has one text for all frames. The path is empty.
         """
-        if self.one_text and different > 1:
+        if self.one_text and different > 1 and reads == "frames":
             raise SpecError(f"{self.name} does not support {different} different states: {REASON}", hint=REMEDY)
 
     def check(self, frames: int, width: int, height: int) -> None:

@@ -100,6 +100,18 @@ class Family:
         """
         raise NotImplementedError
 
+    def text_sites(self, config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
+        """Where frames can read the text of all key states, token by token, each with a bias of its own. None by default.
+
+        They are cross-attentions to the text, of the kind ``cross``; where text and video share one attention, the `sites`
+        themselves. All have ``reads``.
+
+        Args:
+            config: the network's configuration.
+        """
+        del config
+        return ()
+
     def processor(self, attn: Any, site: Site) -> NursedProcessor:
         """The processor for a site, once it is sure that it can stand in for what is there.
 
@@ -182,3 +194,17 @@ class Family:
             text: ``(videos, latent frames, tokens, dim)``.
         """
         raise NotImplementedError
+
+    def tell_states(self, during: ExitStack, denoiser: nn.Module, call: DenoiserCall, text: Tensor, nearest: Tensor) -> None:
+        """Give all frames the text of all key states, for one call; at the `text_sites` each reads it with its own bias.
+
+        Args:
+            during: closed after the call: for hooks that the call needs.
+            denoiser: that is called.
+            call: its arguments; to be changed.
+            text: ``(videos, states, tokens, dim)``. A video that the prompt does not condition has its own text in the place of
+                the first state's, and zeros in the others'.
+            nearest: ``(videos, latent frames)``, the state that each frame reads most of: for what can read only one.
+        """
+        del during, denoiser, nearest
+        call.set(**{self.text: text.flatten(1, 2)})

@@ -3,4 +3,8 @@
 from __future__ import annotations
 
 REASON = "its text and its frames share one attention, so all frames of a video read the same text"
-REMEDY = "write one state; regularizers work as on any model. Several states would need Prompt Relay, which is not supported yet"
+REMEDY = (
+    "have its frames read the text of all states, each most of all its own (Prompt Relay): timeline: {use: relay}; or give it "
+    "one state"
+)
+NO_STATES = "use the text part blend (timeline: {use: blend}), which gives every frame a mixture of the states' embeddings"

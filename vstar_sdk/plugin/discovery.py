@@ -23,7 +23,19 @@ from vstar_sdk.plugin.probe.target import Target
 
 BUILT_IN = tuple(
     f"vstar_sdk.{room}"
-    for room in ("models", "regularizers", "llm", "synopsis", "sampling", "finishers", "metrics", "output", "miniworld", "sweeps")
+    for room in (
+        "models",
+        "regularizers",
+        "texts",
+        "llm",
+        "synopsis",
+        "sampling",
+        "finishers",
+        "metrics",
+        "output",
+        "miniworld",
+        "sweeps",
+    )
 )
 """Packages whose modules offer the built-in parts: a new part is one new file in one of them."""
 

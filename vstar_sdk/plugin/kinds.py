@@ -21,6 +21,7 @@ from vstar_sdk.options import (
     RegularizerOptions,
 )
 from vstar_sdk.plugin.boundary.contract import Contract, Derived
+from vstar_sdk.texts.options import TextOptions
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,15 @@ KINDS: Mapping[str, Kind] = {
             "vstar_sdk.synopsis.contract:SynopsisWriter",
             "synopsis",
             contract=_checked("synopses"),
+        ),
+        Kind(
+            "texts",
+            "text part",
+            TextOptions,
+            "vstar_sdk.texts.contract:Text",
+            "timeline",
+            default=("blend",),
+            contract=_checked("texts"),
         ),
         Kind(
             "llm_backends",

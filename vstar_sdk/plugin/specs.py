@@ -130,6 +130,19 @@ def register_schedulers(register: Register) -> None:
 
 
 @_hookspec
+def register_texts(register: Register) -> None:
+    """Offer text parts: how key states reach the frames.
+
+    Args:
+        register: called once for each part; its factory returns a `vstar_sdk.Text`.
+
+    When: once, when a spec or a listing first needs the plugin.
+    Exceptions: quarantine the plugin whole.
+    Stability: new in HOOK_API 1.
+    """
+
+
+@_hookspec
 def register_noises(register: Register) -> None:
     """Offer noises: the initial noise of a video.
 
@@ -307,8 +320,9 @@ def transform_conditioning(conditioning: Conditioning, timeline: Timeline) -> Co
 
     Args:
         conditioning: ``text`` of shape ``(frames, tokens, dim)``, of latent frames where the model compresses time, and
-            ``negative`` of shape ``(tokens, dim)``.
-        timeline: the weights that blended the states' embeddings.
+            ``negative`` of shape ``(tokens, dim)``. Where frames read key states with a bias (``relay``), ``text`` is that of the
+            states, ``(states, tokens, dim)``, and ``bias`` is ``(frames, states)``; else ``bias`` is None.
+        timeline: where the states stand.
 
     Returns:
         Another conditioning of the same shapes, type and device, or None to leave it. Change nothing in place.

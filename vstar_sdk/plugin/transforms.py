@@ -142,8 +142,9 @@ def _conditioning_fault(before: Conditioning, after: Any) -> str | None:
     return next(
         (
             f"{name}: {fault}"
-            for name in ("text", "negative")
-            if (fault := _tensor_fault(getattr(before, name), getattr(after, name)))
+            for name in ("text", "negative", "bias")
+            if (name != "bias" or before.bias is not None or after.bias is not None)
+            and (fault := _tensor_fault(getattr(before, name), getattr(after, name)))
         ),
         None,
     )

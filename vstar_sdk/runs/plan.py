@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from vstar_sdk.attention.plan import AttentionPlan, plan_attention
 from vstar_sdk.attention.sites import Site
+from vstar_sdk.attention.telling import reading_sites, with_text
 from vstar_sdk.errors import SpecError
 from vstar_sdk.footage import Footage, Sound
 from vstar_sdk.models.contract import Facts, ModelSource
@@ -22,6 +23,7 @@ from vstar_sdk.runs.story import Story, check_story, write_story
 from vstar_sdk.spec.loading import LoadedSpec
 from vstar_sdk.spec.run_spec import RunSpec
 from vstar_sdk.synopsis.contract import CheckedWriter, SynopsisWriter
+from vstar_sdk.texts.contract import Text
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Plan:
         engine: the parts that denoise.
         attention: what the regularizers do at every site, and the branches of the guidance that change theirs.
         writer: the synopsis part.
+        text: how the key states reach the frames.
         story: the key states, when they can be written offline; else None until the run asks the writer.
         kept: what stays of an earlier run; None where all is made again.
     """
@@ -54,6 +57,7 @@ class Plan:
     engine: Engine = field(compare=False)
     attention: AttentionPlan = field(compare=False)
     writer: SynopsisWriter = field(compare=False)
+    text: Text = field(compare=False)
     story: Story | None
     kept: Kept | None = None
 
@@ -69,7 +73,7 @@ class Plan:
             SpecError: the prompt cannot be read, or the states do not fit.
             BackendError: a language model gave nothing usable.
         """
-        return self.story or write_story(self.loaded, self.writer, self.settings, self.facts)
+        return self.story or write_story(self.loaded, self.writer, self.settings, self.facts, self.text.reads)
 
     def warnings(self, story: Story | None = None) -> tuple[str, ...]:
         """What the user should know before the run: numbers far from the model's own, and what the story says of itself.
@@ -117,7 +121,9 @@ def make_plan(loaded: LoadedSpec) -> Plan:
         facts = source.facts().preset(loaded.spec.sampling.preset)
         engine = engine_of(loaded, facts)
         settings = settings_of(loaded.spec, facts, engine)
-        attention = _attention(loaded, facts, settings, engine)
+        text = _text(loaded)
+        facts.check_text(text.reads, loaded.spec.timeline.part)
+        attention = _attention(loaded, facts, settings, engine, text)
         finishing = finishing_of(loaded, settings.footage(loaded.spec.prompt))
         final = finishing.final
         clock = facts.clock(settings.frames, settings.fps)
@@ -129,11 +135,11 @@ def make_plan(loaded: LoadedSpec) -> Plan:
         raise loaded.error(error) from None
     story = None
     if writer.offline:
-        story = write_story(loaded, writer, settings, facts)
+        story = write_story(loaded, writer, settings, facts, text.reads)
         finished_timeline(loaded, story, final)
     elif isinstance(writer, CheckedWriter):
-        check_story(loaded, writer, settings, facts)
-    return Plan(loaded, source, facts, settings, final, finishing.sound, engine, attention, writer, story, kept)
+        check_story(loaded, writer, settings, facts, text.reads)
+    return Plan(loaded, source, facts, settings, final, finishing.sound, engine, attention, writer, text, story, kept)
 
 
 def regularizers_of(spec: RunSpec, facts: Facts) -> list[RegularizerOptions]:
@@ -142,19 +148,25 @@ def regularizers_of(spec: RunSpec, facts: Facts) -> list[RegularizerOptions]:
     return [options.for_joint() for options in written] if facts.joint else written
 
 
-def _attention(loaded: LoadedSpec, facts: Facts, settings: Settings, engine: Engine) -> AttentionPlan:
+def _text(loaded: LoadedSpec) -> Text:
+    return loaded.catalog.make("texts", loaded.spec.timeline, path=("timeline",))
+
+
+def _attention(loaded: LoadedSpec, facts: Facts, settings: Settings, engine: Engine, text: Text) -> AttentionPlan:
     regularizers = [
         loaded.catalog.make("regularizers", options, path=("regularizers", index))
         for index, options in enumerate(regularizers_of(loaded.spec, facts))
     ]
     clock = facts.clock(settings.frames, settings.fps)
-    return plan_attention(facts.sites, regularizers, clock, settings.steps, engine.changed)
+    readers = facts.text_sites if text.reads == "states" else ()
+    plan = plan_attention(reading_sites(facts.sites, readers), regularizers, clock, settings.steps, engine.changed)
+    return with_text(plan, readers, loaded.spec.timeline.part)
 
 
 def _made(loaded: LoadedSpec, facts: Facts, settings: Settings, story: Story | None, kept: Kept | None) -> Plan:
     """The plan again, its parts made again."""
     source, writer = loaded.catalog.make("models", loaded.spec.model), loaded.catalog.make("synopses", loaded.spec.synopsis)
-    engine = engine_of(loaded, facts)
-    attention = _attention(loaded, facts, settings, engine)
+    engine, text = engine_of(loaded, facts), _text(loaded)
+    attention = _attention(loaded, facts, settings, engine, text)
     finishing = finishing_of(loaded, settings.footage(loaded.spec.prompt))
-    return Plan(loaded, source, facts, settings, finishing.final, finishing.sound, engine, attention, writer, story, kept)
+    return Plan(loaded, source, facts, settings, finishing.final, finishing.sound, engine, attention, writer, text, story, kept)

@@ -67,8 +67,10 @@ class RunState:
         from vstar_sdk.sampling.tensor_file import write_tensors
 
         if self.conditioning is not None:
-            text = {"text": self.conditioning.text, "negative": self.conditioning.negative}
-            write_tensors(folder / _CONDITIONING, text)
+            told = {"text": self.conditioning.text, "negative": self.conditioning.negative}
+            if self.conditioning.bias is not None:
+                told["bias"] = self.conditioning.bias
+            write_tensors(folder / _CONDITIONING, told)
         if self.sampler is not None:
             self.sampler.write(folder / SAMPLER)
         if self.latents is not None:

@@ -45,7 +45,7 @@ class Story:
         return tuple(found)
 
 
-def write_story(loaded: LoadedSpec, writer: SynopsisWriter, settings: Settings, facts: Facts) -> Story:
+def write_story(loaded: LoadedSpec, writer: SynopsisWriter, settings: Settings, facts: Facts, reads: str) -> Story:
     """Have the synopsis written, and place its states.
 
     Args:
@@ -53,6 +53,7 @@ def write_story(loaded: LoadedSpec, writer: SynopsisWriter, settings: Settings, 
         writer: its synopsis part.
         settings: frames of the clip, and frames a second.
         facts: of the model, which may have a negative prompt of its own.
+        reads: what the text part has the frames read.
 
     Raises:
         SpecError: the prompt cannot be read, the states do not fit, or the model has one text for all frames; with the place in
@@ -65,7 +66,7 @@ def write_story(loaded: LoadedSpec, writer: SynopsisWriter, settings: Settings, 
     try:
         written = writer.write(brief)
         synopsis = Transforms(loaded.participants).synopsis(written, brief)
-        facts.check_texts(synopsis.prompts())
+        facts.check_states(len({*synopsis.prompts()}), reads)
         timeline = build(synopsis.states, settings.frames, settings.fps, spec.timeline.interpolation)
     except SpecError as error:
         raise _placed(loaded, error) from None
@@ -90,7 +91,7 @@ def synopsis_data(story: Story) -> Mapping[str, object]:
     }
 
 
-def check_story(loaded: LoadedSpec, writer: CheckedWriter, settings: Settings, facts: Facts) -> None:
+def check_story(loaded: LoadedSpec, writer: CheckedWriter, settings: Settings, facts: Facts, reads: str) -> None:
     """Have the writer find what is wrong before a language model is asked.
 
     Args:
@@ -98,6 +99,7 @@ def check_story(loaded: LoadedSpec, writer: CheckedWriter, settings: Settings, f
         writer: its synopsis part.
         settings: frames of the clip, and frames a second.
         facts: of the model, which may have one text for all frames.
+        reads: what the text part has the frames read.
 
     Raises:
         SpecError: the prompt or an option cannot be used; with the place in the spec.
@@ -106,7 +108,7 @@ def check_story(loaded: LoadedSpec, writer: CheckedWriter, settings: Settings, f
     asked_for: object = getattr(loaded.spec.synopsis, "states", None)
     try:
         if isinstance(asked_for, int):
-            facts.check_states(asked_for)
+            facts.check_states(asked_for, reads)
         writer.check(_brief(loaded, settings))
     except SpecError as error:
         raise _placed(loaded, error) from None

@@ -1,8 +1,7 @@
-"""What the denoiser is told: a text embedding for every frame, and the negative prompt's."""
+"""What the denoiser is told: the text of every frame, and the negative prompt."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,36 +14,27 @@ class Conditioning:
     """Text as the denoiser sees it.
 
     Attributes:
-        text: ``(frames, tokens, dim)``: the key states' embeddings, blended by the timeline; of a model that compresses time,
-            one for each latent frame.
+        text: ``(frames, tokens, dim)``, one for each latent frame; with a bias those of the key states,
+            ``(states, tokens, dim)``.
         negative: ``(tokens, dim)``: the negative prompt, shared by all frames.
+        bias: ``(frames, states)``, float64: what is added to the logits of a frame's tokens with the text of a state; None where
+            every frame has a text of its own.
     """
 
     text: Tensor
     negative: Tensor
+    bias: Tensor | None = None
 
+    def sequences(self) -> tuple[Tensor, Tensor]:
+        """The text as it reaches the denoiser, and the negative prompt in the same form.
 
-def blend(weights: Sequence[Sequence[float]], prompts: Sequence[str], embeddings: Tensor) -> Tensor:
-    """The text of every frame: ``weights @ embeddings``.
-
-    The weights of equal prompts are added before anything is multiplied: where they are all equal, nothing is rounded, and every
-    frame has exactly the embedding of the one prompt.
-
-    Args:
-        weights: ``(frames, states)``, of a `vstar_sdk.timeline.Timeline`.
-        prompts: of the states.
-        embeddings: of the prompts, ``(states, tokens, dim)``.
-
-    Returns:
-        ``(frames, tokens, dim)``, in the embeddings' precision.
-    """
-    import torch
-
-    rows = torch.tensor(weights, dtype=torch.float64, device="cpu")
-    blended = torch.zeros(len(rows), *embeddings.shape[1:], device=embeddings.device)
-    for prompt in dict.fromkeys(prompts):
-        states = [state for state, other in enumerate(prompts) if other == prompt]
-        share = rows[:, states].sum(dim=1).to(torch.float32).to(embeddings.device)
-        # One by one: a matrix product may be computed in lower precision on a GPU.
-        blended += share[:, None, None] * embeddings[states[0]].to(torch.float32)
-    return blended.to(embeddings.dtype)
+        Returns:
+            ``(frames, tokens, dim)`` and ``(tokens, dim)``. Where key states are read with a bias all frames read one sequence,
+            ``(1, states * tokens, dim)``, and the negative prompt stands in the place of the first state, with zeros behind it.
+        """
+        if self.bias is None:
+            return self.text, self.negative
+        states, tokens, _ = self.text.shape
+        negative = self.negative.new_zeros((states * tokens, self.negative.shape[1]))
+        negative[:tokens] = self.negative
+        return self.text.flatten(0, 1)[None], negative

@@ -12,7 +12,7 @@ from vstar_sdk.options import Number, Options, PartOf
 from vstar_sdk.plugin.kinds import KINDS
 from vstar_sdk.reach import Reaches, beside
 from vstar_sdk.spec.expectations import Expected
-from vstar_sdk.timeline import Interpolation
+from vstar_sdk.texts.options import TextOptions
 
 
 def _size(value: object) -> object:
@@ -79,13 +79,6 @@ class StartSpec(Options):
         return keep
 
 
-class TimelineSpec(Options):
-    """How the key states are blended over the frames."""
-
-    interpolation: Interpolation = "linear"
-    """``linear`` (the paper's), ``hold`` (each state until the next anchor) or ``smooth`` (cubic ease)."""
-
-
 class SamplingSpec(Options):
     """How the video is denoised. What is left out is the preset's, or the model's own."""
 
@@ -136,8 +129,8 @@ class RunSpec(Options):
     synopsis: Annotated[Options, PartOf("synopses")]
     """The part that writes the key states. Default of ``use``: ``states`` if they are listed, else the model's own writer if it
     has one, else ``llm``."""
-    timeline: TimelineSpec = TimelineSpec()
-    """How the key states are placed and blended."""
+    timeline: Annotated[TextOptions, PartOf("texts", default="blend")]
+    """How the key states reach the frames. ``use`` left out: ``blend``, every frame its own mixture of their embeddings."""
     regularizers: list[Annotated[Options, PartOf("regularizers")]]
     """Changes to temporal attention, in this order. Default: ``tar`` with its defaults; ``[]`` for none."""
     sampling: SamplingSpec = SamplingSpec()

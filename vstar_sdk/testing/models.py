@@ -10,6 +10,7 @@ from vstar_sdk.attention.plan import AttentionPlan, plan_attention
 from vstar_sdk.attention.sites import Site, SiteAddress
 from vstar_sdk.errors import SamplerError
 from vstar_sdk.regularizers.tar import Tar, TarOptions
+from vstar_sdk.testing.text_sites import check_text_sites
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,6 +45,8 @@ def check_model(
     text = _check_text(adapter, facts.clock(frames, facts.fps).latents)
     running = [site for site in facts.sites if site.name not in idle]
     _check_attention(adapter, text, frames, width, height, tolerance, running)
+    if facts.text_sites:
+        check_text_sites(adapter, frames=frames, width=width, height=height, tolerance=max(tolerance, 1e-5))
     _check_decoder(adapter, frames, width, height)
     assert _fingerprint(adapter) == before, "after a run the model is not as it was: a processor, a hook or a weight is another"
 

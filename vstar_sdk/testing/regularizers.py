@@ -34,7 +34,7 @@ _ROTARY = RotaryPositions((1.0, 0.1))
 STACK = tuple(SiteAddress(f"blocks.{i}", "stack", 0, 2, 4, kind="joint", index=i, rotary=_ROTARY) for i in range(2))
 """The attentions of a small network in which all tokens attend to each other."""
 
-TEXT = SiteAddress("blocks.0.text", "stack", 0, 2, 4, kind="cross", index=0)
+TEXT = SiteAddress("blocks.0.text", "stack", 0, 2, 4, kind="cross", index=0, reads=True)
 """The attention of such a network to the text."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from vstar_sdk.models.diffusers.masked_text import with_presence, without_presence
-from vstar_sdk.sampling.conditioning import blend
+from vstar_sdk.texts.mixture import mixture
 
 
 def attend(query, text):
@@ -31,7 +31,7 @@ def test_tokens_that_one_text_has_alone_count_as_much_as_its_share():
     """Three quarters of a text of two tokens and a quarter of one of three: the third token has a quarter of its weight."""
     short = with_presence(torch.tensor([[1.0, 0.0], [0.0, 1.0], [9.0, 9.0]]), torch.tensor([1, 1, 0]))
     long = with_presence(torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), torch.tensor([1, 1, 1]))
-    mixed = blend([[0.75, 0.25]], ["short", "long"], torch.stack([short, long]))
+    mixed = mixture([[0.75, 0.25]], ["short", "long"], torch.stack([short, long]))
     query = torch.tensor([[0.3, -0.2]], dtype=torch.float64)
     values = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], dtype=torch.float64)
     weights = (query @ values.mT).exp() * torch.tensor([1.0, 1.0, 0.25])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from transformers import T5EncoderModel
 from vstar_sdk.models.cogvideox.decoding import decode_causally
 from vstar_sdk.models.cogvideox.family import COGVIDEOX, CogVideoXFamily
 from vstar_sdk.models.cogvideox.positions import rotary_positions
+from vstar_sdk.models.cogvideox.states import text_of_states
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
 from vstar_sdk.models.diffusers.one_text import text_of_all_frames
@@ -65,13 +67,16 @@ class CogVideoXAdapter(LatentAdapter):
     def predict(self, latents: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
         """See `LatentAdapter.predict`."""
         frames, height, width = latents.shape[2:]
-        predicted = self.denoiser(
-            hidden_states=latents.transpose(1, 2),
-            encoder_hidden_states=text_of_all_frames(text, self.facts.name).to(latents.dtype),
-            timestep=timestep.expand(len(latents)),
-            image_rotary_emb=rotary_positions(self.denoiser.config, frames, height, width, latents.device),
-            return_dict=False,
-        )[0]
+        one = text_of_all_frames(text, self.facts.name)
+        states = one.shape[1] // self._tokens
+        with text_of_states(self.denoiser, states, self._tokens) if states > 1 else nullcontext():
+            predicted = self.denoiser(
+                hidden_states=latents.transpose(1, 2),
+                encoder_hidden_states=one.to(latents.dtype),
+                timestep=timestep.expand(len(latents)),
+                image_rotary_emb=rotary_positions(self.denoiser.config, frames, height, width, latents.device),
+                return_dict=False,
+            )[0]
         return predicted.transpose(1, 2)
 
     def decode(self, latents: Tensor) -> Iterator[NDArray[np.uint8]]:

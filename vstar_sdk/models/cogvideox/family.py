@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from vstar_sdk.attention.sites import Site, SiteAddress
 from vstar_sdk.clock import Rhythm
 from vstar_sdk.models.cogvideox.processor import CogVideoXProcessor, cogvideox_processor
-from vstar_sdk.models.cogvideox.sites import cogvideox_sites
+from vstar_sdk.models.cogvideox.sites import cogvideox_sites, cogvideox_text_sites
+from vstar_sdk.models.cogvideox.states import text_of_states
 from vstar_sdk.models.diffusers.guidance import branches_in_one_batch
 from vstar_sdk.models.diffusers.one_text import text_of_all_frames
 from vstar_sdk.models.diffusers.pipelines import text_encoder_of
@@ -29,6 +30,10 @@ class CogVideoXFamily(Family):
     def sites(self, config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
         """See `Family.sites`."""
         return cogvideox_sites(config)
+
+    def text_sites(self, config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
+        """See `Family.text_sites`."""
+        return cogvideox_text_sites(config)
 
     def processor(self, attn: Any, site: Site) -> CogVideoXProcessor:
         """See `Family.processor`."""
@@ -63,6 +68,12 @@ class CogVideoXFamily(Family):
         """See `Family.tell`: all frames read the one text."""
         del during
         call.set(**{self.text: text_of_all_frames(text, type(denoiser).__name__)})
+
+    def tell_states(self, during: ExitStack, denoiser: nn.Module, call: DenoiserCall, text: Tensor, nearest: Tensor) -> None:
+        """See `Family.tell_states`."""
+        del nearest
+        during.enter_context(text_of_states(denoiser, *text.shape[1:3]))
+        call.set(**{self.text: text.flatten(1, 2)})
 
 
 COGVIDEOX = CogVideoXFamily()

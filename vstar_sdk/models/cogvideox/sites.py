@@ -7,6 +7,7 @@ text, which come first, and over those of all frames.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from vstar_sdk.attention.sites import SiteAddress
@@ -35,3 +36,15 @@ def cogvideox_sites(config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
         SiteAddress(f"transformer_blocks.{layer}.attn1", "stack", 0, heads, head_dim, kind="joint", index=layer, rotary=rotary)
         for layer in range(layers)
     )
+
+
+def cogvideox_text_sites(config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
+    """Where the frames of a ``CogVideoXTransformer3DModel`` read text: the same joint attentions.
+
+    Args:
+        config: the network's ``config.json``.
+
+    Raises:
+        ModelError: see `cogvideox_sites`.
+    """
+    return tuple(replace(site, reads=True) for site in cogvideox_sites(config))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vstar_sdk.clock import Rhythm
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.cogvideox.options import CogVideoXOptions
-from vstar_sdk.models.cogvideox.sites import cogvideox_sites
+from vstar_sdk.models.cogvideox.sites import cogvideox_sites, cogvideox_text_sites
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.pipeline_source import PipelineSource, check_class, of_this_family
 from vstar_sdk.models.diffusers.scheduler_classes import Known
@@ -58,6 +58,7 @@ class CogVideoXSource(PipelineSource[CogVideoXOptions]):
         return Facts(
             name="CogVideoX 5B" if rotary else "CogVideoX 2B",
             sites=sites,
+            text_sites=cogvideox_text_sites(network),
             frames=network.get("sample_frames", 49),
             width=width,
             height=height,

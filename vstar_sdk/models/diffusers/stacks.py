@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from vstar_sdk.attention.sites import SiteAddress
@@ -28,4 +29,15 @@ def stack_sites(config: Mapping[str, Any], kind: str) -> tuple[SiteAddress, ...]
     return tuple(
         SiteAddress(f"transformer_blocks.{layer}.attn1", "stack", 0, heads, head_dim, kind="joint", index=layer)
         for layer in range(layers)
+    )
+
+
+def cross_sites(sites: Sequence[SiteAddress]) -> tuple[SiteAddress, ...]:
+    """The cross-attentions to the text, ``attn2`` beside every ``attn1``.
+
+    Args:
+        sites: the attentions over the tokens of a clip.
+    """
+    return tuple(
+        replace(site, name=f"{site.name.removesuffix('attn1')}attn2", kind="cross", reads=True, rotary=None) for site in sites
     )

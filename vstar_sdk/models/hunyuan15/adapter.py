@@ -26,7 +26,8 @@ from vstar_sdk.models.diffusers.site_check import attentions_within, check_sites
 from vstar_sdk.models.hunyuan15.decoding import decode_causally
 from vstar_sdk.models.hunyuan15.family import HUNYUAN15, Hunyuan15Family
 from vstar_sdk.models.hunyuan15.inputs import call
-from vstar_sdk.models.hunyuan15.text import Lengths, Text, cut_off, unpacked
+from vstar_sdk.models.hunyuan15.states import text_of_states
+from vstar_sdk.models.hunyuan15.text import Lengths, Text, cut_off
 from vstar_sdk.weights.components import load_component
 
 if TYPE_CHECKING:
@@ -74,9 +75,10 @@ class Hunyuan15Adapter(LatentAdapter):
     def predict(self, latents: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
         """See `LatentAdapter.predict`."""
         dtype, config = latents.dtype, self.denoiser.config
-        one = text_of_all_frames(text, self.facts.name).to(dtype)
-        given = unpacked(one, self.lengths.glyphs, (config.text_embed_dim, config.text_embed_2_dim))
-        return call(self.denoiser, latents, timestep.expand(len(latents)).to(dtype), given, self.lengths.picture)
+        one, lengths = text_of_all_frames(text, self.facts.name).to(dtype), self.lengths
+        each = torch.unflatten(one, 1, (-1, lengths.prompt + lengths.glyphs))
+        told = text_of_states(each, lengths.glyphs, (config.text_embed_dim, config.text_embed_2_dim))
+        return call(self.denoiser, latents, timestep.expand(len(latents)).to(dtype), told, lengths.picture, each.shape[1])
 
     def decode(self, latents: Tensor) -> Iterator[NDArray[np.uint8]]:
         """See `LatentAdapter.decode`."""

@@ -16,7 +16,8 @@ from vstar_sdk.models.diffusers.one_text import text_of_all_frames
 from vstar_sdk.models.diffusers.pipelines import text_encoder_of
 from vstar_sdk.models.family import Branches, DenoiserCall, Family
 from vstar_sdk.models.hunyuan15.processor import Hunyuan15Processor, hunyuan15_processor
-from vstar_sdk.models.hunyuan15.sites import hunyuan15_sites
+from vstar_sdk.models.hunyuan15.sites import hunyuan15_sites, hunyuan15_text_sites
+from vstar_sdk.models.hunyuan15.states import states_told_apart, text_of_states
 from vstar_sdk.models.hunyuan15.text import Text, cut_off, unpacked
 
 ARGUMENTS = ("encoder_hidden_states", "encoder_attention_mask", "encoder_hidden_states_2", "encoder_attention_mask_2")
@@ -33,6 +34,10 @@ class Hunyuan15Family(Family):
     def sites(self, config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
         """See `Family.sites`."""
         return hunyuan15_sites(config)
+
+    def text_sites(self, config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
+        """See `Family.text_sites`."""
+        return hunyuan15_text_sites(config)
 
     def processor(self, attn: Any, site: Site) -> Hunyuan15Processor:
         """See `Family.processor`."""
@@ -70,6 +75,14 @@ class Hunyuan15Family(Family):
         one = text_of_all_frames(text, type(denoiser).__name__)
         given = unpacked(one, own.glyphs.shape[1], (own.prompt.shape[-1], own.glyphs.shape[-1]))
         call.set(**dict(zip(ARGUMENTS, given, strict=True)))
+
+    def tell_states(self, during: ExitStack, denoiser: nn.Module, call: DenoiserCall, text: Tensor, nearest: Tensor) -> None:
+        """See `Family.tell_states`."""
+        del nearest
+        own = Text(*(call[name] for name in ARGUMENTS))
+        told = text_of_states(text, own.glyphs.shape[1], (own.prompt.shape[-1], own.glyphs.shape[-1]))
+        during.enter_context(states_told_apart(denoiser, told, text.shape[1], call["image_embeds"]))
+        call.set(**dict(zip(ARGUMENTS, told, strict=True)))
 
 
 HUNYUAN15 = Hunyuan15Family()

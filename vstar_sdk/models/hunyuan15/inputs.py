@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 from torch import Tensor
 
+from vstar_sdk.models.hunyuan15.states import states_told_apart
 from vstar_sdk.models.hunyuan15.text import Text
 
 
-def call(network: Any, latents: Tensor, timestep: Tensor, text: Text, picture: int) -> Tensor:
+def call(network: Any, latents: Tensor, timestep: Tensor, text: Text, picture: int, states: int = 1) -> Tensor:
     """One call, without a picture: the channels and the tokens for it are 0, and the network hides those tokens.
 
     Args:
@@ -18,6 +20,7 @@ def call(network: Any, latents: Tensor, timestep: Tensor, text: Text, picture: i
         timestep: ``(videos,)``, likewise.
         text: likewise.
         picture: tokens for a picture.
+        states: key states that the text is of.
 
     Returns:
         The prediction, of the latents' shape.
@@ -25,14 +28,16 @@ def call(network: Any, latents: Tensor, timestep: Tensor, text: Text, picture: i
     videos, channels, *size = latents.shape
     whole = latents.new_zeros(videos, 2 * channels + 1, *size)
     whole[:, :channels] = latents
-    predicted: Tensor = network(
-        hidden_states=whole,
-        timestep=timestep,
-        encoder_hidden_states=text.prompt,
-        encoder_attention_mask=text.prompt_mask,
-        encoder_hidden_states_2=text.glyphs,
-        encoder_attention_mask_2=text.glyphs_mask,
-        image_embeds=latents.new_zeros(videos, picture, network.config.image_embed_dim),
-        return_dict=False,
-    )[0]
+    shown = latents.new_zeros(videos, picture, network.config.image_embed_dim)
+    with states_told_apart(network, text, states, shown) if states > 1 else nullcontext():
+        predicted: Tensor = network(
+            hidden_states=whole,
+            timestep=timestep,
+            encoder_hidden_states=text.prompt,
+            encoder_attention_mask=text.prompt_mask,
+            encoder_hidden_states_2=text.glyphs,
+            encoder_attention_mask_2=text.glyphs_mask,
+            image_embeds=shown,
+            return_dict=False,
+        )[0]
     return predicted

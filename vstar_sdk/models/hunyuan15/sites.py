@@ -7,6 +7,7 @@ frames and over those of picture and text, which come last, their padding at the
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from vstar_sdk.attention.sites import SiteAddress
@@ -34,3 +35,15 @@ def hunyuan15_sites(config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
         SiteAddress(f"transformer_blocks.{layer}.attn", "stack", 0, heads, head_dim, kind="joint", index=layer, rotary=rotary)
         for layer in range(layers)
     )
+
+
+def hunyuan15_text_sites(config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
+    """Where the frames of a ``HunyuanVideo15Transformer3DModel`` read text: the same joint attentions.
+
+    Args:
+        config: the network's ``config.json``.
+
+    Raises:
+        ModelError: see `hunyuan15_sites`.
+    """
+    return tuple(replace(site, reads=True) for site in hunyuan15_sites(config))

@@ -15,7 +15,7 @@ from vstar_sdk.models.diffusers.pipeline_source import PipelineSource, check_cla
 from vstar_sdk.models.diffusers.scheduler_classes import Known
 from vstar_sdk.models.diffusers.scheduler_source import offer
 from vstar_sdk.models.hunyuan15.options import Hunyuan15Options
-from vstar_sdk.models.hunyuan15.sites import hunyuan15_sites
+from vstar_sdk.models.hunyuan15.sites import hunyuan15_sites, hunyuan15_text_sites
 from vstar_sdk.parts import Register, RegisterFamily, hookimpl
 from vstar_sdk.weights.directory import read_config
 from vstar_sdk.weights.finding import CONFIGURATION
@@ -54,6 +54,7 @@ class Hunyuan15Source(PipelineSource[Hunyuan15Options]):
         return Facts(
             name="HunyuanVideo 1.5",
             sites=sites,
+            text_sites=hunyuan15_text_sites(network),
             frames=121,
             width=width,
             height=height,

@@ -60,7 +60,7 @@ class LTXAdapter(LatentAdapter):
         dtype, patch = latents.dtype, self.denoiser.config["patch_size"]
         frames, height, width = latents.shape[2:]
         embeddings, bias = without_presence(text)
-        with folded_frames(readers(self.denoiser, "attn2"), frames):
+        with folded_frames(readers(self.denoiser, "attn2"), text.shape[1]):
             predicted = self.denoiser(
                 hidden_states=pack(latents, patch),
                 encoder_hidden_states=embeddings.flatten(1, 2).to(dtype),

@@ -17,8 +17,8 @@ from vstar_sdk.models.diffusers.ltx_tokens import readers, whole_frames
 from vstar_sdk.models.diffusers.masked_text import with_presence, without_presence
 from vstar_sdk.models.diffusers.pipelines import text_encoder_of
 from vstar_sdk.models.family import Branches, DenoiserCall, Family
-from vstar_sdk.models.ltx.processor import LTXProcessor, ltx_processor
-from vstar_sdk.models.ltx.sites import ltx_sites
+from vstar_sdk.models.ltx.processor import LTXProcessor, LTXTextProcessor, ltx_processor
+from vstar_sdk.models.ltx.sites import ltx_sites, ltx_text_sites
 from vstar_sdk.models.ltx.text import TOKENS, cut_off
 
 
@@ -32,7 +32,11 @@ class LTXFamily(Family):
         """See `Family.sites`."""
         return ltx_sites(config)
 
-    def processor(self, attn: Any, site: Site) -> LTXProcessor:
+    def text_sites(self, config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
+        """See `Family.text_sites`."""
+        return ltx_text_sites(config)
+
+    def processor(self, attn: Any, site: Site) -> LTXProcessor | LTXTextProcessor:
         """See `Family.processor`."""
         return ltx_processor(attn, site)
 
@@ -81,6 +85,13 @@ class LTXFamily(Family):
         embeddings, bias = without_presence(text)
         dtype = call[self.text].dtype
         call.set(**{self.text: embeddings.flatten(1, 2).to(dtype), self.mask: bias.flatten(0, 1)[:, None].to(dtype)})
+
+    def tell_states(self, during: ExitStack, denoiser: nn.Module, call: DenoiserCall, text: Tensor, nearest: Tensor) -> None:
+        """See `Family.tell_states`."""
+        del during, denoiser, nearest
+        embeddings, bias = without_presence(text)
+        dtype = call[self.text].dtype
+        call.set(**{self.text: embeddings.flatten(1, 2).to(dtype), self.mask: bias.flatten(1, 2)[:, None].to(dtype)})
 
 
 LTX = LTXFamily()

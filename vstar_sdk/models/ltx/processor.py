@@ -52,7 +52,43 @@ class LTXProcessor(NursedProcessor):
         return attn.to_out[1](attn.to_out[0](out))
 
 
-def ltx_processor(attn: Any, site: Site) -> LTXProcessor:
+class LTXTextProcessor(NursedProcessor):
+    """Cross-attention to the text; with nothing to do it equals ``LTXVideoAttnProcessor``."""
+
+    def __call__(
+        self,
+        attn: Any,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor,
+        attention_mask: Tensor | None = None,
+        image_rotary_emb: tuple[Tensor, Tensor] | None = None,
+    ) -> Tensor:
+        """Cross-attention (the signature is diffusers').
+
+        Args:
+            attn: an ``LTXAttention``.
+            hidden_states: ``(batch, frames * positions, channels)``.
+            encoder_hidden_states: the text of all key states, ``(batch, text tokens, channels)``.
+            attention_mask: what is added to the logits of each text token, ``(batch, 1, text tokens)``.
+            image_rotary_emb: None.
+
+        Returns:
+            ``(batch, frames * positions, channels)``.
+
+        Raises:
+            SamplerError: the call has another number of frames than planned.
+        """
+        del image_rotary_emb
+        check_tokens(self.site, hidden_states, None, None)
+        query, key = attn.norm_q(attn.to_q(hidden_states)), attn.norm_k(attn.to_k(encoder_hidden_states))
+        projected = (query, key, attn.to_v(encoder_hidden_states))
+        query, key, value = (x.unflatten(2, (attn.heads, -1)).transpose(1, 2) for x in projected)
+        mask = None if attention_mask is None else attention_mask[:, None]
+        out = self.reading(query, key, value, mask).transpose(1, 2).flatten(2).to(query.dtype)
+        return attn.to_out[1](attn.to_out[0](out))
+
+
+def ltx_processor(attn: Any, site: Site) -> LTXProcessor | LTXTextProcessor:
     """The processor for a site, once it is sure that it can stand in for what is there.
 
     Args:
@@ -63,4 +99,4 @@ def ltx_processor(attn: Any, site: Site) -> LTXProcessor:
         ModelError: it is another attention, or does more than plain attention.
     """
     check_stands_in(attn, site, LTXAttention, (LTXVideoAttnProcessor,))
-    return LTXProcessor(site)
+    return LTXTextProcessor(site) if site.kind == "cross" else LTXProcessor(site)

@@ -17,7 +17,7 @@ from vstar_sdk.models.diffusers.flow_matching import flow_config
 from vstar_sdk.models.diffusers.ltx_configs import check_token_channels
 from vstar_sdk.models.diffusers.pipeline_source import PipelineSource, check_class, of_this_family
 from vstar_sdk.models.ltx.options import LTXOptions
-from vstar_sdk.models.ltx.sites import ltx_sites
+from vstar_sdk.models.ltx.sites import ltx_sites, ltx_text_sites
 from vstar_sdk.parts import Register, RegisterFamily, hookimpl
 from vstar_sdk.weights.directory import read_config
 from vstar_sdk.weights.finding import CONFIGURATION
@@ -49,6 +49,7 @@ class LTXSource(PipelineSource[LTXOptions]):
         return Facts(
             name="LTX-Video",
             sites=sites,
+            text_sites=ltx_text_sites(network),
             frames=161,
             width=704,
             height=512,

@@ -17,8 +17,8 @@ from vstar_sdk.models.diffusers.ltx_tokens import readers, whole_frames
 from vstar_sdk.models.diffusers.pipelines import text_encoder_of
 from vstar_sdk.models.family import Branches, DenoiserCall, Family
 from vstar_sdk.models.ltx2.audio_text import folded_runs, tokens_of_frames
-from vstar_sdk.models.ltx2.processor import LTX2Processor, ltx2_processor
-from vstar_sdk.models.ltx2.sites import ltx2_sites
+from vstar_sdk.models.ltx2.processor import LTX2Processor, LTX2TextProcessor, ltx2_processor
+from vstar_sdk.models.ltx2.sites import ltx2_sites, ltx2_text_sites
 from vstar_sdk.models.ltx2.text import TOKENS, cut_off, joined, parted
 
 
@@ -36,7 +36,11 @@ class LTX2Family(Family):
         """See `Family.sites`."""
         return ltx2_sites(config)
 
-    def processor(self, attn: Any, site: Site) -> LTX2Processor:
+    def text_sites(self, config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
+        """See `Family.text_sites`."""
+        return ltx2_text_sites(config)
+
+    def processor(self, attn: Any, site: Site) -> LTX2Processor | LTX2TextProcessor:
         """See `Family.processor`."""
         return ltx2_processor(attn, site)
 
@@ -83,22 +87,34 @@ class LTX2Family(Family):
 
     def tell(self, during: ExitStack, denoiser: nn.Module, call: DenoiserCall, text: Tensor) -> None:
         """See `Family.tell`: hooks around the cross-attentions fold the latent frames, and the sound of each, into the batch."""
-        own, sound = call[self.text], call[f"audio_{self.text}"]
+        own = call[self.text]
         video, audio, bias = parted(text, own.shape[-1])
+        during.enter_context(folded_frames(readers(denoiser, "attn2"), text.shape[1]))
+        call.set(**{self.text: video.flatten(1, 2).to(own.dtype)}, encoder_attention_mask=_mask(bias.flatten(0, 1), own))
+        self._tell_sound(during, denoiser, call, audio, bias)
+
+    def tell_states(self, during: ExitStack, denoiser: nn.Module, call: DenoiserCall, text: Tensor, nearest: Tensor) -> None:
+        """See `Family.tell_states`: the sound of a frame reads the state that the frame reads most of."""
+        own = call[self.text]
+        video, audio, bias = parted(text, own.shape[-1])
+        call.set(**{self.text: video.flatten(1, 2).to(own.dtype)}, encoder_attention_mask=_mask(bias.flatten(1, 2), own))
+        videos = torch.arange(len(text), device=nearest.device)[:, None]
+        self._tell_sound(during, denoiser, call, audio[videos, nearest], bias[videos, nearest])
+
+    def _tell_sound(self, during: ExitStack, denoiser: nn.Module, call: DenoiserCall, text: Tensor, bias: Tensor) -> None:
+        """Give the sound of every frame its own text: ``(videos, latent frames, tokens, dim)``, and the bias of its tokens."""
+        sound = call[f"audio_{self.text}"]
         config: Any = denoiser.config
         clock = Clock.of_latents(text.shape[1], 1.0, Rhythm.causal(config.vae_scale_factors[0]))
         runs = tokens_of_frames(clock, call["audio_hidden_states"].shape[1])
-        during.enter_context(folded_frames(readers(denoiser, "attn2"), text.shape[1]))
         during.enter_context(folded_runs(readers(denoiser, "audio_attn2"), runs))
-        mask = bias.flatten(0, 1)[:, None].to(own.dtype)
-        call.set(
-            **{
-                self.text: video.flatten(1, 2).to(own.dtype),
-                f"audio_{self.text}": audio.flatten(1, 2).to(sound.dtype),
-                "encoder_attention_mask": mask,
-                "audio_encoder_attention_mask": mask,
-            }
-        )
+        told = text.flatten(1, 2).to(sound.dtype)
+        call.set(**{f"audio_{self.text}": told}, audio_encoder_attention_mask=_mask(bias.flatten(0, 1), sound))
+
+
+def _mask(bias: Tensor, like: Tensor) -> Tensor:
+    """The bias of text tokens as the network takes it: ``(videos, 1, tokens)``."""
+    return bias[:, None].to(like.dtype)
 
 
 LTX2 = LTX2Family()

@@ -21,8 +21,8 @@ def see(
         network: an ``LTX2VideoTransformer3DModel``.
         tokens: of the video, ``(videos, frames * rows * columns, channels)``, in the network's precision.
         timestep: ``(videos,)``.
-        text: ``(videos, frames, text tokens, dim)``.
-        bias: of each text token, ``(videos, frames, text tokens)``.
+        text: ``(videos, frames, text tokens, dim)``; of one frame where all read one sequence.
+        bias: of each text token, ``(videos, frames, text tokens)``; likewise.
         grid: latent frames, rows and columns.
         fps: frames a second.
 
@@ -32,7 +32,7 @@ def see(
     frames, rows, columns = grid
     config, videos = network.config, len(tokens)
     sound = config["caption_channels"] if config["use_prompt_embeddings"] else config["audio_cross_attention_dim"]
-    with folded_frames(readers(network, "attn2"), frames):
+    with folded_frames(readers(network, "attn2"), text.shape[1]):
         predicted: Tensor = network(
             hidden_states=tokens,
             audio_hidden_states=tokens.new_zeros((videos, 1, config["audio_in_channels"])),

@@ -108,6 +108,44 @@ class LTX2PerturbedProcessor(LTX2Processor):
         return _finished(attn, hidden_states, out)
 
 
+class LTX2TextProcessor(NursedProcessor):
+    """Cross-attention of the video to the text; with nothing to do it equals either of the network's own."""
+
+    def __call__(
+        self,
+        attn: Any,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor,
+        attention_mask: Tensor | None = None,
+        query_rotary_emb: Rotary | None = None,
+        key_rotary_emb: Rotary | None = None,
+    ) -> Tensor:
+        """Cross-attention (the signature is diffusers').
+
+        Args:
+            attn: an ``LTX2Attention``.
+            hidden_states: ``(batch, frames * positions, channels)``.
+            encoder_hidden_states: the text of all key states, ``(batch, text tokens, channels)``.
+            attention_mask: what is added to the logits of each text token, ``(batch, 1, text tokens)``.
+            query_rotary_emb: None.
+            key_rotary_emb: None.
+
+        Returns:
+            ``(batch, frames * positions, channels)``.
+
+        Raises:
+            SamplerError: the call has another number of frames than planned.
+        """
+        del query_rotary_emb, key_rotary_emb
+        check_tokens(self.site, hidden_states, None, None)
+        query, key = attn.norm_q(attn.to_q(hidden_states)), attn.norm_k(attn.to_k(encoder_hidden_states))
+        projected = (query, key, attn.to_v(encoder_hidden_states))
+        query, key, value = (torch.unflatten(x, 2, (attn.heads, -1)).transpose(1, 2) for x in projected)
+        mask = None if attention_mask is None else attention_mask[:, None]
+        out = self.reading(query, key, value, mask).transpose(1, 2).flatten(2).to(query.dtype)
+        return _finished(attn, hidden_states, out)
+
+
 def _finished(attn: Any, hidden_states: Tensor, out: Tensor) -> Tensor:
     """What follows the attention: a gate for every head, where the network has one, and the last projection."""
     if attn.to_gate_logits is not None:
@@ -116,7 +154,7 @@ def _finished(attn: Any, hidden_states: Tensor, out: Tensor) -> Tensor:
     return attn.to_out[1](attn.to_out[0](out))
 
 
-def ltx2_processor(attn: Any, site: Site) -> LTX2Processor:
+def ltx2_processor(attn: Any, site: Site) -> LTX2Processor | LTX2TextProcessor:
     """The processor for a site, once it is sure that it can stand in for what is there.
 
     Args:
@@ -127,4 +165,6 @@ def ltx2_processor(attn: Any, site: Site) -> LTX2Processor:
         ModelError: it is another attention, or does more than plain attention.
     """
     check_stands_in(attn, site, LTX2Attention, (LTX2AudioVideoAttnProcessor, LTX2PerturbedAttnProcessor))
+    if site.kind == "cross":
+        return LTX2TextProcessor(site)
     return (LTX2PerturbedProcessor if type(attn.processor) is LTX2PerturbedAttnProcessor else LTX2Processor)(site)

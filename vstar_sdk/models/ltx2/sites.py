@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vstar_sdk.attention.sites import SiteAddress
-from vstar_sdk.models.diffusers.stacks import stack_sites
+from vstar_sdk.models.diffusers.stacks import cross_sites, stack_sites
 
 
 def ltx2_sites(config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
@@ -25,3 +25,15 @@ def ltx2_sites(config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
         ModelError: it is not a configuration of this family, or a token has no frame of its own.
     """
     return stack_sites(config, "LTX2VideoTransformer3DModel")
+
+
+def ltx2_text_sites(config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
+    """The cross-attentions of the video in an ``LTX2VideoTransformer3DModel`` to the text, in the order in which it runs them.
+
+    Args:
+        config: the network's ``config.json``.
+
+    Raises:
+        ModelError: see `ltx2_sites`.
+    """
+    return cross_sites(ltx2_sites(config))

@@ -18,7 +18,7 @@ from vstar_sdk.models.diffusers.flow_matching import flow_config
 from vstar_sdk.models.diffusers.ltx_configs import check_token_channels
 from vstar_sdk.models.diffusers.pipeline_source import PipelineSource, check_class, of_this_family
 from vstar_sdk.models.ltx2.options import LTX2Options
-from vstar_sdk.models.ltx2.sites import ltx2_sites
+from vstar_sdk.models.ltx2.sites import ltx2_sites, ltx2_text_sites
 from vstar_sdk.parts import Register, RegisterFamily, hookimpl
 from vstar_sdk.weights.directory import read_config
 from vstar_sdk.weights.finding import CONFIGURATION
@@ -54,6 +54,7 @@ class LTX2Source(PipelineSource[LTX2Options]):
         return Facts(
             name="LTX-2",
             sites=sites,
+            text_sites=ltx2_text_sites(network),
             frames=121,
             width=768,
             height=512,

@@ -16,8 +16,8 @@ from vstar_sdk.models.diffusers.guidance import branches_as_said
 from vstar_sdk.models.diffusers.pipelines import text_encoder_of
 from vstar_sdk.models.family import Branches, DenoiserCall, Family
 from vstar_sdk.models.wan.experts import latent_frame_text
-from vstar_sdk.models.wan.processor import WanProcessor, wan_processor
-from vstar_sdk.models.wan.sites import wan_sites
+from vstar_sdk.models.wan.processor import WanProcessor, WanTextProcessor, wan_processor
+from vstar_sdk.models.wan.sites import wan_sites, wan_text_sites
 from vstar_sdk.models.wan.text import TOKENS, cut_off
 
 
@@ -28,7 +28,11 @@ class WanFamily(Family):
         """See `Family.sites`."""
         return wan_sites(config)
 
-    def processor(self, attn: Any, site: Site) -> WanProcessor:
+    def text_sites(self, config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
+        """See `Family.text_sites`."""
+        return wan_text_sites(config)
+
+    def processor(self, attn: Any, site: Site) -> WanProcessor | WanTextProcessor:
         """See `Family.processor`."""
         return wan_processor(attn, site)
 

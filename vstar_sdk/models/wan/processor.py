@@ -55,12 +55,47 @@ class WanProcessor(NursedProcessor):
         return attn.to_out[1](attn.to_out[0](out))
 
 
+class WanTextProcessor(NursedProcessor):
+    """Cross-attention to the text; with nothing to do it equals ``WanAttnProcessor``."""
+
+    def __call__(
+        self,
+        attn: Any,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor,
+        attention_mask: Tensor | None = None,
+        rotary_emb: tuple[Tensor, Tensor] | None = None,
+    ) -> Tensor:
+        """Cross-attention (the signature is diffusers').
+
+        Args:
+            attn: a ``WanAttention``.
+            hidden_states: ``(batch, frames * positions, channels)``.
+            encoder_hidden_states: the text of all key states, ``(batch, text tokens, channels)``.
+            attention_mask: None.
+            rotary_emb: None.
+
+        Returns:
+            ``(batch, frames * positions, channels)``.
+
+        Raises:
+            SamplerError: the call has another number of frames than planned.
+        """
+        del rotary_emb
+        check_tokens(self.site, hidden_states, None, attention_mask)
+        query, key = attn.norm_q(attn.to_q(hidden_states)), attn.norm_k(attn.to_k(encoder_hidden_states))
+        projected = (query, key, attn.to_v(encoder_hidden_states))
+        query, key, value = (x.unflatten(2, (attn.heads, -1)).transpose(1, 2) for x in projected)
+        out = self.reading(query, key, value).transpose(1, 2).flatten(2).type_as(query)
+        return attn.to_out[1](attn.to_out[0](out))
+
+
 def reads_text(attn: Any) -> bool:
     """Whether a ``WanAttention`` is one of the text."""
     return attn.is_cross_attention
 
 
-def wan_processor(attn: Any, site: Site) -> WanProcessor:
+def wan_processor(attn: Any, site: Site) -> WanProcessor | WanTextProcessor:
     """The processor for a site, once it is sure that it can stand in for what is there.
 
     Args:
@@ -71,9 +106,10 @@ def wan_processor(attn: Any, site: Site) -> WanProcessor:
         ModelError: it is another attention, or does more than plain attention.
     """
     check_stands_in(attn, site, ATTENTIONS, (WanAttnProcessor, SkyReelsV2AttnProcessor))
-    if reads_text(attn):
-        raise ModelError(f"{site.name} is not a self-attention with {site.heads} heads")
-    return WanProcessor(site)
+    if reads_text(attn) != (site.kind == "cross"):
+        what = "an attention to text" if site.kind == "cross" else "a self-attention"
+        raise ModelError(f"{site.name} is not {what} with {site.heads} heads")
+    return WanTextProcessor(site) if site.kind == "cross" else WanProcessor(site)
 
 
 def _rotate(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from typing import Any
 
 from vstar_sdk.attention.sites import SiteAddress
 from vstar_sdk.errors import ModelError
+from vstar_sdk.models.diffusers.stacks import cross_sites
 from vstar_sdk.models.rotary import of_time
 
 
@@ -42,3 +43,16 @@ def wan_sites(config: Mapping[str, Any], prefix: str = "") -> tuple[SiteAddress,
         SiteAddress(f"{prefix}blocks.{layer}.attn1", "stack", 0, heads, head_dim, kind="joint", index=layer, rotary=rotary)
         for layer in range(layers)
     )
+
+
+def wan_text_sites(config: Mapping[str, Any], prefix: str = "") -> tuple[SiteAddress, ...]:
+    """The cross-attentions of a ``WanTransformer3DModel`` to the text, in the order in which it runs them.
+
+    Args:
+        config: the network's ``config.json``.
+        prefix: before the names of its modules.
+
+    Raises:
+        ModelError: see `wan_sites`.
+    """
+    return cross_sites(wan_sites(config, prefix))

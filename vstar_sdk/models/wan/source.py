@@ -18,7 +18,7 @@ from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.flow_matching import flow_config
 from vstar_sdk.models.diffusers.pipeline_source import PipelineSource, check_class, of_this_family
 from vstar_sdk.models.wan.options import WanOptions
-from vstar_sdk.models.wan.sites import wan_sites
+from vstar_sdk.models.wan.sites import wan_sites, wan_text_sites
 from vstar_sdk.parts import Register, RegisterFamily, hookimpl
 from vstar_sdk.weights.directory import read_config
 from vstar_sdk.weights.finding import CONFIGURATION
@@ -83,11 +83,13 @@ class WanSource(PipelineSource[WanOptions]):
             for name, config in configs.items():
                 _check_text_to_video(name, config, vae, self.network)
             sites = tuple(site for name, config in configs.items() for site in wan_sites(config, prefix=f"{name}."))
+            text_sites = tuple(site for name, config in configs.items() for site in wan_text_sites(config, prefix=f"{name}."))
         network, frames = configs[networks[0]], vae.get("scale_factor_temporal", 4)
         release = self.release(index, len(networks))
         return Facts(
             name=release.name,
             sites=sites,
+            text_sites=text_sites,
             frames=release.frames,
             width=release.size[0],
             height=release.size[1],

@@ -1,4 +1,4 @@
-"""The stage ``encode``: from key states to an embedding for every frame."""
+"""The stage ``encode``: from key states to what every frame reads."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from vstar_sdk.errors import SpecError
 from vstar_sdk.runs.memory import enough_memory
 from vstar_sdk.runs.run import Run
 from vstar_sdk.runs.state import RunState, made
 from vstar_sdk.runs.story import Story
-from vstar_sdk.sampling.conditioning import Conditioning, blend
+from vstar_sdk.sampling.conditioning import Conditioning
+from vstar_sdk.texts.reading import read_text
 
 if TYPE_CHECKING:
     from vstar_sdk.models.contract import Adapter
 
 
 def encode(run: Run, adapter: Adapter, state: RunState) -> RunState:
-    """Encode the states and blend them by the timeline, unless it has been done.
+    """Encode the states and have the text part bring them to the frames, unless it has been done.
 
     Raises:
         PluginError: a plugin failed to transform the conditioning.
@@ -36,9 +38,10 @@ def encode(run: Run, adapter: Adapter, state: RunState) -> RunState:
 
 def _conditioning(run: Run, adapter: Adapter, story: Story, prompts: Sequence[str]) -> Conditioning:
     *states, negative = adapter.encode(prompts)
-    weights = story.timeline.pooled(run.plan.attention.clock)
-    frames = len(weights)
-    if run.plan.facts.one_text:  # the same in all frames: once in memory
-        weights = weights[:1]
-    text = blend(weights, story.synopsis.prompts(), torch.stack(states)).expand(frames, -1, -1)
-    return run.transforms.conditioning(Conditioning(text, negative), story.timeline)
+    plan, embeddings = run.plan, torch.stack(states)
+    try:
+        given = read_text(plan.text, plan.spec.timeline.part, story.synopsis, embeddings, plan.attention.clock)
+    except SpecError as error:
+        raise plan.loaded.error(error.under("synopsis")) from None
+    told = Conditioning(given.embeddings, negative, None if given.bias is None else given.bias.double().cpu())
+    return run.transforms.conditioning(told, story.timeline)

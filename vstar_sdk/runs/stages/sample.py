@@ -12,6 +12,7 @@ import torch
 
 from vstar_sdk import events
 from vstar_sdk.attention.nursing import nurse
+from vstar_sdk.attention.telling import told
 from vstar_sdk.errors import SamplerError, VstarError
 from vstar_sdk.models.contract import SamplingAdapter
 from vstar_sdk.previews import Preview, fit_colours
@@ -31,8 +32,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from vstar_sdk.attention.plan import AttentionPlan
     from vstar_sdk.models.contract import Adapter
     from vstar_sdk.runs.saved import Saved
+    from vstar_sdk.runs.story import Story
+    from vstar_sdk.sampling.conditioning import Conditioning
 
 
 def sample(run: Run, adapter: Adapter, state: RunState, *, until: int | None = None, saved: Saved | None = None) -> RunState:
@@ -61,10 +65,11 @@ def sample(run: Run, adapter: Adapter, state: RunState, *, until: int | None = N
         recording.to(device)
     with run.stage("sample"), enough_memory(run.plan, "sample"), torch.no_grad():
         prepared = adapter.sampling() if isinstance(adapter, SamplingAdapter) else nullcontext()
-        nursed = nurse(adapter.denoiser, run.plan.attention, adapter.family, recording=recording)
+        attention = _told(run, made(state.story), conditioning)
+        nursed = nurse(adapter.denoiser, attention, adapter.family, recording=recording)
         with run.under("sampling"), prepared, nursed as nursing:
             engine = engine_of(run.plan.loaded, run.plan.facts)
-            text, negative = conditioning.text.to(device), conditioning.negative.to(device)
+            text, negative = (tensor.to(device) for tensor in conditioning.sequences())
             guided = Guided(adapter, text, negative, engine.guidance, engine.scale, numbers.guidance_batch, nursing)
             draws = torch.Generator().manual_seed(folded(numbers.seed))
             shape = adapter.latent_shape(numbers.frames, numbers.height, numbers.width)
@@ -100,6 +105,13 @@ def sample(run: Run, adapter: Adapter, state: RunState, *, until: int | None = N
             return replace(state, sampler=denoising.state(), expected=None if expected is None else expected.cpu())
         maps = recording.state() if recording is not None else None
         return replace(state, sampler=None, latents=latents.cpu(), maps=maps)
+
+
+def _told(run: Run, story: Story, conditioning: Conditioning) -> AttentionPlan:
+    """The plan of attention with what the text part says."""
+    if run.plan.text.reads == "frames":
+        return run.plan.attention
+    return told(run.plan.attention, conditioning.bias, conditioning.text.shape[1], story.timeline.spans())
 
 
 def _drawn(run: Run, engine: Engine, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

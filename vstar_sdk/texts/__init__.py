@@ -1,0 +1,1 @@
+"""How key states reach the frames of a clip."""
