@@ -158,7 +158,7 @@ def test_undo_waits_for_a_run_that_is_at_work_there(runs):
     result = vstar("undo", runs / "winter-3")
     journal.close(remove=True)
     assert result.exit_code == 7
-    assert "another run is at work in" in result.stderr
+    assert "another run is using" in result.stderr
     assert (runs / "winter-3" / "manifest.json").is_file()
 
 
