@@ -54,6 +54,13 @@ def test_the_negative_prompt_is_the_pipelines_own(pipe):
         assert torch.equal(make(pipe, prompt="a red ball", negative_prompt=AUTUMN), plain)
 
 
+def test_a_rate_may_be_a_text(pipe):
+    with attach(pipe, [TAR], fps=8.0):
+        wanted = make(pipe)
+    with attach(pipe, [TAR], fps="8"):  # pyright: ignore[reportArgumentType]
+        assert torch.equal(make(pipe), wanted)
+
+
 def test_strength_0_is_the_plain_pipeline(pipe):
     plain = make(pipe)
     with attach(pipe, [{**TAR, "strength": 0}]):

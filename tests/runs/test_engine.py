@@ -129,6 +129,13 @@ def test_a_guidance_without_a_scale_has_the_models_own(session):
     assert make_plan(load_spec(story(guidance={"use": "apg", "scale": 1}))).settings.branches == 1
 
 
+def test_a_guidance_that_would_guide_no_step_is_refused():
+    load = load_spec(story(steps=2, guidance={"use": "cfg", "start": 0.5}))
+    assert make_plan(load).settings.branches == 2
+    with pytest.raises(SpecError, match=r"sampling\.guidance: cfg: start 0\.9 and stop 1 hold none of 2 steps"):
+        make_plan(load_spec(story(steps=2, guidance={"use": "cfg", "start": 0.9})))
+
+
 @pytest.mark.parametrize(
     ("sampling", "words"),
     [

@@ -71,6 +71,7 @@ def attach(
             more frames than the denoiser has positions for, an attention processor that was replaced meanwhile.
     """
     chosen, story, bringing, known = read(regularizers, synopsis, interpolation, timeline, fps, plugins)
+    fps = float(fps)  # valid by now, and perhaps a text
     denoisers = _denoisers(pipe, known)
     families = {name: known.family(type(denoiser).__name__) for name, denoiser in denoisers.items()}
     for name, denoiser in denoisers.items():

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from pydantic import Field
+
 from vstar_sdk.errors import SpecError
 from vstar_sdk.footage import Sound
 from vstar_sdk.options import Options
@@ -31,7 +33,7 @@ RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 class AudioOptions(Options):
     """The sound of a file, for exporters that carry sound. The frames stay as they are."""
 
-    file: Annotated[str, LocalFile()]
+    file: Annotated[str, LocalFile()] = Field(examples=["music.wav"])
     """A WAV, FLAC, MP3 or Ogg file; a relative path begins at the spec's folder."""
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vstar_sdk import moments
+from vstar_sdk.attention.moment import steps_inside
 from vstar_sdk.errors import SpecError
 from vstar_sdk.footage import Footage
 from vstar_sdk.models.contract import Facts
@@ -73,6 +74,8 @@ def settings_of(spec: RunSpec, facts: Facts, engine: Engine) -> Settings:
             raise SpecError(f"the scheduler {scheduler} has no eta", hint="remove eta, or use ddim", path=("eta",))
     except SpecError as error:
         raise error.under("sampling") from None
+    steps = sampling.steps or facts.steps
+    _check_guided(engine, steps)
     eta = sampling.eta if sampling.eta is not None else facts.eta if has_eta else 0.0
     return Settings(
         frames=frames,
@@ -80,7 +83,7 @@ def settings_of(spec: RunSpec, facts: Facts, engine: Engine) -> Settings:
         height=height,
         fps=fps,
         seed=spec.seed,
-        steps=sampling.steps or facts.steps,
+        steps=steps,
         scheduler=scheduler,
         guidance=engine.scale,
         guided_by=engine.guidance_name,
@@ -88,3 +91,18 @@ def settings_of(spec: RunSpec, facts: Facts, engine: Engine) -> Settings:
         eta=eta,
         guidance_batch=sampling.guidance_batch,
     )
+
+
+def _check_guided(engine: Engine, steps: int) -> None:
+    """Refuse a guidance that would guide no step, without a word.
+
+    Raises:
+        SpecError: its window holds none.
+    """
+    options = engine.guidance.options
+    if engine.scale != 1.0 and not steps_inside((options.start, options.stop), steps):
+        raise SpecError(
+            f"{engine.guidance_name}: start {options.start:g} and stop {options.stop:g} hold none of {steps} steps",
+            hint=f"one step is {1 / steps:.3g} of this schedule: move them apart, or take more steps",
+            path=("sampling", "guidance"),
+        )

@@ -288,7 +288,7 @@ def _validate(
         spec = model.model_validate(document.data)
     except ValidationError as error:
         raise spec_error(error, document, model) from None
-    if not spec.prompt.strip() and spec.synopsis.part != "states":
+    if not spec.prompt.strip() and not _lists_states(spec.synopsis):
         raise SpecError(
             located(document, (), "the spec has no prompt"),
             hint="write 'prompt: ...', or list the states under 'synopsis: {use: states, states: [...]}'",
@@ -312,6 +312,12 @@ def _resolver(participants: tuple[Plugin, ...], guard: Guard | None) -> Resolver
 def _validated(data: dict[str, Any], given: tuple[Plugin, ...]) -> RunSpec:
     """A pickled spec again."""
     return _validate(Document(data), given).spec
+
+
+def _lists_states(synopsis: Options) -> bool:
+    """Whether the states are written in the spec: by this part, or by one inside it, which it changes."""
+    inner = (value for value in dict(synopsis).values() if isinstance(value, Options))
+    return synopsis.part == "states" or any(map(_lists_states, inner))
 
 
 def _catalog(document: Document, passed: tuple[Plugin, ...], guard: Guard | None) -> Catalog:

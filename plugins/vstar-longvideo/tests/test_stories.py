@@ -97,3 +97,10 @@ def test_a_writer_that_needs_a_network_is_checked_and_not_asked_while_validating
     loaded = load_spec({"prompt": "a year", "frames": 8, "synopsis": {"use": "longvideo/cycle", "of": llm}})
     with pytest.raises(SpecError, match=r"synopsis\.of\.states: 9 states do not fit"):
         session.plan(loaded)
+
+
+def test_states_that_are_written_inside_need_no_prompt(session):
+    spec = {"frames": 17, "synopsis": {"use": "longvideo/pacing", "of": STATES, "speeds": [1, 3, 1]}}
+    assert session.plan(spec).story.synopsis.states[1].caption == YEAR[1]
+    with pytest.raises(SpecError, match="the spec has no prompt"):
+        load_spec({"synopsis": {"use": "longvideo/cycle", "of": {"use": "llm"}}})
