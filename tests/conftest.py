@@ -1,5 +1,6 @@
 """Fixtures for all rooms: tiny models, a session, a cache of their own."""
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,13 @@ pytest_plugins = [
     "tests.tiny_kandinsky5",
     "tests.tiny_mochi",
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _garbage_is_sought_among_what_a_file_made():
+    """A search through all that the libraries hold takes a second, and a run ends with one."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

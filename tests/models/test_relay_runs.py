@@ -102,7 +102,7 @@ def _written(folder: Any, loaded: Any) -> Any:
 
 
 def test_a_story_of_several_states_on_a_joint_model_needs_it(cogvideox_2b):
-    with pytest.raises(SpecError, match="cannot tell 2 different states") as refused:
+    with pytest.raises(SpecError, match="does not support 2 different states") as refused:
         make_plan(load_spec(story("cogvideox_2b", cogvideox_2b, timeline={})))
     assert "timeline: {use: relay}" in str(refused.value.hint)
 

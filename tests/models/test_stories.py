@@ -64,7 +64,7 @@ MODELS: Mapping[str, Told] = {
     "cogvideox 5b": Told("cogvideox_5b", "cogvideox", (4, 3, 4, 4), "cogvideox/*.yaml", one_text=True),
     "hunyuan15": Told("hunyuan15_dir", "hunyuan15", (4, 3, 2, 2), "hunyuan15/*.yaml", one_text=True),
     "kandinsky5": Told("kandinsky5_dir", "kandinsky5", (4, 3, 4, 4), "kandinsky5/*.yaml"),
-    "mochi": Told("mochi_dir", "mochi", (12, 3, 4, 4), "mochi/*.yaml", one_text=True, frames=13),
+    "mochi": Told("mochi_dir", "mochi", (12, 3, 4, 4), "mochi/*.yaml", one_text=True, frames=13, precision=0.08),
 }
 ONE_EACH = ["wan 2.1", "ltx", "cogvideox 5b", "kandinsky5", "mochi"]
 """What differs little from version to version is tested on one of each; HunyuanVideo's two thousand tokens take their time."""

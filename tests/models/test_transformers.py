@@ -108,12 +108,12 @@ def test_frames_with_texts_of_their_own_are_refused(adapter):
     ("adapter", "side", "frames", "message"),
     [
         *(
-            (name, 32, 25, "saw 20 tokens; its plan is for 7 latent frames")
+            (name, 32, 25, "saw 20 tokens; the plan is for 7 latent frames")
             for name in ("wan_21", "wan_22", "kandinsky5_dir", *ONE_TEXT[:-1])
         ),
-        ("mochi_dir", 32, 31, "saw 16 tokens; its plan is for 6 latent frames"),
-        ("tiny_ltx", 64, 33, "saw 12 tokens; its plan is for 5 latent frames"),
-        ("tiny_ltx2", 64, 33, "saw 12 tokens; its plan is for 5 latent frames"),
+        ("mochi_dir", 32, 31, "saw 16 tokens; the plan is for 6 latent frames"),
+        ("tiny_ltx", 64, 33, "saw 12 tokens; the plan is for 5 latent frames"),
+        ("tiny_ltx2", 64, 33, "saw 12 tokens; the plan is for 5 latent frames"),
     ],
     indirect=["adapter"],
 )

@@ -54,6 +54,8 @@ FITS = {
     ("Exporter.path", "a text"),
     ("Sampler.steps", "a number"),
     ("Regularizer.watches", "None"),
+    ("Metric.watches", "None"),
+    ("Finisher.sound", "None"),
     ("Memory.strength", "a number"),
     ("Metric.numbers", "a list of texts"),
 }

@@ -211,8 +211,8 @@ def test_what_breaks_the_contract_is_quarantined_with_its_reason(packages, sourc
 
 
 ANY = """
-    from vstar_sdk.options import {base} as Base
     from vstar_sdk import hookimpl
+    from vstar_sdk import {base} as Base
     class Options(Base):
         slope: float = 0.1
     @hookimpl

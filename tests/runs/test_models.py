@@ -71,7 +71,7 @@ def test_beyond_the_limit_the_model_that_was_used_least_recently_goes(tiny_pipel
         Session(max_models=0)
 
 
-@pytest.mark.parametrize("most", [1, 2, 3, 4, 5, None])
+@pytest.mark.parametrize("most", [1, 4, None])
 def test_as_many_are_kept_as_may_be(most):
     def plan(name):
         options = SimpleNamespace(part=name, model_dump_json=lambda **_: name, ONE_AT_A_TIME=())
@@ -81,7 +81,7 @@ def test_as_many_are_kept_as_may_be(most):
         return SimpleNamespace(spec=SimpleNamespace(model=options), loaded=loaded, source=source)
 
     models = Models(most)
-    for count in range(1, 8):
+    for count in range(1, 7):
         models.get(plan(str(count)))  # pyright: ignore[reportArgumentType]
         kept = min(count, most or count)
         assert models.names == tuple(map(str, range(count - kept + 1, count + 1)))

@@ -151,7 +151,7 @@ def test_a_state_of_other_versions_is_refused(session, tmp_path):
         session.resume(tmp_path / "run")
     for other in ({"format": data["format"] + 1}, {"format": None}, {"versions": {}}):
         about.write_text(json.dumps(data | other))
-        with pytest.raises(OutputError, match="begun with other versions: "):
+        with pytest.raises(OutputError, match="started with other versions: "):
             session.resume(tmp_path / "run")
     about.write_text(json.dumps(data))
     session.resume(tmp_path / "run").result()

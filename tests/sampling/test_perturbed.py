@@ -79,7 +79,11 @@ def test_slg_must_say_where():
     ("guidance", "message", "path"),
     [
         ({"use": "pag", "levels": [7]}, "pag: the model has no temporal attention at level 7; it has", "levels"),
-        ({"use": "slg", "blocks": [0, 1]}, "slg: the model's blocks have no numbers", "blocks"),
+        (
+            {"use": "slg", "blocks": [0, 1]},
+            "slg: this model is not a stack of equal blocks, so its blocks have no numbers",
+            "blocks",
+        ),
         ({"use": "pag", "window": [0.0, 0.2]}, "the window [0, 0.2] of its branch worse holds none of 2 steps", None),
     ],
 )

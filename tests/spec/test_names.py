@@ -81,5 +81,5 @@ def test_a_part_inside_a_part_may_be_a_name_alone():
 
 
 def test_attach_takes_names_alone():
-    (one, other), _, _ = read(["tar", {"use": "alibi"}], None, "linear", 8.0, [])
+    (one, other), *_ = read(["tar", {"use": "alibi"}], None, "linear", None, 8.0, [])
     assert [part.options.part for part in (one, other)] == ["tar", "alibi"]

@@ -67,6 +67,8 @@ class Layout(NamedTuple):
 
     def of(self, videos: slice) -> Layout:
         """The layout of some videos of the batch."""
+        if self.visible is None and self.states is None:
+            return self
         visible, states = (None if x is None else x[videos] for x in (self.visible, self.states))
         return self._replace(visible=visible, states=states)
 

@@ -16,7 +16,7 @@ from vstar_sdk.plugin import specs
 from vstar_sdk.plugin.kinds import KINDS
 from vstar_sdk.reading.escapes import printable
 
-WORDS = {kind.word.split()[-1]: kind.name for kind in KINDS.values()} | {"template": "templates"}
+WORDS = {kind.word.removesuffix(" part").split()[-1]: kind.name for kind in KINDS.values()} | {"template": "templates"}
 """What a plugin can be begun with: the kinds, and templates, by the names of the command's options."""
 
 _REGISTER = {"register_templates": "RegisterTemplate", "register_families": "RegisterFamily"}

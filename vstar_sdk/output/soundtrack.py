@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from vstar_sdk.errors import OutputError
 from vstar_sdk.footage import Sound
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 CODEC = "aac"
@@ -32,6 +31,8 @@ def fitted(sound: Sound, seconds: Fraction) -> Iterator[NDArray[np.float32]]:
     Raises:
         OutputError: the sound gives something else than it says.
     """
+    import numpy as np
+
     left = round(seconds * sound.rate)
     source = iter(sound.samples())
     while left > 0:
@@ -81,6 +82,7 @@ class Soundtrack:
 
     def _encode(self, samples: NDArray[np.float32]) -> None:
         import av
+        import numpy as np
 
         frame: Any = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), format="fltp", layout=self._layout)
         frame.sample_rate, frame.pts, frame.time_base = self._sound.rate, self._written, Fraction(1, self._sound.rate)

@@ -98,7 +98,7 @@ class Kind:
     @property
     def check(self) -> str:
         """``module:name`` of the check of its parts, in the kit for authors' tests."""
-        return f"vstar_sdk.testing.{self.name}:check_{self.word.lower().replace(' ', '_')}"
+        return f"vstar_sdk.testing.{self.name}:check_{self.word.lower().removesuffix(' part').replace(' ', '_')}"
 
     @cached_property
     def promises(self) -> Contract:

@@ -138,7 +138,8 @@ def _check_joint(planned: SitePlan) -> None:
     if site.kind == "joint":
         shape = (3, 2, site.heads, site.frames * 4, site.head_dim)
         query, key, value = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-        out = compile_acts(site, planned.acts)(query, key, value)
+        current = Current(Moment(0, 2, 999.0), CallLayout(lambda: (True,) * 2, 2, 2))
+        out = compile_acts(site, planned.acts, current)(query, key, value)
         where = f"at {site.name}, {site.frames} frames whose tokens all attend to each other"
         assert bool(torch.isfinite(out).all()), f"{where}: the output is not finite"
 

@@ -130,7 +130,7 @@ def test_where_no_rotary_positions_are_known_only_those_run_that_need_none(atten
         for name, models in MODELS:
             plain = replace(site, rotary=None)
             if models == "R":
-                with pytest.raises(SpecError, match="does not say that it knows frames by rotary positions"):
+                with pytest.raises(SpecError, match="has no rotary positions over frames that the model describes"):
                     attended(attention, [all_made()[name]], plain)
             else:
                 assert bool(attended(attention, [all_made()[name]], plain).isfinite().all())

@@ -25,7 +25,7 @@ def test_a_record_that_stands_twice_is_not_read(tmp_path):
         archive.writestr("archive/data.pkl", b"one")
         with pytest.warns(UserWarning, match="Duplicate"):
             archive.writestr("archive/data.pkl", b"two")
-    with pytest.raises(ModelError, match="unfolds"), open_checkpoint(path):
+    with pytest.raises(ModelError, match="expands to more than its own size"), open_checkpoint(path):
         pass
 
 

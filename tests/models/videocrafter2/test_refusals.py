@@ -250,7 +250,7 @@ def test_an_output_that_exists_is_left_alone(checkpoint, clip_tokenizer, tmp_pat
 
 
 def test_an_output_without_a_folder_to_be_in(checkpoint, clip_tokenizer, tmp_path):
-    with pytest.raises(OutputError, match="there is not a folder"):
+    with pytest.raises(OutputError, match="there is no folder"):
         convert(checkpoint, tmp_path / "no" / "out", str(clip_tokenizer))
 
 

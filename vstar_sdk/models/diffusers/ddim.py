@@ -140,7 +140,7 @@ class ClampedDDIMScheduler:
         timesteps = torch.tensor([int(at) for at in spaced])
         if timesteps[0] >= trained:
             raise ValueError(f"with steps_offset {offset} they begin after the {trained} of the training")
-        if timesteps[-1] < 0:
+        if offset < 0 and timesteps[-1] < 0:
             raise ValueError(f"with steps_offset {offset} they end before the first of the training")
         self.timesteps = timesteps.to(device)
 

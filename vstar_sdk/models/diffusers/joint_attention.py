@@ -63,6 +63,6 @@ def check_tokens(site: Site, hidden_states: Tensor, context: Tensor | None, mask
     tokens = hidden_states.shape[1]
     if tokens % site.frames:
         raise SamplerError(
-            f"{site.name} saw {tokens} tokens; its plan is for {site.frames} latent frames, all of one size",
+            f"{site.name} saw {tokens} tokens; the plan is for {site.frames} latent frames of equal size",
             hint="plan the regularizers for the number of frames that the model samples",
         )

@@ -47,7 +47,7 @@ class MochiProcessor(NursedProcessor):
         tokens, text = hidden_states.shape[1], encoder_hidden_states.shape[1]
         if tokens % self.site.frames:
             raise SamplerError(
-                f"{self.site.name} saw {tokens} tokens; its plan is for {self.site.frames} latent frames, all of one size",
+                f"{self.site.name} saw {tokens} tokens; the plan is for {self.site.frames} latent frames of equal size",
                 hint="plan the regularizers for the number of frames that is sampled",
             )
         # The projections are called, never read: under offloading or layerwise casting their weights are not what they seem.

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from vstar_sdk import ArtifactOptions, ModelOptions, Options, RegularizerOptions, hookimpl
-from vstar_sdk.options import Duration, EnvName
+from vstar_sdk.options import Address, Duration, EnvName
 
 
 class HorizonOptions(RegularizerOptions):
@@ -16,7 +16,7 @@ class HorizonOptions(RegularizerOptions):
 class LetterOptions(Options):
     """A service that answers by letter."""
 
-    address: str
+    address: Address
     """Where letters go."""
     stamp_env: EnvName = "WILLOW_STAMP"
     """Name of the environment variable with the stamp."""
