@@ -60,7 +60,7 @@ def run(unet, plan, *calls, recording=None):
     with nurse(unet, plan, UNET3D, recording=recording) as nursing, torch.no_grad():
         for call in calls:
             nursing.at(0, 2)
-            nursing.call(tuple(name != "negative" for name in call), 4, 4, call)
+            nursing.call(tuple(name != "negative" for name in call), 4, 4, names=call)
             text = torch.stack([TEXTS[name] for name in call])
             found += unet(LATENTS.expand(len(call), -1, -1, -1, -1), 500, encoder_hidden_states=text).sample
     return found

@@ -27,7 +27,7 @@ def branch_of(adapter: Any, what: Any, block: int) -> torch.Tensor:
     x, text = latents(adapter, side=64 if "ltx" in adapter.facts.name.lower() else 32), one_text(adapter)
     with nurse(adapter.denoiser, plan, adapter.family) as nursing:
         nursing.at(0, 1)
-        nursing.call((True, True), x.shape[-2], x.shape[-1], ("prompt", "worse"))
+        nursing.call((True, True), x.shape[-2], x.shape[-1], names=("prompt", "worse"))
         return adapter.denoise(x.expand(2, *x.shape[1:]), torch.tensor(500.0), text.expand(2, -1, -1, -1))
 
 

@@ -197,7 +197,7 @@ def folder(tmp_path_factory):
 RELAXED = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
 
 
-@settings(max_examples=200, derandomize=True, phases=[Phase.generate, Phase.shrink], **RELAXED)
+@settings(max_examples=120, derandomize=True, phases=[Phase.generate, Phase.shrink], **RELAXED)
 @given(case=files())
 def test_a_mutated_spec_is_valid_or_refused_with_a_place(folder, case):
     check(folder / f"story{case[0]}", case[1])

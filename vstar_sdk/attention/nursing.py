@@ -105,7 +105,7 @@ class Nursing:
             nursed.at(moment, self._memories)
 
     def call(
-        self, branches: tuple[bool, ...] | Callable[[], tuple[bool, ...]], height: int, width: int, names: tuple[str, ...] = ()
+        self, branches: tuple[bool, ...] | Callable[[], tuple[bool, ...]], height: int, width: int, *, names: tuple[str, ...] = ()
     ) -> None:
         """Tell how the next calls of the denoiser are laid out, for wraps that ask and for branches that are changed.
 

@@ -76,7 +76,7 @@ class Guided:
         if self._nursing is not None:
             height, width = latents.shape[-2:]
             names = tuple(branch.name for branch in branches) if self._named else ()
-            self._nursing.call(tuple(branch.text == "prompt" for branch in branches), height, width, names)
+            self._nursing.call(tuple(branch.text == "prompt" for branch in branches), height, width, names=names)
         if branches not in self._stacked:
             stacked = torch.stack([self._texts[branch.text] for branch in branches])
             self._stacked[branches] = stacked.expand(-1, self._frames, -1, -1)

@@ -94,6 +94,7 @@ def test_it_does_what_executors_do(cluster, tmp_path):
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc"), reason="finds the actors in /proc")
+@pytest.mark.slow
 def test_a_worker_that_is_killed_loses_no_cell_and_none_is_done_twice(cluster, tmp_path):
     sweep = sample_sweep(tmp_path / "sweep", cells=8)
     going = threading.Event()
