@@ -349,7 +349,11 @@ def chosen(kind: str) -> dict[str, Any]:
     return value
 
 
-@pytest.mark.parametrize("kind", KINDS)
+QUICK = {"models", "regularizers", "exporters"}
+SOME_KINDS = [kind if kind in QUICK else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
+
+
+@pytest.mark.parametrize("kind", SOME_KINDS)
 def test_the_command_line_names_the_plugin_and_exits_with_3(packages, kind, tmp_path):
     offers = ""
     for one, row in KINDS.items():

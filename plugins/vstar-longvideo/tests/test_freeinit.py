@@ -95,7 +95,9 @@ def test_in_a_run_with_tar_and_one_turn_is_the_plain_run_to_the_bit(session, sto
             session.run(story | {"sampling": {"steps": 2, "sampler": two, "scheduler": scheduler}})
 
 
-@pytest.mark.parametrize("pause", [1, 3], ids=["in the first turn", "in the second"])
+@pytest.mark.parametrize(
+    "pause", [pytest.param(1, id="in the first turn", marks=pytest.mark.slow), pytest.param(3, id="in the second")]
+)
 def test_a_run_that_is_paused_goes_on_in_another_process_to_the_same_bytes(session, story, tmp_path, pause):
     sampling = {
         "steps": 2,
