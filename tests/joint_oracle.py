@@ -44,14 +44,18 @@ def materialised(operation: Bias | Mix, clock: Clock, video: slice, *tokens: int
             largest, mean = inside.amax(-1, keepdim=True), inside.mean(-1, keepdim=True)
             rows = {"none": torch.ones_like(largest), "max": largest, "spread": largest - mean}
             extra[..., video, video] = operation.strength * rows[operation.stat] * pairs
-            weight = 1.0
         else:
             extra[..., video, video] = torch.zeros_like(pairs).masked_fill(pairs == 0, -torch.inf)
-            weight = operation.weight
         added.append(extra)
         if attn_mask is not None:
             logits = logits.masked_fill(~attn_mask, -torch.inf)
-        probabilities = torch.lerp(logits.softmax(-1), (logits + extra).softmax(-1), weight)
+        probabilities = (logits + extra).softmax(-1)
+        if isinstance(operation, Mix):  # the text keeps the share that it has without
+            plain = logits.softmax(-1)
+            replaced = plain.clone()
+            share = plain[..., video, video].sum(-1, keepdim=True)
+            replaced[..., video, video] = share * (inside + extra[..., video, video]).softmax(-1)
+            probabilities = torch.lerp(plain, replaced, operation.weight)
         # A row of padding sees nothing, and gets nothing, as in PyTorch's own.
         return (probabilities.nan_to_num(0.0) @ value.double()).to(value.dtype)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -122,7 +122,7 @@ def test_what_is_no_text_part_or_breaks_its_word_is_told(wan_21):
     pipe: Any = WanPipeline.from_pretrained(wan_21)
     pipe.set_progress_bar_config(disable=True)
     with pytest.raises(SpecError, match=r"timeline: a int instead of a vstar_sdk.Text: it has no reads, text\(\)"):
-        attach(pipe, [], [SUMMER], timeline=3).__enter__()  # type: ignore[arg-type]
+        attach(pipe, [], [SUMMER], timeline=cast(Any, 3)).__enter__()
     with pytest.raises(SpecError, match=r"unknown text part 'realy'.*relay"):
         attach(pipe, [], [SUMMER], timeline="realy").__enter__()
     with attach(pipe, [], [SUMMER, WINTER], timeline=Lying(0)), pytest.raises(PluginError, match="gave a bias, but its frames"):

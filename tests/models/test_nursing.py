@@ -70,8 +70,6 @@ def sites(adapter: Any) -> list[Site]:
 )
 def test_a_nursed_network_equals_one_whose_attention_is_materialised(adapter, sequence, operation):
     """Two videos with texts of different lengths; the network's own processors, with the whole matrix of tokens by tokens."""
-    if isinstance(operation, Mix) and (sequence.before or sequence.after):
-        pytest.skip("a mixture leaves the share of the text, which the oracle does not know")
     text, timestep = one_text(adapter, ONE, OTHER), torch.tensor(700.0)
     x = torch.cat([latents(adapter, side=sequence.side), latents(adapter, 1, side=sequence.side)])
     plain = adapter.denoise(x, timestep, text)

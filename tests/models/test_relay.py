@@ -40,7 +40,7 @@ def texts(adapter: Any, *prompts: str, negative: str = "") -> Tensor:
     return torch.stack([padded[None], one])
 
 
-def planned(adapter: Any, bias: Tensor, *regularizers: Any) -> Any:
+def planned(adapter: Any, bias: Tensor | None, *regularizers: Any) -> Any:
     facts = adapter.facts
     clock = facts.clock(FRAMES, facts.fps)
     plan = plan_attention(reading_sites(facts.sites, facts.text_sites), regularizers, clock, 4)
@@ -185,7 +185,7 @@ def test_the_plan_says_where_text_is_told_apart(adapter):
         assert "steps 0-3 segment bias (relay)" in words
     else:
         assert "frame-pair bias with row statistics with a segment bias (relay, Tar)" in words
-    silent = planned(adapter, None, Tar(TarOptions(sigma={0: 1})))  # type: ignore[arg-type]
+    silent = planned(adapter, None, Tar(TarOptions(sigma={0: 1})))
     assert "segment" not in silent.describe(4)
     assert silent.untouched == len([site for site in adapter.facts.text_sites if site.kind == "cross"])
 

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import ceil
-from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from vstar_sdk.metrics.steps import Steps
 from vstar_sdk.options import Options
 from vstar_sdk.parts import Register, hookimpl
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from vstar_sdk.footage import Footage
 
 _AROUND = 4
 """Steps on each side that a step is compared with."""
@@ -30,7 +24,7 @@ class CutsOptions(Options):
     """How many times the steps around it a cut is."""
 
 
-class Cuts:
+class Cuts(Steps):
     """The number of steps ``t`` with ``step[t] >= max(threshold, ratio * around[t])``.
 
     ``step[t] = mean over pixels, channels of |x[t+1] - x[t]| / 255``, and ``around[t]`` is the upper quartile (nearest rank) of
@@ -43,31 +37,11 @@ class Cuts:
     """
 
     numbers = ("cuts",)
+    what = "cuts"
 
     def __init__(self, options: CutsOptions) -> None:
         self._options = options
-        self._before: NDArray[np.int16] | None = None
-        self._steps: list[float] = []
-
-    def begin(self, clip: Footage) -> None:
-        """Begin a clip.
-
-        Raises:
-            SpecError: it has fewer than 3 frames.
-        """
-        from vstar_sdk.metrics.pixels import at_least
-
-        at_least(3, clip, "cuts")
-        self._before, self._steps = None, []
-
-    def add(self, frame: NDArray[np.uint8]) -> None:
-        """Measure the step from the frame before."""
-        from vstar_sdk.metrics.pixels import levels, share
-
-        new = levels(frame)
-        if self._before is not None:
-            self._steps.append(share(new - self._before))
-        self._before = new
+        super().__init__()
 
     def result(self) -> Mapping[str, float]:
         """How many steps are cuts."""

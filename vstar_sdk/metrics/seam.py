@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from vstar_sdk.metrics.steps import Steps
 from vstar_sdk.options import Options
 from vstar_sdk.parts import Register, hookimpl
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from vstar_sdk.footage import Footage
 
 _LEAST = 1 / 255
 """The smallest jump that others are compared with: one level of 255, so that a seam in a still clip has a number, too."""
 
 
-class Seam:
+class Seam(Steps):
     """``seam = max(step) / max(p95(step), 1 / 255)`` with ``step[t] = mean over pixels, channels of |x[t+1] - x[t]| / 255``.
 
     ``p95`` is the largest step but for the topmost twentieth of them, and never the largest of all. Around 1 a clip is even; a
@@ -27,30 +21,10 @@ class Seam:
     """
 
     numbers = ("seam", "seam_at")
+    what = "a seam"
 
     def __init__(self, options: Options) -> None:
-        self._before: NDArray[np.int16] | None = None
-        self._steps: list[float] = []
-
-    def begin(self, clip: Footage) -> None:
-        """Begin a clip.
-
-        Raises:
-            SpecError: it has fewer than 3 frames.
-        """
-        from vstar_sdk.metrics.pixels import at_least
-
-        at_least(3, clip, "a seam")
-        self._before, self._steps = None, []
-
-    def add(self, frame: NDArray[np.uint8]) -> None:
-        """Measure the step from the frame before."""
-        from vstar_sdk.metrics.pixels import levels, share
-
-        new = levels(frame)
-        if self._before is not None:
-            self._steps.append(share(new - self._before))
-        self._before = new
+        super().__init__()
 
     def result(self) -> Mapping[str, float]:
         """The largest step against the others, and where it is."""
