@@ -25,12 +25,15 @@ from vstar_sdk.spec.expectations import expectations
 Frames = NDArray[np.uint8]
 
 FRAMES = 16
+ANCHORS = (0, 5, 10, 15)
+"""Of the four states that a story is taken to have."""
 STORY: dict[str, bool | str] = {
     "order": "> 0.9",
     "frozen": False,
     "repeated": False,
     "seam": "< 1.5",
     "cuts": False,
+    "change": "> 0.05",
 }
 """The gates of a story: something happens, in order, and without a jump."""
 
@@ -91,6 +94,13 @@ def hard_cut(frames: Frames, other: Frames) -> Frames:
     return np.concatenate([frames[:half], other[half:]])
 
 
+def missing(frames: Frames, other: Frames) -> Frames:
+    """The second state is not shown: where it should be, in frame 5, the clip is back at its first picture; then it hurries."""
+    back = [0, 1, 2, 1, 2, 0, 1, 2]
+    hurried = np.linspace(3, len(frames) - 1, len(frames) - len(back)).round().astype(int)
+    return frames[[*back, *hurried]]
+
+
 Mutation = Callable[[Frames, Frames], Frames]
 
 
@@ -119,6 +129,7 @@ CASES = (
     Case("first half twice", repeated, True, frozenset({"repeated"}), frozenset({"frozen"})),
     Case("backwards", backwards, True, frozenset({"order"}), frozenset(STORY) - {"order"}),
     Case("states swapped", swapped, True, frozenset({"order"}), frozenset({"frozen", "repeated"})),
+    Case("state missing", missing, True, frozenset({"change"}), frozenset({"frozen"})),
     Case("hard cut", hard_cut, True, frozenset({"cuts", "seam"}), frozenset({"frozen", "repeated"})),
     Case("clean calm clip", None, False, frozenset(), frozenset(CALM)),
     Case("hue ramp", hue_ramp, False, frozenset({"drift"}), frozenset({"seam", "cuts"})),
@@ -156,7 +167,7 @@ def made(seeds: Sequence[int], steps: int = 25) -> Iterator[Clip]:
 def refused(frames: Frames, prompt: str, expected: LoadedSpec) -> dict[str, bool]:
     """Which gates of a spec's ``expect`` refuse a clip."""
     count, height, width, _ = frames.shape
-    clip = Footage(frames=count, width=width, height=height, fps=8.0, prompt=prompt)
+    clip = Footage(frames=count, width=width, height=height, fps=8.0, prompt=prompt, anchors=ANCHORS)
     measuring = Measuring(metrics_of(expected), clip)
     for frame in np.ascontiguousarray(frames):
         measuring.add(frame)

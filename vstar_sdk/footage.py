@@ -21,6 +21,7 @@ class Footage:
         height: in pixels.
         fps: frames a second.
         prompt: the user's prompt, "" where there is none.
+        anchors: the frame, from 0, in which each key state is fully there; None where no story is known.
     """
 
     frames: int
@@ -28,10 +29,12 @@ class Footage:
     height: int
     fps: float
     prompt: str = ""
+    anchors: tuple[int, ...] | None = None
 
-    def json(self) -> dict[str, float]:
-        """Number, size and rate as JSON data."""
-        return {"frames": self.frames, "width": self.width, "height": self.height, "fps": self.fps}
+    def json(self) -> dict[str, float | list[int]]:
+        """Number, size, rate, and anchors where they are known, as JSON data."""
+        numbers = {"frames": self.frames, "width": self.width, "height": self.height, "fps": self.fps}
+        return numbers if self.anchors is None else {**numbers, "anchors": [*self.anchors]}
 
     def __str__(self) -> str:
         return f"{self.frames} frames of {self.width}x{self.height} at {self.fps:g} fps"

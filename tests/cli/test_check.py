@@ -108,10 +108,17 @@ def test_a_film_from_elsewhere_is_measured_without_a_story(run, tmp_path):
     assert checked.numbers["evolution"] == pytest.approx(80 / 255)
 
 
-def test_the_metrics_of_frames_alone_are_all_but_the_judge_and_those_of_maps():
+def test_a_run_s_states_are_known_and_a_film_s_are_not(run):
+    assert vstar(run / "film", "-e", "change > 0.01", "-e", "change_at >= 2").exit_code == 0
+    film = vstar(run / "film" / "video.mp4", "-e", "change > 0.01")
+    assert film.exit_code == 2
+    assert "this clip's are not known" in film.stderr
+
+
+def test_the_metrics_of_frames_alone_are_all_but_those_of_stories_and_those_of_maps():
     from vstar_sdk.plugin.discovery import built_in_catalog
 
-    assert {*PICTURES} == {part.name for part in built_in_catalog().parts("metrics")} - {"diagonalness", "miniworld"}
+    assert {*PICTURES} == {part.name for part in built_in_catalog().parts("metrics")} - {"change", "diagonalness", "miniworld"}
 
 
 @pytest.mark.parametrize(

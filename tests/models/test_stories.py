@@ -179,6 +179,7 @@ def test_several_states_are_refused_in_the_plan(told, directory):
     assert "Prompt Relay" in str(refused.value.hint)
 
 
+@one_each
 def test_the_plan_shows_the_joint_sites_and_an_estimate(told, directory, tmp_path):
     spec = tmp_path / "story.yaml"
     spec.write_text(json.dumps(told.story(directory)))
@@ -199,12 +200,14 @@ def test_the_presets_fit_the_model(told, directory):
 
 
 @pytest.mark.parametrize("told", [name for name in MODELS if not name.startswith("cogvideox")], indirect=True)
+@one_each
 def test_a_scheduler_that_cannot_match_flows_is_refused_by_name(told, directory, session):
     with pytest.raises(SpecError, match="scheduler 'ddim' is not for models trained by flow matching") as refused:
         session.run(told.story(directory, sampling={"steps": 2, "scheduler": "ddim"}))
     assert "flow-euler" in str(refused.value.hint)
 
 
+@one_each
 def test_the_kits_own_check(told, directory):
     width, height = told.size
     check_model(source(told.model, directory), frames=told.frames, width=width, height=height, tolerance=1e-5)

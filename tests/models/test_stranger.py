@@ -90,7 +90,7 @@ def test_blocks_and_levels_are_checked_as_of_any_model(oak):
         make_plan(load_spec({**SPEC, "frames": 8}, plugins=[oak]))
 
 
-@pytest.mark.parametrize("guidance", [1.0, 3.0])
+@pytest.mark.parametrize("guidance", [pytest.param(1.0, marks=pytest.mark.slow), 3.0])
 def test_its_pipeline_is_attached(oak, pipe, guidance):
     plain, other = pipe("a bud", noise(), guidance=guidance), pipe("a leaf", noise(), guidance=guidance)
     with attach(pipe, [], ["a leaf"], plugins=[oak]):

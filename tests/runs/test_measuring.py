@@ -135,6 +135,7 @@ def test_an_observer_that_fails_is_counted_and_one_that_stops_ends_the_run(sessi
             measured("evolution", frames=1, synopsis={"states": ["x"]}),
             "metrics[0]: evolution cannot be measured on 1 frame",
         ),
+        (measured("change", synopsis={"states": ["x"]}), "metrics[0]: change compares key states, and this story has 1"),
         (measured("seam", "flicker", "flicker"), "metrics[2]: flicker measures flicker, which flicker already measures"),
         (measured("fliker"), "metrics[0].use: unknown metric 'fliker'. Did you mean 'flicker'?"),
         (measured({"use": "frozen", "treshold": 1}), "unknown key 'treshold'. Did you mean 'threshold'?"),
@@ -165,7 +166,17 @@ def test_a_run_that_was_paused_measures_what_an_undisturbed_one_does(session, tm
     resumed = session.resume(tmp_path / "run").result().manifest
     undisturbed = session.run(spec).manifest
     assert resumed["metrics"] == undisturbed["metrics"]
-    assert resumed["clip"] == undisturbed["clip"] == {"frames": 11, "width": 64, "height": 64, "fps": 16.0}
+    assert (
+        resumed["clip"]
+        == undisturbed["clip"]
+        == {
+            "frames": 11,
+            "width": 64,
+            "height": 64,
+            "fps": 16.0,
+            "anchors": [0, 10],
+        }
+    )
 
 
 def test_a_metric_of_a_plugin_that_breaks_its_contract_ends_the_run_by_name(session):

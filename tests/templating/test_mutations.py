@@ -97,7 +97,7 @@ def folder(tmp_path_factory):
 RELAXED: Any = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
 
 
-@settings(max_examples=40, derandomize=True, phases=[Phase.generate, Phase.shrink], **RELAXED)
+@settings(max_examples=15, derandomize=True, phases=[Phase.generate, Phase.shrink], **RELAXED)
 @given(content=files())
 def test_a_mutated_template_is_filled_in_or_refused(folder, content):
     check(folder / "mine.jinja", content)

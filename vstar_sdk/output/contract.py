@@ -41,6 +41,7 @@ class Clip(Footage):
             height=footage.height,
             fps=footage.fps,
             prompt=footage.prompt,
+            anchors=timeline.anchors,
             synopsis=synopsis,
             timeline=timeline,
             spec=spec,

@@ -105,6 +105,7 @@ def find(path: Path) -> Film:
         data = json.loads(manifest.read_text(encoding="utf-8"))
         files = [path / str(artifact["path"]) for artifact in data["artifacts"]]
         fps, spec = float(data["clip"]["fps"]), (path / "spec.yaml").read_text(encoding="utf-8")
+        anchors = tuple(int(one) for one in data["clip"]["anchors"]) if "anchors" in data["clip"] else None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SpecError(
             f"{manifest} is not the manifest of a run with frames: {error!r}", hint="use its video instead"
@@ -113,7 +114,8 @@ def find(path: Path) -> Film:
     films = [*folders, *(one for one in files if one.suffix == ".mp4")]
     if not films:
         raise SpecError(f"the run {path} wrote neither mp4 nor frames", hint="measure while it runs: write metrics in its spec")
-    return replace(film(films[0], fps), spec=spec)
+    found = film(films[0], fps)
+    return replace(found, footage=replace(found.footage, anchors=anchors), spec=spec)
 
 
 def _of_frames(written: Iterable[Any]) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from vstar_sdk.attention.plan import AttentionPlan, plan_attention
@@ -127,7 +127,6 @@ def make_plan(loaded: LoadedSpec) -> Plan:
         finishing = finishing_of(loaded, settings.footage(loaded.spec.prompt))
         final = finishing.final
         clock = facts.clock(settings.frames, settings.fps)
-        check_metrics(loaded, final, [Site.at(address, clock) for address in facts.sites], settings.steps)
         kept = kept_of(loaded, facts, settings)
         check_exporters(loaded, final)
         writer: SynopsisWriter = loaded.catalog.make("synopses", loaded.spec.synopsis)
@@ -136,9 +135,13 @@ def make_plan(loaded: LoadedSpec) -> Plan:
     story = None
     if writer.offline:
         story = write_story(loaded, writer, settings, facts, text.reads)
-        finished_timeline(loaded, story, final)
     elif isinstance(writer, CheckedWriter):
         check_story(loaded, writer, settings, facts, text.reads)
+    told = replace(final, anchors=_anchors(loaded, story, final))
+    try:
+        check_metrics(loaded, told, [Site.at(address, clock) for address in facts.sites], settings.steps)
+    except SpecError as error:
+        raise loaded.error(error) from None
     return Plan(loaded, source, facts, settings, final, finishing.sound, engine, attention, writer, text, story, kept)
 
 
@@ -161,6 +164,14 @@ def _attention(loaded: LoadedSpec, facts: Facts, settings: Settings, engine: Eng
     readers = facts.text_sites if text.reads == "states" else ()
     plan = plan_attention(reading_sites(facts.sites, readers), regularizers, clock, settings.steps, engine.changed)
     return with_text(plan, readers, loaded.spec.timeline.part)
+
+
+def _anchors(loaded: LoadedSpec, story: Story | None, final: Footage) -> tuple[int, ...]:
+    """Where the states stand in the finished clip; of a story that is still to be written, as many as are asked for, or two."""
+    if story is not None:
+        return finished_timeline(loaded, story, final).anchors
+    asked_for: object = getattr(loaded.spec.synopsis, "states", None)
+    return tuple(range(asked_for if isinstance(asked_for, int) else 2))
 
 
 def _made(loaded: LoadedSpec, facts: Facts, settings: Settings, story: Story | None, kept: Kept | None) -> Plan:

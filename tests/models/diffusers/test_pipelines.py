@@ -37,7 +37,7 @@ def session():
         yield shared
 
 
-@pytest.mark.parametrize("frames", [16, 64])
+@pytest.mark.parametrize("frames", [16, pytest.param(64, marks=pytest.mark.slow)])
 def test_key_states_and_tar_from_end_to_end(session, model, frames):
     nursed = session.run(spec(model, frames))
     plain = session.run(spec(model, frames, regularizers=[]))

@@ -69,7 +69,7 @@ def test_levels_are_widths_highest_first(recorded_converted):
     ("fps", "timestep", "context", "recorded"),
     [
         (28, 961, "context_single", "out_t961_fps28_single"),
-        (28, 481, "context_per_frame", "out_t481_fps28_per_frame"),
+        pytest.param(28, 481, "context_per_frame", "out_t481_fps28_per_frame", marks=pytest.mark.slow),
         (8, 481, "context_per_frame", "out_t481_fps8_per_frame"),
     ],
 )
@@ -81,9 +81,14 @@ def test_texts_and_frames_a_second(loaded, golden, fps, timestep, context, recor
 @pytest.mark.parametrize(
     ("recorded", "step", "regularizers"),
     [
-        ("out_t481_tar_64s4_step0", 0, [tar(sigma={0: 4})]),
+        pytest.param("out_t481_tar_64s4_step0", 0, [tar(sigma={0: 4})], marks=pytest.mark.slow),
         ("out_t481_tar_64s1_32s8x0.7_step13", 13, [tar(sigma={0: 1}), tar(sigma={1: 8}, strength=0.7)]),
-        ("out_t481_tar_64s1_32s8x0.7_step14", 14, [tar(sigma={0: 1}), tar(sigma={1: 8}, strength=0.7)]),
+        pytest.param(
+            "out_t481_tar_64s1_32s8x0.7_step14",
+            14,
+            [tar(sigma={0: 1}), tar(sigma={1: 8}, strength=0.7)],
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_temporal_attention_regularization_inside_its_window_and_behind_it(loaded, golden, recorded, step, regularizers):
@@ -94,7 +99,7 @@ def test_temporal_attention_regularization_inside_its_window_and_behind_it(loade
     assert ((golden[recorded] - plain).abs().max() > 1e-3) == (step != 14)
 
 
-@pytest.mark.parametrize("step", [13, 14])
+@pytest.mark.parametrize("step", [13, pytest.param(14, marks=pytest.mark.slow)])
 def test_attention_maps(loaded, golden, step):
     adapter = loaded[28]
     recording = Recording([Site.of(address, 6, 8.0) for address in adapter.facts.sites], steps=[step])

@@ -47,6 +47,7 @@ def test_compiled_it_is_one_graph_for_all_steps_and_told_the_frames_a_second(con
     torch.compiler.reset()
 
 
+@pytest.mark.slow
 def test_what_a_run_takes_is_known_from_a_checkpoint_as_from_the_converted_directory(checkpoint, converted):
     workload = Workload(frames=16, width=64, height=32, branches=2, dtype="float32")
     found = source(checkpoint).estimate(workload)
