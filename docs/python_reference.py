@@ -23,7 +23,7 @@ work together. What is on no list of this page may change without notice.
 """
 
 GROUPS = {
-    "Running": ("runs", "spec"),
+    "Running": ("runs", "spec", "watching"),
     "Sweeps": ("sweeps",),
     "A pipeline that you hold": ("attaching",),
     "Errors": ("errors",),

@@ -118,6 +118,7 @@ from .texts.contract import FrameText as FrameText
 from .texts.contract import Text as Text
 from .texts.options import TextOptions as TextOptions
 from .timeline import Timeline as Timeline
+from .watching import watch as watch
 from .weights.components import load_component as load_component
 from .weights.directory import read_config as read_config
 from .weights.directory import weight_hashes as weight_hashes

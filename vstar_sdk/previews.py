@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import BinaryIO
 
 _COMMENT = b"a preview of vstar_sdk"
 
@@ -39,11 +40,11 @@ class Preview:
         shades = np.moveaxis(self.latents, 0, -1) @ self.colours[:-1] + self.colours[-1]
         return shades.clip(0, 255).round().astype(np.uint8)
 
-    def save(self, path: Path, *, scale: int = 4, fps: float = 8.0) -> None:
+    def save(self, path: Path | BinaryIO, *, scale: int = 4, fps: float = 8.0) -> None:
         """Write a GIF, which says in its comment what it is; see `is_preview`.
 
         Args:
-            path: of the file, whose folder exists.
+            path: of the file, whose folder exists; or where to write its bytes.
             scale: pixels for each position of the latents.
             fps: latent frames a second.
 

@@ -9,18 +9,10 @@ from typing import TYPE_CHECKING, Any, Self
 from vstar_sdk import events
 from vstar_sdk.cli.printing import on_terminal, renew, say
 from vstar_sdk.reading.escapes import printable
+from vstar_sdk.runs.progress import WORDS
 
 if TYPE_CHECKING:
     from tqdm import tqdm
-
-_STAGES = {
-    "synopsis": "writing the synopsis",
-    "load": "loading the model",
-    "encode": "encoding the states",
-    "sample": "sampling",
-    "decode": "decoding",
-    "expect": "comparing with what is expected",
-}
 
 
 class Progress:
@@ -45,7 +37,7 @@ class Progress:
             case _ if self._quiet:
                 return
             case events.StageStart():
-                self._begin(_STAGES[event.stage])
+                self._begin(WORDS[event.stage])
             case events.SynopsisReady():
                 for number, (state, (first, last)) in enumerate(
                     zip(event.synopsis.states, event.timeline.spans(), strict=True), 1

@@ -16,6 +16,16 @@ _SHARES: Mapping[events.Stage, tuple[float, float]] = {
 }
 """Where each stage begins and ends: roughly its share of the time, which is nearly all the sampler's."""
 
+WORDS: Mapping[events.Stage, str] = {
+    "synopsis": "writing the synopsis",
+    "load": "loading the model",
+    "encode": "encoding the states",
+    "sample": "sampling",
+    "decode": "decoding",
+    "expect": "comparing with what is expected",
+}
+"""What a run does in each stage, for people who wait."""
+
 
 def progress(event: events.Event, before: float) -> float:
     """How far the run is after an event.

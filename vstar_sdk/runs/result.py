@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vstar_sdk.events import plain
+from vstar_sdk.footage import Footage
 from vstar_sdk.spec.run_spec import RunSpec
 from vstar_sdk.synopses import Synopsis
 from vstar_sdk.timeline import Timeline
@@ -83,3 +84,59 @@ class Result:
             ModelError: the model was unloaded, and its files are not there any more.
         """
         return self.finish(self.adapter.decode(self.latents))
+
+    def tensor(self) -> Tensor:
+        """All frames: ``(frames, height, width, 3)``, RGB, uint8, on the CPU; decoded again as by `frames`.
+
+        Raises:
+            PluginError: a transform or a finisher failed.
+            ModelError: the model was unloaded, and its files are not there any more.
+        """
+        import numpy as np
+        import torch
+
+        return torch.from_numpy(np.stack(list(self.frames())))  # pyright: ignore[reportUnknownMemberType]
+
+    def save(self, path: str | Path) -> Path:
+        """Write the frames, decoded again, to a file of your own; the run directory stays as it is.
+
+        Args:
+            path: ends in ``.mp4``, ``.gif`` or ``.png`` (a contact sheet); without a suffix it is a folder of PNG images.
+
+        Returns:
+            The absolute path.
+
+        Raises:
+            OutputError: something is there already, no exporter writes such a file, or the disk refuses.
+            PluginError: a transform or a finisher failed.
+            ModelError: the model was unloaded, and its files are not there any more.
+        """
+        from vstar_sdk.output.contract import Clip
+        from vstar_sdk.runs.saving import save
+        from vstar_sdk.spec.writing import to_yaml
+
+        clip = Clip.telling(self.clip, self.synopsis, self.timeline.stretched(self.clip.frames), to_yaml(self.spec))
+        return save(self.frames(), clip, Path(path))
+
+    @property
+    def clip(self) -> Footage:
+        """Number, size and rate of the frames."""
+        made = self.manifest["clip"]
+        return Footage(**made | {"anchors": tuple(made["anchors"])}, prompt=self.spec.prompt)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the video, the key states, and how it was made."""
+        from vstar_sdk.runs.notebook import page
+
+        timeline = self.timeline.stretched(self.clip.frames)
+        states = [(*span, one.caption) for span, one in zip(timeline.spans(), self.synopsis.states, strict=True)]
+        model, seconds = self.manifest["model"], self.manifest["seconds"]["total"]
+        notes = [str(self.clip), f"seed {self.manifest['seed']}", f"{model['name']} on {model['device']}", f"{seconds:.1f} s"]
+        return page(
+            title=self.spec.prompt or self.synopsis.states[0].caption,
+            artifacts=self.artifacts,
+            save=self.save,
+            states=states,
+            notes=[*notes, *([f"written to {self.directory}"] if self.directory is not None else [])],
+            warnings=self.warnings,
+        )

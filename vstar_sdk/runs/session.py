@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from vstar_sdk import events
-from vstar_sdk.errors import OutputError, RunCancelled, RunPaused, StopRun
-from vstar_sdk.plugin.observers import Observers
-from vstar_sdk.plugin.transforms import Transforms
+from vstar_sdk.errors import OutputError
 from vstar_sdk.runs.job import Job
 from vstar_sdk.runs.models import Models
 from vstar_sdk.runs.naming import check_named
+from vstar_sdk.runs.order import Order, carry_out
 from vstar_sdk.runs.plan import Plan, make_plan
 from vstar_sdk.runs.queue import Queue, closed_error
 from vstar_sdk.runs.result import Result
-from vstar_sdk.runs.run import Run
-from vstar_sdk.runs.state import RunState
 from vstar_sdk.runs.unfinished import read_unfinished
 from vstar_sdk.spec.guard import Guard
 from vstar_sdk.spec.loading import LoadedSpec, load_spec
 from vstar_sdk.spec.run_spec import RunSpec
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    pass
 
 Source = str | Path | Mapping[str, Any] | RunSpec | LoadedSpec | Plan
 """A spec in any form: a file's path, a mapping, a validated spec, or a plan made of it."""
@@ -126,6 +120,29 @@ class Session:
         finally:
             del job  # it holds the error, whose traceback holds this frame
 
+    async def run_async(self, source: Source, *, out: str | Path | None = None, plugins: Iterable[object] = ()) -> Result:
+        """As `run`, for a program with an event loop, which goes on meanwhile; if the waiting is cancelled, so is the run.
+
+        Args:
+            source: see `run`.
+            out: see `run`.
+            plugins: see `run`.
+
+        Raises:
+            SpecError: the spec is wrong.
+            VstarError: the run failed, or the session is closed.
+        """
+        import asyncio
+
+        job = await asyncio.to_thread(self.start, source, out=out, plugins=plugins)
+        try:
+            return await job
+        except BaseException:
+            job.cancel()
+            raise
+        finally:
+            del job  # as in `run`
+
     def resume(
         self,
         directory: str | Path,
@@ -152,7 +169,7 @@ class Session:
         if self._guard is not None:
             self._guard.check_output(Path(directory))
         found = read_unfinished(Path(directory), plugins, self._guard)
-        return self._queued(_Order(self.plan(found.loaded), found.run, Path(directory), found.state, pause_after, previews))
+        return self._queued(Order(self.plan(found.loaded), found.run, Path(directory), found.state, pause_after, previews))
 
     def start(
         self,
@@ -189,7 +206,7 @@ class Session:
         if plan.loaded.guard is not None:
             plan.loaded.guard.check_output(Path(out) if out is not None else None)
         return self._queued(
-            _Order(
+            Order(
                 plan,
                 uuid.uuid4().hex[:12],
                 Path(out) if out is not None else None,
@@ -199,78 +216,8 @@ class Session:
             )
         )
 
-    def _queued(self, order: _Order) -> Job:
-        models = self._models
-
-        def work(log: Callable[[events.Event], events.Event], check: Callable[[], None]) -> Result:
-            return _work(order, models, log, check)
-
-        return Job(order.run, work, self._queue)
-
-
-@dataclass(frozen=True)
-class _Order:
-    """What a job is to do.
-
-    Attributes:
-        plan: of the run.
-        run: its id.
-        directory: where it writes; None for nowhere.
-        state: what an earlier part of the run has made.
-        until: steps after which it pauses.
-        previews: whether its steps show what the clip is going to be.
-        began: see `Session.start`.
-    """
-
-    plan: Plan
-    run: str
-    directory: Path | None
-    state: RunState | None = None
-    until: int | None = None
-    previews: bool = False
-    began: float | None = None
-
-
-def _work(
-    order: _Order,
-    models: Models,
-    log: Callable[[events.Event], events.Event],
-    check: Callable[[], None],
-) -> Result:
-    plan, run, directory = order.plan, order.run, order.directory
-    observers = Observers(plan.loaded.participants)
-
-    def emit(event: events.Event) -> None:
-        observers.tell(log(event))
-
-    def show(event: events.FramesDecoded, frames: NDArray[np.uint8]) -> None:
-        observers.tell(log(event), frames=frames)
-
-    try:
-        begun = Run(
-            run,
-            plan,
-            Transforms(plan.loaded.participants),
-            emit,
-            check,
-            began=time.perf_counter() if order.began is None else order.began,
-            previews=order.previews,
-            alone=order.began is not None and not models.names,
-            show=show,
-        )
-        emit(events.RunStart(run=run, frames=plan.settings.frames, seed=plan.settings.seed, directory=directory))
-        from vstar_sdk.runs.perform import perform  # here, because it brings numpy and exporters
-
-        return perform(begun, models, observers, directory, order.state, until=order.until)
-    except StopRun as stop:
-        cancelled = RunCancelled(f"a plugin stopped the run: {stop}")
-        emit(events.RunFailed(run=run, error=cancelled))
-        raise cancelled from stop
-    except RunPaused:
-        raise
-    except BaseException as error:
-        emit(events.RunFailed(run=run, error=error))
-        raise
+    def _queued(self, order: Order) -> Job:
+        return Job(order.run, partial(carry_out, order, self._models), self._queue)
 
 
 def _plan(source: Source, plugins: Iterable[object], guard: Guard | None) -> Plan:
