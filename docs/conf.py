@@ -44,6 +44,7 @@ ELSEWHERE = {
     "CHANGELOG.md": "project/changelog.md",
     "SECURITY.md": "project/security.md",
     "plugins/vstar-openai/README.md": "plugins/vstar-openai.md",
+    "plugins/vstar-otio/README.md": "plugins/vstar-otio.md",
     "plugins/vstar-ray/README.md": "plugins/vstar-ray.md",
     "plugins/vstar-slurm/README.md": "plugins/vstar-slurm.md",
     "vstar_sdk/miniworld/weights/README.md": "project/miniworld-card.md",

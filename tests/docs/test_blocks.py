@@ -64,6 +64,7 @@ YAML_ELSEWHERE = (
     "docs/stories.md",
     "docs/sweeps.md",
     "plugins/vstar-ray/README.md",
+    "plugins/vstar-otio/README.md",
     "plugins/vstar-slurm/README.md",
 )
 """Pages whose specs their own tests read: they need a plugin, a finished run, or are of many runs."""

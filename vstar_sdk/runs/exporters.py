@@ -10,6 +10,7 @@ from vstar_sdk.errors import OutputError, SpecError
 from vstar_sdk.footage import Footage
 from vstar_sdk.output.contract import CheckedExporter, Exporter
 from vstar_sdk.output.drafts import drafts_for
+from vstar_sdk.plugin.boundary.calls import dotted
 from vstar_sdk.runs.belongings import RESERVED
 from vstar_sdk.spec.loading import LoadedSpec
 
@@ -52,4 +53,5 @@ def _told(*path: str | int) -> Generator[None]:
     try:
         yield
     except OutputError as error:
-        raise SpecError(error.message, hint=error.hint, path=path) from None
+        said = error.message.removeprefix(f"{dotted(path)}: ")  # the boundary names the place of a plugin's part, too
+        raise SpecError(said, hint=error.hint, path=path) from None
