@@ -62,7 +62,7 @@ def test_everything_knows_the_final_numbers(session, tmp_path):
     totals = {(event.total, event.done) for event in job.events() if event.kind == "decoded"}
     result = job.result()
     assert totals == {(9, n) for n in range(1, 10)}
-    clip = {"frames": 9, "width": 128, "height": 128, "fps": 16.0}
+    clip = {"frames": 9, "width": 128, "height": 128, "fps": 16.0, "anchors": [0, 4, 8]}
     assert json.loads((tmp_path / "run" / "manifest.json").read_text())["clip"] == clip == result.manifest["clip"]
     with av.open(str(tmp_path / "run" / "video.mp4")) as film:
         stream = film.streams.video[0]
