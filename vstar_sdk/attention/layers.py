@@ -76,4 +76,4 @@ class _LeftOut:
 
     def _mixed(self, before: Tensor, after: Tensor) -> Tensor:
         runs = branch_runs(self._current, len(before))
-        return torch.cat([(before if name in self._branches else after)[rows] for name, _, rows in runs])
+        return torch.cat([(before if name in self._branches else after)[rows] for name, _, _, rows in runs])

@@ -28,7 +28,8 @@ def try_functions(plan: AttentionPlan, steps: int) -> None:
     check_effects(plan)
     for planned in _as_if_told(plan).sites:
         for stretch in planned.stretches(steps):
-            Terms(planned.site, stretch.recipe).at({})
+            for recipe in stretch.recipes.values():
+                Terms(planned.site, recipe).at({})
 
 
 def check_effects(plan: AttentionPlan) -> None:
