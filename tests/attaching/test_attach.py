@@ -15,9 +15,10 @@ from PIL import Image
 
 import vstar_sdk
 from tests.attaching.conftest import make
-from vstar_sdk import State, Synopsis, attach
+from vstar_sdk import Bias, State, Synopsis, attach
 from vstar_sdk.attention.processor import NursedProcessor
 from vstar_sdk.errors import SamplerError, SpecError
+from vstar_sdk.options import RegularizerOptions
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 
 SUMMER, WINTER, AUTUMN = (
@@ -331,3 +332,28 @@ def test_what_does_not_fit_the_model_is_told_by_the_call_and_the_pipeline_is_who
     with attach(pipe, [{"use": "tar", "sigma": {7: 1}}]), pytest.raises(SpecError, match="no temporal attention at level 7"):
         make(pipe)
     assert traces(pipe) == []
+
+
+def test_an_operation_for_the_branch_of_the_prompt_leaves_the_other_alone(unet3d):
+    class Near:
+        options = RegularizerOptions()
+
+        def __init__(self, branches):
+            self._branches = branches
+
+        def operations(self, site):
+            return [Bias(lambda distance: -3 * distance.abs(), branches=self._branches)]
+
+    def first(*regularizers):
+        """What the network gives in its first call: for the negative prompt, and for the prompt."""
+        seen = []
+        hook = unet3d.unet.register_forward_hook(lambda module, args, output: seen.append(output[0].clone()))
+        with attach(unet3d, regularizers):
+            make(unet3d)
+        hook.remove()
+        return seen[0]
+
+    plain, everywhere, prompted = first(), first(Near("all")), first(Near("prompt"))
+    torch.testing.assert_close(prompted[0], plain[0], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(prompted[1], everywhere[1], atol=1e-5, rtol=1e-5)
+    assert not torch.allclose(plain[1], everywhere[1], atol=1e-3)

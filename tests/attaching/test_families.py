@@ -115,7 +115,7 @@ def test_a_regularizer_sees_latent_frames_and_their_time(held, pipe):
 
         def operations(self, site):
             seen.append(site)
-            return [Bias(lambda distance: distance * 0.0)]
+            return [Bias(lambda distance: -distance.abs())]
 
     with attach(pipe, [Watching()], fps=16.0):
         held.make(pipe)

@@ -156,7 +156,7 @@ def test_the_video_alone_is_a_site(pipe):
 
         def operations(self, site):
             seen.append(site)
-            return [Bias(lambda distance: distance * 0.0)]
+            return [Bias(lambda distance: -distance.abs())]
 
     with attach(pipe, [Watching()], fps=16.0):
         before = {name: module.processor for name, module in pipe.transformer.named_modules() if hasattr(module, "processor")}

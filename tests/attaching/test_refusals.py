@@ -203,3 +203,23 @@ def test_a_caption_that_is_cut_and_an_unused_negative_prompt_are_warned_of(unet3
     ):
         make(unet3d)
     assert {one.filename for one in caught} == {__file__}
+
+
+def test_a_call_with_gradients_on_is_refused_and_one_without_is_not(unet3d):
+    network = unet3d.unet
+    unet3d.scheduler.set_timesteps(4)
+    timestep = unet3d.scheduler.timesteps[0]
+    latents, text = torch.randn(1, 4, 6, 8, 8), torch.randn(1, 7, network.config.cross_attention_dim)
+    with attach(unet3d, [TAR]):
+        for allowed in (torch.no_grad, torch.inference_mode):
+            with allowed():
+                network(latents, timestep, text)
+        with pytest.raises(SamplerError, match="was called with gradients on") as refused:
+            network(latents, timestep, text)
+        assert "torch.no_grad" in str(refused.value.hint)
+        network.requires_grad_(False)
+        network(latents, timestep, text)
+        with pytest.raises(SamplerError, match="gradients on"):
+            network(latents.requires_grad_(True), timestep, text)
+    network(latents, timestep, text)[0].sum().backward()
+    assert latents.grad is not None

@@ -104,6 +104,37 @@ def test_a_layer_that_is_left_out_gives_back_what_it_was_given(unet, sites):
     assert not torch.allclose(wanted, plain[1], atol=1e-3)
 
 
+def test_a_layer_that_all_videos_of_a_call_leave_out_is_not_computed(unet, sites):
+    blocks = [unet.get_submodule(site.name.rpartition(".")[0]) for site in sites if site.level == 1]
+    own = [name for name, module in unet.named_modules() if "forward" in vars(module)]
+    computed = []
+    for block in {id(block): block for block in blocks}.values():
+        block.ff.register_forward_hook(lambda module, args, output: computed.append(len(output)))
+    whole = plan(sites, branches=changed(Skip("layer"), level=1))
+    several = run(unet, whole, *((name,) for name in NAMES))
+    each = len(computed)
+    computed.clear()
+    together = run(unet, whole, NAMES)
+    assert len(computed) * 2 == each  # two calls of three; the one of all three branches is computed whole
+    torch.testing.assert_close(several, together, atol=1e-5, rtol=1e-5)
+    assert own == [name for name, module in unet.named_modules() if "forward" in vars(module)]
+
+
+def test_a_layer_whose_forward_somebody_replaced_is_computed_all_the_same(unet, sites):
+    computed = []
+    for site in sites:
+        block = unet.get_submodule(site.name.rpartition(".")[0])
+        if site.level == 1 and "forward" not in vars(block):
+            own = block.forward
+            block.forward = lambda *args, own=own, **kwargs: (computed.append(1), own(*args, **kwargs))[1]
+    got = run(unet, plan(sites, branches=changed(Skip("layer"), level=1)), *((name,) for name in NAMES))
+    assert len(computed) % 3 == 0
+    fresh = [*run(unet, plan(sites), *((name,) for name in NAMES[:2]))]
+    torch.testing.assert_close(got[:2], fresh, atol=1e-5, rtol=1e-5)
+    assert len(computed) % 5 == 0
+    assert not torch.allclose(got[2], got[1], atol=1e-3)
+
+
 def test_the_hooks_go_with_the_nursing(unet, sites):
     before = run(unet, plan(sites), ("prompt",))[0]
     run(unet, plan(sites, branches=changed(Skip("layer"))), NAMES)

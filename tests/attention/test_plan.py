@@ -222,7 +222,7 @@ def test_where_a_map_replaces_the_attention_scales_act_at_joint_sites_alone():
             [SiteAddress("blocks.0.attn1", "stack", 0, 2, 16, kind="joint", index=0)], regularizers, Clock(8, 8.0)
         )
 
-    assert joint(Sharpening(), Replacing()).sites[0].stretches(4)[0].recipe.words == "scaled a map"
+    assert joint(Sharpening(), Replacing()).sites[0].stretches(4)[0].words == "scaled a map"
     assert joint(Replacing(), Sharpening()).sites
     with pytest.raises(SpecError, match="Sharpening: has no effect where Replacing replaces"):
         joint(Sharpening(Bias(lambda d: -d.abs())), Replacing())

@@ -11,6 +11,7 @@ from torch import nn
 
 from vstar_sdk.attention.compiler import compile_acts
 from vstar_sdk.attention.executors import plain_attention
+from vstar_sdk.attention.layout import Layout
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.operations import Bias, Rotary
 from vstar_sdk.attention.plan import plan_attention
@@ -206,3 +207,32 @@ def test_what_gives_no_angles_is_told_by_name(fn, told):
     site = Site.at(address("joint", "halves"), Clock(FRAMES, 8.0))
     with pytest.raises(PluginError, match=f"regularizer 'it': {told}"):
         compile_acts(site, [Act("it", (0.0, 1.0), (Rotary(fn),))])
+
+
+def test_where_heads_have_frequencies_of_their_own_it_is_the_formula_at_their_places():
+    """Two heads of 16 channels, three frequencies in scattered pairs, beside two tokens of text that are not turned."""
+    places = (26, 0, 14)
+    site = Site.at(
+        SiteAddress("attn", "stack", 0, 2, HEAD, kind="joint", rotary=RotaryPositions(FREQUENCIES, places=places)),
+        Clock(FRAMES, 8.0),
+    )
+    q, k, v = torch.randn(3, 2, 2, FRAMES * POSITIONS + 2, HEAD, generator=torch.Generator().manual_seed(2))
+    attend: Any = compile_acts(site, [Act("it", (0.0, 1.0), (Rotary(slower), Bias(lambda d: -d.abs())))])
+    found = attend(q, k, v, layout=Layout(before=2))
+    frame = torch.arange(FRAMES, dtype=torch.float64)
+    frequencies = torch.tensor(FREQUENCIES, dtype=torch.float64)
+    angles = slower(frame, frequencies) - own(frame, frequencies)
+    turned = []
+    for x in (q, k):
+        x = x.double().clone()
+        for number, place in enumerate(places):
+            head, channel = divmod(place, HEAD)
+            for token in range(FRAMES * POSITIONS):
+                c, s = angles[token // POSITIONS, number].cos(), angles[token // POSITIONS, number].sin()
+                a, b = x[:, head, 2 + token, channel].clone(), x[:, head, 2 + token, channel + 1].clone()
+                x[:, head, 2 + token, channel], x[:, head, 2 + token, channel + 1] = a * c - b * s, a * s + b * c
+        turned.append(x)
+    logits = turned[0] @ turned[1].mT / math.sqrt(HEAD)
+    apart = (torch.arange(FRAMES * POSITIONS) // POSITIONS).double()
+    logits[..., 2:, 2:] -= (apart[:, None] - apart).abs()
+    torch.testing.assert_close(found.double(), logits.softmax(-1) @ v.double(), atol=1e-5, rtol=0)

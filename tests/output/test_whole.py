@@ -29,6 +29,32 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"spec.yaml": b"one"}
 
 
+def test_the_content_is_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
+    done: list[tuple[str, int]] = []
+    replace = os.replace
+    monkeypatch.setattr(os, "fsync", lambda number: done.append(("synced", os.fstat(number).st_size)))
+
+    def replaced(draft, target):
+        done.append(("named", draft.stat().st_size))
+        replace(draft, target)
+
+    monkeypatch.setattr(os, "replace", replaced)
+    write_whole(tmp_path / "spec.yaml", b"one")
+    assert done == [("synced", 3), ("named", 3)]
+
+
+def test_a_disk_that_cannot_hold_the_content_leaves_what_was_there(tmp_path, monkeypatch):
+    write_whole(tmp_path / "spec.yaml", b"one")
+
+    def failing(number):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", failing)
+    with pytest.raises(OSError, match="Input/output"):
+        write_whole(tmp_path / "spec.yaml", b"two")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"spec.yaml": b"one"}
+
+
 def test_a_new_file_takes_nobodys_place(tmp_path):
     (tmp_path / "story.yaml").write_text("mine")
     with pytest.raises(FileExistsError):

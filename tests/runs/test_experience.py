@@ -63,6 +63,28 @@ def test_a_run_with_finishers_or_metrics_foretells_its_like_alone():
     assert recall(planned(finish=[{"use": "upscale", "factor": 4}]), "cpu", "float32") is None
 
 
+BAND, WIDER = ({"use": "tar", "sigma": {0: sigma}} for sigma in (1, 4))
+SLOW = {"sampling": {"steps": 2, "guidance": {"use": "tcfg"}}}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"regularizers": []},
+        {"regularizers": [BAND, {"use": "temperature"}]},
+        {"regularizers": [{**BAND, "window": [0, 1]}]},
+        {"regularizers": [{"use": "tar", "sigma": {0: 1, 1: 1}}]},
+        SLOW,
+    ],
+    ids=["none", "two", "other steps", "more sites", "guidance"],
+)
+def test_other_attention_or_guidance_foretells_nothing(changes):
+    plan = planned(regularizers=[BAND])
+    remember(plan, "cpu", "float32", took(plan))
+    assert recall(planned(**{"regularizers": [BAND], **changes}), "cpu", "float32") is None
+    assert recall(planned(regularizers=[WIDER]), "cpu", "float32") is not None  # as many operations
+
+
 def test_the_memory_of_a_process_is_kept_where_it_does_nothing_but_the_run(tmp_path):
     start(SPEC, out=tmp_path / "run", began=time.perf_counter()).result()
     kept = recall(planned(), "cpu", "float32")

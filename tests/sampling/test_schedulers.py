@@ -142,11 +142,29 @@ def configured(name: str, config: dict[str, Any]) -> Any:
     return source.make(source.options.model_validate({"config": config})).make(EPSILON)
 
 
-def test_a_setting_that_the_class_itself_refuses_is_refused_where_the_settings_stand():
-    with pytest.raises(SpecError, match="cannot be built from this model's configuration") as refused:
-        configured("dpm++", {"algorithm_type": "fast"})
-    assert refused.value.path == ("scheduler", "config")
-    assert refused.value.hint == "check the settings in sampling.scheduler.config"
+@pytest.mark.parametrize(
+    ("name", "config", "words"),
+    [
+        ("dpm++", {"algorithm_type": "fast"}, "scheduler 'dpm++' fails with {algorithm_type: fast}: fast is not implemented"),
+        ("dpm++", {"solver_order": 0}, "scheduler 'dpm++' fails with {solver_order: 0}: list assignment index out of range"),
+        ("dpm++", {"lambda_min_clipped": 99}, "scheduler 'dpm++' fails with {lambda_min_clipped: 99}: index"),
+        ("lcm", {"original_inference_steps": 0}, "scheduler 'lcm' fails with {original_inference_steps: 0}: integer division"),
+        ("unipc", {"disable_corrector": 3}, "scheduler 'unipc' fails with {disable_corrector: 3}: argument of type 'int'"),
+        ("unipc", {"solver_order": 0, "lower_order_final": False}, "fails with {solver_order: 0, lower_order_final: False}"),
+    ],
+    ids=str,
+)
+def test_settings_that_a_scheduler_fails_with_are_named_before_a_run(name, config, words):
+    with pytest.raises(SpecError) as refused:
+        configured(name, config)
+    assert words in str(refused.value)
+    assert refused.value.path == ("scheduler", "config", *(config if len(config) == 1 else ()))
+
+
+def test_settings_are_not_blamed_for_a_class_whose_steps_are_of_another_kind():
+    source = CATALOG.part("schedulers", "diffusers")
+    options = source.options.model_validate({"name": "SCMScheduler", "config": {"sigma_data": 0.4}})
+    assert source.make(options).make({}).config["sigma_data"] == 0.4
 
 
 def test_a_class_that_diffusers_does_not_have_is_refused_when_it_is_built():

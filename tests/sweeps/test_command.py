@@ -101,7 +101,8 @@ def test_a_sweep_on_this_machine(invoke, tmp_path):
     [
         ("run story.yaml", "story.yaml:6:1: sweep: this spec has a key 'sweep'"),
         ("sweep run.yaml", "run.yaml:1:1: has no key 'sweep'"),
-        ("sweep story.yaml --seed 3", "--set seed: the sweep sets it in every cell"),
+        ("sweep story.yaml --seed 3", "--seed: the sweep sets it in every cell"),
+        ("sweep story.yaml --set seed=3", "--set seed: the sweep sets it in every cell"),
         ("sweep story.yaml --executor cloud", "--executor: executor.use: unknown executor 'cloud'. Known: local."),
         ("sweep story.yaml -s executor.workers=0", "--set executor.workers: must be greater than or equal to 1"),
     ],

@@ -68,7 +68,7 @@ def attach(
             FreeNoise, context parallelism or the like; a synopsis, and another network that reads the prompt; several states,
             and a denoiser whose frames cannot read them as the text part says.
         SamplerError: raised by the call: several videos at once with a synopsis, a timestep that the scheduler does not have,
-            more frames than the denoiser has positions for, an attention processor that was replaced meanwhile.
+            more frames than the denoiser has positions for, an attention processor that was replaced meanwhile, gradients.
     """
     chosen, story, bringing, known = read(regularizers, synopsis, interpolation, timeline, fps, plugins)
     fps = float(fps)  # valid by now, and perhaps a text

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import ExitStack
+from itertools import chain
 from typing import Any, cast
 
+import torch
 from torch import nn
 
 from vstar_sdk.attaching.captions import Captions, of_each_video, states_of_each_video
@@ -13,6 +16,7 @@ from vstar_sdk.attaching.run_memories import RunMemories
 from vstar_sdk.attention.nursing import Nursing, nurse
 from vstar_sdk.attention.plan import AttentionPlan, plan_attention
 from vstar_sdk.attention.telling import reading_sites
+from vstar_sdk.attention.trial import check_effects
 from vstar_sdk.clock import Clock
 from vstar_sdk.errors import ModelError, SamplerError
 from vstar_sdk.models.family import DenoiserCall, Family
@@ -82,6 +86,7 @@ class Attached:
         self._check_frames(frames)
         clock = Clock.of_latents(frames, self._fps, self._rhythm)
         if self._regularizers or self._readers:
+            self._check_gradients((*args, *kwargs.values()))
             now = moment(call[family.timestep], self._pipe.scheduler)
             self._memories.follow(self._pipe.scheduler)
             nursing = self._nurse(clock, now.steps)
@@ -116,9 +121,21 @@ class Attached:
 
     def _plan(self, clock: Clock, steps: int) -> AttentionPlan:
         plan, captions = plan_attention(self._sites, self._regularizers, clock, steps), self._captions
+        check_effects(plan)
         if not self._readers or captions is None:
             return plan
         return captions.told(plan, self._readers)
+
+    def _check_gradients(self, given: Iterable[object]) -> None:
+        """Refuse a call that gradients would be asked of: nursed attention changes logits in place, and has none."""
+        if not torch.is_grad_enabled():
+            return
+        tensors = (one for one in given if isinstance(one, torch.Tensor))
+        if any(one.requires_grad for one in chain(tensors, self._denoiser.parameters())):
+            raise SamplerError(
+                f"{type(self._denoiser).__name__} was called with gradients on, and nursed attention computes none",
+                hint="call the pipeline itself, or the network inside torch.no_grad() or torch.inference_mode()",
+            )
 
     def _check_frames(self, frames: int) -> None:
         most = self._most_frames

@@ -1,4 +1,4 @@
-"""Attention of a call whose videos are not all nursed alike: some branches of the guidance have executors of their own."""
+"""Attention of a call whose videos are not all nursed alike: branches of the guidance have executors of their own."""
 
 from __future__ import annotations
 
@@ -38,10 +38,15 @@ values_attention = ValuesAttention()
 """One instance is enough: it holds nothing."""
 
 
+Executors = Mapping[bool | None, Executor]
+"""Of a branch, by whether the prompt conditions it; None where that makes no difference."""
+
+
 class BranchRun(NamedTuple):
     """Neighbouring videos of a call that are of one branch."""
 
     name: str
+    prompted: bool
     videos: slice
     rows: slice
 
@@ -55,13 +60,14 @@ class BranchedAttention:
         current: says which branch each video of the call is.
     """
 
-    def __init__(self, own: Executor, changed: Mapping[str, Executor], current: Current) -> None:
+    def __init__(self, own: Executors, changed: Mapping[str, Executors], current: Current) -> None:
         self._own, self._changed, self._current = own, dict(changed), current
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
         """See `Executor.prepare`."""
-        for attend in (self._own, *self._changed.values()):
-            attend.prepare(device, dtype)
+        for attends in (self._own, *self._changed.values()):
+            for attend in attends.values():
+                attend.prepare(device, dtype)
 
     def __call__(
         self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None, layout: Layout = ALL_VIDEO
@@ -69,8 +75,7 @@ class BranchedAttention:
         """The attention output."""
         del part
         made: list[Tensor] = []
-        for name, rows in self._running(len(query)):
-            attend = self._changed.get(name, self._own)
+        for _, attend, rows in self._running(len(query)):
             q, k, v = query[rows], key[rows], value[rows]
             made.append(attend(q, k, v) if layout is ALL_VIDEO else cast(JointExecutor, attend)(q, k, v, layout=layout.of(rows)))
         return made[0] if len(made) == 1 else torch.cat(made)
@@ -81,16 +86,18 @@ class BranchedAttention:
         Args:
             batch: of the queries.
         """
-        for name, rows in self._running(batch):
+        for name, attend, rows in self._running(batch):
             if name not in self._changed:
-                yield self._own, rows
+                yield attend, rows
 
-    def _running(self, batch: int) -> Iterator[tuple[str, slice]]:
-        """Each branch of the call with its rows; while one is looked at, the call is laid out as if it held its videos alone."""
+    def _running(self, batch: int) -> Iterator[tuple[str, Executor, slice]]:
+        """Each branch of the call with its executor and its rows; while one is looked at, the call is laid out as if it held its
+        videos alone."""
         current, whole = self._current, self._current.layout
-        for name, videos, rows in branch_runs(current, batch):
-            current.layout = whole.of(videos) if whole is not None and whole.names else whole
-            yield name, rows
+        for name, prompted, videos, rows in branch_runs(current, batch):
+            current.layout = whole.of(videos) if whole is not None else None
+            attends = self._changed.get(name, self._own)
+            yield name, attends[None] if None in attends else attends[prompted], rows
         current.layout = whole
 
 
@@ -101,13 +108,15 @@ def branch_runs(current: Current, batch: int) -> list[BranchRun]:
         current: says which branch each of them is.
         batch: of whatever holds them, one after the other.
     """
-    names = current.layout.names if current.layout is not None else ()
-    if not names:
-        return [BranchRun("", slice(None), slice(None))]
-    each = batch // len(names)
+    layout = current.layout
+    if layout is None:
+        return [BranchRun("", True, slice(None), slice(None))]
+    prompted = layout.branches()
+    told = list(zip(layout.names or ("",) * len(prompted), prompted, strict=True))
+    each = batch // len(told)
     runs: list[BranchRun] = []
-    for name, group in groupby(range(len(names)), key=lambda video: names[video]):
+    for (name, conditioned), group in groupby(range(len(told)), key=lambda video: told[video]):
         inside = list(group)
         first, end = inside[0], inside[-1] + 1
-        runs.append(BranchRun(name, slice(first, end), slice(first * each, end * each)))
+        runs.append(BranchRun(name, conditioned, slice(first, end), slice(first * each, end * each)))
     return runs

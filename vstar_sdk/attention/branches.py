@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from vstar_sdk.attention.check import Places, check_operations, check_places, meant_at
 from vstar_sdk.attention.moment import steps_inside
-from vstar_sdk.attention.operations import OPERATIONS, Operation, Skip
+from vstar_sdk.attention.operations import OPERATIONS, Operation, Skip, branches_of
 from vstar_sdk.attention.recipe import Act, lower
 from vstar_sdk.attention.sites import Site, SiteAddress
 from vstar_sdk.clock import Clock
@@ -114,6 +114,10 @@ def _planned(one: ChangedBranch, site: Site) -> BranchPlan | None:
     if len(skips) > 1 or (skips and operations):
         raise PluginError(
             f"{where} has a Skip beside something else", hint="what is left out cannot be changed: give the Skip alone"
+        )
+    if any(branches_of(operation) != "all" for operation in operations):
+        raise PluginError(
+            f"{where} has an operation for some branches", hint="what a branch asks for is done in it alone: leave branches out"
         )
     operations = meant_at(site, operations)
     if not skips and not operations:

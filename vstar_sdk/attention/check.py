@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from vstar_sdk.attention.moment import steps_inside
-from vstar_sdk.attention.operations import OPERATIONS, Mix, Operation, Rotary, Scale, SegmentBias, Wrap
+from vstar_sdk.attention.operations import OPERATIONS, Mix, Operation, Rotary, Scale, SegmentBias, Wrap, acts_in, branches_of
 from vstar_sdk.attention.particular import ParticularRegularizer
 from vstar_sdk.attention.remembering import RememberingRegularizer
 from vstar_sdk.attention.sites import Site, SiteAddress
@@ -179,19 +179,44 @@ def check_together(site: Site, acts: Sequence[Act], steps: int | None) -> None:
                 hint="give them different levels, blocks or windows",
                 path=("regularizers", other.index),
             )
+
+    def meets(operation: Operation, replacing: Operation) -> bool:
+        return any(acts_in(operation, prompted) and acts_in(replacing, prompted) for prompted in (True, False))
+
     surviving = Scale | Rotary | SegmentBias | Wrap if site.kind == "joint" else Wrap  # a wrap is outside
     for later, mixing in enumerate(acts):
-        if not any(one.replaces for one in mixing.ingredients):
-            continue
+        replacing = [one.operation for one in mixing.ingredients if one.replaces]
         for earlier, lost in enumerate(acts):
             kept = surviving if earlier < later else surviving | Mix  # a later mix is mixed in
-            undone = [operation for operation in lost.operations if not isinstance(operation, kept)]
+            undone = [
+                operation
+                for operation in lost.operations
+                if not isinstance(operation, kept) and any(meets(operation, one) for one in replacing)
+            ]
             if earlier != later and undone and _overlap(lost.window, mixing.window, steps):
                 raise SpecError(
                     f"{lost.regularizer}: has no effect where {mixing.regularizer} replaces all attention, as at {site.name}",
                     hint="give them different levels or windows, or a mix weight below 1",
                     path=("regularizers", lost.index),
                 )
+
+
+def check_guided(acts: Sequence[Act]) -> None:
+    """Refuse what acts in branches of the negative prompt alone, where the guidance has none.
+
+    Args:
+        acts: what is done at a site, in a run without guidance.
+
+    Raises:
+        SpecError: the path is ``("regularizers", index)``.
+    """
+    for act in acts:
+        if all(branches_of(operation) == "negative" for operation in act.operations):
+            raise SpecError(
+                f"{act.regularizer}: acts in the branch of the negative prompt, and at guidance 1 there is none",
+                hint="raise the guidance scale, or remove it",
+                path=("regularizers", act.index),
+            )
 
 
 def check_beside(site: Site, acts: Sequence[Act], regularizers: Sequence[Regularizer], steps: int | None) -> None:

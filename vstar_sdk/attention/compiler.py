@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from vstar_sdk.attention.branched import BranchedAttention
 from vstar_sdk.attention.call import Current
 from vstar_sdk.attention.executors import (
     Executor,
@@ -20,7 +21,7 @@ from vstar_sdk.attention.joint_segments import SegmentedJointAttention
 from vstar_sdk.attention.logits import Change, LogitsAttention
 from vstar_sdk.attention.operations import Logits, Statistic
 from vstar_sdk.attention.placing import Placed, placed
-from vstar_sdk.attention.recipe import Act, Ingredient, Recipe, lower
+from vstar_sdk.attention.recipe import Act, Ingredient, Recipe, lower, told_apart
 from vstar_sdk.attention.rotation import RotatedAttention
 from vstar_sdk.attention.segments import SegmentAttention
 from vstar_sdk.attention.sites import Site
@@ -40,7 +41,8 @@ def compile_acts(site: Site, acts: Sequence[Act], current: Current | None = None
     Raises:
         PluginError: see `Terms`.
     """
-    return Compiled(site, lower(acts, site.kind), current).attend
+    by_branch = {prompted: Compiled(site, lower(acts, site.kind, prompted), current).attend for prompted in told_apart(acts)}
+    return by_branch[None] if None in by_branch else BranchedAttention(by_branch, {}, current or Current())
 
 
 class Compiled:

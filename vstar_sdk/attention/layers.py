@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, cast
 
@@ -22,7 +22,8 @@ def layers_left_out(
 ) -> Generator[None]:
     """While it is open, blocks give back what they were given, for the videos of branches that leave them out.
 
-    They are computed all the same: the branches of a call run together.
+    A block is computed all the same where other branches run in the same call (``guidance_batch: one``), and where something else
+    stands in the place of its ``forward``, such as offloading, which counts the calls. Else it is not.
 
     Args:
         denoiser: the network whose modules the sites name.
@@ -49,6 +50,9 @@ def layers_left_out(
             block = denoiser.get_submodule(name)
             hook = _LeftOut(name, block, branches, current, streams)
             opened.callback(block.register_forward_hook(hook, with_kwargs=True).remove)
+            if "forward" not in vars(block):
+                block.forward = hook.instead_of(block)
+                opened.callback(delattr, block, "forward")
         yield
 
 
@@ -58,6 +62,7 @@ class _LeftOut:
     def __init__(self, name: str, block: nn.Module, branches: set[str], current: Current, streams: tuple[str, ...]) -> None:
         self._name, self._branches, self._current, self._streams = name, branches, current, streams
         self._signature = inspect.signature(type(block).forward)
+        self._several: bool | None = None  # until it has given something
         if missing := [stream for stream in streams if stream not in self._signature.parameters]:
             raise ModelError(
                 f"{name}: a {type(block).__name__} takes no {missing[0]}, and so cannot be left out",
@@ -67,13 +72,27 @@ class _LeftOut:
     def __call__(self, block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
         """The output, with what was given in the place of some videos' part."""
         given = self._signature.bind(block, *args, **kwargs).arguments
-        several = isinstance(output, tuple)
+        self._several = several = isinstance(output, tuple)
         outputs = cast(tuple[Tensor, ...], output if several else (output,))
         if len(outputs) != len(self._streams):
             raise SamplerError(f"{self._name} gave {len(outputs)} tensors, and not one for each of {', '.join(self._streams)}")
         mixed = tuple(self._mixed(given[stream], after) for stream, after in zip(self._streams, outputs, strict=True))
         return mixed if several else mixed[0]
 
+    def instead_of(self, block: nn.Module) -> Callable[..., Any]:
+        """A ``forward`` that computes nothing where all videos of a call leave the block out."""
+        own = block.forward
+
+        def forward(*args: Any, **kwargs: Any) -> Any:
+            given = self._signature.bind(block, *args, **kwargs).arguments
+            streams = tuple(given[stream] for stream in self._streams)
+            names = {run.name for run in branch_runs(self._current, len(streams[0]))}
+            if self._several is None or not names <= self._branches:
+                return own(*args, **kwargs)
+            return streams if self._several else streams[0]
+
+        return forward
+
     def _mixed(self, before: Tensor, after: Tensor) -> Tensor:
         runs = branch_runs(self._current, len(before))
-        return torch.cat([(before if name in self._branches else after)[rows] for name, _, rows in runs])
+        return torch.cat([(before if name in self._branches else after)[rows] for name, _, _, rows in runs])

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from vstar_sdk.attention.branched import BranchedAttention, values_attention
+from vstar_sdk.attention.branched import BranchedAttention, Executors, values_attention
 from vstar_sdk.attention.call import CallLayout, Current
 from vstar_sdk.attention.compiler import Compiled
 from vstar_sdk.attention.executors import Executor
@@ -27,7 +27,7 @@ from vstar_sdk.attention.memory import Memories
 from vstar_sdk.attention.moment import Moment
 from vstar_sdk.attention.plan import AttentionPlan, SitePlan
 from vstar_sdk.attention.processor import NursedProcessor
-from vstar_sdk.attention.recipe import Act, lower
+from vstar_sdk.attention.recipe import Act, lower, told_apart
 from vstar_sdk.attention.recording import Recording
 from vstar_sdk.attention.sites import Site
 from vstar_sdk.errors import ModelError, SamplerError
@@ -126,7 +126,7 @@ class _Nursed:
         self._processor, self._original = family.processor(attn, plan.site), family.installed(attn)
         self._processor.current = current
         self.plan, self._recording, self._current = plan, recording, current
-        self._compiled: dict[tuple[int, ...], Compiled] = {}
+        self._compiled: dict[tuple[bool | int | None, ...], Compiled] = {}
         self._branched: dict[tuple[int, ...], BranchedAttention] = {}
 
     def open(self) -> None:
@@ -148,29 +148,36 @@ class _Nursed:
         strengths = self._strengths(moment, memories)
         acts = [act for act in self.plan.acts if act.index in strengths]
         weight = next(self._attn.parameters())
-        own = self._attend(acts, strengths, weight)
-        changed: dict[str, Executor] = {}
+        own = self._attends(acts, strengths, weight)
+        changed: dict[str, Executors] = {}
         for branch in self.plan.branches:
             if branch.skip is not None and branch.skip.what == "scores":
-                changed[branch.branch] = values_attention
+                changed[branch.branch] = {None: values_attention}
             elif branch.act is not None:
-                changed[branch.branch] = self._attend([*acts, branch.act], strengths, weight)
-        if changed and (key := tuple(strengths)) not in self._branched:
-            self._branched[key] = BranchedAttention(own, changed, self._current)
-        self._processor.attend = self._branched[tuple(strengths)] if changed else own
+                changed[branch.branch] = self._attends([*acts, branch.act], strengths, weight)
+        if changed or None not in own:
+            key = tuple(strengths)
+            if key not in self._branched:
+                self._branched[key] = BranchedAttention(own, changed, self._current)
+            self._processor.attend = self._branched[key]
+        else:
+            self._processor.attend = own[None]
         recorded = self._recording.slot(self.plan.site, moment.step) if self._recording is not None else None
         watched = memories.slot(self.plan, moment, torch.device("cpu") if weight.is_meta else weight.device)
         self._processor.slots = tuple(slot for slot in (recorded, watched) if slot is not None)
 
-    def _attend(self, acts: Sequence[Act], strengths: Mapping[int, float], weight: torch.Tensor) -> Executor:
-        """The executor of some acts, as strong as they are now."""
-        key = tuple(act.index for act in acts)
-        if key not in self._compiled:
-            self._compiled[key] = Compiled(self.plan.site, lower(acts, self.plan.site.kind), self._current)
-            if not weight.is_meta:
-                self._compiled[key].prepare(weight.device, weight.dtype)
-        self._compiled[key].tune({act.index: strengths[act.index] for act in acts if act.constant is None})
-        return self._compiled[key].attend
+    def _attends(self, acts: Sequence[Act], strengths: Mapping[int, float], weight: torch.Tensor) -> Executors:
+        """The executors of some acts, as strong as they are now."""
+        found: dict[bool | None, Executor] = {}
+        for prompted in told_apart(acts):
+            key = (prompted, *(act.index for act in acts))
+            if key not in self._compiled:
+                self._compiled[key] = Compiled(self.plan.site, lower(acts, self.plan.site.kind, prompted), self._current)
+                if not weight.is_meta:
+                    self._compiled[key].prepare(weight.device, weight.dtype)
+            self._compiled[key].tune({act.index: strengths[act.index] for act in acts if act.constant is None})
+            found[prompted] = self._compiled[key].attend
+        return found
 
     def _strengths(self, moment: Moment, memories: Memories) -> dict[int, float]:
         """The strength of every regularizer that acts in a step; at 0 it does not, and the attention is the plain one."""

@@ -29,6 +29,10 @@ Statistic = Literal["none", "max", "spread"]
 """
 
 
+Branches = Literal["all", "prompt", "negative"]
+"""In which branches of the guidance an operation acts: in all, in those that the prompt conditions, or in the others."""
+
+
 @dataclass(frozen=True)
 class Bias:
     """A frame-pair bias: ``A'_ij = A_ij + s_i strength B_ij``, with ``B = fn(distance)`` and ``s`` the statistic of row ``i``.
@@ -39,11 +43,13 @@ class Bias:
             from ``i``), but never in a whole row.
         stat: the statistic that multiplies the rows.
         strength: how much of it is added; at 0 the bias is left out.
+        branches: of the guidance, in which it is added.
     """
 
     fn: Callable[[Tensor], Tensor]
     stat: Statistic = "none"
     strength: float = 1.0
+    branches: Branches = "all"
 
 
 @dataclass(frozen=True)
@@ -67,10 +73,12 @@ class Mix:
         fn: from the distances ``i - j``, float64 of shape ``(F, F)``, to ``M`` of the same shape: no entry is negative, and
             every row sums to 1. Called once for a site and clip.
         weight: 0 to 1.
+        branches: of the guidance, in which it is mixed in.
     """
 
     fn: Callable[[Tensor], Tensor]
     weight: float = 1.0
+    branches: Branches = "all"
 
 
 @dataclass(frozen=True)
@@ -83,9 +91,11 @@ class Logits:
             of tokens in the place of frames: of some of the video's with all of them, one head at a time. The function must treat
             every row by itself, for nothing says which rows share a chunk. ``-inf`` hides a frame, but never a whole row; what is
             hidden, or shown where it was hidden, is so in full at every strength above 0.
+        branches: of the guidance, in which they are changed.
     """
 
     fn: Callable[[Tensor, Tensor], Tensor | None]
+    branches: Branches = "all"
 
 
 class CallNext(Protocol):
@@ -173,3 +183,19 @@ OPERATIONS = "operations are Bias, Scale, Logits, Mix, Wrap, Rotary and SegmentB
 
 Operation: TypeAlias = Bias | Scale | Logits | Mix | Wrap | Rotary | SegmentBias
 """Any operation."""
+
+
+def branches_of(operation: Operation) -> Branches:
+    """The branches in which an operation acts."""
+    return operation.branches if isinstance(operation, Bias | Logits | Mix) else "all"
+
+
+def acts_in(operation: Operation, prompted: bool | None) -> bool:
+    """Whether an operation acts in a branch.
+
+    Args:
+        operation: any.
+        prompted: whether the prompt conditions the branch; None for any branch.
+    """
+    branches = branches_of(operation)
+    return prompted is None or branches == "all" or (branches == "prompt") == prompted

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from vstar_sdk.attention.branches import BranchPlan, ChangedBranch, check_branches, plan_branches
 from vstar_sdk.attention.check import check_beside, check_regularizer, check_together, name_of, operations_at, watched_at
 from vstar_sdk.attention.moment import steps_inside
-from vstar_sdk.attention.recipe import Act, Recipe, lower
+from vstar_sdk.attention.recipe import Act, Recipe, lower, told_apart
 from vstar_sdk.attention.remembering import RememberingRegularizer
 from vstar_sdk.attention.sites import Site, SiteAddress
 from vstar_sdk.clock import Clock
@@ -29,12 +29,19 @@ class Stretch:
     Attributes:
         steps: from 0.
         regularizers: their names, with strengths that change, in the order of the spec; none outside all windows.
-        recipe: how the attention runs.
+        recipes: how the attention runs; by `told_apart`.
     """
 
     steps: range
     regularizers: tuple[str, ...]
-    recipe: Recipe
+    recipes: Mapping[bool | None, Recipe]
+
+    @property
+    def words(self) -> str:
+        """The execution in words."""
+        if None in self.recipes:
+            return self.recipes[None].words
+        return f"{self.recipes[True].words} in branches of the prompt, {self.recipes[False].words} in others"
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,8 @@ class SitePlan:
             inside = list(group)
             stretch = range(inside[0], inside[-1] + 1)
             names = tuple(_named(act, stretch, steps) for act in acts)
-            cut.append(Stretch(stretch, names, lower(acts, self.site.kind)))
+            recipes = {prompted: lower(acts, self.site.kind, prompted) for prompted in told_apart(acts)}
+            cut.append(Stretch(stretch, names, recipes))
         return tuple(cut)
 
 
@@ -221,6 +229,4 @@ def _span(steps: range) -> str:
 
 
 def _describe(stretch: Stretch) -> str:
-    return f"{_span(stretch.steps)} {stretch.recipe.words}" + (
-        f" ({', '.join(stretch.regularizers)})" if stretch.regularizers else ""
-    )
+    return f"{_span(stretch.steps)} {stretch.words}" + (f" ({', '.join(stretch.regularizers)})" if stretch.regularizers else "")

@@ -32,7 +32,19 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from vstar_sdk.attention.moment import steps_inside
-from vstar_sdk.attention.operations import Bias, Logits, Mix, Operation, Rotary, Scale, SegmentBias, Statistic, Wrap
+from vstar_sdk.attention.operations import (
+    Bias,
+    Logits,
+    Mix,
+    Operation,
+    Rotary,
+    Scale,
+    SegmentBias,
+    Statistic,
+    Wrap,
+    acts_in,
+    branches_of,
+)
 from vstar_sdk.attention.sites import SiteKind
 from vstar_sdk.options import Course
 
@@ -178,14 +190,24 @@ class Recipe:
         return f"{wrapped}{scaled}{words}{' mixed with a map' if self.mixes else ''}{told}"
 
 
-def lower(acts: Iterable[Act], kind: SiteKind) -> Recipe:
+def told_apart(acts: Iterable[Act]) -> tuple[bool | None, ...]:
+    """What there is a recipe of its own for: ``(None,)`` where all branches of the guidance are nursed alike.
+
+    Else True and False, for the branches that the prompt conditions and for the others.
+    """
+    same = all(branches_of(operation) == "all" for act in acts for operation in act.operations)
+    return (None,) if same else (True, False)
+
+
+def lower(acts: Iterable[Act], kind: SiteKind, prompted: bool | None = None) -> Recipe:
     """The recipe of the acts that are active at a site at once; operations that are known to do nothing are left out.
 
     Args:
         acts: in the order of the spec.
         kind: of the site.
+        prompted: see `told_apart`.
     """
-    given = [one for act in acts for one in act.ingredients if not one.does_nothing]
+    given = [one for act in acts for one in act.ingredients if not one.does_nothing and acts_in(one.operation, prompted)]
     mixes, wraps = tuple(_of(Mix, given)), tuple(_of(Wrap, given))
     whole = max((place for place, mix in enumerate(mixes) if mix.replaces), default=None)
     scales, rotaries, segments = tuple(_of(Scale, given)), tuple(_of(Rotary, given)), tuple(_of(SegmentBias, given))

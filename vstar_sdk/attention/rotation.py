@@ -28,11 +28,14 @@ class RotatedAttention:
     def __init__(self, attend: Executor, positions: RotaryPositions, cos: Tensor | Placed, sin: Tensor | Placed) -> None:
         self._attend, self._positions = attend, positions
         self._cos, self._sin = placed(cos), placed(sin)
+        self._places = placed(torch.tensor(positions.places, dtype=torch.float64)) if positions.places else None
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
         """See `Executor.prepare`."""
         self._cos.on(device, torch.float32)
         self._sin.on(device, torch.float32)
+        if self._places is not None:
+            self._places.on(device, torch.int64)
         self._attend.prepare(device, dtype)
 
     def __call__(
@@ -47,6 +50,8 @@ class RotatedAttention:
 
     def _turned(self, x: Tensor, layout: Layout) -> Tensor:
         """Queries or keys ``(batch, heads, tokens, head_dim)``, those of the video turned in float32."""
+        if self._places is not None:
+            return self._turned_by_head(x, layout, self._places.on(x.device, torch.int64))
         cos, sin = (table.on(x.device, torch.float32)[:, None] for table in (self._cos, self._sin))
         first, pairs = self._positions.first, cos.shape[-1]
         where = layout.video(x.shape[-2]), slice(first, first + 2 * pairs)
@@ -58,3 +63,14 @@ class RotatedAttention:
         out = x.clone()
         out[..., *where] = turned
         return out
+
+    def _turned_by_head(self, x: Tensor, layout: Layout, places: Tensor) -> Tensor:
+        """The same, where every head has frequencies of its own."""
+        cos, sin = (table.on(x.device, torch.float32)[:, None] for table in (self._cos, self._sin))
+        video, heads = layout.video(x.shape[-2]), x.shape[1]
+        side_by_side = x.transpose(1, 2).flatten(2)  # (batch, tokens, channels of all heads), a copy
+        frames = torch.unflatten(side_by_side[:, video], 1, (len(cos), -1)).float()
+        one, other = frames[..., places], frames[..., places + 1]
+        side_by_side[:, video, places] = (one * cos - other * sin).flatten(1, 2).to(x.dtype)
+        side_by_side[:, video, places + 1] = (one * sin + other * cos).flatten(1, 2).to(x.dtype)
+        return torch.unflatten(side_by_side, 2, (heads, -1)).transpose(1, 2)

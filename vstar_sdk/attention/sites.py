@@ -20,14 +20,18 @@ class RotaryPositions:
     """How a network turns queries and keys by the frame that they are of (rotary position embedding; Su et al., 2021).
 
     Attributes:
-        frequencies: of each pair of channels that the frame turns, in radians a frame: its angle is ``frame * frequency``.
+        frequencies: of each pair of channels that the frame turns, the fastest first, in radians a frame: its angle is
+            ``frame * frequency``.
         first: the first of these channels, of those of a head.
         pairs: which channels are a pair: ``neighbours`` (0 and 1, 2 and 3), or ``halves`` (the first half and the second).
+        places: where heads are turned by frequencies of their own: for each frequency the first of its two neighbouring channels,
+            among those of all heads, one head after the other. Then ``first`` and ``pairs`` count for nothing.
     """
 
     frequencies: tuple[float, ...]
     first: int = 0
     pairs: Literal["neighbours", "halves"] = "neighbours"
+    places: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -124,6 +124,25 @@ def named(one: Ingredient[Any], site: Site) -> str:
     return f"regularizer {one.regularizer!r}: its {type(one.operation).__name__.lower()} at {site.name}"
 
 
+def changes_nothing(one: Ingredient[Any], site: Site) -> bool:
+    """Whether what an operation gives is nothing to a softmax: in every row one constant, or the model's own angles.
+
+    Beside tokens of text, which no bias touches, a constant other than 0 is something.
+
+    Args:
+        one: the operation.
+        site: where.
+
+    Raises:
+        PluginError: see `Terms`.
+    """
+    operation = one.operation
+    if isinstance(operation, Bias):
+        matrix = _bias(operation, site.clock, named(one, site))
+        return not matrix.any() if site.kind == "joint" else bool((matrix == matrix[:, :1]).all())
+    return isinstance(operation, Rotary) and not _turns(operation, site, named(one, site)).any()
+
+
 def _sum(given: Sequence[tuple[Ingredient[Any], Tensor]], strength: Callable[[Ingredient[Any]], float]) -> Tensor | None:
     return reduce(torch.add, [strength(one) * matrix for one, matrix in given]) if given else None
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
-from vstar_sdk.attention.plan import AttentionPlan
+from vstar_sdk.attention.operations import Logits
+from vstar_sdk.attention.plan import AttentionPlan, SitePlan
+from vstar_sdk.attention.recipe import Act
 from vstar_sdk.attention.telling import told
-from vstar_sdk.attention.terms import Terms
+from vstar_sdk.attention.terms import Terms, changes_nothing
+from vstar_sdk.errors import SpecError
 
 
 def try_functions(plan: AttentionPlan, steps: int) -> None:
@@ -18,10 +23,50 @@ def try_functions(plan: AttentionPlan, steps: int) -> None:
 
     Raises:
         PluginError: one fails, or gives something of another shape than the operation asks for; the regularizer is named.
+        SpecError: see `check_effects`.
     """
+    check_effects(plan)
     for planned in _as_if_told(plan).sites:
         for stretch in planned.stretches(steps):
-            Terms(planned.site, stretch.recipe).at({})
+            for recipe in stretch.recipes.values():
+                Terms(planned.site, recipe).at({})
+
+
+def check_effects(plan: AttentionPlan) -> None:
+    """Refuse a regularizer whose operations say nothing to a softmax at any site, such as a bias that is one constant.
+
+    At strength 0 it may be so: that is the plain run.
+
+    Args:
+        plan: of the run, or of a call.
+
+    Raises:
+        SpecError: the path is ``("regularizers", index)``.
+        PluginError: see `Terms`.
+    """
+    acts: dict[int, list[tuple[SitePlan, Act]]] = {}
+    for planned in plan.sites:
+        for act in planned.acts:
+            acts.setdefault(act.index, []).append((planned, act))
+    for index, places in acts.items():
+        if plan.frames > 1 and places[0][1].constant != 0.0 and _idle(places):
+            raise SpecError(
+                f"{places[0][1].regularizer}: its operations change nothing at any of {len(places)} sites: what they add is the "
+                "same for all frames",
+                hint="change its options so that frames differ, set strength: 0, or remove it",
+                path=("regularizers", index),
+            )
+
+
+def _idle(places: Sequence[tuple[SitePlan, Act]]) -> bool:
+    """Whether no operation of a regularizer is known to change anything; those that its options turn off do not count."""
+    live = [(planned, one) for planned, act in places for one in act.ingredients if not one.does_nothing]
+    return bool(live) and all(
+        # The functions of changes see logits as they are, moved by a constant too.
+        not any(isinstance(other, Logits) for act in planned.acts for other in act.operations)
+        and changes_nothing(one, planned.site)
+        for planned, one in live
+    )
 
 
 def _as_if_told(plan: AttentionPlan) -> AttentionPlan:

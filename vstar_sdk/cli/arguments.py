@@ -18,6 +18,7 @@ from vstar_sdk.spec.defaults import own_defaults, own_guard
 from vstar_sdk.spec.document import Document
 from vstar_sdk.spec.guard import Guard
 from vstar_sdk.spec.loading import LoadedSpec, load_spec, read_document
+from vstar_sdk.spec.overrides import ByOption
 from vstar_sdk.spec.sources import is_prompt
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -169,9 +170,10 @@ def _changed_spec(function: F, where: str) -> F:
         guarded: bool,
         **named: Any,
     ) -> Any:
-        numbers = {"seed": seed, "frames": frames, "sampling.preset": preset}
-        written = [f"{path}={value}" for path, value in numbers.items() if value is not None]
-        changes = (*(PLAIN if plain else ()), *written, *overrides)
+        numbers = {"--seed": ("seed", seed), "--frames": ("frames", frames), "--preset": ("sampling.preset", preset)}
+        written = [ByOption.of(option, f"{path}={value}") for option, (path, value) in numbers.items() if value is not None]
+        plainly = [ByOption.of("--plain", one) for one in PLAIN] if plain else []
+        changes = (*plainly, *written, *overrides)
 
         def arguments(source: str | None) -> SpecArguments:
             return SpecArguments(source, changes, prompt, plugins, guarded)

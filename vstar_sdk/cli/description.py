@@ -69,7 +69,7 @@ def plan_data(plan: Plan) -> dict[str, Any]:
                     "name": site.site.name,
                     "level": site.site.level,
                     "stretches": [
-                        {"steps": [part.steps[0], part.steps[-1]], "execution": part.recipe.words, "by": part.regularizers}
+                        {"steps": [part.steps[0], part.steps[-1]], "execution": part.words, "by": part.regularizers}
                         for part in site.stretches(steps)
                     ],
                 }

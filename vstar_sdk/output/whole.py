@@ -24,6 +24,10 @@ def write_whole(
 ) -> None:
     """Write a file, whole or not at all; one that is there is replaced.
 
+    The content is on the disk before the name is: a loss of power leaves the old file or the new one, and never an empty one in
+    the place of both. These files are small, and what is lost with one may be a night of steps; videos and folders, which can be
+    made again, are not waited for.
+
     Args:
         target: its path.
         content: what it is to hold.
@@ -39,6 +43,8 @@ def write_whole(
     try:
         with draft.open("xb") as file:
             file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         if new:
             target.open("xb").close()  # the name is somebody's, or ours from here on
             taken = True

@@ -11,6 +11,8 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from vstar_sdk import caches
+from vstar_sdk.attention.operations import Logits, Wrap
+from vstar_sdk.attention.recipe import lower
 from vstar_sdk.models.estimates import EstimatedSource, Workload
 from vstar_sdk.runs.instruments import metrics_of
 from vstar_sdk.runs.plan import Plan
@@ -98,11 +100,37 @@ def seconds(plan: Plan, experience: Experience, workload: Workload, calls: int, 
     return sampling * steps + experience.decode_seconds * now.decode_flops / then.decode_flops
 
 
+def _in_a_step(plan: Plan) -> list[object]:
+    """What makes a step of one run slower than that of another with the same workload: how attention and guidance are done.
+
+    Of a regularizer whose functions run in every step, all options; of others what its matrices say makes no difference.
+    """
+    spec, attention = plan.spec, plan.attention
+    at_sites = [
+        [
+            planned.site.name,
+            *((act.window, lower([act], planned.site.kind).words) for act in planned.acts),
+            *(watch.window for watch in planned.watches),
+            *((branch.window, branch.guidance, branch.branch) for branch in planned.branches),
+        ]
+        for planned in attention.sites
+    ]
+    running = {
+        act.index
+        for planned in attention.sites
+        for act in planned.acts
+        if any(isinstance(operation, Logits | Wrap) for operation in act.operations)
+    }
+    options = [spec.regularizers[index].model_dump(mode="json", exclude={"strength"}) for index in sorted(running)]
+    return [at_sites, options, plan.engine.guidance_name, spec.timeline.part]
+
+
 def _path(plan: Plan, device: str, dtype: str) -> Path:
     model, spec = plan.spec.model, plan.spec
     about: list[object] = [model.part, model.model_dump(mode="json"), plan.facts.name, device, dtype]
     measuring = (one.options for one in metrics_of(plan.loaded))
     if behind := [options.model_dump(mode="json") for options in (*spec.finish, *measuring)]:
         about.append(behind)  # finishers and metrics may take longer than the decoder
+    about.append(_in_a_step(plan))
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
     return caches.cache_folder("experience") / f"{digest[:32]}.json"

@@ -104,7 +104,8 @@ def _libraries(plan: Plan, before: Experience, attention: int) -> int | None:
 def _attention_bytes(plan: Plan, device: str) -> int:
     """The most that the attention of a site holds at once, in any step."""
     kind = device.partition(":")[0]
-    recipes = [stretch.recipe for site in plan.attention.sites for stretch in site.stretches(plan.settings.steps)]
+    stretches = [stretch for site in plan.attention.sites for stretch in site.stretches(plan.settings.steps)]
+    recipes = [recipe for stretch in stretches for recipe in stretch.recipes.values()]
     chunked = [recipe for recipe in recipes if makes_logits(recipe, kind)]
     threads = cpu_threads() if chunked and kind == "cpu" else 1
     return max((attention_bytes(recipe, kind, threads) for recipe in chunked), default=0)

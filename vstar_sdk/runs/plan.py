@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
+from vstar_sdk.attention.check import check_guided
 from vstar_sdk.attention.plan import AttentionPlan, plan_attention
 from vstar_sdk.attention.sites import Site
 from vstar_sdk.attention.telling import reading_sites, with_text
@@ -163,6 +164,9 @@ def _attention(loaded: LoadedSpec, facts: Facts, settings: Settings, engine: Eng
     clock = facts.clock(settings.frames, settings.fps)
     readers = facts.text_sites if text.reads == "states" else ()
     plan = plan_attention(reading_sites(facts.sites, readers), regularizers, clock, settings.steps, engine.changed)
+    if engine.scale == 1.0:
+        for planned in plan.sites:
+            check_guided(planned.acts)
     return with_text(plan, readers, loaded.spec.timeline.part)
 
 

@@ -1,4 +1,4 @@
-"""``apg``: adaptive projected guidance, by the formula of diffusers. No torch until it guides."""
+"""``apg`` and ``apg-mix``: adaptive projected guidance, by the formulas of diffusers. No torch until it guides."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import Field
 
-from vstar_sdk.options import GuidanceOptions
+from vstar_sdk.options import Fraction, GuidanceOptions
 from vstar_sdk.parts import Register, hookimpl
 from vstar_sdk.sampling.contract import NEGATIVE, PROMPT
 
@@ -29,6 +29,17 @@ class ApgOptions(GuidanceOptions):
     """The longest that the update of a frame may be; 0 sets no limit."""
     momentum: float = Field(default=-0.5, gt=-1, lt=1)
     """Share of the earlier updates in this one; negative moves away from them, 0 is none."""
+
+
+class ApgMixOptions(ApgOptions):
+    """Plain guidance at first, then adaptive projected guidance at a higher scale. The numbers are those of HunyuanImage 2.1."""
+
+    after: Fraction = 0.12
+    """Where the second begins, as a fraction of the schedule: step i is of the first if i < round(after S)."""
+    projected: float = Field(default=10.0, ge=1, le=100)
+    """Scale of the adaptive projected guidance; `scale` is that of the plain one."""
+    threshold: float = Field(default=10.0, ge=0, le=1e6)
+    """The longest that the update of a frame may be; 0 sets no limit."""
 
 
 class Apg:
@@ -82,7 +93,28 @@ class Apg:
         return guided
 
 
+class ApgMix(Apg):
+    """A `vstar_sdk.Guidance`: classifier-free guidance up to a step, then `Apg` at a scale of its own, as in HunyuanImage 2.1.
+
+    The first steps count for the momentum of the others.
+    """
+
+    def __init__(self, options: ApgMixOptions) -> None:
+        super().__init__(options)
+        self._mix = options
+
+    def combine(self, predictions: Mapping[str, Tensor], scale: float, moment: Moment) -> Tensor:
+        """See `vstar_sdk.Guidance.combine`."""
+        if moment.step >= round(self._mix.after * moment.steps):
+            return super().combine(predictions, self._mix.projected, moment)
+        update = predictions["prompt"] - predictions["negative"]
+        if self._mix.momentum:
+            self._running = update if self._running is None else update + self._mix.momentum * self._running
+        return predictions["negative"] + scale * update
+
+
 @hookimpl
 def register_guidances(register: Register) -> None:
     """Offer the guidance."""
     register("apg", options=ApgOptions, factory=Apg, summary="Adaptive projected guidance: high scales without oversaturation.")
+    register("apg-mix", options=ApgMixOptions, factory=ApgMix, summary="Plain guidance, then adaptive projected guidance.")

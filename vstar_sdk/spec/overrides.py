@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from vstar_sdk.errors import SpecError, SpecPath
 from vstar_sdk.plugin.boundary.calls import dotted
@@ -17,26 +17,45 @@ _DEFAULTS: dict[str | int, Any] = {"regularizers": DEFAULT_REGULARIZERS, "output
 """Lists that are not empty where a spec leaves them out: ``--set regularizers[0].sigma=2`` means an item of these."""
 
 
+class ByOption(str):
+    """An assignment that another option than ``--set`` stands for, such as ``seed=3``; messages name that option."""
+
+    option: str
+
+    @classmethod
+    def of(cls, option: str, assignment: str) -> Self:
+        """The assignment of an option.
+
+        Args:
+            option: ``--seed``.
+            assignment: ``PATH=VALUE``.
+        """
+        made = cls(assignment)
+        made.option = option
+        return made
+
+
 def overridden(document: Document, assignment: str) -> Document:
     """The document with one value set.
 
     Args:
         document: stays as it is.
-        assignment: ``PATH=VALUE``; the value is read as YAML.
+        assignment: ``PATH=VALUE``; the value is read as YAML. May be a `ByOption`.
 
     Raises:
         SpecError: it is not an assignment, or the spec has no such place.
     """
     target, equals, text = assignment.partition("=")
     path = spec_path(target)
+    origin = assignment.option if isinstance(assignment, ByOption) else f"--set {target}"
     if not equals or not path:
         raise SpecError(f"--set {assignment}: write PATH=VALUE, such as sampling.steps=50")
     if not text.strip():
-        return with_value(document, path, None, f"--set {target}")
-    data = documents.parse(f"value: {text}", name=f"--set {target}").data
+        return with_value(document, path, None, origin)
+    data = documents.parse(f"value: {text}", name=origin).data
     if list(data) != ["value"]:
-        raise SpecError(f"--set {target}: write one value, in one line")
-    return with_value(document, path, data["value"], f"--set {target}")
+        raise SpecError(f"{origin}: write one value, in one line")
+    return with_value(document, path, data["value"], origin)
 
 
 def with_value(document: Document, path: SpecPath, value: Any, origin: str) -> Document:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from vstar_longvideo.enhance import Enhance, EnhanceOptions
+from vstar_longvideo.first_frame import FirstFrame, FirstFrameOptions
 from vstar_longvideo.freelong import FreeLong, FreeLongOptions
 from vstar_longvideo.freenoise_windows import Windows, WindowsOptions
 from vstar_longvideo.ultravico import Ultravico, UltravicoOptions
@@ -38,6 +39,13 @@ def close(found, expected):
 def test_ultravico():
     logits = torch.where((LOGITS > 0) & (APART > 3), 0.9 * LOGITS, LOGITS)
     close(out(Ultravico(UltravicoOptions(trained_frames=6))), logits.softmax(-1) @ VALUE.double())
+
+
+@pytest.mark.parametrize(("branches", "lost"), [("prompt", (0.0, 0.6)), ("all", (0.6, 0.6))])
+def test_first_frame_loses_in_the_branch_of_the_prompt_alone_unless_in_all(branches, lost):
+    penalty = torch.tensor(lost, dtype=torch.float64)[:, None, None, None] * ((FRAME[:, None] > 0) & (FRAME == 0))
+    options = FirstFrameOptions(window=(0, 1), branches=branches)
+    close(out(FirstFrame(options)), (LOGITS - penalty).softmax(-1) @ VALUE.double())
 
 
 def test_freenoise():

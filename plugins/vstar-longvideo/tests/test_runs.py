@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import vstar_longvideo
 
+from vstar_sdk import SpecError
 from vstar_sdk.testing.imports import private_imports
 from vstar_sdk.testing.plugins import check_plugin
 
@@ -71,3 +72,21 @@ def test_the_noise_with_tar_and_the_neutral_noise(session, story, with_tar, wind
     sampling = story["sampling"] | {"noise": {"use": "longvideo/freenoise", "window": window}}
     shuffled = frames(session, story | {"regularizers": [TAR], "sampling": sampling})
     assert np.array_equal(shuffled, with_tar) == (window == 16)
+
+
+def test_in_one_branch_alone_it_is_the_same_with_guidance_in_one_batch_and_in_two(session, story):
+    def latents(branches, batch):
+        options = {"use": "longvideo/first-frame", "window": [0, 1], "penalty": 3, "branches": branches}
+        sampling = story["sampling"] | {"guidance_batch": batch}
+        return session.run(story | {"regularizers": [options], "sampling": sampling}).latents
+
+    one, two, both = latents("prompt", "one"), latents("prompt", "two"), latents("all", "one")
+    np.testing.assert_allclose(one, two, atol=1e-3)
+    assert np.abs(one - both).max() > 1e-2
+
+
+def test_a_penalty_of_nothing_is_refused_at_its_place(session, story):
+    idle = {"use": "longvideo/first-frame", "penalty": 0, "window": [0, 1]}
+    with pytest.raises(SpecError, match=r"regularizers\[1\]: longvideo/first-frame: its operations change nothing at any of"):
+        session.run(story | {"regularizers": [TAR, idle]})
+    assert session.run(story | {"regularizers": [TAR, idle | {"strength": 0}]}).latents is not None

@@ -4,13 +4,12 @@ Image-to-video models tend to repeat the picture that they begin with. In the fi
 
     S'_ij = S_ij - p     for j = 0 and i >= 1                p = 0.6;  the first 8 of 40 steps
 
-DyMoS does so for the prompt's branch of guidance alone. Here it is both: no operation can tell the branches apart at sites where
-all tokens of a clip meet, which those models have.
+As DyMoS has it, in the branch of the prompt alone; `branches: all` takes the negative prompt's too.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -27,6 +26,8 @@ class FirstFrameOptions(LevelOptions):
 
     penalty: float = Field(default=0.6, ge=0, le=100)
     """What the first frame's logits lose in all other frames."""
+    branches: Literal["prompt", "all"] = "prompt"
+    """Branches of the guidance where it acts."""
     window: Window = (0.0, 0.2)
     """Start and end, as fractions of the schedule: of S steps, step i is inside when round(start S) <= i < round(end S)."""
 
@@ -52,4 +53,4 @@ class FirstFrame:
             out[1:, 0] = -penalty
             return out
 
-        return [Bias(bias)]
+        return [Bias(bias, branches=self.options.branches)]

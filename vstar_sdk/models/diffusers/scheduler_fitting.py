@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import importlib
 import inspect
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, cast
+
+import torch
 
 from vstar_sdk.errors import MissingDependency, SpecError
 from vstar_sdk.models.diffusers.scheduler_classes import KNOWN, SHIFT, Known, is_flow, step_parameters
@@ -40,8 +43,8 @@ def fitted(name: str, known: Known, config: Mapping[str, Any], settings: Mapping
         settings: in the place of some of it.
 
     Raises:
-        SpecError: there is no such class, it has no option for something that the model was trained with, or a setting is none
-            of its own.
+        SpecError: there is no such class, it has no option for something that the model was trained with, a setting is none
+            of its own, or it fails with the settings.
         MissingDependency: diffusers needs another package for it.
     """
     kind = find(known.kind)
@@ -62,16 +65,60 @@ def fitted(name: str, known: Known, config: Mapping[str, Any], settings: Mapping
         # Flow matching has one configuration for all its schedulers, which each read a part of.
         read = {key: value for key, value in config.items() if key in written or not config.get("use_flow_sigmas")}
         built = kind.from_config(read, **{**known.settings, **settings})
+        if settings and _walks(lambda: kind.from_config(read, **known.settings)):
+            _rehearse(built)
         # Not every class has options for these, but `timesteps_of` reads them.
         if moved := {key: config[key] for key in SHIFT if key in config}:
             built.register_to_config(**moved)
-    except (ValueError, TypeError, NotImplementedError) as error:
+    except ImportError as error:
+        raise MissingDependency(f"scheduler {name!r} needs a package that is not installed: {str(error).strip()}") from None
+    except Exception as error:
+        if settings:
+            raise _failing(name, settings, error) from error
+        if not isinstance(error, ValueError | TypeError | NotImplementedError):
+            raise
         raise SpecError(
             f"scheduler {name!r} cannot be built from this model's configuration: {error}",
-            hint="use another scheduler" if not settings else "check the settings in sampling.scheduler.config",
-            path=("scheduler", "config") if settings else ("scheduler",),
+            hint="use another scheduler",
+            path=("scheduler",),
         ) from None
     return built
+
+
+_REHEARSED = 8
+"""Steps of a rehearsal: enough for solvers of any order."""
+
+
+def _walks(build: Callable[[], Any]) -> bool:
+    """Whether a scheduler can be rehearsed: a few of diffusers take no such steps, whatever their settings."""
+    try:
+        _rehearse(build())
+    except Exception:  # whatever it is, the settings are not to blame for it
+        return False
+    return True
+
+
+def _rehearse(scheduler: Any) -> None:
+    """Take a few steps with a copy of a scheduler: many settings are read for the first time there."""
+    copied = copy.deepcopy(scheduler)
+    copied.set_timesteps(_REHEARSED, **({"mu": 1.0} if copied.config.get("use_dynamic_shifting") else {}))
+    given = {"generator": torch.Generator()} if "generator" in step_parameters(cast(type[Any], type(copied))) else {}
+    latents = torch.ones(1, 4, 1, 2, 2)
+    for timestep in copied.timesteps:
+        if hasattr(copied, "scale_model_input"):
+            latents = copied.scale_model_input(latents, timestep)
+        latents = copied.step(latents, timestep, latents, return_dict=False, **given)[0]
+
+
+def _failing(name: str, settings: Mapping[str, Any], error: Exception) -> SpecError:
+    """What is told of settings that a scheduler fails with."""
+    written = ", ".join(f"{key}: {value}" for key, value in settings.items())
+    why = str(error).strip().partition("\n")[0] or type(error).__name__
+    return SpecError(
+        f"scheduler {name!r} fails with {{{written}}}: {why}",
+        hint="use other values, or remove them: the model has its own",
+        path=("scheduler", "config", *(settings if len(settings) == 1 else ())),
+    )
 
 
 def _check_settings(settings: Mapping[str, Any], written: Mapping[str, inspect.Parameter], kind: str) -> None:

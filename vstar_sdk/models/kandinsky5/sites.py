@@ -12,6 +12,7 @@ from typing import Any
 
 from vstar_sdk.attention.sites import SiteAddress
 from vstar_sdk.errors import ModelError
+from vstar_sdk.models.rotary import of_time
 
 POSITIONS = 128
 """Latent frames that the network has rotary positions for; likewise rows and columns of tokens."""
@@ -47,6 +48,7 @@ def kandinsky5_sites(config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
             head_dim,
             kind="joint",
             index=layer,
+            rotary=of_time(config["axes_dims"][0], 10_000.0),
         )
         for layer in range(layers)
     )

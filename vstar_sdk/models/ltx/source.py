@@ -41,11 +41,11 @@ class LTXSource(PipelineSource[LTXOptions]):
         directory = self.find(CONFIGURATION)
         vae, network = read_config(directory, "vae/config.json"), read_config(directory, "transformer/config.json")
         with of_this_family(directory):
-            sites = ltx_sites(network)
+            frames, pixels = _compression(vae)
+            sites = ltx_sites(network, frames / self.options.frame_rate)
             check_class(network, "transformer", "LTXVideoTransformer3DModel")
             check_class(vae, "vae", "AutoencoderKLLTXVideo")
             check_token_channels(network, vae)
-        frames, pixels = _compression(vae)
         return Facts(
             name="LTX-Video",
             sites=sites,

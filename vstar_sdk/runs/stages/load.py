@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vstar_sdk import events
+from vstar_sdk.errors import SpecError
 from vstar_sdk.runs.memory import enough_memory
 from vstar_sdk.runs.models import Models
 from vstar_sdk.runs.run import Run
@@ -18,13 +19,17 @@ def load(run: Run, models: Models) -> Adapter:
 
     Raises:
         PluginError: a function of a regularizer fails, or gives something of another shape.
+        SpecError: a regularizer changes nothing.
         ModelError: the weights are missing, damaged or do not match the configuration.
         SamplerError: there is not enough memory for it.
     """
     with run.stage("load"), enough_memory(run.plan, "load"):
         from vstar_sdk.attention.trial import try_functions  # brings torch, which the stage counts
 
-        try_functions(run.plan.attention, run.plan.settings.steps)
+        try:
+            try_functions(run.plan.attention, run.plan.settings.steps)
+        except SpecError as error:
+            raise run.plan.loaded.error(error) from None
         adapter = models.get(run.plan)
         model, device = run.plan.facts.name, str(adapter.device)
         run.emit(events.ModelLoaded(run=run.id, model=model, device=device, seconds=run.passed))
