@@ -21,7 +21,7 @@ from vstar_sdk.models.diffusers.masked_text import with_presence, without_presen
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.prompts import tokens_of
 from vstar_sdk.models.diffusers.site_check import check_sites
-from vstar_sdk.models.diffusers.streamed_decoding import decode_streamed, in_own_scale
+from vstar_sdk.models.diffusers.streamed_decoding import decode_streamed, in_denoisers_scale, in_own_scale
 from vstar_sdk.models.diffusers.t5_tokenizer import load_t5_tokenizer
 from vstar_sdk.models.ltx.family import LTX, LTXFamily
 from vstar_sdk.models.ltx.text import TOKENS, cut_off
@@ -88,6 +88,10 @@ class LTXAdapter(LatentAdapter):
             noise = torch.randn(own.shape, generator=torch.Generator().manual_seed(0))
             own = (1 - share) * own + share * noise.to(own)
         return decode_streamed(self.vae, own, self.placement, timestep=timestep, tiling=self.options.tiling)
+
+    def scaled(self, latents: Tensor) -> Tensor:
+        """See `LatentAdapter.scaled`."""
+        return in_denoisers_scale(self.vae, latents)
 
 
 def load(directory: Path, facts: Facts, options: LTXOptions, device: str, dtype: str) -> LTXAdapter:

@@ -49,6 +49,7 @@ class LTXSource(PipelineSource[LTXOptions]):
         return Facts(
             name="LTX-Video",
             sites=sites,
+            encodes=True,
             text_sites=ltx_text_sites(network),
             frames=161,
             width=704,

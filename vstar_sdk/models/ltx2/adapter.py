@@ -22,7 +22,7 @@ from vstar_sdk.models.diffusers.masked_text import with_presence, without_presen
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.prompts import tokens_of
 from vstar_sdk.models.diffusers.site_check import check_sites
-from vstar_sdk.models.diffusers.streamed_decoding import decode_streamed, in_own_scale
+from vstar_sdk.models.diffusers.streamed_decoding import decode_streamed, in_denoisers_scale, in_own_scale
 from vstar_sdk.models.ltx2.family import LTX2, LTX2Family
 from vstar_sdk.models.ltx2.network import check_border, see
 from vstar_sdk.models.ltx2.text import TOKENS, cut_off
@@ -90,6 +90,10 @@ class LTX2Adapter(LatentAdapter):
         timestep = 0.0 if self.vae.config["timestep_conditioning"] else None
         own = in_own_scale(self.vae, latents)
         return decode_streamed(self.vae, own, self.placement, timestep=timestep, tiling=self.options.tiling)
+
+    def scaled(self, latents: Tensor) -> Tensor:
+        """See `LatentAdapter.scaled`."""
+        return in_denoisers_scale(self.vae, latents)
 
 
 def load(directory: Path, facts: Facts, options: LTX2Options, text_encoder: str, device: str, dtype: str) -> LTX2Adapter:

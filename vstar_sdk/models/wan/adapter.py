@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from vstar_sdk.models.diffusers.prompts import tokens_of
 from vstar_sdk.models.diffusers.site_check import check_sites
 from vstar_sdk.models.modules import modules_of
 from vstar_sdk.models.wan.decoding import decode_causally
+from vstar_sdk.models.wan.encoding import encode_causally
 from vstar_sdk.models.wan.experts import ResidentNetworks, WanExperts, latent_frame_text
 from vstar_sdk.models.wan.family import WAN, WanFamily
 from vstar_sdk.models.wan.processor import ATTENTIONS, reads_text
@@ -82,6 +83,10 @@ class WanAdapter(LatentAdapter):
     def decode(self, latents: Tensor) -> Iterator[NDArray[np.uint8]]:
         """See `LatentAdapter.decode`."""
         return decode_causally(self.vae, latents, self.placement, tiling=self.options.tiling)
+
+    def encode_frames(self, frames: Iterable[NDArray[np.uint8]]) -> Tensor:
+        """See `LatentAdapter.encode_frames`."""
+        return encode_causally(self.vae, frames, self.placement, tiling=self.options.tiling)
 
 
 def load(directory: Path, facts: Facts, options: WanOptions, device: str, dtype: str) -> WanAdapter:

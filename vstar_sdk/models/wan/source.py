@@ -89,6 +89,7 @@ class WanSource(PipelineSource[WanOptions]):
         return Facts(
             name=release.name,
             sites=sites,
+            encodes=True,
             text_sites=text_sites,
             frames=release.frames,
             width=release.size[0],
