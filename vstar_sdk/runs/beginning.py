@@ -98,7 +98,7 @@ class Beginning:
         return {shot.key: shot.file.sha256 for shot in self.shots}
 
     def record(self) -> list[dict[str, Any]]:
-        """What a manifest says of them, for each: ``key``, ``file`` (its name), ``sha256``, ``used``, ``frames`` (that it becomes),
+        """What a manifest says of each: ``key``, ``file`` (its name), ``sha256``, ``used``, ``frames`` (that it becomes),
         ``size`` (before), ``crop`` and ``resized``.
         """
         return [
@@ -149,10 +149,11 @@ def beginning_of(loaded: LoadedSpec, facts: Facts, settings: Settings) -> Beginn
     start = loaded.spec.start
     given: list[Material] = [] if start is None else [key for key in KEYS if getattr(start, key) is not None]
     if lacking := [key for key in facts.needs if key not in given]:
+        what = "a first and a last picture" if len(facts.needs) > 1 else "a picture"
         raise SpecError(
-            f"{facts.name} makes a video from a picture, and the spec names none",
-            hint="write start: {first: PICTURE}, or use a text-to-video model",
-            path=("start",) if lacking == ["first"] else ("start", lacking[0]),
+            f"{facts.name} makes a video from {what}, and the spec names {'only one' if given else 'none'}",
+            hint=f"write start: {{{', '.join(f'{key}: PICTURE' for key in facts.needs)}}}, or use a text-to-video model",
+            path=("start", lacking[0]) if given else ("start",),
         )
     if start is None or not given:
         return None

@@ -73,8 +73,25 @@ def encode_clip(vae: Any, frames: Iterable[NDArray[np.uint8]], placement: Placem
     Returns:
         The means ``(1, channels, latent frames, height, width)`` in the encoder's scale, float32, on the CPU.
     """
+    return encode_whole(vae, pixels(frames), placement, tiling=tiling)
+
+
+@torch.no_grad()
+def encode_whole(
+    vae: Any, clip: Tensor, placement: Placement, *, tiling: bool = False, generator: torch.Generator | None = None
+) -> Tensor:
+    """The same of a clip as one tensor.
+
+    Args:
+        vae: an autoencoder of diffusers.
+        clip: ``(1, 3, frames, height, width)`` from -1 to 1.
+        placement: of it.
+        tiling: see `encode_clip`.
+        generator: draws a sample; None gives the means.
+    """
     with placement.using(vae), placement.computing(), _tiled(vae, tiling):
-        return vae.encode(pixels(frames).to(placement.device, vae.dtype)).latent_dist.mode().float().cpu()
+        found = vae.encode(clip.to(placement.device, vae.dtype)).latent_dist
+        return (found.mode() if generator is None else found.sample(generator)).float().cpu()
 
 
 @contextmanager

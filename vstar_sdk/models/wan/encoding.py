@@ -10,7 +10,7 @@ from diffusers.models.autoencoders import autoencoder_kl_wan
 from diffusers.models.autoencoders.autoencoder_kl_wan import AutoencoderKLWan, WanCausalConv3d
 from torch import Tensor
 
-from vstar_sdk.models.diffusers.encoding import chunks, encode_clip
+from vstar_sdk.models.diffusers.encoding import chunks, encode_whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,11 +40,24 @@ def encode_causally(
     Returns:
         The means ``(1, channels, latent frames, height, width)`` in the denoiser's scale, float32, on the CPU.
     """
+    return encode_parts(vae, chunks(frames, CHUNK), placement, tiling=tiling)
+
+
+@torch.no_grad()
+def encode_parts(vae: AutoencoderKLWan, parts: Iterable[Tensor], placement: Placement, *, tiling: bool = False) -> Tensor:
+    """The same of a clip in parts.
+
+    Args:
+        vae: the encoder.
+        parts: ``(1, 3, frames, height, width)`` from -1 to 1: one frame, then 4 at a time.
+        placement: of the encoder.
+        tiling: see `encode_causally`.
+    """
     if tiling:
-        return in_scale(vae, encode_clip(vae, frames, placement, tiling=True))
+        return in_scale(vae, encode_whole(vae, torch.cat(list(parts), dim=2), placement, tiling=True))
     encode = CausalEncoder(vae)
     with placement.using(vae), placement.computing():
-        means = [encode(some.to(placement.device, vae.dtype)).float().cpu() for some in chunks(frames, CHUNK)]
+        means = [encode(some.to(placement.device, vae.dtype)).float().cpu() for some in parts]
     return in_scale(vae, torch.cat(means, dim=2))
 
 

@@ -45,7 +45,7 @@ def estimate(directory: Path, networks: tuple[str, ...], workload: Workload) -> 
     size = (workload.height // ratio, workload.width // ratio)
 
     def denoise() -> object:
-        latents = torch.empty((workload.branches, channels, frames, *size), dtype=dtype, device="meta")
+        latents = torch.empty((workload.branches, network.config["in_channels"], frames, *size), dtype=dtype, device="meta")
         text = torch.empty((workload.branches * frames, TOKENS, network.config["text_dim"]), dtype=dtype, device="meta")
         timestep = torch.empty(workload.branches, dtype=torch.int64, device="meta")
         with latent_frame_text(network, frames):
