@@ -123,7 +123,7 @@ def test_a_run_is_what_diffusers_pipeline_makes_of_the_picture(session, model, p
 @pytest.mark.parametrize(
     ("model", "keys"),
     [
-        ("wan_i2v_21", ("first",)),
+        pytest.param("wan_i2v_21", ("first",), marks=pytest.mark.slow),
         *(pytest.param(name, ("first", "last"), marks=pytest.mark.slow) for name in ("wan_flf", "wan_i2v_22")),
     ],
 )

@@ -50,6 +50,7 @@ class LTXSource(PipelineSource[LTXOptions]):
             name="LTX-Video",
             sites=sites,
             encodes=True,
+            trained=("first",),
             text_sites=ltx_text_sites(network),
             frames=161,
             width=704,

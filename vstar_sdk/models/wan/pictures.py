@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from vstar_sdk.models.diffusers.encoding import pixels
+from vstar_sdk.models.diffusers.still import moments_of
 from vstar_sdk.models.wan.encoding import CHUNK, encode_causally, encode_parts
 
 if TYPE_CHECKING:
@@ -63,12 +64,8 @@ class Given:
             latents: ``(videos, channels, latent frames, height, width)``.
             patch: latents of a side to a token.
         """
-        if not self.still:
-            return timestep.expand(len(latents))
         frames, height, width = latents.shape[2:]
-        noisy = latents.new_ones((frames, height // patch, width // patch), dtype=torch.float32)
-        noisy[: self.still] = 0
-        return (noisy * timestep).flatten().expand(len(latents), -1)
+        return moments_of(timestep, len(latents), (frames, height // patch, width // patch), self.still)
 
     def embeddings(self, copies: int, like: Tensor) -> Tensor | None:
         """The embeddings for so many texts, ``(copies * pictures, tokens, dim)``."""
