@@ -48,6 +48,7 @@ T5_XXL: dict[str, Any] = {
 SOURCES: Mapping[str, tuple[Any, Any]] = {
     "wan_21": (WanSource, WanOptions),
     "wan_22": (WanSource, WanOptions),
+    **dict.fromkeys(("wan_i2v_21", "wan_flf", "wan_i2v_22", "wan_ti2v"), (WanSource, WanOptions)),
     "tiny_ltx": (LTXSource, LTXOptions),
     "tiny_ltx2": (LTX2Source, LTX2Options),
     "tiny_ltx23": (LTX2Source, LTX2Options),

@@ -23,12 +23,6 @@ def test_fused_projections_are_refused_by_name(pipe):
         make(pipe)
 
 
-def test_a_network_for_pictures_is_refused(pipe):
-    pipe.transformer.register_to_config(image_dim=8)
-    with pytest.raises(ModelError, match="needs a picture in addition to the prompt"), attach(pipe, [TAR]):
-        pass
-
-
 def test_more_frames_than_there_are_positions(pipe):
     with attach(pipe, [TAR]), pytest.raises(SamplerError, match="has positions for 64 frames"):
         make(pipe, num_frames=257, height=16, width=16, num_inference_steps=1)

@@ -204,7 +204,14 @@ def test_a_run_that_is_gone_on_from(root, guard, tmp_path):
     with pytest.raises(SpecError, match=r"start\.from: leads outside") as refused:
         load_spec(of(tmp_path / "winter"), guard=guard)
     assert refused.value.path == ("start", "from")
-    assert [path for path, _ in reaching(StartSpec)] == [("run",)]
+    assert [path for path, _ in reaching(StartSpec)] == [("run",), ("first",), ("last",), ("clip",), ("into",)]
+
+
+@pytest.mark.parametrize("key", ["first", "last", "clip", "into"])
+def test_a_picture_or_clip_that_a_video_begins_with(root, guard, tmp_path, key):
+    load_spec({"prompt": "a volcano", "start": {key: str(root / "a.png")}}, guard=guard)
+    with pytest.raises(SpecError, match=rf"start\.{key}: leads outside"):
+        load_spec({"prompt": "a volcano", "start": {key: str(tmp_path / "a.png")}}, guard=guard)
 
 
 def test_links_and_dots_are_followed_first(root, guard, above):

@@ -31,6 +31,8 @@ def describe(plan: Plan, *, sites: bool = False) -> str:
         lines.append(f"text by {plan.spec.timeline.part}: every frame reads that of all states, most of all its own")
     if plan.kept is not None:
         lines.append(plan.kept.words())
+    if plan.beginning is not None:
+        lines += plan.beginning.words()
     attention = plan.attention.describe if sites else plan.attention.summary
     return "\n".join([*lines, "", attention(numbers.steps)])
 
@@ -61,6 +63,13 @@ def plan_data(plan: Plan) -> dict[str, Any]:
             "frames": as_ranges(plan.kept.frames),
             "latents": as_ranges(plan.kept.latents),
             "made": as_ranges(plan.kept.made),
+        },
+        "beginning": None
+        if plan.beginning is None
+        else {
+            "shots": plan.beginning.record(),
+            "frames": as_ranges(plan.beginning.kept),
+            "made": as_ranges(plan.beginning.made),
         },
         "attention": {
             "untouched": plan.attention.untouched,

@@ -51,6 +51,10 @@ class MiniworldAdapter(FramewiseAdapter):
         """See `FramewiseAdapter.predict`."""
         return self.denoiser(latents, timestep, text.flatten(0, 1))
 
+    def means(self, pictures: Tensor) -> Tensor:
+        """See `FramewiseAdapter.means`."""
+        return self.networks.vae.encode(pictures)
+
 
 def load(directory: Path, facts: Facts, device: str, dtype: str, options: FramewiseOptions) -> MiniworldAdapter:
     """Load the model.

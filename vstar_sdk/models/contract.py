@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -60,6 +60,9 @@ class Facts:
         scheduler_config: the configuration that its schedulers are built from, where it is known before loading; else empty.
         one_text: whether all frames of a video read one text, because text and video share one attention.
         text_sites: where its frames can read the text of all key states, token by token; see `vstar_sdk.Family.text_sites`.
+        encodes: whether its adapter is an `EncodingAdapter`, so that frames of pictures and clips can be kept.
+        trained: the pictures that it was trained to read, of ``first`` and ``last``; its adapter is a `ConditionedAdapter` then.
+        needs: those of them without which it makes no video.
     """
 
     name: str
@@ -82,6 +85,9 @@ class Facts:
     scheduler_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     one_text: bool = False
     text_sites: tuple[SiteAddress, ...] = ()
+    encodes: bool = False
+    trained: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -278,6 +284,52 @@ class Adapter(Protocol):
 
     def decode(self, latents: Tensor) -> Iterator[NDArray[np.uint8]]:
         """Frames ``(height, width, 3)``, one by one, in bounded memory."""
+        ...
+
+
+@runtime_checkable
+class EncodingAdapter(Adapter, Protocol):
+    """An adapter that also makes latents of frames."""
+
+    def encode_frames(self, frames: Iterable[NDArray[np.uint8]]) -> Tensor:
+        """The latents of a clip, as `Adapter.decode` takes them: the mean that the encoder gives, not a sample.
+
+        Args:
+            frames: ``(height, width, 3)``, RGB, as many as a clip of the model may have.
+
+        Returns:
+            ``(1, channels, latent frames, height, width)``, float32.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Condition:
+    """What a network was given of pictures.
+
+    Attributes:
+        adapter: the model, reading them in every call until the run ends. The one that it was made from is as it was.
+        frames: latent frames that are what the pictures say through all steps, without noise.
+        clean: their latents, ``(1, channels, len(frames), height, width)``; None where there are none.
+    """
+
+    adapter: Adapter
+    frames: tuple[int, ...] = ()
+    clean: Tensor | None = None
+
+
+@runtime_checkable
+class ConditionedAdapter(Adapter, Protocol):
+    """An adapter of a network that was trained to read pictures; see `Facts.trained`."""
+
+    def condition(self, pictures: Mapping[str, NDArray[np.uint8]], frames: int, generator: torch.Generator) -> Condition:
+        """The model with pictures before it.
+
+        Args:
+            pictures: ``first``, ``last`` or both, ``(height, width, 3)``, RGB, in the size of the video.
+            frames: pixel frames of the video.
+            generator: for models that draw a picture's latents from what the encoder gives.
+        """
         ...
 
 

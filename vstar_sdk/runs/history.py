@@ -68,7 +68,7 @@ def origin(directory: Path, written: str) -> Path:
 
 def _version(run: Parent) -> Version:
     start: dict[str, Any] | None = run.spec.get("start")
-    if start is None:
+    if not start or not start.get("from"):
         return Version(run, None, None, None, ())
     before = origin(run.directory, start["from"])
     parent = _there(before, run.parent)

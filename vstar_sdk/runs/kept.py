@@ -25,7 +25,7 @@ class Kept:
         frames: that are kept, ascending; each has its place in both clips.
         made: the frames that are made again.
         latents: the latent frames that are held.
-        lead: how long they lead the others; see `vstar_sdk.spec.run_spec.StartSpec`.
+        lead: how long they lead the others; see `vstar_sdk.spec.start_spec.StartSpec`.
     """
 
     parent: Parent
@@ -51,7 +51,7 @@ def kept_of(loaded: LoadedSpec, facts: Facts, settings: Settings) -> Kept | None
         SpecError: the earlier run cannot be read or does not fit, or the frames do not; with its path in the spec.
     """
     start = loaded.spec.start
-    if start is None:
+    if start is None or start.run is None or start.keep is None:
         return None
     parent = _parent(loaded, facts, settings, start.run, start.sha256)
     try:

@@ -18,6 +18,7 @@ def manifest(
     *,
     run: str,
     parent: str | None,
+    start: Sequence[Mapping[str, Any]],
     seed: int,
     clip: Footage,
     sound: Sound | None,
@@ -38,6 +39,7 @@ def manifest(
     Args:
         run: its id.
         parent: the id of the run that it keeps frames of, if it does.
+        start: the pictures and clips that it begins and ends with; see `vstar_sdk.runs.beginning.Beginning.record`.
         seed: its seed.
         clip: what was written: number, size and rate of the frames.
         sound: that goes with them, if any.
@@ -56,6 +58,7 @@ def manifest(
     return {
         "run": run,
         "parent": parent,
+        "start": [dict(shot) for shot in start],
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seed": seed,
         "clip": clip.json(),

@@ -216,6 +216,7 @@ def _end(
     record = manifest(
         run=run.id,
         parent=plan.kept.parent.run if plan.kept is not None else None,
+        start=plan.beginning.record() if plan.beginning is not None else (),
         seed=plan.settings.seed,
         clip=clip,
         sound=clip.sound,

@@ -14,6 +14,7 @@ from vstar_sdk.footage import Footage, Sound
 from vstar_sdk.models.contract import Facts, ModelSource
 from vstar_sdk.models.range import out_of_range
 from vstar_sdk.options import RegularizerOptions
+from vstar_sdk.runs.beginning import Beginning, beginning_of
 from vstar_sdk.runs.engine import Engine, engine_of
 from vstar_sdk.runs.exporters import carrying, check_exporters
 from vstar_sdk.runs.finishing import finished_timeline, finishing_of
@@ -31,8 +32,8 @@ from vstar_sdk.texts.contract import Text
 class Plan:
     """A run, decided and checked.
 
-    A plan can be pickled: the spec, the model's facts, the numbers, the story and what is kept travel by value, and the parts are
-    made again where it arrives. Two plans are equal where these five are.
+    A plan can be pickled: the spec, the model's facts, the numbers, the story, what is kept and what it begins with travel by
+    value, and the parts are made again where it arrives. Two plans are equal where these six are.
 
     Attributes:
         loaded: the spec and the parts it may name.
@@ -47,6 +48,7 @@ class Plan:
         text: how the key states reach the frames.
         story: the key states, when they can be written offline; else None until the run asks the writer.
         kept: what stays of an earlier run; None where all is made again.
+        beginning: the pictures and clips that it begins or ends with; None without any.
     """
 
     loaded: LoadedSpec
@@ -61,6 +63,7 @@ class Plan:
     text: Text = field(compare=False)
     story: Story | None
     kept: Kept | None = None
+    beginning: Beginning | None = None
 
     @property
     def spec(self) -> RunSpec:
@@ -89,7 +92,8 @@ class Plan:
             if self.sound and not carrying(self.loaded)
             else []
         )
-        return (*(chosen.warnings(self.facts) if chosen else ()), *strays, *unheard)
+        paced = self.beginning.warnings(numbers.fps) if self.beginning else ()
+        return (*(chosen.warnings(self.facts) if chosen else ()), *strays, *unheard, *paced)
 
     def summary(self) -> str:
         """The run in one line."""
@@ -102,7 +106,7 @@ class Plan:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by value; see the class."""
-        return _made, (self.loaded, self.facts, self.settings, self.story, self.kept)
+        return _made, (self.loaded, self.facts, self.settings, self.story, self.kept, self.beginning)
 
 
 def _states(number: int) -> str:
@@ -128,7 +132,7 @@ def make_plan(loaded: LoadedSpec) -> Plan:
         finishing = finishing_of(loaded, settings.footage(loaded.spec.prompt))
         final = finishing.final
         clock = facts.clock(settings.frames, settings.fps)
-        kept = kept_of(loaded, facts, settings)
+        kept, beginning = kept_of(loaded, facts, settings), beginning_of(loaded, facts, settings)
         check_exporters(loaded, final)
         writer: SynopsisWriter = loaded.catalog.make("synopses", loaded.spec.synopsis)
     except SpecError as error:
@@ -143,7 +147,7 @@ def make_plan(loaded: LoadedSpec) -> Plan:
         check_metrics(loaded, told, [Site.at(address, clock) for address in facts.sites], settings.steps)
     except SpecError as error:
         raise loaded.error(error) from None
-    return Plan(loaded, source, facts, settings, final, finishing.sound, engine, attention, writer, text, story, kept)
+    return Plan(loaded, source, facts, settings, final, finishing.sound, engine, attention, writer, text, story, kept, beginning)
 
 
 def regularizers_of(spec: RunSpec, facts: Facts) -> list[RegularizerOptions]:
@@ -178,10 +182,18 @@ def _anchors(loaded: LoadedSpec, story: Story | None, final: Footage) -> tuple[i
     return tuple(range(asked_for if isinstance(asked_for, int) else 2))
 
 
-def _made(loaded: LoadedSpec, facts: Facts, settings: Settings, story: Story | None, kept: Kept | None) -> Plan:
+def _made(
+    loaded: LoadedSpec,
+    facts: Facts,
+    settings: Settings,
+    story: Story | None,
+    kept: Kept | None,
+    beginning: Beginning | None,
+) -> Plan:
     """The plan again, its parts made again."""
     source, writer = loaded.catalog.make("models", loaded.spec.model), loaded.catalog.make("synopses", loaded.spec.synopsis)
     engine, text = engine_of(loaded, facts), _text(loaded)
     attention = _attention(loaded, facts, settings, engine, text)
     finishing = finishing_of(loaded, settings.footage(loaded.spec.prompt))
-    return Plan(loaded, source, facts, settings, finishing.final, finishing.sound, engine, attention, writer, text, story, kept)
+    final, sound = finishing.final, finishing.sound
+    return Plan(loaded, source, facts, settings, final, sound, engine, attention, writer, text, story, kept, beginning)

@@ -63,16 +63,23 @@ def _from(plan: Plan, folder: Path | None, file: str) -> str:
 
 
 def pinned(plan: Plan, folder: Path | None = None) -> Mapping[str, Any] | None:
-    """A spec's ``start`` with the digest of the latents that the plan found.
+    """A spec's ``start`` with the digests of the latents, pictures and clips that the plan found.
 
     Args:
         plan: of the run.
-        folder: that the path in it begins at; None for an absolute path.
+        folder: that the paths in it begin at; None for absolute ones.
     """
-    if plan.kept is None or plan.spec.start is None:
+    start = plan.spec.start
+    if start is None:
+        return None
+    written = start.model_dump(mode="json", exclude_none=True, exclude={"digests"})
+    if plan.beginning is not None:
+        files = {shot.key: _from(plan, folder, str(shot.file.path.absolute())) for shot in plan.beginning.shots}
+        return written | files | {"digests": dict(plan.beginning.digests)}
+    if plan.kept is None:
         return None
     directory = plan.kept.parent.directory.absolute()
     shown = str(directory)
     if folder is not None and directory.drive == folder.absolute().drive:
         shown = Path(os.path.relpath(directory.resolve(), folder.resolve())).as_posix()
-    return plan.spec.start.model_dump(mode="json") | {"from": shown, "sha256": plan.kept.parent.sha256}
+    return written | {"from": shown, "sha256": plan.kept.parent.sha256}

@@ -58,7 +58,7 @@ def _later(directory: Path) -> Iterator[Path]:
             continue
         with suppress(SpecError):
             start = read_parent(beside).spec.get("start")
-            if start is not None and origin(beside, start["from"]).resolve() == whole:
+            if start and start.get("from") and origin(beside, start["from"]).resolve() == whole:
                 yield beside
 
 

@@ -30,12 +30,15 @@ class Held:
         noise: standard normal, of that shape.
         lead: how long the other frames are led by them: of S steps, a frame at the distance ``d`` is led at the beginning of step
             i when ``i < round(lead S / d)``. 0 leads none.
+        bare: of the frames, those that have no noise in any step, because the network was trained to be given them so. They lead
+            none.
     """
 
     frames: tuple[int, ...]
     clean: Tensor
     noise: Tensor
     lead: float = 0.0
+    bare: frozenset[int] = frozenset()
 
     def ended(self, latents: Tensor) -> Tensor:
         """The clean latents of the whole clip, ``(1, channels, frames, height, width)``, with the known ones in their places."""
@@ -55,7 +58,9 @@ class Held:
         if led:
             guess = torch.stack([self.between(frame) for frame in led], dim=2)
             latents = _placed(latents, led, noised(guess, noise[:, :, list(led)]))
-        return _placed(latents, self.frames, noised(self.clean, self.noise))
+        latents = _placed(latents, self.frames, noised(self.clean, self.noise))
+        bare = [at for at, frame in enumerate(self.frames) if frame in self.bare]
+        return _placed(latents, [self.frames[at] for at in bare], self.clean[:, :, bare]) if bare else latents
 
     def led(self, index: int, steps: int, count: int) -> tuple[int, ...]:
         """The frames that are led at the beginning of a step.
@@ -65,7 +70,10 @@ class Held:
             steps: of the schedule.
             count: latent frames of the clip.
         """
-        far = {frame: min(abs(frame - known) for known in self.frames) for frame in range(count)}
+        leading = [frame for frame in self.frames if frame not in self.bare]
+        if not leading:
+            return ()
+        far = {frame: min(abs(frame - known) for known in leading) for frame in range(count) if frame not in self.bare}
         return tuple(frame for frame, distance in far.items() if distance and index < round(self.lead * steps / distance))
 
     def between(self, frame: int) -> Tensor:

@@ -31,3 +31,9 @@ def held_noise(seed: int) -> torch.Generator:
     """The generator for the noise of frames that are held; independent of the others of the same seed."""
     derived = np.random.SeedSequence([seed, 2]).generate_state(1)[0]
     return torch.Generator().manual_seed(int(derived))
+
+
+def picture_noise(seed: int) -> torch.Generator:
+    """The generator for models that draw a picture's latents from what their encoder gives; independent of the others."""
+    derived = np.random.SeedSequence([seed, 3]).generate_state(1)[0]
+    return torch.Generator().manual_seed(int(derived))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, cast
 
-from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
-from vstar_sdk import frame_ranges
 from vstar_sdk.moments import LONGEST, parse
 from vstar_sdk.options import Number, Options, PartOf
 from vstar_sdk.plugin.kinds import KINDS
-from vstar_sdk.reach import Reaches, beside
 from vstar_sdk.spec.expectations import Expected
+from vstar_sdk.spec.start_spec import StartSpec
 from vstar_sdk.texts.options import TextOptions
 
 
@@ -39,44 +38,6 @@ Size = Annotated[
     ),
 ]
 """Width and height in pixels: ``[512, 320]`` or ``512x320``."""
-
-
-FrameRanges = WithJsonSchema(
-    {
-        "anyOf": [
-            {"type": "integer", "minimum": 0, "maximum": LONGEST},
-            {"type": "string", "pattern": frame_ranges.PATTERN, "maxLength": 1000},
-        ],
-        "examples": ["0-31", "0-7, 20-31", "0s-2s", 0],
-    }
-)
-
-
-class StartSpec(Options):
-    """What the video continues from: frames of an earlier run that stay as they are, and the others are made around them."""
-
-    model_config = ConfigDict(serialize_by_alias=True)
-
-    run: Annotated[str, Reaches(beside)] = Field(
-        alias="from",
-        min_length=1,
-        max_length=4096,
-        examples=["runs/winter"],
-        description="Directory of a finished run of the same model and size; a relative one begins at the spec's folder.",
-    )
-    keep: Annotated[int | Annotated[str, Field(max_length=1000)], Number, FrameRanges]
-    """The frames that are kept, each at its own place: `0-31`, `0-7, 20-31`, or `0s-2s`."""
-    lead: float = Field(default=0.4, ge=0, le=1)
-    """How long kept frames lead their new neighbours, as a share of the schedule; frames farther away are led less long. More
-    makes seams smoother, less leaves more to the text; 0 leads none."""
-    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-    """Of the run's `latents.safetensors`; others are refused. The resolved spec fills it in."""
-
-    @field_validator("keep")
-    @classmethod
-    def _ranges(cls, keep: int | str) -> int | str:
-        frame_ranges.ranges(keep)
-        return keep
 
 
 class SamplingSpec(Options):
@@ -125,7 +86,7 @@ class RunSpec(Options):
     model: Annotated[Options, PartOf("models", default="miniworld")]
     """The video model."""
     start: StartSpec | None = None
-    """An earlier run whose frames are kept. Default: all frames are generated."""
+    """An earlier run whose frames are kept, or pictures and clips. Default: all frames are generated."""
     synopsis: Annotated[Options, PartOf("synopses")]
     """The part that writes the key states. Default of ``use``: ``states`` if they are listed, else the model's own writer if it
     has one, else ``llm``."""

@@ -32,8 +32,8 @@ def test_the_configuration_files_say_what_the_model_is(model):
 @pytest.mark.parametrize(
     ("file", "changes", "reason"),
     [
-        ("transformer/config.json", {"in_channels": 36}, "it needs a picture or video"),
-        ("transformer/config.json", {"image_dim": 1280}, "needs a picture in addition to the prompt"),
+        ("transformer/config.json", {"in_channels": 36}, "takes 36 channels, and the latents have 4: it needs more"),
+        ("transformer/config.json", {"image_dim": 1280}, "takes 4 channels, and the latents have 4"),
         ("transformer/config.json", {"patch_size": [2, 2, 2]}, "joins 2 latent frames in one token"),
         (
             "transformer/config.json",

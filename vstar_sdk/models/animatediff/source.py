@@ -106,6 +106,7 @@ class AnimateDiffSource:
         return Facts(
             name="AnimateDiff",
             sites=sites,
+            encodes=True,
             frames=16,
             width=width * factor,
             height=height * factor,

@@ -58,6 +58,7 @@ class CogVideoXSource(PipelineSource[CogVideoXOptions]):
         return Facts(
             name="CogVideoX 5B" if rotary else "CogVideoX 2B",
             sites=sites,
+            encodes=True,
             text_sites=cogvideox_text_sites(network),
             frames=network.get("sample_frames", 49),
             width=width,

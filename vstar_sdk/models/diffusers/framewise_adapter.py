@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.clip_text import ClipText
 from vstar_sdk.models.diffusers.compiled import compile_denoiser, compile_errors
 from vstar_sdk.models.diffusers.decoding import decode_frames
+from vstar_sdk.models.diffusers.encoding import encode_pictures
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.family import Family
 from vstar_sdk.models.pipeline_options import FramewiseOptions
@@ -162,3 +163,15 @@ class FramewiseAdapter(ABC):
             latents: ``(1, channels, frames, height, width)``.
         """
         return decode_frames(self.networks.vae, latents, self.networks.placement, self.options.decode_batch)
+
+    def encode_frames(self, frames: Iterable[NDArray[np.uint8]]) -> Tensor:
+        """Latents ``(1, channels, frames, height, width)``, a batch of frames at a time: no latent depends on another.
+
+        Args:
+            frames: ``(height, width, 3)``, RGB, uint8.
+        """
+        return encode_pictures(self.networks.vae, frames, self.networks.placement, self.options.decode_batch, self.means)
+
+    def means(self, pictures: Tensor) -> Tensor:
+        """The means of the latents of pictures ``(frames, 3, height, width)``, in the encoder's scale."""
+        return self.networks.vae.encode(pictures).latent_dist.mode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +13,10 @@ import torch
 from torch import Tensor
 
 from vstar_sdk.models.contract import Facts
+from vstar_sdk.models.diffusers.encoding import encode_clip
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.family import Family
+from vstar_sdk.models.pipeline_options import TransformerOptions
 from vstar_sdk.weights.directory import weight_hashes
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class LatentAdapter(ABC):
         text_encoder: a network of transformers.
         tokenizer: its tokenizer.
         placement: of all components.
+        options: how it runs.
     """
 
     facts: Facts
@@ -43,6 +46,7 @@ class LatentAdapter(ABC):
     text_encoder: Any
     tokenizer: Any
     placement: Placement
+    options: TransformerOptions
 
     @property
     @abstractmethod
@@ -140,3 +144,15 @@ class LatentAdapter(ABC):
         Args:
             latents: ``(1, channels, latent frames, height, width)``.
         """
+
+    def encode_frames(self, frames: Iterable[NDArray[np.uint8]]) -> Tensor:
+        """Latents ``(1, channels, latent frames, height, width)``, in the denoiser's scale, float32.
+
+        Args:
+            frames: ``(height, width, 3)``, RGB, as many as a clip of the model may have.
+        """
+        return self.scaled(encode_clip(self.vae, frames, self.placement, tiling=self.options.tiling))
+
+    def scaled(self, latents: Tensor) -> Tensor:
+        """Latents of the encoder in the scale of the denoiser."""
+        return latents * self.vae.config["scaling_factor"]

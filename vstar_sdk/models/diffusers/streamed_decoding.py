@@ -35,6 +35,12 @@ def in_own_scale(vae: Any, latents: Tensor) -> Tensor:
     return latents * std / vae.config["scaling_factor"] + mean
 
 
+def in_denoisers_scale(vae: Any, latents: Tensor) -> Tensor:
+    """Latents of the encoder in the scale of the denoiser: the other way round of `in_own_scale`."""
+    mean, std = (values.to(latents).view(1, -1, 1, 1, 1) for values in (vae.latents_mean, vae.latents_std))
+    return (latents - mean) * vae.config["scaling_factor"] / std
+
+
 def decode_streamed(
     vae: Any, latents: Tensor, placement: Placement, *, timestep: float | None = None, tiling: bool = False
 ) -> Iterator[NDArray[np.uint8]]:

@@ -54,6 +54,7 @@ class Hunyuan15Source(PipelineSource[Hunyuan15Options]):
         return Facts(
             name="HunyuanVideo 1.5",
             sites=sites,
+            encodes=True,
             text_sites=hunyuan15_text_sites(network),
             frames=121,
             width=width,

@@ -50,6 +50,7 @@ class Kandinsky5Source(PipelineSource[Kandinsky5Options]):
         return Facts(
             name="Kandinsky 5",
             sites=sites,
+            encodes=True,
             frames=121,
             width=768,
             height=512,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from diffusers.models.transformers.transformer_ltx import LTXAttention, LTXVideo
 from torch import Tensor
 from transformers import T5EncoderModel
 
-from vstar_sdk.models.contract import Facts
+from vstar_sdk.models.contract import Condition, Facts
 from vstar_sdk.models.diffusers.frame_text import folded_frames
 from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
 from vstar_sdk.models.diffusers.ltx_tokens import pack, readers, unpack
@@ -21,7 +21,8 @@ from vstar_sdk.models.diffusers.masked_text import with_presence, without_presen
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.prompts import tokens_of
 from vstar_sdk.models.diffusers.site_check import check_sites
-from vstar_sdk.models.diffusers.streamed_decoding import decode_streamed, in_own_scale
+from vstar_sdk.models.diffusers.still import moments_of, still_latents
+from vstar_sdk.models.diffusers.streamed_decoding import decode_streamed, in_denoisers_scale, in_own_scale
 from vstar_sdk.models.diffusers.t5_tokenizer import load_t5_tokenizer
 from vstar_sdk.models.ltx.family import LTX, LTXFamily
 from vstar_sdk.models.ltx.text import TOKENS, cut_off
@@ -37,9 +38,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class LTXAdapter(LatentAdapter):
-    """A `vstar_sdk.models.contract.SamplingAdapter`; made by `load`."""
+    """A `vstar_sdk.models.contract.SamplingAdapter`; made by `load`.
+
+    Attributes:
+        still: the first latent frames that are a picture's, and have no noise.
+    """
 
     options: LTXOptions
+    still: int = 0
 
     @property
     def family(self) -> LTXFamily:
@@ -64,7 +70,7 @@ class LTXAdapter(LatentAdapter):
             predicted = self.denoiser(
                 hidden_states=pack(latents, patch),
                 encoder_hidden_states=embeddings.flatten(1, 2).to(dtype),
-                timestep=timestep.expand(len(latents)),
+                timestep=moments_of(timestep, len(latents), (frames, height // patch, width // patch), self.still),
                 encoder_attention_mask=bias.flatten(0, 1)[:, None].to(dtype),
                 num_frames=frames,
                 height=height // patch,
@@ -88,6 +94,16 @@ class LTXAdapter(LatentAdapter):
             noise = torch.randn(own.shape, generator=torch.Generator().manual_seed(0))
             own = (1 - share) * own + share * noise.to(own)
         return decode_streamed(self.vae, own, self.placement, timestep=timestep, tiling=self.options.tiling)
+
+    def scaled(self, latents: Tensor) -> Tensor:
+        """See `LatentAdapter.scaled`."""
+        return in_denoisers_scale(self.vae, latents)
+
+    def condition(self, pictures: Mapping[str, NDArray[np.uint8]], frames: int, generator: torch.Generator) -> Condition:
+        """See `vstar_sdk.models.contract.ConditionedAdapter.condition`; the picture's latents are drawn, as its pipeline does."""
+        del frames
+        latents = still_latents(self.vae, pictures["first"], self.placement, tiling=self.options.tiling, generator=generator)
+        return Condition(replace(self, still=1), (0,), self.scaled(latents))
 
 
 def load(directory: Path, facts: Facts, options: LTXOptions, device: str, dtype: str) -> LTXAdapter:

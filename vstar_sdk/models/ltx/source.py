@@ -49,6 +49,8 @@ class LTXSource(PipelineSource[LTXOptions]):
         return Facts(
             name="LTX-Video",
             sites=sites,
+            encodes=True,
+            trained=("first",),
             text_sites=ltx_text_sites(network),
             frames=161,
             width=704,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,17 +12,19 @@ import transformers
 from diffusers.models.autoencoders.autoencoder_kl_ltx2 import AutoencoderKLLTX2Video
 from diffusers.models.transformers.transformer_ltx2 import LTX2Attention, LTX2VideoTransformer3DModel
 from diffusers.pipelines.ltx2.connectors import LTX2TextConnectors
+from diffusers.pipelines.ltx2.utils import apply_image_conditioning_crf, resolve_default_image_crf
 from torch import Tensor
 from transformers import AutoTokenizer
 
-from vstar_sdk.models.contract import Facts
+from vstar_sdk.models.contract import Condition, Facts
 from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
 from vstar_sdk.models.diffusers.ltx_tokens import pack, unpack
 from vstar_sdk.models.diffusers.masked_text import with_presence, without_presence
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.prompts import tokens_of
 from vstar_sdk.models.diffusers.site_check import check_sites
-from vstar_sdk.models.diffusers.streamed_decoding import decode_streamed, in_own_scale
+from vstar_sdk.models.diffusers.still import moments_of, still_latents
+from vstar_sdk.models.diffusers.streamed_decoding import decode_streamed, in_denoisers_scale, in_own_scale
 from vstar_sdk.models.ltx2.family import LTX2, LTX2Family
 from vstar_sdk.models.ltx2.network import check_border, see
 from vstar_sdk.models.ltx2.text import TOKENS, cut_off
@@ -38,10 +40,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class LTX2Adapter(LatentAdapter):
-    """A `vstar_sdk.models.contract.SamplingAdapter`; made by `load`."""
+    """A `vstar_sdk.models.contract.SamplingAdapter`; made by `load`.
+
+    Attributes:
+        still: the first latent frames that are a picture's, and have no noise.
+    """
 
     connectors: Any
     options: LTX2Options
+    still: int = 0
 
     @property
     def family(self) -> LTX2Family:
@@ -79,9 +86,10 @@ class LTX2Adapter(LatentAdapter):
         """See `LatentAdapter.predict`: video and sound apart."""
         patch: int = self.denoiser.config["patch_size"]
         frames, height, width = latents.shape[2:]
-        grid, moment = (frames, height // patch, width // patch), timestep.expand(len(latents))
-        tokens = pack(latents, patch)
-        predicted = see(self.denoiser, tokens, moment, *without_presence(text), grid, self.options.frame_rate)
+        grid, tokens = (frames, height // patch, width // patch), pack(latents, patch)
+        moments = moments_of(timestep, len(latents), grid, self.still)
+        told = without_presence(text)
+        predicted = see(self.denoiser, tokens, moments, *told, grid, self.options.frame_rate, sigma=timestep.expand(len(latents)))
         return unpack(predicted, patch, frames, height, width)
 
     def decode(self, latents: Tensor) -> Iterator[NDArray[np.uint8]]:
@@ -90,6 +98,20 @@ class LTX2Adapter(LatentAdapter):
         timestep = 0.0 if self.vae.config["timestep_conditioning"] else None
         own = in_own_scale(self.vae, latents)
         return decode_streamed(self.vae, own, self.placement, timestep=timestep, tiling=self.options.tiling)
+
+    def scaled(self, latents: Tensor) -> Tensor:
+        """See `LatentAdapter.scaled`."""
+        return in_denoisers_scale(self.vae, latents)
+
+    def condition(self, pictures: Mapping[str, NDArray[np.uint8]], frames: int, generator: torch.Generator) -> Condition:
+        """See `vstar_sdk.models.contract.ConditionedAdapter.condition`.
+
+        Nothing is drawn. The picture is compressed as the frames of the training were, as its pipeline does.
+        """
+        del frames, generator
+        picture = apply_image_conditioning_crf(pictures["first"], resolve_default_image_crf(self.text_encoder))
+        latents = still_latents(self.vae, picture, self.placement, tiling=self.options.tiling)
+        return Condition(replace(self, still=1), (0,), self.scaled(latents))
 
 
 def load(directory: Path, facts: Facts, options: LTX2Options, text_encoder: str, device: str, dtype: str) -> LTX2Adapter:

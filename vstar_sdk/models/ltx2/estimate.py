@@ -54,7 +54,8 @@ def estimate(directory: Path, text_encoder: str, workload: Workload) -> Estimate
         branches = workload.branches
         tokens = torch.empty((branches, grid[0] * grid[1] * grid[2], config["in_channels"]), dtype=dtype, device="meta")
         text = torch.empty((branches, frames, TOKENS, read), dtype=dtype, device="meta")
-        return see(network, tokens, torch.empty(branches, device="meta"), text, text[..., 0], grid, 24.0)
+        moments = torch.empty(branches, device="meta")
+        return see(network, tokens, moments, text, text[..., 0], grid, 24.0, sigma=moments)
 
     call, decoding = stack_cost(network, denoise), stream_cost(vae, frames, height, width, dtype)
     return Estimate(

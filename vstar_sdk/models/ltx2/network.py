@@ -13,18 +13,27 @@ from vstar_sdk.models.diffusers.ltx_tokens import readers
 
 
 def see(
-    network: Any, tokens: Tensor, timestep: Tensor, text: Tensor, bias: Tensor, grid: tuple[int, int, int], fps: float
+    network: Any,
+    tokens: Tensor,
+    timestep: Tensor,
+    text: Tensor,
+    bias: Tensor,
+    grid: tuple[int, int, int],
+    fps: float,
+    *,
+    sigma: Tensor,
 ) -> Tensor:
     """One call with video and sound apart: what the network gives for the video does not depend on sound then.
 
     Args:
         network: an ``LTX2VideoTransformer3DModel``.
         tokens: of the video, ``(videos, frames * rows * columns, channels)``, in the network's precision.
-        timestep: ``(videos,)``.
+        timestep: ``(videos,)``, or of each token, ``(videos, tokens)``.
         text: ``(videos, frames, text tokens, dim)``; of one frame where all read one sequence.
         bias: of each text token, ``(videos, frames, text tokens)``; likewise.
         grid: latent frames, rows and columns.
         fps: frames a second.
+        sigma: the timestep of what has noise, ``(videos,)``.
 
     Returns:
         The prediction for the video, of the tokens' shape.
@@ -39,7 +48,8 @@ def see(
             encoder_hidden_states=text.flatten(1, 2).to(tokens.dtype),
             audio_encoder_hidden_states=tokens.new_zeros((videos, 1, sound)),
             timestep=timestep,
-            sigma=timestep,
+            audio_timestep=sigma,
+            sigma=sigma,
             encoder_attention_mask=bias.flatten(0, 1)[:, None].to(tokens.dtype),
             audio_encoder_attention_mask=torch.ones((videos, 1), device=tokens.device),
             num_frames=frames,

@@ -54,6 +54,8 @@ class LTX2Source(PipelineSource[LTX2Options]):
         return Facts(
             name="LTX-2",
             sites=sites,
+            encodes=True,
+            trained=("first",),
             text_sites=ltx2_text_sites(network),
             frames=121,
             width=768,

@@ -82,6 +82,12 @@ class MochiAdapter(LatentAdapter):
         """See `LatentAdapter.decode`."""
         return decode_causally(self.vae, latents, self.placement, tiling=self.options.tiling)
 
+    def scaled(self, latents: Tensor) -> Tensor:
+        """See `LatentAdapter.scaled`."""
+        config = self.vae.config
+        mean, std = (torch.tensor(config[key]).view(1, -1, 1, 1, 1).to(latents) for key in ("latents_mean", "latents_std"))
+        return (latents - mean) * config["scaling_factor"] / std
+
 
 def load(directory: Path, facts: Facts, options: MochiOptions, device: str, dtype: str) -> MochiAdapter:
     """Load a Mochi model from a directory in diffusers format.

@@ -53,6 +53,7 @@ class MochiSource(PipelineSource[MochiOptions]):
         return Facts(
             name="Mochi",
             sites=sites,
+            encodes=True,
             frames=163,
             width=848,
             height=480,

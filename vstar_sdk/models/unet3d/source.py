@@ -80,6 +80,7 @@ class UNet3DSource:
         return Facts(
             name=self.name,
             sites=sites,
+            encodes=True,
             frames=self.frames,
             width=width,
             height=height,

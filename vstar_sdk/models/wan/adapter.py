@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,17 +13,20 @@ from diffusers.models.autoencoders.autoencoder_kl_wan import AutoencoderKLWan
 from diffusers.models.transformers.transformer_skyreels_v2 import SkyReelsV2Transformer3DModel
 from diffusers.models.transformers.transformer_wan import WanTransformer3DModel
 from torch import Tensor, nn
-from transformers import AutoTokenizer, UMT5EncoderModel
+from transformers import AutoTokenizer, CLIPImageProcessor, CLIPVisionModel, UMT5EncoderModel
 
-from vstar_sdk.models.contract import Facts
+from vstar_sdk.errors import SamplerError
+from vstar_sdk.models.contract import Condition, Facts
 from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.prompts import tokens_of
 from vstar_sdk.models.diffusers.site_check import check_sites
 from vstar_sdk.models.modules import modules_of
 from vstar_sdk.models.wan.decoding import decode_causally
+from vstar_sdk.models.wan.encoding import encode_causally
 from vstar_sdk.models.wan.experts import ResidentNetworks, WanExperts, latent_frame_text
 from vstar_sdk.models.wan.family import WAN, WanFamily
+from vstar_sdk.models.wan.pictures import NOTHING, Eyes, Given, condition
 from vstar_sdk.models.wan.processor import ATTENTIONS, reads_text
 from vstar_sdk.models.wan.text import TOKENS, clean, cut_off
 from vstar_sdk.weights.components import load_component
@@ -38,11 +41,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class WanAdapter(LatentAdapter):
-    """A `vstar_sdk.models.contract.SamplingAdapter`; made by `load`."""
+    """A `vstar_sdk.models.contract.SamplingAdapter`; made by `load`.
+
+    Attributes:
+        eyes: what sees pictures, in models that have it.
+        given: the pictures before it.
+    """
 
     denoiser: WanExperts
     options: WanOptions
     resident: ResidentNetworks
+    eyes: Eyes | None = None
+    given: Given = NOTHING
 
     @property
     def family(self) -> WanFamily:
@@ -68,20 +78,46 @@ class WanAdapter(LatentAdapter):
         return self.resident.kept()
 
     def predict(self, latents: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
-        """See `LatentAdapter.predict`: by the network that the timestep belongs to."""
-        network = self.denoiser.at(timestep)
+        """See `LatentAdapter.predict`: by the network that the timestep belongs to.
+
+        Raises:
+            SamplerError: the network reads a picture, and there is none before it.
+        """
+        network, read = self.denoiser.at(timestep), text.flatten(0, 1).to(latents.dtype)
+        if self.facts.needs and self.given.channels is None:
+            raise SamplerError(f"{self.facts.name} makes a video from a picture", hint="write start: {first: PICTURE}")
         self.resident.bring(network)
         with latent_frame_text(network, frames=text.shape[1]):
             return network(
-                hidden_states=latents,
-                timestep=timestep.expand(len(latents)),
-                encoder_hidden_states=text.flatten(0, 1).to(latents.dtype),
+                hidden_states=self.given.beside(latents),
+                timestep=self.given.moments(timestep, latents, network.config["patch_size"][1]),
+                encoder_hidden_states=read,
+                encoder_hidden_states_image=self.given.embeddings(len(read), read),
                 return_dict=False,
             )[0]
+
+    def condition(self, pictures: Mapping[str, NDArray[np.uint8]], frames: int, generator: torch.Generator) -> Condition:
+        """See `vstar_sdk.models.contract.ConditionedAdapter.condition`; nothing is drawn."""
+        del generator
+        given, clean = condition(
+            self.vae,
+            self.eyes,
+            pictures,
+            frames,
+            self.placement,
+            beside=bool(self.facts.needs),
+            tiling=self.options.tiling,
+        )
+        on_device = [None if tensor is None else tensor.to(self.device) for tensor in (given.channels, given.seen)]
+        return Condition(replace(self, given=Given(*on_device, still=given.still)), tuple(range(given.still)), clean)
 
     def decode(self, latents: Tensor) -> Iterator[NDArray[np.uint8]]:
         """See `LatentAdapter.decode`."""
         return decode_causally(self.vae, latents, self.placement, tiling=self.options.tiling)
+
+    def encode_frames(self, frames: Iterable[NDArray[np.uint8]]) -> Tensor:
+        """See `LatentAdapter.encode_frames`."""
+        return encode_causally(self.vae, frames, self.placement, tiling=self.options.tiling)
 
 
 def load(directory: Path, facts: Facts, options: WanOptions, device: str, dtype: str) -> WanAdapter:
@@ -108,7 +144,8 @@ def load(directory: Path, facts: Facts, options: WanOptions, device: str, dtype:
     # Half precision shows in the picture, and next to the denoiser float32 costs little.
     vae = load_component(AutoencoderKLWan, directory, "vae", torch.float32)
     text_encoder = load_component(UMT5EncoderModel, directory, "text_encoder", precision)
-    placement = Placement((text_encoder, *networks, vae), device, options.offload)
+    eyes = _eyes(directory) if networks[0].config.image_dim is not None else None
+    placement = Placement((text_encoder, *networks, vae, *([] if eyes is None else [eyes.network])), device, options.offload)
     return WanAdapter(
         facts=facts,
         directory=directory,
@@ -119,7 +156,14 @@ def load(directory: Path, facts: Facts, options: WanOptions, device: str, dtype:
         options=options,
         placement=placement,
         resident=ResidentNetworks(placement),
+        eyes=eyes,
     )
+
+
+def _eyes(directory: Path) -> Eyes:
+    """What sees a picture; in float32, as its authors advise."""
+    network = load_component(CLIPVisionModel, directory, "image_encoder", torch.float32)
+    return Eyes(network, load_component(CLIPImageProcessor, directory, "image_processor"))
 
 
 def network_class(directory: Path, name: str) -> Any:

@@ -80,7 +80,13 @@ class WanFamily(Family):
     def tell(self, during: ExitStack, denoiser: nn.Module, call: DenoiserCall, text: Tensor) -> None:
         """See `Family.tell`: hooks around the cross-attentions fold the latent frames into the batch."""
         during.enter_context(latent_frame_text(denoiser, text.shape[1]))
-        call.set(**{self.text: text.flatten(0, 1)})
+        told: dict[str, Any] = {self.text: text.flatten(0, 1)}
+        if (seen := call.get(_SEEN)) is not None:  # of the pictures of a video, for each of its frames
+            told[_SEEN] = seen.unflatten(0, (len(text), -1)).repeat_interleave(text.shape[1], dim=0).flatten(0, 1)
+        call.set(**told)
+
+
+_SEEN = "encoder_hidden_states_image"
 
 
 WAN = WanFamily()

@@ -30,8 +30,6 @@ def wan_sites(config: Mapping[str, Any], prefix: str = "") -> tuple[SiteAddress,
         patch = config["patch_size"]
     except KeyError as missing:
         raise ModelError(f"not a WanTransformer3DModel: its configuration has no {missing}") from None
-    if config.get("image_dim") is not None or config.get("added_kv_proj_dim") is not None:
-        raise ModelError("this Wan needs a picture in addition to the prompt (image to video)")
     if (block := config.get("num_frame_per_block", 1)) > 1:
         raise ModelError(f"its attention is causal in blocks of {block} latent frames, and not over the clip as a whole")
     if config.get("inject_sample_info"):
@@ -48,6 +46,8 @@ def wan_sites(config: Mapping[str, Any], prefix: str = "") -> tuple[SiteAddress,
 def wan_text_sites(config: Mapping[str, Any], prefix: str = "") -> tuple[SiteAddress, ...]:
     """The cross-attentions of a ``WanTransformer3DModel`` to the text, in the order in which it runs them.
 
+    There are none where they read the embeddings of a picture as well: the text of several states is not told apart from it.
+
     Args:
         config: the network's ``config.json``.
         prefix: before the names of its modules.
@@ -55,4 +55,4 @@ def wan_text_sites(config: Mapping[str, Any], prefix: str = "") -> tuple[SiteAdd
     Raises:
         ModelError: see `wan_sites`.
     """
-    return cross_sites(wan_sites(config, prefix))
+    return () if config.get("image_dim") is not None else cross_sites(wan_sites(config, prefix))

@@ -1,4 +1,4 @@
-"""``wan``: Wan 2.1 and 2.2 text-to-video, the first models whose frames and positions share one attention. No torch.
+"""``wan``: Wan 2.1 and 2.2, text and image to video, the first models whose frames and positions share one attention. No torch.
 
 The denoiser is diffusers' ``WanTransformer3DModel``, a stack of equal blocks: ``attn1`` attends over all tokens of the clip, the
 positions of every latent frame in their order, and ``attn2`` from these to the text. Wan 2.2 has two such networks, one for the
@@ -80,15 +80,19 @@ class WanSource(PipelineSource[WanOptions]):
             networks = _networks(index)
         configs = {network: read_config(directory, f"{network}/config.json") for network in networks}
         with of_this_family(directory):
-            for name, config in configs.items():
-                _check_text_to_video(name, config, vae, self.network)
+            kinds = {_kind(name, config, vae, self.network) for name, config in configs.items()}
+            if len(kinds) > 1:
+                raise ModelError(f"its networks are of two kinds: {' and '.join(sorted(kinds))}")
             sites = tuple(site for name, config in configs.items() for site in wan_sites(config, prefix=f"{name}."))
             text_sites = tuple(site for name, config in configs.items() for site in wan_text_sites(config, prefix=f"{name}."))
         network, frames = configs[networks[0]], vae.get("scale_factor_temporal", 4)
-        release = self.release(index, len(networks))
+        release, (trained, needs) = self.release(index, len(networks)), _pictures(kinds.pop(), index, network)
         return Facts(
-            name=release.name,
+            name=f"{release.name} I2V" if needs else release.name,
             sites=sites,
+            encodes=True,
+            trained=trained,
+            needs=needs,
             text_sites=text_sites,
             frames=release.frames,
             width=release.size[0],
@@ -139,12 +143,30 @@ def _networks(index: Mapping[str, Any]) -> tuple[str, ...]:
     raise ModelError(f"its model_index.json names {' and '.join(given) or 'no transformer'} with boundary_ratio {boundary}")
 
 
-def _check_text_to_video(network: str, config: Mapping[str, Any], vae: Mapping[str, Any], kind: str) -> None:
-    """Be sure that a network makes the VAE's latents from text alone."""
+def _kind(network: str, config: Mapping[str, Any], vae: Mapping[str, Any], kind: str) -> str:
+    """Whether a network makes latents from ``text`` alone, or from a ``picture`` that stands beside them.
+
+    Raises:
+        ModelError: it does neither.
+    """
     check_class(config, network, kind)
-    channels, latent = config.get("in_channels", 16), vae.get("z_dim", 16)
-    if channels != latent:
-        raise ModelError(f"its {network} takes {channels} channels, but the latents have {latent}: it needs a picture or video")
+    channels, latent, mask = config.get("in_channels", 16), vae.get("z_dim", 16), vae.get("scale_factor_temporal", 4)
+    seen = config.get("image_dim") is not None
+    if channels == latent and not seen:
+        return "text"
+    if channels == 2 * latent + mask:
+        return "picture"
+    raise ModelError(f"its {network} takes {channels} channels, and the latents have {latent}: it needs more than a picture")
+
+
+def _pictures(kind: str, index: Mapping[str, Any], network: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The pictures that a model was trained to read, and those that it needs; see `Facts`."""
+    if kind == "text":
+        return (("first",) if index.get("expand_timesteps") else ()), ()
+    both = ("first", "last")
+    if network.get("pos_embed_seq_len") is not None:  # of the two pictures' embeddings
+        return both, both
+    return (("first",) if network.get("image_dim") is not None else both), ("first",)
 
 
 @hookimpl
@@ -154,7 +176,7 @@ def register_models(register: Register) -> None:
         "wan",
         options=WanOptions,
         factory=WanSource,
-        summary="Wan 2.1 and 2.2 text to video, from a folder or the hub; beyond the paper, and experimental.",
+        summary="Wan 2.1 and 2.2 text and image to video, from a folder or the hub; beyond the paper, and experimental.",
     )
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any, cast
 
 from vstar_sdk.attention.sites import SiteAddress
 from vstar_sdk.clock import Rhythm
-from vstar_sdk.models.contract import Facts
+from vstar_sdk.models.contract import Condition, Facts
 from vstar_sdk.models.estimates import Estimate
 from vstar_sdk.models.family import Family
 from vstar_sdk.plugin.boundary import values
@@ -29,6 +30,8 @@ def _facts(value: Any, call: Call) -> Facts:
         "eta": values.number,
         "max_frames": values.or_none(values.count),
         "scheduler": values.text,
+        "encodes": lambda held: isinstance(held, bool),
+        **dict.fromkeys(("trained", "needs"), values.all_of(str)),
         "negative_prompt": values.text,
         "vocabulary": values.or_none(lambda held: isinstance(held, frozenset) and all(map(values.text, cast(Any, held)))),
         "scheduler_config": lambda held: isinstance(held, Mapping),
@@ -103,6 +106,19 @@ def _frames(value: Any, call: Call) -> Drawn:
     return Drawn(value, call, check, frames)
 
 
+def _encoded(value: Any, call: Call) -> Any:
+    if values.tensor(value).ndim != 5 or value.shape[0] != 1:
+        raise ContractFault(f"returned a tensor of shape {tuple(value.shape)}, not (1, channels, latent frames, height, width)")
+    return values.finite(value, call)
+
+
+def _condition(value: Any, call: Call) -> Condition:
+    values.instance(Condition)(value, call)
+    if (value.clean is None) != (not value.frames) or (value.clean is not None and value.clean.shape[2] != len(value.frames)):
+        raise ContractFault("returned a Condition whose latents are not as many as its frames")
+    return replace(value, adapter=ADAPTER.contain(value.adapter, call.origin))
+
+
 def _sampling(value: Any, call: Call) -> Entered:
     if not isinstance(value, AbstractContextManager):
         raise ContractFault(f"returned {described(value)}, not a context manager")
@@ -124,6 +140,8 @@ ADAPTER = Contract(
         Member("denoise", _prediction, ("latents", "timestep", "text")),
         Member("decode", _frames, ("latents",)),
         Member("sampling", _sampling, optional=True),
+        Member("encode_frames", _encoded, ("frames",), optional=True),
+        Member("condition", _condition, ("pictures", "frames", "generator"), optional=True),
     ),
 )
 

@@ -19,7 +19,7 @@ from vstar_sdk.previews import Preview, fit_colours
 from vstar_sdk.runs.engine import Engine, engine_of
 from vstar_sdk.runs.memory import enough_memory
 from vstar_sdk.runs.run import Run
-from vstar_sdk.runs.stages.hold import held_of
+from vstar_sdk.runs.stages.hold import known_of
 from vstar_sdk.runs.state import RunState, made
 from vstar_sdk.runs.watching import recording_of
 from vstar_sdk.sampling.denoising import Denoising
@@ -53,7 +53,7 @@ def sample(run: Run, adapter: Adapter, state: RunState, *, until: int | None = N
         The state with its latents, or, where it was stopped, with its sampler.
 
     Raises:
-        SpecError: the scheduler does not fit the model or the settings.
+        SpecError: the scheduler does not fit the model or the settings, or what is kept was changed.
         SamplerError: the latents stopped being finite, there is not enough memory, or the state is of another run.
     """
     if state.latents is not None:
@@ -64,6 +64,9 @@ def sample(run: Run, adapter: Adapter, state: RunState, *, until: int | None = N
     if recording is not None:
         recording.to(device)
     with run.stage("sample"), enough_memory(run.plan, "sample"), torch.no_grad():
+        with run.under():
+            known = known_of(run.plan, adapter)
+        adapter = known.adapter
         prepared = adapter.sampling() if isinstance(adapter, SamplingAdapter) else nullcontext()
         attention = _told(run, made(state.story), conditioning)
         nursed = nurse(adapter.denoiser, attention, adapter.family, recording=recording)
@@ -74,8 +77,7 @@ def sample(run: Run, adapter: Adapter, state: RunState, *, until: int | None = N
             draws = torch.Generator().manual_seed(folded(numbers.seed))
             shape = adapter.latent_shape(numbers.frames, numbers.height, numbers.width)
             draw = partial(_drawn, run, engine, shape, draws)
-            kept = run.plan.kept
-            held = held_of(kept, shape, numbers.seed, partial(_drawn, run, engine, shape), device) if kept else None
+            held = known.held(shape, numbers.seed, partial(_drawn, run, engine, shape), device)
             if until is not None and nursing.remembers:
                 names = " and ".join(nursing.remembers)
                 raise SamplerError(
