@@ -60,6 +60,7 @@ class Facts:
         scheduler_config: the configuration that its schedulers are built from, where it is known before loading; else empty.
         one_text: whether all frames of a video read one text, because text and video share one attention.
         text_sites: where its frames can read the text of all key states, token by token; see `vstar_sdk.Family.text_sites`.
+        states: the number of key states that its options have weights for; None: any number.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Facts:
     scheduler_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     one_text: bool = False
     text_sites: tuple[SiteAddress, ...] = ()
+    states: int | None = None
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -137,6 +139,28 @@ class Facts:
                 f"{self.name} cannot follow {part}: its frames read one embedding each, not the text of all states",
                 hint=NO_STATES,
                 path=("timeline", "use"),
+            )
+        if reads == "states" and self.states is not None:
+            raise SpecError(
+                f"a LoRA with a weight for each key state does not fit {part}, where frames read the text of all states",
+                hint="give it one weight, or use timeline: {use: blend}",
+                path=("model", "loras"),
+            )
+
+    def check_weights(self, states: int) -> None:
+        """Refuse a number of key states that the options have no weights for.
+
+        Args:
+            states: how many the story has.
+
+        Raises:
+            SpecError: it is another one. The path is ``("model", "loras")``.
+        """
+        if self.states not in (None, states):
+            raise SpecError(
+                f"there is a LoRA with {self.states} weights, and the story has {states} key states",
+                hint="write one weight, or one for each key state",
+                path=("model", "loras"),
             )
 
     def check_states(self, different: int, reads: str) -> None:
@@ -278,6 +302,19 @@ class Adapter(Protocol):
 
     def decode(self, latents: Tensor) -> Iterator[NDArray[np.uint8]]:
         """Frames ``(height, width, 3)``, one by one, in bounded memory."""
+        ...
+
+
+@runtime_checkable
+class FollowingAdapter(Protocol):
+    """An adapter with options that differ between key states."""
+
+    def following(self, mixture: Sequence[Sequence[float]]) -> AbstractContextManager[None]:
+        """Open around all calls of the denoiser in a run: the options follow the story.
+
+        Args:
+            mixture: ``(latent frames, states)``: the states' shares in each latent frame.
+        """
         ...
 
 
