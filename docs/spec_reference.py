@@ -30,6 +30,15 @@ ALONE = {"llm_backends": "backend` inside another part, such as `synopsis.backen
 """Where parts of a kind stand that has no place in the spec of a run."""
 
 
+VALUES = {
+    "StateOptions": "A key state",
+    "Course": "A course",
+    "LoraOptions": "A LoRA",
+    "TransformerLoraOptions": "A LoRA of a transformer",
+}
+"""Models of values, and the title under which the page has them."""
+
+
 def page() -> str:
     """The whole page, as Markdown."""
     catalog = built_in_catalog()
@@ -45,7 +54,7 @@ def page() -> str:
             definition = definitions[f"{part.name}.{kind.word.replace(' ', '-')}"]
             lines += [f"### `{part.name}`: {kind.word}\n", _text(part.summary) + "\n", *_table(definition)]
     lines += ["## Values\n"]
-    for name, title in (("StateOptions", "A key state"), ("Course", "A course"), ("LoraOptions", "A LoRA")):
+    for name, title in VALUES.items():
         lines += [f"### {title}\n", _text(definitions[name]["description"]) + "\n", *_table(definitions[name])]
     return "\n".join(lines).rstrip("\n") + "\n"
 
@@ -100,6 +109,7 @@ NAMED = {
     "Course": "[a course](#a-course)",
     "StateOptions": "[a key state](#a-key-state)",
     "LoraOptions": "[a LoRA](#a-lora)",
+    "TransformerLoraOptions": "[a LoRA](#a-lora-of-a-transformer)",
 }
 
 

@@ -44,3 +44,17 @@ def test_diffusion_forcing_is_refused_for_its_frames_have_no_one_step(pipelines)
     with attach(pipe, [TAR]), pytest.raises(SamplerError, match="every latent frame is at a step of its own") as refused:
         network(torch.randn(1, 4, 5, 4, 4), steps, text, enable_diffusion_forcing=True)
     assert "SkyReelsV2Pipeline" in str(refused.value.hint)
+
+
+def test_a_lora_of_the_pipeline_stays(pipe):
+    peft = pytest.importorskip("peft", reason="LoRAs are loaded by peft")
+    without = make(pipe)
+    torch.manual_seed(3)
+    pipe.transformer.add_adapter(peft.LoraConfig(r=2, target_modules=["to_q", "to_v"], init_lora_weights=False))
+    plain = make(pipe)
+    assert not torch.allclose(plain, without, atol=1e-3)
+    with attach(pipe, [{**TAR, "strength": 0.0}]):
+        assert torch.equal(make(pipe), plain)
+    with attach(pipe, [TAR]):
+        assert not torch.allclose(make(pipe), plain, atol=1e-3)
+    assert torch.equal(make(pipe), plain)

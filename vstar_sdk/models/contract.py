@@ -63,6 +63,7 @@ class Facts:
         encodes: whether its adapter is an `EncodingAdapter`, so that frames of pictures and clips can be kept.
         trained: the pictures that it was trained to read, of ``first`` and ``last``; its adapter is a `ConditionedAdapter` then.
         needs: those of them without which it makes no video.
+        states: the number of key states that its options have weights for; None: any number.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Facts:
     encodes: bool = False
     trained: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    states: int | None = None
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -143,6 +145,28 @@ class Facts:
                 f"{self.name} cannot follow {part}: its frames read one embedding each, not the text of all states",
                 hint=NO_STATES,
                 path=("timeline", "use"),
+            )
+        if reads == "states" and self.states is not None:
+            raise SpecError(
+                f"a LoRA with a weight for each key state does not fit {part}, where frames read the text of all states",
+                hint="give it one weight, or use timeline: {use: blend}",
+                path=("model", "loras"),
+            )
+
+    def check_weights(self, states: int) -> None:
+        """Refuse a number of key states that the options have no weights for.
+
+        Args:
+            states: how many the story has.
+
+        Raises:
+            SpecError: it is another one. The path is ``("model", "loras")``.
+        """
+        if self.states not in (None, states):
+            raise SpecError(
+                f"there is a LoRA with {self.states} weights, and the story has {states} key states",
+                hint="write one weight, or one for each key state",
+                path=("model", "loras"),
             )
 
     def check_states(self, different: int, reads: str) -> None:
@@ -329,6 +353,19 @@ class ConditionedAdapter(Adapter, Protocol):
             pictures: ``first``, ``last`` or both, ``(height, width, 3)``, RGB, in the size of the video.
             frames: pixel frames of the video.
             generator: for models that draw a picture's latents from what the encoder gives.
+        """
+        ...
+
+
+@runtime_checkable
+class FollowingAdapter(Protocol):
+    """An adapter with options that differ between key states."""
+
+    def following(self, mixture: Sequence[Sequence[float]]) -> AbstractContextManager[None]:
+        """Open around all calls of the denoiser in a run: the options follow the story.
+
+        Args:
+            mixture: ``(latent frames, states)``: the states' shares in each latent frame.
         """
         ...
 

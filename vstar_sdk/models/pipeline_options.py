@@ -6,6 +6,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from vstar_sdk.models.loras import TransformerLoraOptions
 from vstar_sdk.options import ModelOptions, ModelReference
 from vstar_sdk.weights.finding import Commit
 
@@ -48,13 +49,39 @@ class FramewiseOptions(PipelineOptions):
 class TransformerOptions(PipelineOptions):
     """Of a model in a folder or on the hub, whose denoiser attends over all tokens of a clip."""
 
+    ONE_AT_A_TIME: ClassVar[frozenset[str]] = PipelineOptions.ONE_AT_A_TIME | {"loras"}
     MODEL: ClassVar[str]
     """The model's name in a spec, for messages."""
+    NO_LORAS: ClassVar[str | None] = None
+    """Why it takes no LoRAs."""
+    NO_STATE_WEIGHTS: ClassVar[str | None] = "text and video share its layers, so a part of a layer's change belongs to no frame"
+    """Why its LoRAs take no weight for every key state."""
 
     path: ModelReference
     """A folder in diffusers format, or a hub id together with `revision`."""
     revision: Commit | None = None
     """The commit of a hub id: 40 hexadecimal digits."""
+    loras: list[TransformerLoraOptions] = Field(default_factory=list[TransformerLoraOptions], max_length=32)
+    """LoRAs beside the weights of the denoiser, which stay as they are; they need the package `peft`."""
+
+    @field_validator("loras")
+    @classmethod
+    def _taken(cls, loras: list[TransformerLoraOptions]) -> list[TransformerLoraOptions]:
+        if loras and cls.NO_LORAS is not None:
+            raise ValueError(f"{cls.MODEL} takes no LoRAs: {cls.NO_LORAS}")
+        counts = {len(lora.weight) for lora in loras if isinstance(lora.weight, list)}
+        if counts and cls.NO_STATE_WEIGHTS is not None:
+            raise ValueError(f"{cls.MODEL} takes one weight for a LoRA, not one for each key state: {cls.NO_STATE_WEIGHTS}")
+        if len(counts) > 1:
+            raise ValueError(
+                f"the LoRAs have weights for {' and '.join(map(str, sorted(counts)))} key states: a story has one number"
+            )
+        return loras
+
+    @property
+    def states(self) -> int | None:
+        """The number of key states that the options are for; None: any."""
+        return next((len(lora.weight) for lora in self.loras if isinstance(lora.weight, list)), None)
 
     @field_validator("compile")
     @classmethod

@@ -67,6 +67,7 @@ def write_story(loaded: LoadedSpec, writer: SynopsisWriter, settings: Settings, 
         written = writer.write(brief)
         synopsis = Transforms(loaded.participants).synopsis(written, brief)
         facts.check_states(len({*synopsis.prompts()}), reads)
+        facts.check_weights(len(synopsis.states))
         timeline = build(synopsis.states, settings.frames, settings.fps, spec.timeline.interpolation)
     except SpecError as error:
         raise _placed(loaded, error) from None
@@ -109,6 +110,7 @@ def check_story(loaded: LoadedSpec, writer: CheckedWriter, settings: Settings, f
     try:
         if isinstance(asked_for, int):
             facts.check_states(asked_for, reads)
+            facts.check_weights(asked_for)
         writer.check(_brief(loaded, settings))
     except SpecError as error:
         raise _placed(loaded, error) from None
@@ -125,4 +127,4 @@ def _brief(loaded: LoadedSpec, settings: Settings) -> Brief:
 
 
 def _placed(loaded: LoadedSpec, error: SpecError) -> SpecError:
-    return loaded.error(error if error.path[:1] == ("prompt",) else error.under("synopsis"))
+    return loaded.error(error if error.path[:1] in (("prompt",), ("model",)) else error.under("synopsis"))

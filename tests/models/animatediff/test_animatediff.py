@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from tests.tiny_models import CAPTIONS, MOTION, spec
 from vstar_sdk import Session, load_spec
 from vstar_sdk.errors import MissingDependency, ModelError, SpecError
-from vstar_sdk.models.animatediff import source as animatediff
+from vstar_sdk.models import loras
 from vstar_sdk.models.animatediff.sites import motion_config, unet_motion_sites
 from vstar_sdk.models.animatediff.source import AnimateDiffOptions, AnimateDiffSource, LoraOptions
 from vstar_sdk.models.diffusers import compiled
@@ -175,7 +175,7 @@ def test_the_file_of_a_lora_is_in_its_folder(file):
 
 
 def test_loras_without_peft_name_it_before_anything_is_loaded(model, monkeypatch):
-    monkeypatch.setattr(animatediff, "peft_installed", lambda: False)
+    monkeypatch.setattr(loras, "peft_installed", lambda: False)
     with pytest.raises(MissingDependency, match="'peft'") as missing:
         make_plan(load_spec(spec({**model, "loras": [{"path": "./zoom.safetensors"}]})))
     assert missing.value.hint == "pip install peft"

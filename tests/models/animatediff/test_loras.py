@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,17 @@ def test_each_is_added_by_its_weight_and_nothing_else_changes(models, folder):
         "loras/0/motion.safetensors",
         "loras/1/image.safetensors",
     }
+
+
+def test_the_scale_in_a_files_metadata_counts(models, tmp_path):
+    """As peft's trainers write it: alpha over rank, here 6 over 2."""
+    file = tmp_path / "scaled.safetensors"
+    change = write_lora(file, MOTION_SITE, 16, 16)
+    told = {"unet.r": 2, "unet.lora_alpha": 6, "unet.target_modules": [MOTION_SITE]}
+    save_file(load_file(file), file, metadata={"format": "pt", "lora_adapter_metadata": json.dumps(told)})
+    plain, scaled = (load(models, *loras).denoiser.state_dict() for loras in ([], [{"path": str(file)}]))
+    name = f"{MOTION_SITE}.weight"
+    torch.testing.assert_close(scaled[name], plain[name] + 3.0 * change)
 
 
 @pytest.mark.parametrize("middle", ["attn1.to_q_lora", "attn1.processor.to_q_lora"])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from vstar_sdk import load_spec
-from vstar_sdk.models.animatediff import source as animatediff
+from vstar_sdk.models import loras
 from vstar_sdk.runs.plan import Plan, make_plan
 from vstar_sdk.spec.document import parse
 
@@ -19,7 +19,7 @@ PRESETS = [path for family in ("modelscope", "animatediff") for path in sorted((
 
 def planned(written: Any, models: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> Plan:
     """The plan of a spec, a tiny model in the place of the one that it names."""
-    monkeypatch.setattr(animatediff, "peft_installed", lambda: True)  # a plan is made without it
+    monkeypatch.setattr(loras, "peft_installed", lambda: True)  # a plan is made without it
     tiny = models[written["model"]["use"]]
     return make_plan(load_spec({**written, "model": {**written["model"], **tiny}}))
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
+import safetensors as untyped
 from diffusers.pipelines.animatediff.pipeline_animatediff import AnimateDiffPipeline
-from torch import Tensor
 
 from vstar_sdk.errors import ModelError, out_of_memory
+from vstar_sdk.models.diffusers.transformer_loras import check_pairs
 
-_safetensors: Any = safetensors.torch  # typed in part
-
-_PAIRS = (("lora_A", "lora_B"), ("lora_down", "lora_up"), ("lora.down", "lora.up"))
-"""What the two factors of a change of weights are called."""
+_safetensors: Any = untyped
 
 
 def merge_loras(unet: Any, text_encoder: Any, loras: Sequence[tuple[Path, float]]) -> None:
@@ -36,10 +33,12 @@ def merge_loras(unet: Any, text_encoder: Any, loras: Sequence[tuple[Path, float]
     names = [f"lora{number}" for number in range(len(loras))]
     for name, (file, _) in zip(names, loras, strict=True):
         try:
-            tensors: dict[str, Tensor] = _safetensors.load_file(file)
-            _check_pairs(tensors)
-            # Otherwise peft moves what any thread builds meanwhile to the meta device.
-            pipe.load_lora_weights(tensors, adapter_name=name, low_cpu_mem_usage=False)
+            with _safetensors.safe_open(file, "pt") as tensors:
+                check_pairs(tensors.keys())
+            where = {"weight_name": file.name, "use_safetensors": True, "local_files_only": True}
+            # By its path, because the file's metadata has the scale. Otherwise peft moves what any thread builds meanwhile to the
+            # meta device.
+            pipe.load_lora_weights(str(file.parent), adapter_name=name, low_cpu_mem_usage=False, **where)
         except Exception as error:  # diffusers, peft and safetensors raise whatever they find
             if out_of_memory(error):
                 raise
@@ -55,12 +54,3 @@ def merge_loras(unet: Any, text_encoder: Any, loras: Sequence[tuple[Path, float]
     merged = [component for component, found in pipe.get_list_adapters().items() if found]
     pipe.fuse_lora(components=merged, safe_fusing=True)
     pipe.unload_lora_weights()
-
-
-def _check_pairs(names: Iterable[str]) -> None:
-    """Refuse a factor without its other one: the library would make do with random numbers or zeros."""
-    known = set(names)
-    for name in known:
-        for one, other in (*_PAIRS, *(pair[::-1] for pair in _PAIRS)):
-            if one in name and name.replace(one, other) not in known:
-                raise ValueError(f"{name.replace(one, other)} is missing")

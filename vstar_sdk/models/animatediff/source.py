@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from vstar_sdk.errors import MissingDependency, ModelError
+from vstar_sdk.errors import ModelError
 from vstar_sdk.models.animatediff.sites import motion_config, unet_motion_sites
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.counting import counted_once
+from vstar_sdk.models.loras import LoraOptions, find_lora, need_peft
 from vstar_sdk.models.pipeline_options import FramewiseOptions
-from vstar_sdk.options import ModelReference, Options
+from vstar_sdk.options import ModelReference
 from vstar_sdk.parts import Register, RegisterFamily, hookimpl
-from vstar_sdk.reach import InnerName
 from vstar_sdk.resolver import Resolver
 from vstar_sdk.weights.directory import read_config
 from vstar_sdk.weights.finding import CONFIGURATION, UNET_WEIGHTS, Commit, find_model
@@ -28,26 +27,6 @@ if TYPE_CHECKING:
 
 ADAPTER_WEIGHTS = ("config.json", "diffusion_pytorch_model.safetensors")
 """Patterns of the motion adapter's files."""
-
-
-class LoraOptions(Options):
-    """One LoRA, of images or of motion."""
-
-    path: ModelReference
-    """A safetensors file, a folder that holds one, or a hub id together with `revision`."""
-    revision: Commit | None = None
-    """The commit of a hub id: 40 hexadecimal digits."""
-    file: InnerName | None = Field(default=None, min_length=1, max_length=200)
-    """Which file, in a folder or hub repository that holds several."""
-    weight: float = Field(default=1.0, ge=-10.0, le=10.0)
-    """Factor of the band; negative values invert it."""
-
-    @field_validator("file")
-    @classmethod
-    def _inside(cls, file: str | None) -> str | None:
-        if file is not None and (PureWindowsPath(file).anchor or {"..", "~"} & {*PureWindowsPath(file).parts}):
-            raise ValueError(f"file {file!r} leaves the folder of the LoRA: write a name inside it")
-        return file
 
 
 class AnimateDiffOptions(FramewiseOptions):
@@ -91,8 +70,7 @@ class AnimateDiffSource:
             ModelError: one is missing or damaged, or the two do not fit each other.
             MissingDependency: there are LoRAs, and no ``peft``.
         """
-        if self.options.loras and not peft_installed():
-            raise MissingDependency("model.loras needs the package 'peft', which is not installed", hint="pip install peft")
+        need_peft(self.options.loras)
         base, adapter = self._base(CONFIGURATION), self._adapter(("config.json",))
         unet, vae = read_config(base, "unet/config.json"), read_config(base, "vae/config.json")
         try:
@@ -132,7 +110,7 @@ class AnimateDiffSource:
         from vstar_sdk.models.animatediff.adapter import load
 
         facts = self.facts()
-        loras = [(_lora(one, self.resolver), one.weight) for one in self.options.loras]
+        loras = [(find_lora(one, self.resolver), one.weight) for one in self.options.loras]
         return load(self._base(UNET_WEIGHTS), self._adapter(ADAPTER_WEIGHTS), loras, facts, device, dtype, self.options)
 
     def estimate(self, workload: Workload) -> Estimate:
@@ -160,11 +138,6 @@ class AnimateDiffSource:
         ).resolve()
 
 
-def peft_installed() -> bool:
-    """Whether LoRAs can be merged here; told without importing anything."""
-    return importlib.util.find_spec("peft") is not None
-
-
 def motion_schedule(config: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration of the noise that motion adapters were trained with, which is not that of the checkpoint.
 
@@ -172,27 +145,6 @@ def motion_schedule(config: Mapping[str, Any]) -> dict[str, Any]:
         config: the checkpoint's ``scheduler_config.json``.
     """
     return {**config, "beta_schedule": "linear", "clip_sample": False, "timestep_spacing": "linspace", "steps_offset": 1}
-
-
-def _lora(options: LoraOptions, resolver: Resolver) -> Path:
-    """The file of a LoRA.
-
-    Raises:
-        ModelError: there is none, or several.
-    """
-    patterns = (options.file or "*.safetensors",)
-    found = find_model(options.path, options.revision, resolver, patterns, key="revision (of the LoRA)")
-    if found.is_file():
-        return found
-    if options.file is not None:
-        if not (found / options.file).is_file():
-            raise ModelError(f"{found}: has no file {options.file}", hint="check model.loras: file")
-        return found / options.file
-    files = sorted(found.glob("*.safetensors"))
-    if len(files) != 1:
-        names = ", ".join(file.name for file in files) or "none"
-        raise ModelError(f"{found}: a LoRA is one safetensors file, but this folder has {names}", hint="set model.loras: file")
-    return files[0]
 
 
 def animatediff(options: AnimateDiffOptions, resolver: Resolver) -> AnimateDiffSource:

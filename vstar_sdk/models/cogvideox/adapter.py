@@ -26,6 +26,8 @@ from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.prompts import end_beyond, tokens_of
 from vstar_sdk.models.diffusers.site_check import attentions_within, check_sites
 from vstar_sdk.models.diffusers.t5_tokenizer import load_t5_tokenizer
+from vstar_sdk.models.diffusers.transformer_loras import add_loras
+from vstar_sdk.models.loras import Lora
 from vstar_sdk.weights.components import load_component
 
 if TYPE_CHECKING:
@@ -84,7 +86,9 @@ class CogVideoXAdapter(LatentAdapter):
         return decode_causally(self.vae, latents, self.placement, tiling=self.options.tiling)
 
 
-def load(directory: Path, facts: Facts, options: CogVideoXOptions, device: str, dtype: str) -> CogVideoXAdapter:
+def load(
+    directory: Path, facts: Facts, options: CogVideoXOptions, device: str, dtype: str, loras: tuple[Lora, ...]
+) -> CogVideoXAdapter:
     """Load a CogVideoX model from a directory in diffusers format.
 
     Args:
@@ -93,6 +97,7 @@ def load(directory: Path, facts: Facts, options: CogVideoXOptions, device: str, 
         options: how it runs.
         device: a torch device.
         dtype: ``float32``, ``float16`` or ``bfloat16``.
+        loras: to be put into the denoiser.
 
     Raises:
         ModelError: a file is missing or damaged, or does not match its configuration.
@@ -102,6 +107,7 @@ def load(directory: Path, facts: Facts, options: CogVideoXOptions, device: str, 
     tokenizer = load_t5_tokenizer(directory)
     network = load_component(CogVideoXTransformer3DModel, directory, "transformer", precision)
     check_sites(network, facts, attentions_within(network, CogVideoXBlock, Attention), directory)
+    add_loras("CogVideoXLoraLoaderMixin", loras, {"transformer": network})
     vae = load_component(AutoencoderKLCogVideoX, directory, "vae", precision)
     text_encoder = load_component(T5EncoderModel, directory, "text_encoder", precision)
     placement = Placement((text_encoder, network, vae), device, options.offload)
@@ -113,5 +119,6 @@ def load(directory: Path, facts: Facts, options: CogVideoXOptions, device: str, 
         text_encoder=text_encoder,
         tokenizer=tokenizer,
         options=options,
+        loras=loras,
         placement=placement,
     )

@@ -78,7 +78,7 @@ class CogVideoXSource(PipelineSource[CogVideoXOptions]):
         """See `PipelineSource.load`."""
         from vstar_sdk.models.cogvideox.adapter import load
 
-        return load(self.find(self.weights), self.facts(), self.options, device, dtype)
+        return load(self.find(self.weights), self.facts(), self.options, device, dtype, self.loras())
 
     def count(self, directory: Path, workload: Workload) -> Estimate:
         """See `PipelineSource.count`."""

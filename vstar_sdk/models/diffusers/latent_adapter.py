@@ -15,9 +15,11 @@ from torch import Tensor
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.encoding import encode_clip
 from vstar_sdk.models.diffusers.placement import Placement
+from vstar_sdk.models.diffusers.transformer_loras import followed
 from vstar_sdk.models.family import Family
+from vstar_sdk.models.loras import Lora
 from vstar_sdk.models.pipeline_options import TransformerOptions
-from vstar_sdk.weights.directory import weight_hashes
+from vstar_sdk.weights.directory import file_hash, weight_hashes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,6 +39,7 @@ class LatentAdapter(ABC):
         tokenizer: its tokenizer.
         placement: of all components.
         options: how it runs.
+        loras: those in the denoiser.
     """
 
     facts: Facts
@@ -47,6 +50,7 @@ class LatentAdapter(ABC):
     tokenizer: Any
     placement: Placement
     options: TransformerOptions
+    loras: tuple[Lora, ...] = ()
 
     @property
     @abstractmethod
@@ -64,8 +68,9 @@ class LatentAdapter(ABC):
         return self.facts.scheduler_config
 
     def weights(self) -> Mapping[str, str]:
-        """SHA-256 of every weight file, by its path in the model's directory."""
-        return weight_hashes(self.directory)
+        """SHA-256 of every weight file, by its path in the model's directory, and of LoRAs by their number and name."""
+        added = {f"loras/{number}/{lora.file.name}": file_hash(lora.file) for number, lora in enumerate(self.loras)}
+        return {**weight_hashes(self.directory), **added}
 
     @torch.no_grad()
     def encode(self, prompts: Sequence[str]) -> Tensor:
@@ -105,6 +110,10 @@ class LatentAdapter(ABC):
     def sampling(self) -> AbstractContextManager[None]:
         """Open around all the calls of `denoise` in a run; see `vstar_sdk.models.contract.SamplingAdapter`."""
         return self.placement.using(self.denoiser)
+
+    def following(self, mixture: Sequence[Sequence[float]]) -> AbstractContextManager[None]:
+        """Open around `sampling`; see `vstar_sdk.models.contract.FollowingAdapter`."""
+        return followed(self.denoiser, self.loras, mixture)
 
     @torch.no_grad()
     def denoise(self, latents: Tensor, timestep: Tensor, text: Tensor) -> Tensor:

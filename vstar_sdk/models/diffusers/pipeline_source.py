@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.counting import counted_once
+from vstar_sdk.models.loras import Lora, find_lora, need_peft
 from vstar_sdk.models.pipeline_options import TransformerOptions
 from vstar_sdk.models.unsuited import reason
 from vstar_sdk.resolver import Resolver
@@ -50,6 +51,7 @@ class PipelineSource(ABC, Generic[Chosen]):
 
         Raises:
             ModelError: one is missing, damaged or of another family.
+            MissingDependency: there are LoRAs, and no ``peft``.
         """
 
     @abstractmethod
@@ -89,7 +91,28 @@ class PipelineSource(ABC, Generic[Chosen]):
         Args:
             patterns: of the files that are wanted of a hub id.
         """
+        need_peft(self.options.loras)
         return find_model(self.options.path, self.options.revision, self.resolver, patterns)
+
+    def loras(self, networks: Sequence[str] = ("transformer",)) -> tuple[Lora, ...]:
+        """The files of its LoRAs, of hub ids after fetching them.
+
+        Args:
+            networks: folders of the denoising networks.
+
+        Raises:
+            ModelError: there is no such file, or it is for a network that the model does not have.
+        """
+        found: list[Lora] = []
+        for one in self.options.loras:
+            if one.network not in (None, *networks):
+                raise ModelError(
+                    f"{one.path}: is for the network {one.network}, which the model does not have",
+                    hint="remove network: the model has one network for the whole schedule",
+                )
+            weight = tuple(one.weight) if isinstance(one.weight, list) else one.weight
+            found.append(Lora(find_lora(one, self.resolver), weight, one.network))
+        return tuple(found)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ class Hunyuan15Options(TransformerOptions):
     """Which model, and how it runs."""
 
     MODEL: ClassVar[str] = "hunyuan15"
+    NO_LORAS: ClassVar[str | None] = "its pipeline in diffusers has no loader for them"
     ONE_AT_A_TIME: ClassVar[frozenset[str]] = TransformerOptions.ONE_AT_A_TIME | {"flow_shift"}
 
     path: ModelReference

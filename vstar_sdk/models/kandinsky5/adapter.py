@@ -20,9 +20,11 @@ from vstar_sdk.models.diffusers.hunyuan_decoding import decode_in_windows
 from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.site_check import check_sites
+from vstar_sdk.models.diffusers.transformer_loras import add_loras
 from vstar_sdk.models.kandinsky5.family import KANDINSKY5, Kandinsky5Family
 from vstar_sdk.models.kandinsky5.inputs import call
 from vstar_sdk.models.kandinsky5.text import cut_off, packed, told
+from vstar_sdk.models.loras import Lora
 from vstar_sdk.models.modules import modules_of
 from vstar_sdk.weights.components import load_component
 
@@ -76,7 +78,9 @@ class Kandinsky5Adapter(LatentAdapter):
         return decode_in_windows(self.vae, latents, self.placement, tiling=self.options.tiling)
 
 
-def load(directory: Path, facts: Facts, options: Kandinsky5Options, device: str, dtype: str) -> Kandinsky5Adapter:
+def load(
+    directory: Path, facts: Facts, options: Kandinsky5Options, device: str, dtype: str, loras: tuple[Lora, ...]
+) -> Kandinsky5Adapter:
     """Load a Kandinsky 5 model from a directory in diffusers format.
 
     Args:
@@ -85,6 +89,7 @@ def load(directory: Path, facts: Facts, options: Kandinsky5Options, device: str,
         options: how it runs.
         device: a torch device.
         dtype: ``float32``, ``float16`` or ``bfloat16``.
+        loras: to be put into the denoiser.
 
     Raises:
         ModelError: a file is missing or damaged, or does not match its configuration.
@@ -95,6 +100,7 @@ def load(directory: Path, facts: Facts, options: Kandinsky5Options, device: str,
     network = load_component(Kandinsky5Transformer3DModel, directory, "transformer", precision)
     own = {name for name, module in modules_of(network) if _is_site(name, module)}
     check_sites(network, facts, own, directory)
+    add_loras("KandinskyLoraLoaderMixin", loras, {"transformer": network})
     vae = load_component(AutoencoderKLHunyuanVideo, directory, "vae", precision)
     text_encoder = load_component(Qwen2_5_VLForConditionalGeneration, directory, "text_encoder", precision)
     text_encoder_2 = load_component(CLIPTextModel, directory, "text_encoder_2", precision)
@@ -111,6 +117,7 @@ def load(directory: Path, facts: Facts, options: Kandinsky5Options, device: str,
         text_encoder_2=text_encoder_2,
         pipeline=pipeline,
         options=options,
+        loras=loras,
         placement=Placement((text_encoder, text_encoder_2, network, vae), device, options.offload),
     )
 

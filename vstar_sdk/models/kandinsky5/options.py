@@ -14,6 +14,9 @@ class Kandinsky5Options(TransformerOptions):
     """Which model, and how it runs."""
 
     MODEL: ClassVar[str] = "kandinsky5"
+    NO_STATE_WEIGHTS: ClassVar[str | None] = (
+        "a text changes every block through its modulation, which is for a frame only with texts"
+    )
     ONE_AT_A_TIME: ClassVar[frozenset[str]] = TransformerOptions.ONE_AT_A_TIME | {"flow_shift"}
 
     path: ModelReference

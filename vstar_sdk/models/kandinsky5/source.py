@@ -70,7 +70,7 @@ class Kandinsky5Source(PipelineSource[Kandinsky5Options]):
         """See `PipelineSource.load`."""
         from vstar_sdk.models.kandinsky5.adapter import load
 
-        return load(self.find(self.weights), self.facts(), self.options, device, dtype)
+        return load(self.find(self.weights), self.facts(), self.options, device, dtype, self.loras())
 
     def count(self, directory: Path, workload: Workload) -> Estimate:
         """See `PipelineSource.count`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,8 @@ from vstar_sdk.models.diffusers.site_check import check_sites
 from vstar_sdk.models.diffusers.still import moments_of, still_latents
 from vstar_sdk.models.diffusers.streamed_decoding import decode_streamed, in_denoisers_scale, in_own_scale
 from vstar_sdk.models.diffusers.t5_tokenizer import load_t5_tokenizer
+from vstar_sdk.models.diffusers.transformer_loras import add_loras, check_of_frames
+from vstar_sdk.models.loras import Lora
 from vstar_sdk.models.ltx.family import LTX, LTXFamily
 from vstar_sdk.models.ltx.text import TOKENS, cut_off
 from vstar_sdk.models.modules import modules_of
@@ -34,6 +37,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vstar_sdk.models.ltx.options import LTXOptions
+
+
+OF_FRAMES = re.compile(r"transformer_blocks\.\d+\.(attn[12]\.to_(q|k|v|out\.0)|ff\.net\..+)|proj_(in|out)")
+"""The layers whose tokens belong to a frame each; the keys and values of a text belong to the frame that reads it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +113,7 @@ class LTXAdapter(LatentAdapter):
         return Condition(replace(self, still=1), (0,), self.scaled(latents))
 
 
-def load(directory: Path, facts: Facts, options: LTXOptions, device: str, dtype: str) -> LTXAdapter:
+def load(directory: Path, facts: Facts, options: LTXOptions, device: str, dtype: str, loras: tuple[Lora, ...]) -> LTXAdapter:
     """Load an LTX model from a directory in diffusers format.
 
     Args:
@@ -115,6 +122,7 @@ def load(directory: Path, facts: Facts, options: LTXOptions, device: str, dtype:
         options: how it runs.
         device: a torch device.
         dtype: ``float32``, ``float16`` or ``bfloat16``.
+        loras: to be put into the denoiser.
 
     Raises:
         ModelError: a file is missing or damaged, or does not match its configuration.
@@ -125,6 +133,8 @@ def load(directory: Path, facts: Facts, options: LTXOptions, device: str, dtype:
     denoiser = load_component(LTXVideoTransformer3DModel, directory, "transformer", precision)
     own = {name for name, module in modules_of(denoiser) if isinstance(module, LTXAttention) and not name.endswith(".attn2")}
     check_sites(denoiser, facts, own, directory)
+    add_loras("LTXVideoLoraLoaderMixin", loras, {"transformer": denoiser})
+    check_of_frames(denoiser, loras, OF_FRAMES, facts.name)
     vae = load_component(AutoencoderKLLTXVideo, directory, "vae", precision)
     text_encoder = load_component(T5EncoderModel, directory, "text_encoder", precision)
     placement = Placement((text_encoder, denoiser, vae), device, options.offload)
@@ -136,5 +146,6 @@ def load(directory: Path, facts: Facts, options: LTXOptions, device: str, dtype:
         text_encoder=text_encoder,
         tokenizer=tokenizer,
         options=options,
+        loras=loras,
         placement=placement,
     )

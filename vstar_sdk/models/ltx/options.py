@@ -14,6 +14,7 @@ class LTXOptions(TransformerOptions):
     """Which model, and how it runs."""
 
     MODEL: ClassVar[str] = "ltx"
+    NO_STATE_WEIGHTS: ClassVar[str | None] = None
     ONE_AT_A_TIME: ClassVar[frozenset[str]] = TransformerOptions.ONE_AT_A_TIME | {
         "flow_shift",
         "frame_rate",

@@ -51,6 +51,7 @@ class LTXSource(PipelineSource[LTXOptions]):
             sites=sites,
             encodes=True,
             trained=("first",),
+            states=self.options.states,
             text_sites=ltx_text_sites(network),
             frames=161,
             width=704,
@@ -70,7 +71,7 @@ class LTXSource(PipelineSource[LTXOptions]):
         """See `PipelineSource.load`."""
         from vstar_sdk.models.ltx.adapter import load
 
-        return load(self.find(self.weights), self.facts(), self.options, device, dtype)
+        return load(self.find(self.weights), self.facts(), self.options, device, dtype, self.loras())
 
     def count(self, directory: Path, workload: Workload) -> Estimate:
         """See `PipelineSource.count`."""

@@ -25,6 +25,8 @@ from vstar_sdk.models.diffusers.prompts import tokens_of
 from vstar_sdk.models.diffusers.site_check import check_sites
 from vstar_sdk.models.diffusers.still import moments_of, still_latents
 from vstar_sdk.models.diffusers.streamed_decoding import decode_streamed, in_denoisers_scale, in_own_scale
+from vstar_sdk.models.diffusers.transformer_loras import add_loras
+from vstar_sdk.models.loras import Lora
 from vstar_sdk.models.ltx2.family import LTX2, LTX2Family
 from vstar_sdk.models.ltx2.network import check_border, see
 from vstar_sdk.models.ltx2.text import TOKENS, cut_off
@@ -114,7 +116,9 @@ class LTX2Adapter(LatentAdapter):
         return Condition(replace(self, still=1), (0,), self.scaled(latents))
 
 
-def load(directory: Path, facts: Facts, options: LTX2Options, text_encoder: str, device: str, dtype: str) -> LTX2Adapter:
+def load(
+    directory: Path, facts: Facts, options: LTX2Options, text_encoder: str, device: str, dtype: str, loras: tuple[Lora, ...]
+) -> LTX2Adapter:
     """Load an LTX-2 model from a directory in diffusers format.
 
     Args:
@@ -124,6 +128,7 @@ def load(directory: Path, facts: Facts, options: LTX2Options, text_encoder: str,
         text_encoder: the class of its text encoder, in transformers.
         device: a torch device.
         dtype: ``float32``, ``float16`` or ``bfloat16``.
+        loras: to be put into the denoiser.
 
     Raises:
         ModelError: a file is missing or damaged, or does not match its configuration.
@@ -137,6 +142,7 @@ def load(directory: Path, facts: Facts, options: LTX2Options, text_encoder: str,
     vae = load_component(AutoencoderKLLTX2Video, directory, "vae", precision)
     encoder = load_component(getattr(transformers, text_encoder), directory, "text_encoder", precision)
     connectors = load_component(LTX2TextConnectors, directory, "connectors", precision)
+    add_loras("LTX2LoraLoaderMixin", loras, {"transformer": denoiser, "connectors": connectors})
     return LTX2Adapter(
         facts=facts,
         directory=directory,
@@ -146,5 +152,6 @@ def load(directory: Path, facts: Facts, options: LTX2Options, text_encoder: str,
         tokenizer=tokenizer,
         connectors=connectors,
         options=options,
+        loras=loras,
         placement=Placement((encoder, connectors, denoiser, vae), device, options.offload),
     )

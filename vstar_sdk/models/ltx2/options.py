@@ -14,6 +14,7 @@ class LTX2Options(TransformerOptions):
     """Which model, and how it runs."""
 
     MODEL: ClassVar[str] = "ltx2"
+    NO_STATE_WEIGHTS: ClassVar[str | None] = "its sound reads the same layers, and belongs to no frame"
     ONE_AT_A_TIME: ClassVar[frozenset[str]] = TransformerOptions.ONE_AT_A_TIME | {"flow_shift", "frame_rate"}
 
     path: ModelReference

@@ -77,7 +77,7 @@ class LTX2Source(PipelineSource[LTX2Options]):
 
         directory = self.find(self.weights)
         encoder = _text_encoder(read_config(directory, "model_index.json"))
-        return load(directory, self.facts(), self.options, encoder, device, dtype)
+        return load(directory, self.facts(), self.options, encoder, device, dtype, self.loras())
 
     def count(self, directory: Path, workload: Workload) -> Estimate:
         """See `PipelineSource.count`."""

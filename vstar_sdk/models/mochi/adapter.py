@@ -21,6 +21,8 @@ from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.prompts import tokens_of
 from vstar_sdk.models.diffusers.site_check import attentions_within, check_sites
 from vstar_sdk.models.diffusers.t5_tokenizer import load_t5_tokenizer
+from vstar_sdk.models.diffusers.transformer_loras import add_loras
+from vstar_sdk.models.loras import Lora
 from vstar_sdk.models.mochi.decoding import decode_causally
 from vstar_sdk.models.mochi.family import MOCHI, MochiFamily
 from vstar_sdk.models.mochi.text import TOKENS, cut_off, packed, unpacked
@@ -89,7 +91,7 @@ class MochiAdapter(LatentAdapter):
         return (latents - mean) * config["scaling_factor"] / std
 
 
-def load(directory: Path, facts: Facts, options: MochiOptions, device: str, dtype: str) -> MochiAdapter:
+def load(directory: Path, facts: Facts, options: MochiOptions, device: str, dtype: str, loras: tuple[Lora, ...]) -> MochiAdapter:
     """Load a Mochi model from a directory in diffusers format.
 
     Args:
@@ -98,6 +100,7 @@ def load(directory: Path, facts: Facts, options: MochiOptions, device: str, dtyp
         options: how it runs.
         device: a torch device.
         dtype: ``float32``, ``float16`` or ``bfloat16``.
+        loras: to be put into the denoiser.
 
     Raises:
         ModelError: a file is missing or damaged, or does not match its configuration.
@@ -107,6 +110,7 @@ def load(directory: Path, facts: Facts, options: MochiOptions, device: str, dtyp
     tokenizer = load_t5_tokenizer(directory)
     network = load_component(MochiTransformer3DModel, directory, "transformer", precision)
     check_sites(network, facts, attentions_within(network, MochiTransformerBlock, MochiAttention), directory)
+    add_loras("Mochi1LoraLoaderMixin", loras, {"transformer": network})
     vae = load_component(AutoencoderKLMochi, directory, "vae", precision)
     text_encoder = load_component(T5EncoderModel, directory, "text_encoder", precision)
     index = read_config(directory, "model_index.json")
@@ -118,6 +122,7 @@ def load(directory: Path, facts: Facts, options: MochiOptions, device: str, dtyp
         text_encoder=text_encoder,
         tokenizer=tokenizer,
         options=options,
+        loras=loras,
         empty_is_nothing=bool(index.get("force_zeros_for_empty_prompt", False)),
         placement=Placement((text_encoder, network, vae), device, options.offload),
     )

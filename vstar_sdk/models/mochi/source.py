@@ -72,7 +72,7 @@ class MochiSource(PipelineSource[MochiOptions]):
         """See `PipelineSource.load`."""
         from vstar_sdk.models.mochi.adapter import load
 
-        return load(self.find(self.weights), self.facts(), self.options, device, dtype)
+        return load(self.find(self.weights), self.facts(), self.options, device, dtype, self.loras())
 
     def count(self, directory: Path, workload: Workload) -> Estimate:
         """See `PipelineSource.count`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -21,6 +22,8 @@ from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.prompts import tokens_of
 from vstar_sdk.models.diffusers.site_check import check_sites
+from vstar_sdk.models.diffusers.transformer_loras import add_loras, check_of_frames
+from vstar_sdk.models.loras import Lora
 from vstar_sdk.models.modules import modules_of
 from vstar_sdk.models.wan.decoding import decode_causally
 from vstar_sdk.models.wan.encoding import encode_causally
@@ -37,6 +40,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vstar_sdk.models.wan.options import WanOptions
+
+
+OF_FRAMES = re.compile(r"(transformer(_2)?\.)(blocks\.\d+\.(attn[12]\.to_(q|k|v|out\.0)|ffn\.net\..+)|proj_out)")
+"""The layers whose tokens belong to a frame each; the keys and values of a text belong to the frame that reads it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +127,7 @@ class WanAdapter(LatentAdapter):
         return encode_causally(self.vae, frames, self.placement, tiling=self.options.tiling)
 
 
-def load(directory: Path, facts: Facts, options: WanOptions, device: str, dtype: str) -> WanAdapter:
+def load(directory: Path, facts: Facts, options: WanOptions, device: str, dtype: str, loras: tuple[Lora, ...]) -> WanAdapter:
     """Load a Wan model from a directory in diffusers format.
 
     Args:
@@ -129,6 +136,7 @@ def load(directory: Path, facts: Facts, options: WanOptions, device: str, dtype:
         options: how it runs.
         device: a torch device.
         dtype: ``float32``, ``float16`` or ``bfloat16``.
+        loras: to be put into the denoiser.
 
     Raises:
         ModelError: a file is missing or damaged, or does not match its configuration.
@@ -139,12 +147,16 @@ def load(directory: Path, facts: Facts, options: WanOptions, device: str, dtype:
     networks: list[Any] = [load_component(network_class(directory, name), directory, name, precision) for name in names]
     denoiser = WanExperts(networks[0], networks[1] if len(networks) == 2 else None)
     check_sites(networks[0], facts, self_attentions(denoiser), directory)
+    loader = "SkyReelsV2LoraLoaderMixin" if isinstance(networks[0], SkyReelsV2Transformer3DModel) else "WanLoraLoaderMixin"
+    for name, network in zip(names, networks, strict=True):
+        add_loras(loader, loras, {"transformer": network}, folder=name)
+    check_of_frames(denoiser, loras, OF_FRAMES, facts.name)
     ratio = read_config(directory, "model_index.json").get("boundary_ratio")
     denoiser.boundary = None if ratio is None else ratio * facts.scheduler_config["num_train_timesteps"]
     # Half precision shows in the picture, and next to the denoiser float32 costs little.
     vae = load_component(AutoencoderKLWan, directory, "vae", torch.float32)
     text_encoder = load_component(UMT5EncoderModel, directory, "text_encoder", precision)
-    eyes = _eyes(directory) if networks[0].config.image_dim is not None else None
+    eyes = _eyes(directory) if networks[0].config.get("image_dim") is not None else None
     placement = Placement((text_encoder, *networks, vae, *([] if eyes is None else [eyes.network])), device, options.offload)
     return WanAdapter(
         facts=facts,
@@ -154,6 +166,7 @@ def load(directory: Path, facts: Facts, options: WanOptions, device: str, dtype:
         text_encoder=text_encoder,
         tokenizer=tokenizer,
         options=options,
+        loras=loras,
         placement=placement,
         resident=ResidentNetworks(placement),
         eyes=eyes,

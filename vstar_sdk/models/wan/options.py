@@ -14,6 +14,7 @@ class WanOptions(TransformerOptions):
     """Which model, and how it runs."""
 
     MODEL: ClassVar[str] = "wan"
+    NO_STATE_WEIGHTS: ClassVar[str | None] = None
     ONE_AT_A_TIME: ClassVar[frozenset[str]] = TransformerOptions.ONE_AT_A_TIME | {"flow_shift"}
 
     path: ModelReference

@@ -94,6 +94,7 @@ class WanSource(PipelineSource[WanOptions]):
             trained=trained,
             needs=needs,
             text_sites=text_sites,
+            states=self.options.states,
             frames=release.frames,
             width=release.size[0],
             height=release.size[1],
@@ -122,7 +123,9 @@ class WanSource(PipelineSource[WanOptions]):
         """See `PipelineSource.load`; the decoder is always float32, as its authors advise."""
         from vstar_sdk.models.wan.adapter import load
 
-        return load(self.find(self.weights), self.facts(), self.options, device, dtype)
+        directory = self.find(self.weights)
+        loras = self.loras(_networks(read_config(directory, "model_index.json")))
+        return load(directory, self.facts(), self.options, device, dtype, loras)
 
     def count(self, directory: Path, workload: Workload) -> Estimate:
         """See `PipelineSource.count`."""

@@ -14,7 +14,7 @@ from vstar_sdk import events
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.telling import told
 from vstar_sdk.errors import SamplerError, VstarError
-from vstar_sdk.models.contract import SamplingAdapter
+from vstar_sdk.models.contract import FollowingAdapter, SamplingAdapter
 from vstar_sdk.previews import Preview, fit_colours
 from vstar_sdk.runs.engine import Engine, engine_of
 from vstar_sdk.runs.memory import enough_memory
@@ -68,9 +68,12 @@ def sample(run: Run, adapter: Adapter, state: RunState, *, until: int | None = N
             known = known_of(run.plan, adapter)
         adapter = known.adapter
         prepared = adapter.sampling() if isinstance(adapter, SamplingAdapter) else nullcontext()
-        attention = _told(run, made(state.story), conditioning)
+        story = made(state.story)
+        mixture = story.timeline.pooled(run.plan.attention.clock)
+        followed = adapter.following(mixture) if isinstance(adapter, FollowingAdapter) else nullcontext()
+        attention = _told(run, story, conditioning)
         nursed = nurse(adapter.denoiser, attention, adapter.family, recording=recording)
-        with run.under("sampling"), prepared, nursed as nursing:
+        with run.under("sampling"), followed, prepared, nursed as nursing:
             engine = engine_of(run.plan.loaded, run.plan.facts)
             text, negative = (tensor.to(device) for tensor in conditioning.sequences())
             guided = Guided(adapter, text, negative, engine.guidance, engine.scale, numbers.guidance_batch, nursing)
