@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from training import export_dit, miniworld_dit
+from training import export_dit, gates, miniworld_dit
 from vstar_sdk.miniworld.joint.source import MiniworldDitSource
 from vstar_sdk.miniworld.parts import WEIGHTS
 
@@ -52,3 +53,18 @@ def test_it_resumes_where_it_stopped_and_ends_sooner_when_told(tmp_path, train, 
     assert log.count("clips done: 4 steps") == 1
     assert log.count("clips done: 2 steps") == 1
     assert torch.load(tmp_path / "clips.pt", weights_only=True)["step"] == 2
+
+
+def test_the_gates_are_measured_on_an_export(tmp_path, train, monkeypatch, capsys):
+    train(tmp_path / "run")
+    export_dit.export(tmp_path / "dit", export_dit.newest(tmp_path / "run")["slow"])
+    out = tmp_path / "clips.json"
+    monkeypatch.setattr(sys, "argv", ["gates", str(tmp_path / "dit"), "--families", "1", "--seeds", "1", "--out", str(out)])
+    gates.main()
+    assert [(clip["frames"], clip["told"]) for clip in json.loads(out.read_text())] == [
+        (16, "none"),
+        (16, "trial/dit"),
+        (64, "none"),
+        (64, "trial/dit"),
+    ]
+    assert "FAILS: 16 frames, one prompt" in capsys.readouterr().out  # four steps are no training
