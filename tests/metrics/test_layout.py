@@ -62,7 +62,7 @@ def test_it_is_its_formula(measured):
     assert layout(measured, frames) == pytest.approx((s(quarters[0], quarters[2]) + s(quarters[1], quarters[3])) / 2)
 
 
-@pytest.mark.parametrize("family", ["landscape", pytest.param("beach", marks=pytest.mark.slow), "city"])
+@pytest.mark.parametrize("family", ["landscape", *(pytest.param(name, marks=pytest.mark.slow) for name in ("beach", "city"))])
 def test_a_story_of_the_world_keeps_its_layout_and_one_whose_layout_drifts_does_not(measured, family):
     stages, clock, still = np.linspace(0, 0.75 if families()[family].cyclic else 1, 32), np.arange(32.0), np.zeros(32)
     share = np.linspace(0, 1, 32)[:, None, None, None]
