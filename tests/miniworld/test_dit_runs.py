@@ -55,6 +55,14 @@ def test_methods_change_the_clip(run, plain, changes):
     assert (changed.latents - plain.latents).abs().max() > 1e-4
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("method", [{"use": "riflex", "frequency": 2}, {"use": "ultravico", "trained_frames": 16}, {"use": "freelong"}], ids=str)
+def test_so_do_those_for_clips_beyond_its_length(run, method):
+    long = {"frames": 40}
+    changed = run(long | {"regularizers": [{**method, "use": f"longvideo/{method['use']}"}]})
+    assert (changed.latents - run(long).latents).abs().max() > 1e-4
+
+
 def test_a_clip_is_gone_on_with_frame_by_frame(run, plain, session, dit_plugin, tmp_path):
     first = run({}, out=tmp_path / "run")
     assert torch.equal(first.latents, plain.latents)

@@ -33,7 +33,8 @@ class MiniworldDitPipeline(DiffusionPipeline):
 
     def __init__(self, vae: Any, text_encoder: Any, tokenizer: Any, transformer: Any, scheduler: Any) -> None:
         super().__init__()
-        self.register_modules(
+        pipe: Any = self
+        pipe.register_modules(
             vae=vae, text_encoder=text_encoder, tokenizer=tokenizer, transformer=transformer, scheduler=scheduler
         )
 
@@ -75,7 +76,7 @@ class MiniworldDitPipeline(DiffusionPipeline):
         drawn = torch.randn(shape, generator=generator, device=device if generator is None else generator.device)
         latents = drawn.to(device, network.dtype)
         pipe.scheduler.set_timesteps(num_inference_steps, device=device)
-        for t in self.progress_bar(pipe.scheduler.timesteps):
+        for t in pipe.progress_bar(pipe.scheduler.timesteps):
             said: dict[str, Tensor] = {}
             for branch, text in branches.items():
                 with network.cache_context(branch):
@@ -88,7 +89,7 @@ class MiniworldDitPipeline(DiffusionPipeline):
             latents = pipe.scheduler.step(velocity, t, latents, return_dict=False)[0]
         if output_type == "latent":
             return latents
-        frames = torch.cat([pipe.vae.decode(frame, return_dict=False)[0] for frame in latents[0].transpose(0, 1).split(8)])
+        frames = torch.cat([pipe.vae.decode(frame, return_dict=False)[0] for frame in torch.split(latents[0].transpose(0, 1), 8)])
         return frames.div(2).add(0.5).clamp(0, 1)
 
 
