@@ -93,15 +93,16 @@ class Telling:
     weight: np.ndarray
 
 
-def tell(clip: Clip, rng: np.random.Generator, captions: Captions) -> Telling:
+def tell(clip: Clip, rng: np.random.Generator, captions: Captions, at_once: bool = True) -> Telling:
     """Choose the captions of a clip.
 
     A change between two keys is told by one caption in about half of the cases ("from winter to autumn"); everything else by
-    the captions of the two neighbouring keys, interpolated by the stage of each frame, or of the whole clip at once.
+    the captions of the two neighbouring keys, interpolated by the stage of each frame, or of the whole clip at once. Without
+    ``at_once`` a change between two keys is told so, too.
     """
     family = families()[clip.family]
     frames = len(clip.stages)
-    if clip.change is not None:
+    if at_once and clip.change is not None:
         first, last = clip.change
         said = change_captions(family, family.key(first), family.key(last), clip.colour, clip.camera)
         one = np.full(frames, captions.number[said[int(rng.integers(len(said)))]])
@@ -134,3 +135,15 @@ def embed(encoder: CLIPTextModel, captions: Captions, low: Tensor, high: Tensor,
     table = encoder(input_ids=captions.tokens[wanted]).last_hidden_state
     share = weight.flatten()[:, None, None]
     return torch.lerp(table[place[0].flatten()], table[place[1].flatten()], share)
+
+
+@torch.no_grad()
+def caption_table(encoder: CLIPTextModel, captions: Captions) -> Tensor:
+    """The embedding of every caption, ``(captions, tokens, dim)``, float32."""
+    return torch.cat([encoder(input_ids=part).last_hidden_state.float() for part in captions.tokens.split(256)])
+
+
+def look_up(table: Tensor, low: Tensor, high: Tensor, weight: Tensor) -> Tensor:
+    """`embed` with a `caption_table`."""
+    low, high, weight = (part.flatten() for part in (low, high, weight))
+    return torch.lerp(table[low], table[high], weight[:, None, None])

@@ -14,6 +14,7 @@ from vstar_sdk.metrics.drift import Drift
 from vstar_sdk.metrics.evolution import Evolution
 from vstar_sdk.metrics.flicker import Flicker
 from vstar_sdk.metrics.frozen import Frozen, FrozenOptions
+from vstar_sdk.metrics.layout import Layout
 from vstar_sdk.metrics.repeated import Repeated, RepeatedOptions
 from vstar_sdk.metrics.seam import Seam
 
@@ -24,6 +25,7 @@ PICTURES = {
     "evolution": lambda: Evolution(NONE),
     "flicker": lambda: Flicker(NONE),
     "frozen": lambda: Frozen(FrozenOptions()),
+    "layout": lambda: Layout(NONE),
     "repeated": lambda: Repeated(RepeatedOptions()),
     "seam": lambda: Seam(NONE),
 }
@@ -162,7 +164,7 @@ def test_the_colour_of_a_clip_in_one_hue_does_not_drift(measured, noise):
 
 @pytest.mark.parametrize(
     ("metric", "least"),
-    [("cuts", 3), ("drift", 2), ("evolution", 2), ("flicker", 3), ("frozen", 2), ("repeated", 3), ("seam", 3)],
+    [("cuts", 3), ("drift", 2), ("evolution", 2), ("flicker", 3), ("frozen", 2), ("layout", 4), ("repeated", 3), ("seam", 3)],
 )
 def test_a_clip_that_is_too_short_is_refused_and_the_shortest_is_not(measured, metric, least):
     assert measured(PICTURES[metric](), flat(range(least)))

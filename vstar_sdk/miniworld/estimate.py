@@ -36,5 +36,5 @@ def estimate(directory: Path, workload: Workload, options: FramewiseOptions) -> 
     def denoise(latents: torch.Tensor, timestep: torch.Tensor, text: torch.Tensor) -> object:
         return unet(latents, timestep, text.flatten(0, 1))
 
-    tokens = text_encoder.config["max_position_embeddings"]
-    return framewise_estimate(unet, vae, text_encoder, denoise, tokens, workload, options)
+    text = (text_encoder.config["max_position_embeddings"], text_encoder.config["hidden_size"])
+    return framewise_estimate(unet, vae, text_encoder, denoise, text, workload, options)

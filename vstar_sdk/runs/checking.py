@@ -20,7 +20,7 @@ from vstar_sdk.spec.document import parse
 from vstar_sdk.spec.expectations import Expectation, Verdict, expectations, written
 from vstar_sdk.spec.loading import LoadedSpec, load_spec
 
-PICTURES = ("cuts", "drift", "evolution", "flicker", "frozen", "repeated", "seam")
+PICTURES = ("cuts", "drift", "evolution", "flicker", "frozen", "layout", "repeated", "seam")
 """The metrics that need no story: measured where nothing else is said."""
 
 

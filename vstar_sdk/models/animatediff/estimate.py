@@ -40,5 +40,5 @@ def estimate(base: Path, adapter: Path, workload: Workload, options: FramewiseOp
         return unet(latents, timestep, text.flatten(0, 1), return_dict=False)
 
     vae, text_encoder = framewise_networks(base)
-    tokens = text_encoder.config.max_position_embeddings
-    return framewise_estimate(unet, vae, text_encoder, denoise, tokens, workload, options)
+    text = (text_encoder.config.max_position_embeddings, unet.config["cross_attention_dim"])
+    return framewise_estimate(unet, vae, text_encoder, denoise, text, workload, options)

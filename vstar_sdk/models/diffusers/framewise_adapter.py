@@ -126,8 +126,9 @@ class FramewiseAdapter(ABC):
 
     def latent_shape(self, frames: int, height: int, width: int) -> tuple[int, ...]:
         """Shape ``(1, channels, frames, height, width)`` of the latents of a clip of ``height`` by ``width`` pixels."""
-        factor = 2 ** (len(self.networks.vae.config["block_out_channels"]) - 1)
-        return (1, self.denoiser.config["in_channels"], frames, height // factor, width // factor)
+        vae = self.networks.vae.config
+        factor = 2 ** (len(vae["block_out_channels"]) - 1)
+        return (1, vae["latent_channels"], frames, height // factor, width // factor)
 
     @contextmanager
     def sampling(self) -> Generator[None]:

@@ -18,7 +18,7 @@ def framewise_estimate(
     vae: Any,
     text_encoder: Any,
     denoise: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], object],
-    tokens: int,
+    text: tuple[int, int],
     workload: Workload,
     options: FramewiseOptions,
 ) -> Estimate:
@@ -30,7 +30,7 @@ def framewise_estimate(
         text_encoder: likewise.
         denoise: calls it with latents ``(branches, channels, frames, height, width)``, a timestep and the text of every frame
             ``(branches, frames, tokens, dim)``.
-        tokens: of a prompt.
+        text: tokens of a prompt, and channels of each.
         workload: what will be asked for.
         options: how the frames are decoded.
     """
@@ -41,15 +41,14 @@ def framewise_estimate(
         vae.enable_tiling()
     factor = 2 ** (len(vae.config["block_out_channels"]) - 1)
     size = (workload.height // factor, workload.width // factor)
-    text_shape = (tokens, unet.config["cross_attention_dim"])
 
     def empty(*shape: int) -> torch.Tensor:
         return torch.empty(shape, dtype=dtype, device="meta")
 
     def call() -> object:
-        latents = empty(workload.branches, unet.config["in_channels"], workload.frames, *size)
-        text = empty(workload.branches, workload.frames, *text_shape)
-        return denoise(latents, torch.empty((), dtype=torch.int64, device="meta"), text)
+        latents = empty(workload.branches, vae.config["latent_channels"], workload.frames, *size)
+        told = empty(workload.branches, workload.frames, *text)
+        return denoise(latents, torch.empty((), dtype=torch.int64, device="meta"), told)
 
     def decode(frames: int) -> Callable[[], object]:
         return lambda: vae.decode(empty(frames, vae.config["latent_channels"], *size), return_dict=False)

@@ -26,21 +26,9 @@ class FramewiseFamily(Family):
         """See `Family.processor`."""
         return temporal_processor(attn, site)
 
-    @torch.no_grad()
     def encode(self, pipe: Any, captions: Sequence[str]) -> Tensor:
         """See `Family.encode`: as these pipelines encode their prompts."""
-        tokenizer, encoder = text_encoder_of(pipe)
-        device = pipe._execution_device
-        masked = getattr(encoder.config, "use_attention_mask", None)
-        embeddings: list[Tensor] = []
-        for caption in captions:
-            # Textual inversion spreads a learned word over several tokens.
-            written = pipe.maybe_convert_prompt(caption, tokenizer) if hasattr(pipe, "maybe_convert_prompt") else caption
-            length = tokenizer.model_max_length
-            tokens = tokenizer([written], padding="max_length", max_length=length, truncation=True, return_tensors="pt")
-            mask = tokens["attention_mask"].to(device) if masked else None
-            embeddings.append(encoder(tokens["input_ids"].to(device), attention_mask=mask)[0].to(device, encoder.dtype))
-        return torch.cat(embeddings)
+        return clip_embeddings(pipe, captions)
 
     def cut_off(self, pipe: Any, caption: str) -> str:
         """See `Family.cut_off`."""
@@ -51,3 +39,24 @@ class FramewiseFamily(Family):
         """See `Family.branches`."""
         del denoiser
         return branches_in_one_batch(pipe, self.latents)
+
+
+@torch.no_grad()
+def clip_embeddings(pipe: Any, captions: Sequence[str]) -> Tensor:
+    """Captions as a pipeline's CLIP text encoder reads them, each by itself: ``(captions, tokens, dim)``.
+
+    Raises:
+        ModelError: the pipeline has none.
+    """
+    tokenizer, encoder = text_encoder_of(pipe)
+    device = pipe._execution_device
+    masked = getattr(encoder.config, "use_attention_mask", None)
+    embeddings: list[Tensor] = []
+    for caption in captions:
+        # Textual inversion spreads a learned word over several tokens.
+        written = pipe.maybe_convert_prompt(caption, tokenizer) if hasattr(pipe, "maybe_convert_prompt") else caption
+        length = tokenizer.model_max_length
+        tokens = tokenizer([written], padding="max_length", max_length=length, truncation=True, return_tensors="pt")
+        mask = tokens["attention_mask"].to(device) if masked else None
+        embeddings.append(encoder(tokens["input_ids"].to(device), attention_mask=mask)[0].to(device, encoder.dtype))
+    return torch.cat(embeddings)

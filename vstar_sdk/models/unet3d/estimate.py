@@ -38,5 +38,5 @@ def estimate(directory: Path, workload: Workload, options: FramewiseOptions) -> 
         return unet(latents, timestep, text[:, 0], return_dict=False)
 
     vae, text_encoder = framewise_networks(directory)
-    tokens = text_encoder.config.max_position_embeddings
-    return framewise_estimate(unet, vae, text_encoder, denoise, tokens, workload, options)
+    text = (text_encoder.config.max_position_embeddings, unet.config["cross_attention_dim"])
+    return framewise_estimate(unet, vae, text_encoder, denoise, text, workload, options)

@@ -1,0 +1,1 @@
+"""``miniworld-dit``: the joint sibling of the embedded model, whose frames and positions share one attention."""
