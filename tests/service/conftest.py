@@ -18,6 +18,7 @@ from vstar_sdk.service.service import Service
 from vstar_sdk.service.serving import Server, address, listening
 
 STORY = {"prompt": "a volcano wakes up", "frames": 4, "sampling": {"steps": 2}}
+LIMITS = Limits(body=1 << 16, body_seconds=0.5, upload=1 << 15, upload_pixels=1 << 16)
 ENDED = ("done", "failed", "cancelled")
 
 
@@ -73,3 +74,13 @@ def client(tmp_path_factory):
 @pytest.fixture
 def small_limits():
     return Limits(queue=2, body=1 << 16, pixels=1 << 14, frames=16, steps=8)
+
+
+@pytest.fixture(scope="module")
+def waiting(tmp_path_factory):
+    """A client of a service that takes jobs and does none."""
+    folder = tmp_path_factory.mktemp("service")
+    (folder.parent / "secret.txt").write_text("a secret")
+    app, service = application(folder, limits=LIMITS)
+    yield TestClient(app, base_url="http://127.0.0.1:8000")
+    service.close()

@@ -89,7 +89,8 @@ class JobLog:
                 if ended:
                     return
                 try:
-                    await asyncio.wait_for(changed.wait(), idle)
+                    async with asyncio.timeout(idle):
+                        await changed.wait()
                 except TimeoutError:
                     yield None
         finally:

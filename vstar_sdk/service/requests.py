@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from vstar_sdk.service.fields import PRIORITIES
@@ -97,7 +97,7 @@ def priority_of(request: Request) -> int:
     """
     least, most = PRIORITIES
     text = request.query_params.get("priority", "0")
-    if not text.removeprefix("-").isdecimal() or len(text) > 4 or not least <= int(text) <= most:
+    if not re.fullmatch("-?[0-9]{1,3}", text) or not least <= int(text) <= most:
         raise Refusal(400, f"priority: a whole number from {least} to {most}", code="invalid_value", param="priority")
     return int(text)
 
@@ -105,19 +105,16 @@ def priority_of(request: Request) -> int:
 async def _form(request: Request, limits: Limits) -> Sent:
     fields: dict[str, Any] = {}
     picture: bytes | None = None
-    try:
-        async with request.form(max_files=1, max_fields=64, max_part_size=LARGEST) as form:
-            for name, value in form.multi_items():
-                if name in fields or (name == REFERENCE and picture is not None):
-                    raise Refusal(400, f"{name[:100]} was sent twice", code="invalid_value", param=name[:100])
-                if not isinstance(value, UploadFile):
-                    fields[name] = value
-                elif name == REFERENCE:
-                    picture = await value.read(limits.upload + 1)
-                else:
-                    raise Refusal(400, f"{name[:100]} takes no file", code="invalid_value", param=name[:100])
-    except MultiPartException as error:
-        raise Refusal(400, f"the form cannot be read: {error.message}", code="invalid_form") from None
+    async with request.form(max_files=1, max_fields=64, max_part_size=LARGEST) as form:
+        for name, value in form.multi_items():
+            if name in fields or (name == REFERENCE and picture is not None):
+                raise Refusal(400, f"{name[:100]} was sent twice", code="invalid_value", param=name[:100])
+            if not isinstance(value, UploadFile):
+                fields[name] = value
+            elif name == REFERENCE:
+                picture = await value.read(limits.upload + 1)
+            else:
+                raise Refusal(400, f"{name[:100]} takes no file", code="invalid_value", param=name[:100])
     if REFERENCE in fields:
         raise Refusal(
             400,

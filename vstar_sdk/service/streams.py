@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, contextmanager
 
+import anyio
 from fastapi import APIRouter, Query, Request, Response, WebSocket
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
@@ -84,14 +85,10 @@ def streams(service: Service, opened: Streams) -> APIRouter:
             return
         await websocket.accept()
         with opened.one():
-            sender = asyncio.ensure_future(_send(websocket, log, since))
-            listener = asyncio.ensure_future(_left(websocket))
-            try:
-                await asyncio.wait((sender, listener), return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                sender.cancel()
-                listener.cancel()
-                await asyncio.gather(sender, listener, return_exceptions=True)
+            async with anyio.create_task_group() as group:
+                group.start_soon(_send, websocket, log, since)
+                await _left(websocket)
+                group.cancel_scope.cancel()
 
     return router
 
@@ -108,6 +105,7 @@ async def _sse(log: JobLog, begin: int, opened: Streams) -> AsyncGenerator[bytes
 
 
 async def _send(websocket: WebSocket, log: JobLog, begin: int) -> None:
+    """Send events until there will be no more; then the client is told to go."""
     async with aclosing(log.follow(begin)) as events:
         async for event in events:
             if event is not None:
@@ -126,4 +124,4 @@ async def _left(websocket: WebSocket) -> None:
 
 def _after(last: str | None, since: int) -> int:
     """The number of the first event that is wanted."""
-    return int(last) + 1 if last is not None and last.isdecimal() and len(last) < 16 else since
+    return int(last) + 1 if last is not None and re.fullmatch("[0-9]{1,15}", last) else since
