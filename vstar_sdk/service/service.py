@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from vstar_sdk import events
 from vstar_sdk.errors import RunCancelled
+from vstar_sdk.service.intake import Intake
 from vstar_sdk.service.keys import Keys
 from vstar_sdk.service.limits import Limits
 from vstar_sdk.service.logs import JobLog
-from vstar_sdk.service.orders import Order, checked, completed, continued
+from vstar_sdk.service.orders import Order
 from vstar_sdk.service.records import Record, new_id
 from vstar_sdk.service.refusals import Refusal, absent, told_error
 from vstar_sdk.service.shelf import EVENTS, Shelf
@@ -25,7 +26,6 @@ from vstar_sdk.service.waiting import Waiting
 from vstar_sdk.service.worker import Outcome, Worker
 from vstar_sdk.spec.document import Document
 from vstar_sdk.spec.guard import Guard
-from vstar_sdk.spec.writing import as_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from vstar_sdk.previews import Preview
 
 _log = logging.getLogger(__name__)
-
-SPEC = "spec.yaml"
 
 
 class Service:
@@ -65,10 +63,11 @@ class Service:
         self.limits = limits or Limits()
         self._shelf = Shelf(folder)
         jobs = self._shelf.jobs
-        self._guard = guard.model_copy(update={"output": jobs})
-        self._defaults, self._on_end = defaults, on_end
+        guard = guard.model_copy(update={"output": jobs})
+        self._intake = Intake(guard, defaults, self.limits, self._finished_run)
+        self._on_end = on_end
         self._changed = threading.Condition(threading.RLock())
-        self._keys, self._checks = Keys(), threading.BoundedSemaphore(2)
+        self._keys = Keys()
         self._records: dict[str, Record] = {}
         self._by_key: dict[str, str] = {}
         self._logs: dict[str, JobLog] = {}
@@ -78,7 +77,7 @@ class Service:
         self._shown: tuple[str, int, Preview] | None = None
         self._number = 0
         self._closing = False
-        own = self._guard.model_copy(update={"roots": (*self._guard.roots, jobs)})
+        own = guard.model_copy(update={"roots": (*guard.roots, jobs)})
         self._worker = Worker(self, self._shelf, own, self.limits, max_models)
         for record in self._shelf.load():
             self._found(record)
@@ -304,33 +303,9 @@ class Service:
 
     def _take_in(self, order: Order) -> Record:
         job = new_id()
-        folder = self._shelf.folder(job)
-        document, roots = continued(completed(order.document, folder, self._defaults), self._finished_run)
-        if order.files:
-            roots = (*roots, folder)
-        with self._checks:
-            plan = checked(document, self._guard.model_copy(update={"roots": (*self._guard.roots, *roots)}), self.limits)
-        final = plan.final
-        with self._changed:
-            self._number += 1
-            number = self._number
-        record = Record(
-            id=job,
-            number=number,
-            created=int(time.time()),
-            state="queued",
-            spec=SPEC,
-            priority=order.priority,
-            prompt=plan.spec.prompt,
-            model=order.model or plan.facts.name,
-            seconds=final.frames / final.fps,
-            frames=final.frames,
-            width=final.width,
-            height=final.height,
-            key=order.key,
-            fingerprint=order.fingerprint,
-        )
-        self._shelf.put(record, {SPEC: as_yaml(document.data).encode(), **order.files})
+        taken = self._intake.take(order, job, self._shelf.folder(job), self._next_number)
+        record = taken.record
+        self._shelf.put(record, taken.files)
         with self._changed:
             self._enter(record)
             if record.key is not None:
@@ -338,6 +313,11 @@ class Service:
             self._append(self._logs[record.id], queued(record.id, self.position(record)))
             self._changed.notify_all()
         return record
+
+    def _next_number(self) -> int:
+        with self._changed:
+            self._number += 1
+            return self._number
 
     def _finished_run(self, job: str) -> Path:
         """The run directory of a finished job, for one that continues from it."""

@@ -32,7 +32,8 @@ def picture(content: bytes, limits: Limits) -> bytes:
                 width, height = opened.size
                 if width * height > limits.upload_pixels:
                     raise _refused(413, f"{width}x{height} pixels are more than {limits.upload_pixels}", "upload_too_large")
-                pixels = ImageOps.exif_transpose(opened).convert("RGB")
+                pixels = ImageOps.exif_transpose(opened)
+                pixels = pixels.convert("RGBA" if pixels.has_transparency_data else "RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         raise _refused(400, f"this is not a whole picture of {', '.join(FORMATS)}", "invalid_upload") from None
     written = io.BytesIO()

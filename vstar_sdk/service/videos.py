@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import anyio
 import anyio.to_thread
@@ -12,16 +12,21 @@ from fastapi.responses import FileResponse
 
 from vstar_sdk.service.artifacts import sheet_of, video_of
 from vstar_sdk.service.fields import VideoFields, read_fields, spec_of
+from vstar_sdk.service.limits import Limits
 from vstar_sdk.service.listing import page
 from vstar_sdk.service.orders import Order
 from vstar_sdk.service.pictures import first_frame_jpeg
 from vstar_sdk.service.records import Record
 from vstar_sdk.service.refusals import Refusal
-from vstar_sdk.service.requests import key_of, read_video
+from vstar_sdk.service.requests import REFERENCE, key_of, read_video
 from vstar_sdk.service.service import Service
+from vstar_sdk.service.uploads import picture
 from vstar_sdk.spec.document import Document
+from vstar_sdk.spec.run_spec import RunSpec
 
 _STATUS = {"queued": "queued", "running": "in_progress", "done": "completed", "failed": "failed", "cancelled": "failed"}
+
+_PICTURE = "input.png"
 
 AT_ONCE = 8
 """Orders that are checked or wait for it, at the same time; others wait without a thread."""
@@ -63,10 +68,10 @@ def videos(service: Service, bases: Mapping[str, Mapping[str, Any]]) -> APIRoute
         key = key_of(request)
         sent = await read_video(request, service.limits)
         fields = read_fields(sent.fields)
+        spec, files = spec_of(fields, bases), dict[str, bytes]()
         if sent.picture is not None:
-            raise _no_pictures()
-        document = Document(spec_of(fields, bases))
-        order = Order(document, fields.priority, fields.model, key, sent.fingerprint)
+            spec, files = await anyio.to_thread.run_sync(_begun_with, spec, sent.picture, service.limits, limiter=limiter)
+        order = Order(Document(spec), fields.priority, fields.model, key, sent.fingerprint, files)
         record, same = await anyio.to_thread.run_sync(service.submit, order, limiter=limiter)
         if same:
             response.headers["Idempotent-Replayed"] = "true"
@@ -113,14 +118,17 @@ def videos(service: Service, bases: Mapping[str, Mapping[str, Any]]) -> APIRoute
     return router
 
 
-def _no_pictures() -> Refusal:
-    return Refusal(
-        400,
-        "input_reference is not supported by this version: no model of it begins with a picture",
-        code="unsupported_parameter",
-        param="input_reference",
-        hint="leave it out",
-    )
+def _begun_with(spec: dict[str, Any], content: bytes, limits: Limits) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """A spec whose video begins with an uploaded picture, and the files that it needs.
+
+    Raises:
+        Refusal: the picture cannot be used, or this version has no such beginning.
+    """
+    if not any("first" in getattr(kind, "model_fields", ()) for kind in get_args(RunSpec.model_fields["start"].annotation)):
+        message = "input_reference is not supported: no video of this version begins with a picture"
+        raise Refusal(400, message, code="unsupported_parameter", param=REFERENCE, hint="leave it out")
+    start: dict[str, Any] = spec.get("start") or {}
+    return spec | {"start": start | {"first": _PICTURE}}, {_PICTURE: picture(content, limits)}
 
 
 def _body() -> dict[str, Any]:

@@ -1,0 +1,84 @@
+"""What happens to an order before it becomes a job: it is completed, checked and written down."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from vstar_sdk.service.limits import Limits
+from vstar_sdk.service.orders import Order, checked, completed, continued
+from vstar_sdk.service.records import Record
+from vstar_sdk.spec.document import Document
+from vstar_sdk.spec.guard import Guard
+from vstar_sdk.spec.writing import as_yaml
+
+SPEC = "spec.yaml"
+_AT_ONCE = 2
+"""Orders that are checked at the same time: it is work of the processor."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """An order that can be promised.
+
+    Attributes:
+        record: of the job.
+        files: of its folder.
+    """
+
+    record: Record
+    files: Mapping[str, bytes]
+
+
+class Intake:
+    """Checks orders.
+
+    Args:
+        guard: what the specs of clients may reach.
+        defaults: count where a spec is silent.
+        limits: how much a run may take.
+        run_of: the run directory of a finished job, for one that continues from it.
+    """
+
+    def __init__(self, guard: Guard, defaults: Document | None, limits: Limits, run_of: Callable[[str], Path]) -> None:
+        self._guard, self._defaults, self._limits, self._run_of = guard, defaults, limits, run_of
+        self._turn = threading.BoundedSemaphore(_AT_ONCE)
+
+    def take(self, order: Order, job: str, folder: Path, number: Callable[[], int]) -> Taken:
+        """Check an order.
+
+        Args:
+            order: as it was sent.
+            job: the id that its job is going to have.
+            folder: of the job.
+            number: gives its place among all jobs, once it is known to be good.
+
+        Raises:
+            Refusal: it continues from a job that is not there, or not done.
+            VstarError: its spec is wrong, or reaches what it may not.
+        """
+        document, roots = continued(completed(order.document, folder, self._defaults), self._run_of)
+        roots = (*self._guard.roots, *roots, *((folder,) if order.files else ()))
+        with self._turn:
+            plan = checked(document, self._guard.model_copy(update={"roots": roots}), self._limits)
+        final = plan.final
+        record = Record(
+            id=job,
+            number=number(),
+            created=int(time.time()),
+            state="queued",
+            spec=SPEC,
+            priority=order.priority,
+            prompt=plan.spec.prompt,
+            model=order.model or plan.facts.name,
+            seconds=final.frames / final.fps,
+            frames=final.frames,
+            width=final.width,
+            height=final.height,
+            key=order.key,
+            fingerprint=order.fingerprint,
+        )
+        return Taken(record, {SPEC: as_yaml(document.data).encode(), **order.files})
