@@ -71,6 +71,36 @@ def test_a_run_that_ends_the_service_again_and_again_is_told_as_failed(tmp_path)
         assert "event: run_error" in client.get(f"/v1/runs/{run}/events").text
 
 
+def test_a_run_whose_state_is_of_other_versions_is_told_as_failed(tmp_path):
+    with client_of(tmp_path) as client:
+        run = client.post("/v1/runs", json=LONG).json()["id"]
+        while client.get(f"/v1/runs/{run}").json()["progress"] < 0.3:
+            time.sleep(0.01)
+    about = tmp_path / "jobs" / run / "run" / "state" / "about.json"
+    about.write_text(json.dumps(json.loads(about.read_text()) | {"versions": {"torch": "1.0"}}))
+    with client_of(tmp_path) as client:
+        ended = wait_for(client, run)
+        last = client.get(f"/v1/runs/{run}/events").text.split("\n\n")[-2]
+    assert (ended["state"], ended["error"]["code"]) == ("failed", "output_failed")
+    assert "torch 1.0" in ended["error"]["message"]
+    assert last.startswith("event: run_error")
+
+
+def test_a_run_that_was_whole_when_the_service_was_killed_is_done_and_its_log_says_so(tmp_path):
+    with client_of(tmp_path) as client:
+        run = client.post("/v1/runs", json=STORY).json()["id"]
+        wait_for(client, run)
+        record = client.service.record(run)
+    shelf = Shelf(tmp_path)
+    shelf.write(replace(record, state="running", finished=None))
+    log = tmp_path / "jobs" / run / "events.jsonl"
+    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:-1]))
+    shelf.close()
+    with client_of(tmp_path) as client:
+        assert wait_for(client, run)["state"] == "done"
+        assert "event: run_end" in client.get(f"/v1/runs/{run}/events").text
+
+
 def test_two_services_do_not_share_a_folder(tmp_path):
     _, service = application(tmp_path)
     with pytest.raises(OutputError, match="another service uses"):

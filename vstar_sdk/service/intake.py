@@ -1,11 +1,11 @@
-"""What happens to an order before it becomes a job: it is completed, checked and written down."""
+"""What happens to an order before it becomes a job: it is completed and checked."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from vstar_sdk.service.limits import Limits
@@ -18,19 +18,6 @@ from vstar_sdk.spec.writing import as_yaml
 SPEC = "spec.yaml"
 _AT_ONCE = 2
 """Orders that are checked at the same time: it is work of the processor."""
-
-
-@dataclass(frozen=True)
-class Taken:
-    """An order that can be promised.
-
-    Attributes:
-        record: of the job.
-        files: of its folder.
-    """
-
-    record: Record
-    files: Mapping[str, bytes]
 
 
 class Intake:
@@ -47,14 +34,15 @@ class Intake:
         self._guard, self._defaults, self._limits, self._run_of = guard, defaults, limits, run_of
         self._turn = threading.BoundedSemaphore(_AT_ONCE)
 
-    def take(self, order: Order, job: str, folder: Path, number: Callable[[], int]) -> Taken:
+    def check(self, order: Order, folder: Path) -> tuple[Callable[[str, int], Record], bytes]:
         """Check an order.
 
         Args:
             order: as it was sent.
-            job: the id that its job is going to have.
-            folder: of the job.
-            number: gives its place among all jobs, once it is known to be good.
+            folder: that its job is going to have, with what was uploaded; relative paths of the spec begin there.
+
+        Returns:
+            What makes its record from an id and a place among all jobs, and its spec as a file holds it.
 
         Raises:
             Refusal: it continues from a job that is not there, or not done.
@@ -65,9 +53,8 @@ class Intake:
         with self._turn:
             plan = checked(document, self._guard.model_copy(update={"roots": roots}), self._limits)
         final = plan.final
-        record = Record(
-            id=job,
-            number=number(),
+        record = partial(
+            Record,
             created=int(time.time()),
             state="queued",
             spec=SPEC,
@@ -81,4 +68,4 @@ class Intake:
             key=order.key,
             fingerprint=order.fingerprint,
         )
-        return Taken(record, {SPEC: as_yaml(document.data).encode(), **order.files})
+        return record, as_yaml(document.data).encode()

@@ -35,22 +35,25 @@ class JobLog:
         return len(self._lines)
 
     def append(self, data: Mapping[str, Any]) -> None:
-        """Write an event; its ``number`` is given here. One that comes after the end is dropped.
+        """Write an event; its ``number`` is given here.
 
         Raises:
             OSError: the disk refuses.
         """
         with self._changed:
-            if self._ended:
-                return
             line = json.dumps({**data, "number": len(self._lines)}, ensure_ascii=False).encode()
             with self._path.open("ab") as file:
                 file.write(line + b"\n")
             self._lines.append(line)
             self._wake()
 
+    @property
+    def tells_the_end(self) -> bool:
+        """Whether its last event is the end of a run."""
+        return bool(self._lines) and json.loads(self._lines[-1])["kind"] in ("run_end", "run_error")
+
     def end(self) -> None:
-        """Nothing will come any more: readers end."""
+        """Readers end, for nothing will come any more."""
         with self._changed:
             self._ended = True
             self._wake()

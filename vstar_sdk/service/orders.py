@@ -122,15 +122,15 @@ def continued(document: Document, run_of: Callable[[str], Path]) -> tuple[Docume
     """A document whose ``start.from`` may be the id of a job.
 
     Args:
-        document: the spec.
+        document: the spec, of a job next to the one that is named.
         run_of: the run directory of a finished job.
 
     Returns:
-        The document with the run directory in the place of the id, and the folders that it may reach for that.
+        The document with the way to the run directory in the place of the id, and the folders that it may reach for that.
     """
     start: Any = document.data.get("start")
     named = cast(dict[Any, Any], start).get("from") if isinstance(start, dict) else None
     if not isinstance(named, str) or not ID.fullmatch(named):
         return document, ()
     run = run_of(named)
-    return with_value(document, ("start", "from"), str(run), "start.from"), (run,)
+    return with_value(document, ("start", "from"), f"../{named}/{run.name}", "start.from"), (run,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vstar_sdk.errors import PluginError, SpecError, VstarError, hint_of, message_of
+from vstar_sdk.errors import OutputError, VstarError, hint_of, message_of
 from vstar_sdk.reading.discreet import discreet
 
 
@@ -53,9 +53,9 @@ def absent(what: str) -> Refusal:
 
 def of_error(error: VstarError) -> Refusal:
     """The refusal of a request whose spec is wrong; paths of this machine do not leave it."""
-    wrong = isinstance(error, SpecError | PluginError) or error.exit_code == 2
     told = told_error(error)
-    return Refusal(400 if wrong else 422, told["message"], code=told["code"], hint=told["hint"])
+    status = 507 if isinstance(error, OutputError) else 400 if error.exit_code in (2, 3) else 422
+    return Refusal(status, told["message"], code=told["code"], hint=told["hint"])
 
 
 def told_error(error: BaseException) -> dict[str, Any]:

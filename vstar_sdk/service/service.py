@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -12,17 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vstar_sdk import events
-from vstar_sdk.errors import RunCancelled
+from vstar_sdk.errors import OutputError, RunCancelled
 from vstar_sdk.service.intake import Intake
+from vstar_sdk.service.jobs import Jobs
 from vstar_sdk.service.keys import Keys
 from vstar_sdk.service.limits import Limits
 from vstar_sdk.service.logs import JobLog
 from vstar_sdk.service.orders import Order
 from vstar_sdk.service.records import Record, new_id
 from vstar_sdk.service.refusals import Refusal, absent, told_error
-from vstar_sdk.service.shelf import EVENTS, Shelf
-from vstar_sdk.service.telling import interrupted, queued, told
-from vstar_sdk.service.waiting import Waiting
+from vstar_sdk.service.shelf import Shelf
+from vstar_sdk.service.telling import told
 from vstar_sdk.service.worker import Outcome, Worker
 from vstar_sdk.spec.document import Document
 from vstar_sdk.spec.guard import Guard
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from vstar_sdk.previews import Preview
-
-_log = logging.getLogger(__name__)
 
 
 class Service:
@@ -62,25 +58,22 @@ class Service:
     ) -> None:
         self.limits = limits or Limits()
         self._shelf = Shelf(folder)
-        jobs = self._shelf.jobs
-        guard = guard.model_copy(update={"output": jobs})
+        try:
+            self._jobs = Jobs(self._shelf, self.limits)
+        except BaseException:
+            self._shelf.close()
+            raise
+        guard = guard.model_copy(update={"output": self._shelf.jobs})
+        own = guard.model_copy(update={"roots": (*guard.roots, self._shelf.jobs)})
         self._intake = Intake(guard, defaults, self.limits, self._finished_run)
-        self._on_end = on_end
-        self._changed = threading.Condition(threading.RLock())
-        self._keys = Keys()
-        self._records: dict[str, Record] = {}
-        self._by_key: dict[str, str] = {}
-        self._logs: dict[str, JobLog] = {}
-        self._waiting, self._coming = Waiting(), 0
+        self._worker = Worker(self, self._shelf, own, self.limits, max_models)
+        self._keys, self._on_end = Keys(), on_end
+        self._changed = self._jobs.changed
+        self._coming = 0
         self._running: str | None = None
         self._began = 0.0
         self._shown: tuple[str, int, Preview] | None = None
-        self._number = 0
         self._closing = False
-        own = guard.model_copy(update={"roots": (*guard.roots, jobs)})
-        self._worker = Worker(self, self._shelf, own, self.limits, max_models)
-        for record in self._shelf.load():
-            self._found(record)
 
     def start(self) -> None:
         """Begin to do jobs."""
@@ -91,8 +84,7 @@ class Service:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-            for log in self._logs.values():
-                log.end()
+            self._jobs.dismiss()
             if self._running is not None:
                 self._worker.end(self._running, "stop")
 
@@ -103,11 +95,6 @@ class Service:
         self._shelf.close()
 
     @property
-    def models(self) -> tuple[str, ...]:
-        """The models in memory."""
-        return self._worker.models
-
-    @property
     def closing(self) -> bool:
         """Whether it takes nothing any more."""
         return self._closing
@@ -115,7 +102,7 @@ class Service:
     def counts(self) -> dict[str, int]:
         """How many jobs are ``waiting`` and ``running``, and how many are known."""
         with self._changed:
-            return {"waiting": len(self._waiting), "running": int(self._running is not None), "jobs": len(self._records)}
+            return {"waiting": len(self._jobs.waiting), "running": int(self._running is not None), "jobs": len(self._jobs)}
 
     def submit(self, order: Order) -> tuple[Record, bool]:
         """Take a job. Once this returns, the job outlives the service.
@@ -125,13 +112,14 @@ class Service:
 
         Raises:
             Refusal: the queue is full, or the key was used with another request.
-            VstarError: the spec is wrong, or reaches what it may not.
+            VstarError: the spec is wrong, or reaches what it may not; or the disk refuses.
         """
         with self._keys.alone(order.key):
-            if (before := self._same(order)) is not None:
+            if (before := self._jobs.of_key(order.key)) is not None:
+                _check_same(before, order)
                 return before, True
             with self._place():
-                return self._take_in(order), False
+                return self._taken(order), False
 
     def record(self, job: str) -> Record:
         """A job.
@@ -139,20 +127,16 @@ class Service:
         Raises:
             Refusal: there is none.
         """
-        with self._changed:
-            if (found := self._records.get(job)) is None:
-                raise absent("video of this id")
-            return found
+        return self._jobs.get(job)
 
     def records(self) -> list[Record]:
         """All jobs, by their coming."""
-        with self._changed:
-            return list(self._records.values())
+        return self._jobs.all()
 
     def position(self, record: Record) -> int:
         """How many jobs come before it, the one under way included; 0 where it does not wait."""
         with self._changed:
-            before = self._waiting.before(record)
+            before = self._jobs.waiting.before(record)
             return 0 if before is None else before + (self._running is not None)
 
     def folder(self, record: Record) -> Path:
@@ -172,10 +156,7 @@ class Service:
 
     def log(self, record: Record) -> JobLog:
         """The events of a job."""
-        with self._changed:
-            if (log := self._logs.get(record.id)) is not None:
-                return log
-        return JobLog(self._shelf.folder(record.id) / EVENTS, ended=True)
+        return self._jobs.log(record)
 
     def preview(self, record: Record) -> tuple[int, Preview] | None:
         """The latest step of a job under way, and what its clip is going to be."""
@@ -190,12 +171,16 @@ class Service:
             Refusal: there is none.
         """
         with self._changed:
-            record = self.record(job)
-            if self._waiting.withdraw(record):
-                return self._give_up(record)
-            if self._running == job:
+            record = self._jobs.get(job)
+            waited = self._jobs.waiting.withdraw(record)
+            if waited:
+                error = told_error(RunCancelled("the run was cancelled before it started"))
+                record = self._jobs.end(record, "cancelled", error)
+            elif self._running == job:
                 self._worker.end(job, "cancel")
-            return record
+        if waited:
+            self._on_end(record, 0.0)
+        return record
 
     def delete(self, job: str) -> Record:
         """Delete a job with its files; one that has not ended is cancelled. It is gone at once.
@@ -204,17 +189,13 @@ class Service:
             Refusal: there is none.
         """
         with self._changed:
-            record = self.record(job)
-            self._shelf.forget(job)
-            waited = self._waiting.withdraw(record)
-            running = self._running == job
+            record = self._jobs.get(job)
+            self._jobs.drop(record)
+            waited, running = self._jobs.waiting.withdraw(record), self._running == job
             if running:
                 self._worker.end(job, "cancel")  # its files go when it has ended
-            del self._records[job]
-            if record.key is not None:
-                self._by_key.pop(record.key, None)
-            if not running and (log := self._logs.pop(job, None)) is not None:
-                log.end()
+            else:
+                self._jobs.release(job)
         if not running:
             self._shelf.remove(job)
         if waited:
@@ -224,61 +205,43 @@ class Service:
     def take(self) -> Record | None:
         """For the worker: see `vstar_sdk.service.worker.Desk`."""
         with self._changed:
-            while not len(self._waiting) and not self._closing:
+            while not len(self._jobs.waiting) and not self._closing:
                 self._changed.wait()
             if self._closing:
                 return None
-            record = self._records[self._waiting.take()]
+            record = self._jobs.get(self._jobs.waiting.take())
             self._running, self._began = record.id, time.monotonic()
-            return self._note(replace(record, state="running", attempts=record.attempts + 1))
+            return self._jobs.note(replace(record, state="running", attempts=record.attempts + 1))
 
     def told(self, record: Record, event: events.Event, progress: float) -> None:
         """For the worker: see `vstar_sdk.service.worker.Desk`."""
-        with self._changed:
-            if (now := self._records.get(record.id)) is not None:
-                self._records[record.id] = replace(now, progress=max(now.progress, progress))
-            if isinstance(event, events.Step) and event.preview is not None:
+        self._jobs.advance(record.id, progress)
+        if isinstance(event, events.Step) and event.preview is not None:
+            with self._changed:
                 self._shown = record.id, event.step, event.preview
-            if self._closing:
-                return  # the run ends because the service does: that is no news of the job
-            log = self._logs.get(record.id)
-        if log is not None:
-            self._append(log, told(event, record.id, self._shelf.run(record.id)))
+        if self._closing and isinstance(event, events.RunFailed) and isinstance(event.error, RunCancelled):
+            return  # the run is interrupted because the service is: that is not its end
+        self._jobs.tell(record.id, told(event, record.id, self._shelf.run(record.id)))
 
     def ended(self, record: Record, outcome: Outcome | None) -> None:
         """For the worker: see `vstar_sdk.service.worker.Desk`."""
         with self._changed:
             self._running = self._shown = None
-            now = self._records.get(record.id)
-            log = self._logs.pop(record.id, None)
-            if log is not None:
-                log.end()
-            if now is not None and outcome is None:
-                self._note(replace(now, attempts=now.attempts - 1))
-            elif now is not None and outcome is not None:
-                state, error = outcome
-                share = 1.0 if state == "done" else now.progress
-                now = self._note(replace(now, state=state, error=error, finished=int(time.time()), progress=share))
+            try:
+                now = self._jobs.get(record.id)
+            except Refusal:
+                now = None
+            if now is not None and outcome is not None:
+                now = self._jobs.end(now, *outcome)
+            elif now is not None:
+                self._jobs.note(replace(now, attempts=now.attempts - 1))
+            self._jobs.release(record.id)
         if now is None:
             self._shelf.remove(record.id)
         if outcome is not None:
             self._on_end(now or replace(record, state="cancelled"), time.monotonic() - self._began)
-        self._clear_out()
-
-    def _same(self, order: Order) -> Record | None:
-        with self._changed:
-            job = self._by_key.get(order.key) if order.key is not None else None
-            if job is None:
-                return None
-            record = self._records[job]
-        if record.fingerprint != order.fingerprint:
-            raise Refusal(
-                409,
-                "this Idempotency-Key came with another request before",
-                code="idempotency_key_reused",
-                hint="use a new key for a new request",
-            )
-        return record
+        for job in self._jobs.oldest(self.limits.kept):
+            self.delete(job)
 
     @contextmanager
     def _place(self) -> Generator[None]:
@@ -286,14 +249,9 @@ class Service:
         with self._changed:
             if self._closing:
                 raise Refusal(503, "the service is stopping", code="stopping", headers={"Retry-After": "10"})
-            if len(self._waiting) + self._coming >= self.limits.queue:
-                raise Refusal(
-                    429,
-                    f"{self.limits.queue} jobs wait already",
-                    code="queue_full",
-                    hint="try again later",
-                    headers={"Retry-After": "5"},
-                )
+            if len(self._jobs.waiting) + self._coming >= self.limits.queue:
+                message = f"{self.limits.queue} jobs wait already"
+                raise Refusal(429, message, code="queue_full", hint="try again later", headers={"Retry-After": "5"})
             self._coming += 1
         try:
             yield
@@ -301,82 +259,36 @@ class Service:
             with self._changed:
                 self._coming -= 1
 
-    def _take_in(self, order: Order) -> Record:
+    def _taken(self, order: Order) -> Record:
         job = new_id()
-        taken = self._intake.take(order, job, self._shelf.folder(job), self._next_number)
-        record = taken.record
-        self._shelf.put(record, taken.files)
-        with self._changed:
-            self._enter(record)
-            if record.key is not None:
-                self._by_key[record.key] = record.id
-            self._append(self._logs[record.id], queued(record.id, self.position(record)))
-            self._changed.notify_all()
-        return record
-
-    def _next_number(self) -> int:
-        with self._changed:
-            self._number += 1
-            return self._number
+        try:
+            folder = self._shelf.begin(job, order.files)
+            checked, spec = self._intake.check(order, folder)
+            record = checked(job, self._jobs.number())
+            self._shelf.keep(job, record.spec, spec)
+            with self._changed:
+                self._jobs.add(record, int(self._running is not None))
+            return record
+        except BaseException as error:
+            self._shelf.remove(job)
+            if isinstance(error, OSError):
+                raise OutputError(f"a job cannot be written: {error.strerror}", hint="is the disk full?") from error
+            raise
 
     def _finished_run(self, job: str) -> Path:
         """The run directory of a finished job, for one that continues from it."""
-        record = self.record(job)
+        record = self._jobs.get(job)
         if record.state != "done":
             raise Refusal(409, f"the video to continue from is {record.state}", code="not_done", param="start")
         return self._shelf.run(job)
 
-    def _found(self, record: Record) -> None:
-        """A job of an earlier service on the same folder."""
-        self._number = max(self._number, record.number)
-        if record.key is not None:
-            self._by_key[record.key] = record.id
-        if record.ended:
-            self._records[record.id] = record
-        elif record.attempts >= self.limits.attempts:
-            message = f"the service ended {record.attempts} times during this run"
-            error = {"code": "interrupted", "message": message, "hint": "is there enough memory for it?"}
-            self._logs[record.id] = log = JobLog(self._shelf.folder(record.id) / EVENTS)
-            self._append(log, interrupted(record.id, error))
-            self._logs.pop(record.id).end()
-            self._note(replace(record, state="failed", error=error, finished=int(time.time())))
-        else:
-            self._enter(replace(record, state="queued"))
 
-    def _enter(self, record: Record) -> None:
-        self._records[record.id] = record
-        self._logs[record.id] = JobLog(self._shelf.folder(record.id) / EVENTS)
-        self._waiting.add(record)
-
-    def _give_up(self, record: Record) -> Record:
-        """End a job that never began."""
-        error = RunCancelled("the run was cancelled before it started")
-        log = self._logs.pop(record.id)
-        self._append(log, interrupted(record.id, told_error(error)))
-        log.end()
-        ended = self._note(replace(record, state="cancelled", error=told_error(error), finished=int(time.time())))
-        self._on_end(ended, 0.0)
-        return ended
-
-    def _note(self, record: Record) -> Record:
-        """Keep a job that has changed; where the disk refuses, the service goes on, and the next start does the job again."""
-        self._records[record.id] = record
-        try:
-            self._shelf.write(record)
-        except OSError as error:
-            _log.warning("the job %s cannot be written: %s", record.id, error)
-        return record
-
-    def _append(self, log: JobLog, data: dict[str, object]) -> None:
-        try:
-            log.append(data)
-        except OSError as error:
-            _log.warning("an event cannot be written: %s", error)
-
-    def _clear_out(self) -> None:
-        """Delete the jobs that ended first, where there are more than may be kept."""
-        with self._changed:
-            done = sorted((record for record in self._records.values() if record.ended), key=lambda one: one.finished or 0)
-            old = [record.id for record in done[: max(0, len(done) - self.limits.kept)]]
-        for job in old:
-            self.delete(job)
+def _check_same(record: Record, order: Order) -> None:
+    """Refuse a key that came with another request before."""
+    if record.fingerprint != order.fingerprint:
+        raise Refusal(
+            409,
+            "this Idempotency-Key came with another request before",
+            code="idempotency_key_reused",
+            hint="use a new key for a new request",
+        )

@@ -79,26 +79,32 @@ class Shelf:
                 raise OutputError(f"{path} cannot be read: {error}", hint="remove the folder of this job") from error
         return sorted(found, key=lambda record: record.number)
 
-    def put(self, record: Record, files: Mapping[str, bytes]) -> None:
-        """A new job, with its files; once this returns, it outlives the service.
+    def begin(self, job: str, files: Mapping[str, bytes]) -> Path:
+        """Make the folder of a job that is not promised yet; until `write` it is nobody's, and swept by the next start.
+
+        Args:
+            job: its id, a new one.
+            files: that are in it.
 
         Raises:
-            OutputError: the disk refuses; then nothing is left of it.
+            OSError: the disk refuses.
         """
-        folder = self.folder(record.id)
-        try:
-            folder.mkdir()
-            for name, content in files.items():
-                write_whole(folder / name, content)
-            self.write(record)
-        except BaseException as error:
-            shutil.rmtree(folder, ignore_errors=True)
-            if isinstance(error, OSError):
-                raise OutputError(f"a job cannot be written: {error.strerror}", hint="is the disk full?") from error
-            raise
+        folder = self.folder(job)
+        folder.mkdir()
+        for name, content in files.items():
+            self.keep(job, name, content)
+        return folder
+
+    def keep(self, job: str, name: str, content: bytes) -> None:
+        """Write a file of a job.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        write_whole(self.folder(job) / name, content)
 
     def write(self, record: Record) -> None:
-        """A job has changed.
+        """A job has come or changed; from the first time on, it outlives the service.
 
         Raises:
             OSError: the disk refuses.

@@ -40,6 +40,7 @@ def queued(job: str, position: int) -> dict[str, Any]:
     return {"kind": "queued", "job": job, "time": time.time(), "position": position}
 
 
-def interrupted(job: str, error: Mapping[str, Any]) -> dict[str, Any]:
-    """The job has ended without a run."""
-    return {"kind": "run_error", "job": job, "time": time.time(), "error": dict(error)}
+def ended(job: str, error: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The job has ended, and its run could not say so."""
+    told = {"job": job, "time": time.time()}
+    return {"kind": "run_end", **told} if error is None else {"kind": "run_error", **told, "error": dict(error)}
