@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from tests.service.conftest import STORY, application, client_of
+from tests.service.conftest import STORY, application
 from vstar_sdk import SpecError
 from vstar_sdk.service import access as access_module
 from vstar_sdk.service.access import access, host_name
@@ -176,10 +176,12 @@ def test_answers_forbid_browsers_what_they_need_not_do(waiting):
 
 
 def test_there_are_only_so_many_streams(tmp_path):
-    with client_of(tmp_path, limits=Limits(streams=1)) as client:
-        run = client.post("/v1/runs", json=STORY | {"sampling": {"steps": 200}}).json()["id"]
-        with client.websocket_connect(f"ws://127.0.0.1:8000/v1/runs/{run}/events") as socket:
-            socket.receive_json()
-            answer = client.get(f"/v1/runs/{run}/events")
-            assert (answer.status_code, answer.json()["error"]["code"]) == (429, "too_many_streams")
+    app, service = application(tmp_path, limits=Limits(streams=1))
+    client = TestClient(app, base_url="http://127.0.0.1:8000")
+    run = client.post("/v1/runs", json=STORY).json()["id"]
+    with client.websocket_connect(f"ws://127.0.0.1:8000/v1/runs/{run}/events") as socket:
+        assert socket.receive_json()["kind"] == "queued"
+        answer = client.get(f"/v1/runs/{run}/events")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (429, "too_many_streams")
         client.delete(f"/v1/runs/{run}")
+    service.close()

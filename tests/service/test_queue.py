@@ -115,3 +115,15 @@ def test_what_is_beyond_a_limit_is_refused_before_it_is_made(tmp_path, small_lim
         assert "more than this service takes" in answer.json()["error"]["message"], what
     assert client.get("/v1/runs").json()["data"] == []
     service.close()
+
+
+def test_the_jobs_that_ended_first_are_deleted_where_there_are_too_many(tmp_path):
+    app, service = application(tmp_path, limits=Limits(kept=2))
+    client = TestClient(app, base_url="http://127.0.0.1:8000")
+    made = [ask(client).json()["id"] for _ in range(4)]
+    for run in made[:3]:
+        client.post(f"/v1/runs/{run}/cancel")
+    left = [run["id"] for run in client.get("/v1/runs?order=asc").json()["data"]]
+    assert left == made[1:]
+    assert sorted(path.name for path in (tmp_path / "jobs").iterdir()) == sorted(left)
+    service.close()

@@ -22,7 +22,7 @@ from vstar_sdk.service.limits import Limits
 from vstar_sdk.service.logs import JobLog
 from vstar_sdk.service.shelf import Shelf
 
-LONG = STORY | {"seed": 3, "sampling": {"steps": 16, "eta": 1.0}, "output": [{"use": "gif"}]}
+LONG = STORY | {"seed": 3, "sampling": {"steps": 10, "eta": 1.0}, "output": [{"use": "gif"}]}
 
 
 def test_a_service_that_is_stopped_goes_on_with_the_same_bytes_and_the_same_log(tmp_path, session):
@@ -48,8 +48,8 @@ def test_a_service_that_is_stopped_goes_on_with_the_same_bytes_and_the_same_log(
     assert [event["number"] for event in events] == [*range(len(events))]
     steps = [event["step"] for event in events if event["kind"] == "step"]
     assert steps == sorted(steps)
-    assert steps[-1] == 16
-    assert len(steps) < 32
+    assert steps[-1] == 10
+    assert len(steps) < 20
     assert [event["kind"] for event in events].count("run_end") == 1
     assert "run_error" not in [event["kind"] for event in events]
     for name in ("video.gif", "latents.safetensors"):
@@ -71,6 +71,7 @@ def test_a_run_that_ends_the_service_again_and_again_is_told_as_failed(tmp_path)
         assert "event: run_error" in client.get(f"/v1/runs/{run}/events").text
 
 
+@pytest.mark.slow
 def test_a_run_whose_state_is_of_other_versions_is_told_as_failed(tmp_path):
     with client_of(tmp_path) as client:
         run = client.post("/v1/runs", json=LONG).json()["id"]
@@ -86,6 +87,7 @@ def test_a_run_whose_state_is_of_other_versions_is_told_as_failed(tmp_path):
     assert last.startswith("event: run_error")
 
 
+@pytest.mark.slow
 def test_a_run_that_was_whole_when_the_service_was_killed_is_done_and_its_log_says_so(tmp_path):
     with client_of(tmp_path) as client:
         run = client.post("/v1/runs", json=STORY).json()["id"]
@@ -134,16 +136,6 @@ def test_a_torn_line_of_a_log_is_dropped(tmp_path):
         {"kind": "a", "number": 0},
         {"kind": "c", "number": 1},
     ]
-
-
-def test_the_jobs_that_ended_first_are_deleted_where_there_are_too_many(tmp_path):
-    with client_of(tmp_path, limits=Limits(kept=2)) as client:
-        made = [client.post("/v1/runs", json=STORY).json()["id"] for _ in range(4)]
-        wait_for(client, made[-1])
-        while len(left := [run["id"] for run in client.get("/v1/runs?order=asc").json()["data"]]) > 2:
-            time.sleep(0.01)
-        assert left == made[2:]
-        assert sorted(path.name for path in (tmp_path / "jobs").iterdir()) == sorted(left)
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from vstar_sdk.service.orders import Order, checked, completed, continued
 from vstar_sdk.service.records import Record
 from vstar_sdk.spec.document import Document
 from vstar_sdk.spec.guard import Guard
+from vstar_sdk.spec.loading import LoadedSpec, SpecLoader
 from vstar_sdk.spec.writing import as_yaml
 
 SPEC = "spec.yaml"
@@ -32,6 +33,7 @@ class Intake:
 
     def __init__(self, guard: Guard, defaults: Document | None, limits: Limits, run_of: Callable[[str], Path]) -> None:
         self._guard, self._defaults, self._limits, self._run_of = guard, defaults, limits, run_of
+        self._loader = SpecLoader(guard=guard)
         self._turn = threading.BoundedSemaphore(_AT_ONCE)
 
     def check(self, order: Order, folder: Path) -> tuple[Callable[[str, int], Record], bytes]:
@@ -49,9 +51,9 @@ class Intake:
             VstarError: its spec is wrong, or reaches what it may not.
         """
         document, roots = continued(completed(order.document, folder, self._defaults), self._run_of)
-        roots = (*self._guard.roots, *roots, *((folder,) if order.files else ()))
+        roots = (*roots, *((folder,) if order.files else ()))
         with self._turn:
-            plan = checked(document, self._guard.model_copy(update={"roots": roots}), self._limits)
+            plan = checked(self._loaded(document, roots), self._limits)
         final = plan.final
         record = partial(
             Record,
@@ -69,3 +71,10 @@ class Intake:
             fingerprint=order.fingerprint,
         )
         return record, as_yaml(document.data).encode()
+
+    def _loaded(self, document: Document, roots: tuple[Path, ...]) -> LoadedSpec:
+        """The valid spec of a document, which may reach some folders more than any."""
+        if not roots:
+            return self._loader.load(document)
+        guard = self._guard.model_copy(update={"roots": (*self._guard.roots, *roots)})
+        return SpecLoader(guard=guard).load(document)

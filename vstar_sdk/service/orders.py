@@ -18,8 +18,7 @@ from vstar_sdk.service.limits import Limits
 from vstar_sdk.service.records import ID
 from vstar_sdk.spec.defaults import beneath
 from vstar_sdk.spec.document import LARGEST, Document, parse
-from vstar_sdk.spec.guard import Guard
-from vstar_sdk.spec.loading import LoadedSpec, load_document
+from vstar_sdk.spec.loading import LoadedSpec
 from vstar_sdk.spec.overrides import with_value
 from vstar_sdk.spec.sweep_keys import SWEEP
 
@@ -76,19 +75,17 @@ def completed(document: Document, folder: Path, defaults: Document | None) -> Do
     return document if defaults is None else beneath(document, defaults)
 
 
-def checked(document: Document, guard: Guard, limits: Limits) -> Plan:
-    """Validate a document, and find what its run would take: first by the numbers alone, then with the story.
+def checked(loaded: LoadedSpec, limits: Limits) -> Plan:
+    """Plan a run within limits: what it would take is found by its numbers first, then with its story.
 
     Args:
-        document: the spec.
-        guard: what it may reach.
+        loaded: its spec.
         limits: what it may take.
 
     Raises:
         SpecError: it is wrong, or beyond a limit.
         VstarError: something else is in its way, such as a model that is not there.
     """
-    loaded = load_document(document, guard=guard)
     check_numbers(loaded, limits)
     plan = make_plan(loaded)
     _within("steps", evaluations(plan), limits.steps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -180,6 +180,7 @@ class Service:
                 self._worker.end(job, "cancel")
         if waited:
             self._on_end(record, 0.0)
+            self._clear_out()
         return record
 
     def delete(self, job: str) -> Record:
@@ -240,8 +241,13 @@ class Service:
             self._shelf.remove(record.id)
         if outcome is not None:
             self._on_end(now or replace(record, state="cancelled"), time.monotonic() - self._began)
+        self._clear_out()
+
+    def _clear_out(self) -> None:
+        """Delete the jobs that ended first, where there are more than may be kept."""
         for job in self._jobs.oldest(self.limits.kept):
-            self.delete(job)
+            with suppress(Refusal):  # it was deleted meanwhile
+                self.delete(job)
 
     @contextmanager
     def _place(self) -> Generator[None]:

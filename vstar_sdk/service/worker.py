@@ -22,7 +22,7 @@ from vstar_sdk.service.refusals import told_error
 from vstar_sdk.service.shelf import Shelf
 from vstar_sdk.spec.document import read
 from vstar_sdk.spec.guard import Guard
-from vstar_sdk.spec.loading import load_document
+from vstar_sdk.spec.loading import SpecLoader
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +60,8 @@ class Worker:
     """
 
     def __init__(self, desk: Desk, shelf: Shelf, guard: Guard, limits: Limits, max_models: int | None) -> None:
-        self._desk, self._shelf, self._guard, self._limits = desk, shelf, guard, limits
+        self._desk, self._shelf, self._limits = desk, shelf, limits
+        self._loader = SpecLoader(guard=guard)
         self._session = Session(max_models=max_models, guard=guard)
         self._lock = threading.Lock()
         self._running: tuple[str, Job] | None = None
@@ -151,7 +152,7 @@ class Worker:
         if resumable(directory):
             return self._session.resume(directory, previews=True)
         document = read(self._shelf.folder(record.id) / record.spec)
-        return self._session.start(load_document(document, guard=self._guard), out=directory, previews=True)
+        return self._session.start(self._loader.load(document), out=directory, previews=True)
 
 
 def _cancelled(why: Why | None, limits: Limits, error: RunCancelled) -> Outcome | None:
