@@ -28,6 +28,7 @@ ELSEWHERE = {
     "docs/plugins/testing.md": "plugins/test_kit_document.py",
     "docs/python.md": "runs/test_document.py",
     "docs/security.md": "security/test_document.py",
+    "docs/service.md": "service/test_document.py",
     "docs/stories.md": "runs/test_reworking.py",
     "docs/sweeps.md": "sweeps/test_document.py",
     "docs/tutorial.md": "docs/test_tutorial.py",
