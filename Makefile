@@ -22,7 +22,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 # Our own plugins are installed beside the package, as a stranger's would be.
 $(VENV)/installed-dev: $(VENV)/installed $(wildcard plugins/*/pyproject.toml)
-	$(PIP) -e '.[dev,docs,local,lora,pictures,server]'
+	$(PIP) -e '.[dev,docs,local,lora,mcp,pictures]'
 	$(PIP) --no-deps $(addprefix -e ./,$(dir $(wildcard plugins/*/pyproject.toml)))
 	@touch $@
 

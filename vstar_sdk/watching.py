@@ -10,10 +10,9 @@ from html import escape
 from typing import Any, Protocol
 
 from vstar_sdk import events
-from vstar_sdk.errors import RunCancelled
 from vstar_sdk.previews import Preview
 from vstar_sdk.runs.job import Job
-from vstar_sdk.runs.progress import WORDS
+from vstar_sdk.runs.progress import words
 from vstar_sdk.runs.result import Result
 
 _PAUSE = 0.25
@@ -53,27 +52,6 @@ class _View(Protocol):
     def close(self) -> None: ...
 
 
-def _words(event: events.Event) -> str | None:
-    """What an event says of the stage under way, if it does."""
-    match event:
-        case events.Queued(position=before) if before:
-            return f"waiting behind {before} other {'run' if before == 1 else 'runs'}"
-        case events.StageStart():
-            return WORDS[event.stage]
-        case events.Step():
-            return f"{WORDS['sample']}, step {event.step} of {event.steps}, {event.eta:.0f} s left"
-        case events.FramesDecoded():
-            return f"{WORDS['decode']}, frame {event.done} of {event.total}"
-        case events.RunEnd():
-            return f"done in {event.seconds:.1f} s"
-        case events.RunFailed():
-            return "cancelled" if isinstance(event.error, RunCancelled) else f"failed: {event.error}"
-        case events.Paused():
-            return f"paused after step {event.step}"
-        case _:
-            return None
-
-
 class _Bar:
     """A bar on stderr."""
 
@@ -85,8 +63,8 @@ class _Bar:
 
     def show(self, event: events.Event, done: float) -> None:
         """Move it."""
-        if (words := _words(event)) is not None:
-            self._bar.set_description_str(words, refresh=False)
+        if (said := words(event)) is not None:
+            self._bar.set_description_str(said, refresh=False)
         self._bar.n = round(done * 1000)
         self._bar.refresh()
 
@@ -111,7 +89,7 @@ class _Page:
     def show(self, event: events.Event, done: float) -> None:
         """Take note, and display it if the page has been at rest."""
         self._done = done
-        self._words = _words(event) or self._words
+        self._words = words(event) or self._words
         if isinstance(event, events.SynopsisReady):
             spans = event.timeline.spans()
             captions = [escape(state.caption) for state in event.synopsis.states]

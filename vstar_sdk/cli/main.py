@@ -37,6 +37,7 @@ COMMANDS = {
     "rerun": Lazy("vstar_sdk.cli.rerun:rerun", "Make a finished run again, and compare the frames."),
     "sweep": Lazy("vstar_sdk.cli.sweep:sweep", "Make many videos from a spec with a key 'sweep'."),
     "status": Lazy("vstar_sdk.cli.status:status", "Show the progress of a sweep."),
+    "mcp": Lazy("vstar_sdk.cli.mcp:mcp", "Serve tools for agents (MCP)."),
     "serve": Lazy("vstar_sdk.cli.serve:serve", "Serve videos over HTTP."),
     "synopsis": Lazy("vstar_sdk.cli.synopsis:synopsis", "Show the key states and their frames."),
     "plan": Lazy("vstar_sdk.cli.plan:plan", "Show what a run will do, and its memory and time."),

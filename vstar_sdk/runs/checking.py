@@ -18,6 +18,7 @@ from vstar_sdk.runs.measuring import Measuring
 from vstar_sdk.runs.unfinished import resumable
 from vstar_sdk.spec.document import parse
 from vstar_sdk.spec.expectations import Expectation, Verdict, expectations, written
+from vstar_sdk.spec.guard import Guard
 from vstar_sdk.spec.loading import LoadedSpec, load_spec
 
 PICTURES = ("cuts", "drift", "evolution", "flicker", "frozen", "layout", "repeated", "seam")
@@ -46,7 +47,14 @@ class Checked:
         return all(one.kept for one in self.verdicts)
 
 
-def check(path: Path, metrics: Iterable[str] = (), expected: Iterable[str] = (), prompt: str | None = None) -> Checked:
+def check(
+    path: Path,
+    metrics: Iterable[str] = (),
+    expected: Iterable[str] = (),
+    prompt: str | None = None,
+    *,
+    guard: Guard | None = None,
+) -> Checked:
     """Measure a film frame by frame.
 
     Args:
@@ -56,6 +64,7 @@ def check(path: Path, metrics: Iterable[str] = (), expected: Iterable[str] = (),
         expected: texts such as ``flicker<0.1``; their metrics are measured, too. None: what the spec that made it expects
             of frames.
         prompt: the story, for metrics that compare with it; None: that of the spec that made it.
+        guard: which plugins may be named, where a stranger names them.
 
     Raises:
         SpecError: there is no film, a name is unknown, or a metric cannot measure it.
@@ -63,16 +72,16 @@ def check(path: Path, metrics: Iterable[str] = (), expected: Iterable[str] = (),
     """
     found = find(path)
     made_by: Any = parse(found.spec).data if found.spec is not None else {}
-    wanted = [Expectation.read(text) for text in expected] or _of_frames_expected(made_by)
+    wanted = [Expectation.read(text) for text in expected] or _of_frames_expected(made_by, guard)
     named = list(metrics)
     for name in named:
         try:
-            _loaded([{"use": name}])
+            _loaded([{"use": name}], guard=guard)
         except SpecError as error:
             raise SpecError(f"-m {name}: {error.message.removeprefix('metrics[0].use: ')}", hint=error.hint) from None
-    chosen: list[dict[str, Any]] = [{"use": name} for name in named] or _of_frames(made_by.get("metrics") or ())
+    chosen: list[dict[str, Any]] = [{"use": name} for name in named] or _of_frames(made_by.get("metrics") or (), guard)
     chosen = chosen or [{"use": name} for name in PICTURES]
-    instruments = metrics_of(_loaded(chosen, wanted))
+    instruments = metrics_of(_loaded(chosen, wanted, guard))
     clip = replace(found.footage, prompt=prompt if prompt is not None else str(made_by.get("prompt", "")))
     for one in instruments:
         if isinstance(one.metric, MapMetric):
@@ -118,22 +127,22 @@ def find(path: Path) -> Film:
     return replace(found, footage=replace(found.footage, anchors=anchors), spec=spec)
 
 
-def _of_frames(written: Iterable[Any]) -> list[Any]:
+def _of_frames(written: Iterable[Any], guard: Guard | None) -> list[Any]:
     """Those of a spec's metrics that need nothing but frames."""
     chosen = list(written)
-    metrics = metrics_of(_loaded(chosen)) if chosen else []
+    metrics = metrics_of(_loaded(chosen, guard=guard)) if chosen else []
     return [one for one, made in zip(chosen, metrics, strict=True) if not isinstance(made.metric, MapMetric)]
 
 
-def _of_frames_expected(made_by: Mapping[str, Any]) -> list[Expectation]:
+def _of_frames_expected(made_by: Mapping[str, Any], guard: Guard | None) -> list[Expectation]:
     """What a spec expects of numbers that need nothing but frames."""
     wanted = expectations(made_by.get("expect") or {})
-    metrics = metrics_of(_loaded(list(made_by.get("metrics") or ()), wanted)) if wanted else []
+    metrics = metrics_of(_loaded(list(made_by.get("metrics") or ()), wanted, guard)) if wanted else []
     of_maps = {name for one in metrics if isinstance(one.metric, MapMetric) for name in one.names}
     return [one for one in wanted if one.number not in of_maps]
 
 
-def _loaded(metrics: Sequence[Any], expected: Sequence[Expectation] = ()) -> LoadedSpec:
+def _loaded(metrics: Sequence[Any], expected: Sequence[Expectation] = (), guard: Guard | None = None) -> LoadedSpec:
     """A spec of some metrics, and of those that measure what is expected."""
     states = {"use": "states", "states": ["-"]}
-    return load_spec({"synopsis": states, "metrics": list(metrics), "expect": written(expected)})
+    return load_spec({"synopsis": states, "metrics": list(metrics), "expect": written(expected)}, guard=guard)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from vstar_sdk import events
+from vstar_sdk.errors import RunCancelled
 
 _SHARES: Mapping[events.Stage, tuple[float, float]] = {
     "synopsis": (0.0, 0.02),
@@ -54,3 +55,24 @@ def progress(event: events.Event, before: float) -> float:
 def _inside(stage: events.Stage, share: float) -> float:
     begin, end = _SHARES[stage]
     return begin + share * (end - begin)
+
+
+def words(event: events.Event) -> str | None:
+    """What an event says of what is being done, in a few words; None where it says nothing of that."""
+    match event:
+        case events.Queued(position=before) if before:
+            return f"waiting behind {before} other {'run' if before == 1 else 'runs'}"
+        case events.StageStart():
+            return WORDS[event.stage]
+        case events.Step():
+            return f"{WORDS['sample']}, step {event.step} of {event.steps}, {event.eta:.0f} s left"
+        case events.FramesDecoded():
+            return f"{WORDS['decode']}, frame {event.done} of {event.total}"
+        case events.RunEnd():
+            return f"done in {event.seconds:.1f} s"
+        case events.RunFailed():
+            return "cancelled" if isinstance(event.error, RunCancelled) else f"failed: {event.error}"
+        case events.Paused():
+            return f"paused after step {event.step}"
+        case _:
+            return None

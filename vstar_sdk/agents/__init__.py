@@ -1,0 +1,1 @@
+"""Tools for agents over the Model Context Protocol: plan, write, make, look at and change a story."""
