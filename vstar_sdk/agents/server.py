@@ -28,8 +28,8 @@ T = TypeVar("T")
 INSTRUCTIONS = """\
 Makes videos that tell a changing story, each from one spec. A spec is an object as in a YAML file: at least
 {"prompt": "a landscape from winter to autumn"}, and optionally frames, seed, model, synopsis, regularizers, sampling, output,
-expect. The model "miniworld" runs anywhere; the tool parts lists what is installed. Call plan first: it checks the spec and loads no
-model. run waits and reports progress; with wait=false it returns at once, and status and preview follow the run."""
+expect. The model "miniworld" runs anywhere; the tool parts lists what is installed. Call plan first: it checks the spec and loads
+no model. run waits and reports progress; with wait=false it returns at once, and status and preview follow the run."""
 
 _PAUSE = 0.3
 """Seconds between two looks at a run that is waited for."""
