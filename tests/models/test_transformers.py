@@ -77,9 +77,9 @@ def test_a_prompt_that_is_too_long_says_what_is_cut(adapter, prompt, end):
     ("adapter", "latent_frames", "side", "growth"),
     [
         ("wan_21", (3, 9), 8, 1.02),
-        ("cogvideox_5b", (5, 13), 4, 1.05),
-        ("hunyuan15_dir", (3, 9), 4, 1.1),
-        ("kandinsky5_dir", (5, 14), 4, 1.1),
+        pytest.param("cogvideox_5b", (5, 13), 4, 1.05, marks=pytest.mark.slow),
+        pytest.param("hunyuan15_dir", (3, 9), 4, 1.1, marks=pytest.mark.slow),
+        pytest.param("kandinsky5_dir", (5, 14), 4, 1.1, marks=pytest.mark.slow),
     ],
     indirect=["adapter"],
 )

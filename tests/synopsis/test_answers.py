@@ -97,7 +97,7 @@ def test_of_thinking_only_its_end_can_be_an_answer(text, read):
             read_answer(text, answer_model(3), only_at_the_end=True)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(
     st.text(alphabet='{}[]":, \\abn\u2028', max_size=60)
     | JSON.map(json.dumps)
@@ -113,7 +113,7 @@ def test_an_answer_is_read_or_refused(text):
     assert all(state.caption for state in answer.states)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_any_thinking_before_the_answer_changes_nothing(thought, more):
     text = f"<think>{thought}{WORDS['DRAFT']}{more}</think>{WORDS['RIGHT']}"

@@ -82,12 +82,18 @@ def complaint(shapes):
     return refused.value.message
 
 
-@pytest.mark.parametrize("key", ANCHORS)
+some = pytest.mark.parametrize(
+    "key", [pytest.param(key, marks=pytest.mark.slow) if n % 4 else key for n, key in enumerate(ANCHORS)]
+)
+"""One of four, and all among the slow tests."""
+
+
+@some
 def test_a_missing_key_is_named(shapes, key):
     assert complaint({name: shape for name, shape in shapes.items() if name != key}) == f"the key {key} is missing"
 
 
-@pytest.mark.parametrize("key", ANCHORS)
+@some
 def test_a_key_of_a_wrong_shape_is_named_with_both(shapes, key):
     wrong = (shapes[key][0] + 1, *shapes[key][1:])
     wanted = (
