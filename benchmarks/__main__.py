@@ -17,6 +17,7 @@ MEASUREMENTS = {
     "benchmarks.story": "A whole run",
     "benchmarks.memory": "Memory over frames",
     "benchmarks.options": "Options of speed",
+    "benchmarks.previews": "Previews",
     "benchmarks.startup": "Start",
     "benchmarks.sweeps": "Sweeps",
     "benchmarks.gates": "Gates",

@@ -1,7 +1,8 @@
 """Small pictures of a clip that is still being denoised: the clean latents that a step expects, through a linear map to colours.
 
-The map is fitted twice a run, by least squares between latents and what the model's own decoder makes of three of their frames. A
-preview then costs one product of matrices, whatever the decoder costs. No torch.
+The map is fitted by least squares between latents and what the model's own decoder makes of three of their frames: at the first
+step of a model's first run, and again in the middle of it, where more is clear. It stays with the loaded model. A preview then
+costs one product of matrices, whatever the decoder costs. No torch.
 """
 
 from __future__ import annotations
@@ -56,6 +57,31 @@ class Preview:
         pictures = [Image.fromarray(frame.repeat(scale, 0).repeat(scale, 1)) for frame in self.frames()]
         more = {"append_images": pictures[1:], "duration": round(1000 / fps), "loop": 0, "comment": _COMMENT}
         pictures[0].save(path, format="GIF", save_all=True, **more)
+
+
+@dataclass
+class Palette:
+    """The map from latents to colours of a loaded model.
+
+    Attributes:
+        colours: see `Preview`; None before it was fitted.
+        final: whether it was fitted where the clip was clear enough.
+    """
+
+    colours: Numbers | None = None
+    final: bool = False
+
+    def fitted(self, done: float, latents: Numbers, decode: Callable[[int], Iterable[Pixels]]) -> Numbers:
+        """The map, fitted first if need be.
+
+        Args:
+            done: how far the sampling is, from 0 to 1.
+            latents: clean as the step expects them; see `fit_colours`.
+            decode: see `fit_colours`.
+        """
+        if self.colours is None or (done >= 0.5 and not self.final):
+            self.colours, self.final = fit_colours(latents, decode), done >= 0.5
+        return self.colours
 
 
 def is_preview(path: Path) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import gc
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from vstar_sdk.options import ModelOptions
+from vstar_sdk.previews import Palette
 from vstar_sdk.runs.forks import renewed_in_children
 from vstar_sdk.runs.plan import Plan
 
@@ -18,11 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Loaded:
-    """A model in memory: its name, as in ``use``, and the options of memory and speed that it was loaded with."""
+    """A model in memory: its name, as in ``use``, its options of memory and speed, and how its latents look."""
 
     name: str
     how: str
     adapter: Adapter
+    palette: Palette = field(default_factory=Palette)
 
 
 class Models:
@@ -75,6 +77,15 @@ class Models:
             adapter = plan.source.load(device, dtype)
             self._loaded[model] = _Loaded(options.part, how, adapter)
             return adapter
+
+    def palette(self, adapter: Adapter) -> Palette:
+        """What is known of how a model's latents look; nothing yet of one that is not kept.
+
+        Args:
+            adapter: from `get`.
+        """
+        with self._lock:
+            return next((loaded.palette for loaded in self._loaded.values() if loaded.adapter is adapter), Palette())
 
     def unload(self, name: str | None = None) -> None:
         """Let go of the models of a name, or of all.

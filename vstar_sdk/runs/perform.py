@@ -133,7 +133,7 @@ def _perform(
     if saved is not None:
         saved.keep_resolved(clips.final.spec)
     state = encode(run, adapter, state)
-    state = sample(run, adapter, state, until=until, saved=saved)
+    state = sample(run, adapter, state, until=until, saved=saved, palette=models.palette(adapter))
     if state.sampler is not None:
         raise _paused(run, adapter, saved, state, clips.decoded)
     if saved is not None:

@@ -15,7 +15,7 @@ from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.telling import told
 from vstar_sdk.errors import SamplerError, VstarError
 from vstar_sdk.models.contract import FollowingAdapter, SamplingAdapter
-from vstar_sdk.previews import Preview, fit_colours
+from vstar_sdk.previews import Palette, Preview
 from vstar_sdk.runs.engine import Engine, engine_of
 from vstar_sdk.runs.memory import enough_memory
 from vstar_sdk.runs.run import Run
@@ -28,8 +28,6 @@ from vstar_sdk.sampling.noise import folded, step_noise
 from vstar_sdk.sampling.sampler import denoise
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from torch import Tensor
 
     from vstar_sdk.attention.plan import AttentionPlan
@@ -39,7 +37,15 @@ if TYPE_CHECKING:
     from vstar_sdk.sampling.conditioning import Conditioning
 
 
-def sample(run: Run, adapter: Adapter, state: RunState, *, until: int | None = None, saved: Saved | None = None) -> RunState:
+def sample(
+    run: Run,
+    adapter: Adapter,
+    state: RunState,
+    *,
+    until: int | None = None,
+    saved: Saved | None = None,
+    palette: Palette | None = None,
+) -> RunState:
     """Denoise, from the beginning or from where the state's sampler stands.
 
     Args:
@@ -48,6 +54,7 @@ def sample(run: Run, adapter: Adapter, state: RunState, *, until: int | None = N
         state: has the conditioning.
         until: steps after which to stop; None goes on to the end.
         saved: where the sampler's state is kept on the way.
+        palette: how the model's latents look, as far as earlier runs know; for previews.
 
     Returns:
         The state with its latents, or, where it was stopped, with its sampler.
@@ -87,7 +94,7 @@ def sample(run: Run, adapter: Adapter, state: RunState, *, until: int | None = N
                     f"the run cannot pause: {names} has memory of earlier steps",
                     hint="let the run finish, or remove that regularizer",
                 )
-            reports = _Reports(run, adapter, saved if not nursing.remembers else None)
+            reports = _Reports(run, adapter, saved if not nursing.remembers else None, palette or Palette())
             denoising = Denoising(
                 guided,
                 draw().to(device),
@@ -132,14 +139,14 @@ class _Reports:
         run: under way.
         adapter: the loaded model.
         saved: where states are kept; None keeps none.
+        palette: of the model.
     """
 
     of: Denoising
 
-    def __init__(self, run: Run, adapter: Adapter, saved: Saved | None) -> None:
+    def __init__(self, run: Run, adapter: Adapter, saved: Saved | None, palette: Palette) -> None:
         self._run, self._adapter, self._saved = run, adapter, saved
-        self._colours: NDArray[np.float32] | None = None
-        self._clear = False
+        self._palette = palette
         self._began, self._first = time.perf_counter(), 0
 
     def on_step(self, step: int, steps: int, timestep: float, latents: Tensor) -> None:
@@ -162,15 +169,13 @@ class _Reports:
             self._keep()
 
     def _preview(self, done: float) -> Preview | None:
-        """What the step expects; the map to colours is fitted at the first step, where little is clear yet, and in the middle."""
+        """What the step expects."""
         clean = self.of.clean()
         if clean is None:
             return None
         latents = clean[0].float().cpu().numpy()
-        if self._colours is None or (done >= 0.5 and not self._clear):
-            self._clear = done >= 0.5
-            self._colours = fit_colours(latents, lambda index: self._adapter.decode(clean[:, :, index : index + 1]))
-        return Preview(latents, self._colours)
+        colours = self._palette.fitted(done, latents, lambda index: self._adapter.decode(clean[:, :, index : index + 1]))
+        return Preview(latents, colours)
 
     def _keep(self) -> None:
         if self._saved is None:
