@@ -1,8 +1,8 @@
 """What previews of every step cost, beside the same runs without, in turn in one process.
 
 ``python -m benchmarks.previews [--threads N] [--rounds N] [--frames ...]``. A model's first run fits the map from latents to
-colours, from three decoded frames, twice; later runs of its session have it. *Look* is to turn the latents of a step into pictures.
-All are shares of what the sampler takes without previews. Steps of the kit's tiny models take milliseconds.
+colours, from three decoded frames, twice; later runs of its session have it. *Look* is to turn the latents of a step into
+pictures. All are shares of what the sampler takes without previews. Steps of the kit's tiny models take milliseconds.
 """
 
 from __future__ import annotations

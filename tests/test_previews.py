@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vstar_sdk.previews import Preview, fit_colours
+from vstar_sdk.previews import Palette, Preview, fit_colours
 
 
 @pytest.fixture
@@ -61,3 +61,22 @@ def test_colours_beyond_the_range_are_cut_off():
     colours = np.array([[1000.0] * 3, [0.0] * 3], np.float32)
     frames = Preview(np.array([[[[-1.0, 1.0]]]], np.float32), colours).frames()
     assert frames[0, 0].tolist() == [[0, 0, 0], [255, 255, 255]]
+
+
+def test_a_model_keeps_its_colours_once_a_clip_was_half_clear(world):
+    latents, colours = world
+    asked = []
+
+    def decode(index):
+        asked.append(index)
+        yield Preview(latents[:, index : index + 1], colours).frames()[0].repeat(8, 0).repeat(8, 1)
+
+    palette = Palette()
+    first = palette.fitted(0.1, latents, decode)
+    assert palette.fitted(0.4, latents, decode) is first
+    assert len(asked) == 3
+    final = palette.fitted(0.6, latents, decode)
+    assert len(asked) == 6
+    for done in (0.1, 0.7, 1.0):
+        assert palette.fitted(done, latents, decode) is final
+    assert len(asked) == 6
