@@ -13,6 +13,7 @@ from PIL import Image
 
 from vstar_sdk import events
 from vstar_sdk.cli.main import cli
+from vstar_sdk.cli.preview import strip
 from vstar_sdk.cli.progress import Progress
 from vstar_sdk.previews import Preview
 
@@ -116,3 +117,35 @@ def test_a_preview_replaces_previews_alone(tmp_path):
         assert message in done.stderr
         assert (tmp_path / str(number)).exists() is not bool(message)
     assert {path: path.read_bytes() for path in (picture, notes)} == before
+
+
+def test_a_strip_on_the_terminal_shows_the_first_and_the_last_frame():
+    frames = np.zeros((9, 4, 6, 3), np.uint8)
+    frames[0, 0, 0], frames[0, 1, 0], frames[8] = (1, 2, 3), (4, 5, 6), 200
+    lines = strip(frames, columns=80).split("\n")
+    assert len(lines) == 2
+    assert lines[0].startswith("\x1b[38;2;1;2;3;48;2;4;5;6m\u2580")
+    assert lines[0].endswith("\x1b[38;2;200;200;200;48;2;200;200;200m\u2580\x1b[0m")
+    for line in lines:
+        assert {*unstyle(line)} == {"\u2580", " "}
+        assert len(unstyle(line)) <= 79
+
+
+@pytest.mark.parametrize(("size", "columns"), [((1, 1), 80), ((60, 104), 80), ((60, 104), 12), ((104, 60), 1), ((3, 500), 40)])
+def test_pictures_of_any_size_fit_into_terminals_of_any_width(size, columns):
+    lines = unstyle(strip(np.zeros((5, *size, 3), np.uint8), columns)).split("\n")
+    assert max(map(len, lines)) <= columns
+
+
+def test_four_strips_are_printed_on_a_terminal_and_elsewhere_it_is_refused(tmp_path, monkeypatch):
+    printed = []
+    monkeypatch.setattr("vstar_sdk.cli.preview.on_terminal", lambda: True)
+    monkeypatch.setattr("vstar_sdk.cli.preview.strip", lambda frames, columns: printed.append(frames.shape) or "strip")
+    words = ["run", "a volcano wakes up", "--frames", "4", "--set", "sampling.steps=10", "--preview", "terminal"]
+    assert CliRunner().invoke(cli, [*words, "-o", str(tmp_path / "run")]).exit_code == 0
+    assert len(printed) == 4
+    monkeypatch.undo()
+    refused = CliRunner().invoke(cli, [*words, "-o", str(tmp_path / "other")])
+    assert refused.exit_code == 7
+    assert "stderr is not a terminal" in refused.stderr
+    assert not (tmp_path / "other").exists()

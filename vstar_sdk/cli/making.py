@@ -12,15 +12,11 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from vstar_sdk import events
 from vstar_sdk.cli.arguments import OutPath
 from vstar_sdk.cli.description import describe, plan_data
 from vstar_sdk.cli.following import follow
+from vstar_sdk.cli.preview import Preview, preview_of
 from vstar_sdk.cli.printing import document, document_json, warn
-from vstar_sdk.errors import OutputError
-from vstar_sdk.output.whole import draft_of
-from vstar_sdk.previews import is_preview
-from vstar_sdk.reading.escapes import printable
 from vstar_sdk.runs.directory import RunDirectory
 from vstar_sdk.runs.exporters import exporters
 from vstar_sdk.runs.job import Job
@@ -36,7 +32,7 @@ class Making:
         out: the run directory; None for a new one.
         dry_run: say what would be done.
         pause_after: a step to stop after.
-        preview: a GIF that shows after every step what the clip is going to be; None for none.
+        preview: shows while it is made what the clip is going to be; None for none.
         as_json: events as lines of JSON.
         quiet: no progress.
     """
@@ -44,7 +40,7 @@ class Making:
     out: Path | None
     dry_run: bool
     pause_after: int | None
-    preview: Path | None
+    preview: Preview | None
     as_json: bool
     quiet: bool
 
@@ -64,7 +60,8 @@ class Making:
         if self.dry_run:
             self._tell(plan)
             return
-        self._check_preview()
+        if self.preview is not None:
+            self.preview.check()
         # Threads that spin while they wait made a run seven times as long next to one busy neighbour (measured on two cores).
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         from vstar_sdk.runs.session import start
@@ -76,45 +73,13 @@ class Making:
             return start(plan, out=chosen, pause_after=self.pause_after, previews=self.preview is not None, began=began)
 
         try:
-            follow(begin, chosen, as_json=self.as_json, quiet=self.quiet, also=self._show)
+            shows = {} if self.preview is None else {"also": self.preview.show}
+            follow(begin, chosen, as_json=self.as_json, quiet=self.quiet, **shows)
         except BaseException:
             with suppress(OSError):  # a folder of its own, where the run was ended before it began
                 if self.out is None:
                     chosen.rmdir()
             raise
-
-    def _check_preview(self) -> None:
-        """Refuse a preview that would take the place of a file that is none, or that cannot be written.
-
-        Raises:
-            OutputError: it would, or cannot.
-        """
-        if self.preview is None:
-            return
-        shown = printable(str(self.preview))
-        if self.preview.suffix.lower() != ".gif":
-            raise OutputError(f"--preview {shown}: a preview is a GIF", hint="write --preview NAME.gif")
-        if not self.preview.parent.is_dir():
-            raise OutputError(
-                f"--preview {shown}: there is no folder {printable(str(self.preview.parent))}", hint="make it first"
-            )
-        if os.path.lexists(self.preview) and not is_preview(self.preview):
-            raise OutputError(f"--preview {shown}: the file is there, and is no preview", hint="name another, or move it away")
-
-    def _show(self, event: events.Event) -> None:
-        """Renew the preview; where it cannot be written, the run goes on without."""
-        if self.preview is None or not isinstance(event, events.Step) or event.preview is None:
-            return
-        draft = draft_of(self.preview)
-        try:
-            event.preview.save(draft)
-            draft.replace(self.preview)
-        except OSError as error:
-            if event.step == event.steps:
-                warn(f"{printable(str(self.preview))} cannot be written: {error.strerror}")
-        finally:
-            with suppress(OSError):
-                draft.unlink(missing_ok=True)
 
     def _tell(self, plan: Plan) -> None:
         if self.out is not None:
@@ -145,9 +110,8 @@ def making_options(out: str) -> Callable[[F], F]:
         ),
         click.option(
             "--preview",
-            type=click.Path(dir_okay=False, path_type=Path),
-            metavar="GIF",
-            help="After every step, write a preview of the clip to this file.",
+            metavar="GIF|terminal",
+            help="Show a preview of the clip while it is made: in a GIF that every step renews, or as pictures on the terminal.",
         ),
         click.option(
             "--json",
@@ -165,12 +129,12 @@ def making_options(out: str) -> Callable[[F], F]:
             out: Path | None,
             dry_run: bool,
             pause_after: int | None,
-            preview: Path | None,
+            preview: str | None,
             as_json: bool,
             quiet: bool,
             **named: Any,
         ) -> Any:
-            return function(*args, making=Making(out, dry_run, pause_after, preview, as_json, quiet), **named)
+            return function(*args, making=Making(out, dry_run, pause_after, preview_of(preview), as_json, quiet), **named)
 
         for option in reversed(options):
             called = option(called)
