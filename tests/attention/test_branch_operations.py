@@ -181,3 +181,19 @@ def test_without_guidance_what_acts_in_the_negative_branch_alone_is_refused(site
     ) as refused:
         check_guided(plan(sites, Wants(Bias(near)), Wants(Bias(near, branches="negative"))).sites[0].acts)
     assert refused.value.path == ("regularizers", 1)
+
+
+@pytest.mark.slow
+def test_a_compiled_graph_stays_for_all_steps_of_a_run():
+    current = Current()
+    attend: Any = compile_acts(SITE, [Act("it", (0.0, 1.0), (Bias(near, branches="prompt"),))], current)
+    attend.prepare(torch.device("cpu"), torch.float32)
+    q, k, v = torch.randn(3, 2, 2, 12, 8, generator=torch.Generator().manual_seed(1))
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    function = torch.compile(lambda q, k, v: attend(q, k, v), backend="eager", fullgraph=True)
+    with torch.inference_mode():
+        for step in range(4):
+            current.moment, current.layout = Moment(step, 4), CallLayout(lambda: (False, True), 2, 2)
+            torch.testing.assert_close(function(q, k, v), attend(q, k, v), atol=2e-6, rtol=0)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
