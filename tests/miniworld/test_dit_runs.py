@@ -56,7 +56,9 @@ def test_methods_change_the_clip(run, plain, changes):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", [{"use": "riflex", "frequency": 2}, {"use": "ultravico", "trained_frames": 16}, {"use": "freelong"}], ids=str)
+@pytest.mark.parametrize(
+    "method", [{"use": "riflex", "frequency": 2}, {"use": "ultravico", "trained_frames": 16}, {"use": "freelong"}], ids=str
+)
 def test_so_do_those_for_clips_beyond_its_length(run, method):
     long = {"frames": 40}
     changed = run(long | {"regularizers": [{**method, "use": f"longvideo/{method['use']}"}]})
