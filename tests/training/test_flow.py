@@ -78,7 +78,8 @@ def test_the_loss_is_the_velocitys(captions):
     """Of a network whose output is zero it is the mean square of noise minus latents, at every share of noise."""
     model = Flow(new_transformer(small=True), torch.zeros(5, 24, 64))
     latents = torch.full((2, 3, 16, 8, 8), 2.0)
-    batch = Batch(latents, *(torch.ones(2, 3, dtype=torch.long),) * 2, torch.zeros(2, 3))
+    ones = torch.ones(2, 3, dtype=torch.long)
+    batch = Batch(latents, ones, ones, torch.zeros(2, 3))
     for level in (0.3, 0.95):
         with torch.no_grad():
             assert float(model.loss(batch, torch.Generator().manual_seed(0), level)) == pytest.approx(1 + 4, abs=0.1)
@@ -91,8 +92,8 @@ def test_the_network_sees_noise_and_latents_in_their_shares():
             self.noisy, self.timestep = noisy, timestep
             return (torch.zeros_like(noisy),)
 
-    seen = Seen()
-    batch = Batch(torch.full((1, 200, 16, 8, 8), 5.0), *(torch.ones(1, 200, dtype=torch.long),) * 2, torch.zeros(1, 200))
+    seen, ones = Seen(), torch.ones(1, 200, dtype=torch.long)
+    batch = Batch(torch.full((1, 200, 16, 8, 8), 5.0), ones, ones, torch.zeros(1, 200))
     Flow(seen, torch.zeros(5, 24, 64)).loss(batch, torch.Generator().manual_seed(0), 0.8)
     assert seen.timestep.tolist() == pytest.approx([800])
     assert seen.noisy.shape == (1, 16, 200, 8, 8)
