@@ -99,6 +99,17 @@ def test_what_it_takes_is_foreseen(dit, dit_dir):
     assert products.get_total_flops() + attention == pytest.approx(estimate.call_flops, rel=0.01)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_is_nearly_the_same(dit, dit_dir, dtype):
+    half = MiniworldDitSource(directory=dit_dir, base=BASE).load("cpu", dtype)
+    found, expected = (
+        model.denoise(noise(4), torch.tensor(500), model.encode(CAPTIONS[:1])[:, None].expand(-1, 4, -1, -1))
+        for model in (half, dit)
+    )
+    assert half.denoiser.dtype == getattr(torch, dtype)
+    assert (found - expected).abs().max() < 0.1 * expected.std()
+
+
 def test_its_files_are_the_denoiser_and_what_it_shares_with_miniworld(dit):
     assert set(dit.weights()) == {
         "transformer/diffusion_pytorch_model.safetensors",
