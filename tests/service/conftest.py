@@ -18,7 +18,7 @@ from vstar_sdk.service.service import Service
 from vstar_sdk.service.serving import Server, address, listening
 
 STORY = {"prompt": "a volcano wakes up", "frames": 4, "sampling": {"steps": 2}, "output": [{"use": "mp4"}]}
-LIMITS = Limits(body=1 << 16, body_seconds=0.5, upload=1 << 15, upload_pixels=1 << 16)
+LIMITS = Limits(head_seconds=0.5, body=1 << 16, body_seconds=0.5, upload=1 << 15, upload_pixels=1 << 16)
 ENDED = ("done", "failed", "cancelled")
 
 
