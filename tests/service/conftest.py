@@ -18,8 +18,14 @@ from vstar_sdk.service.service import Service
 from vstar_sdk.service.serving import Server, address, listening
 
 STORY = {"prompt": "a volcano wakes up", "frames": 4, "sampling": {"steps": 2}, "output": [{"use": "mp4"}]}
-LIMITS = Limits(body=1 << 16, body_seconds=0.5, upload=1 << 15, upload_pixels=1 << 16)
+LIMITS = Limits(head_seconds=0.5, body=1 << 16, body_seconds=0.5, upload=1 << 15, upload_pixels=1 << 16)
 ENDED = ("done", "failed", "cancelled")
+
+
+class Client(TestClient):
+    """A client that knows what it talks to."""
+
+    service: Service
 
 
 def application(folder, *, guard=None, limits=None, bases=None, allowed=None):
@@ -32,7 +38,7 @@ def application(folder, *, guard=None, limits=None, bases=None, allowed=None):
 def client_of(folder, **named):
     """A client of a service that is not on a socket."""
     app, service = application(folder, **named)
-    with TestClient(app, base_url="http://127.0.0.1:8000") as client:
+    with Client(app, base_url="http://127.0.0.1:8000") as client:
         client.service = service
         yield client
 
@@ -56,12 +62,10 @@ def served(folder, **named):
 def wait_for(client, run, states=ENDED, seconds=60):
     """The run, once it is in one of the states."""
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = client.get(f"/v1/runs/{run}").json()
-        if found["state"] in states:
-            return found
+    while (found := client.get(f"/v1/runs/{run}").json())["state"] not in states:
+        assert time.monotonic() < end, f"the run is {found}"
         time.sleep(0.02)
-    raise AssertionError(f"the run is {found}")
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -61,6 +61,20 @@ def test_a_body_that_drips_is_cut_off(address):
     assert time.monotonic() - began < 100 * 0.05 + 10
 
 
+@pytest.mark.parametrize("first", [b"", b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"])
+def test_a_head_that_never_ends_is_cut_off(address, first):
+    """Also that of a second request."""
+    slow = raw(address, first + b"GET /v1/runs HTTP/1.1\r\n", (b"X: y\r\n" for _ in range(100)), pause=0.05)
+    assert slow.count(b"HTTP/1.1") == bool(first)
+    large = raw(address, first + b"GET /v1/runs HTTP/1.1\r\n", (b"X: " + b"y" * 10_000 + b"\r\n" for _ in range(10)))
+    assert large.startswith(b"HTTP/1.1 200" if first else b"HTTP/1.1 400")
+
+
+def test_a_body_that_is_no_form_has_the_size_of_a_spec_at_most(waiting):
+    spec = {"prompt": "x" * (1 << 16)}
+    assert waiting.post("/v1/runs", json=spec).status_code == 413
+
+
 def test_a_packed_body_is_refused_whatever_it_would_unpack_to(waiting):
     bomb = zlib.compress(b" " * 10_000_000)
     answer = waiting.post("/v1/runs", content=bomb, headers={"Content-Type": "application/json", "Content-Encoding": "deflate"})

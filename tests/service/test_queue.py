@@ -20,7 +20,8 @@ def waiting(tmp_path):
     service.close()
 
 
-def ask(client, priority=0, **headers):
+def ask(client, priority=0, key=None):
+    headers = {} if key is None else {"Idempotency-Key": key}
     return client.post("/v1/runs", json=STORY, params={"priority": priority}, headers=headers)
 
 
@@ -61,17 +62,17 @@ def test_a_waiting_job_is_cancelled_at_once_and_its_events_end(waiting):
 
 
 def test_a_key_makes_it_safe_to_ask_again(waiting):
-    first = ask(waiting, **{"Idempotency-Key": "story 1"})
-    again = ask(waiting, **{"Idempotency-Key": "story 1"})
+    first = ask(waiting, key="story 1")
+    again = ask(waiting, key="story 1")
     assert again.json()["id"] == first.json()["id"]
     assert [answer.headers.get("Idempotent-Replayed") for answer in (first, again)] == [None, "true"]
     other = waiting.post("/v1/runs", json=STORY | {"seed": 1}, headers={"Idempotency-Key": "story 1"})
     assert (other.status_code, other.json()["error"]["code"]) == (409, "idempotency_key_reused")
-    assert ask(waiting, 1, **{"Idempotency-Key": "story 1"}).status_code == 409
-    assert ask(waiting, **{"Idempotency-Key": "x" * 256}).status_code == 400
+    assert ask(waiting, 1, key="story 1").status_code == 409
+    assert ask(waiting, key="x" * 256).status_code == 400
     assert len(positions(waiting)) == 1
     waiting.delete(f"/v1/runs/{first.json()['id']}")
-    assert ask(waiting, **{"Idempotency-Key": "story 1"}).json()["id"] != first.json()["id"]
+    assert ask(waiting, key="story 1").json()["id"] != first.json()["id"]
 
 
 def test_the_same_key_at_the_same_time_is_one_job(waiting):
@@ -79,7 +80,7 @@ def test_the_same_key_at_the_same_time_is_one_job(waiting):
 
     def send():
         together.wait()
-        answers.append(ask(waiting, **{"Idempotency-Key": "k"}).json()["id"])
+        answers.append(ask(waiting, key="k").json()["id"])
 
     threads = [threading.Thread(target=send) for _ in range(4)]
     for thread in threads:

@@ -50,3 +50,12 @@ def test_nothing_but_pixels_is_left_of_a_picture():
     assert b"where I live" in written.getvalue()
     assert b"where I live" not in made
     assert Image.open(io.BytesIO(made)).size == (4, 8)
+
+
+def test_an_uploaded_picture_is_what_the_video_begins_with(waiting):
+    files = {"prompt": (None, "a volcano wakes up"), "input_reference": ("../../x.png", png(4, 4, b"\0" * 52))}
+    answer = waiting.post("/v1/videos", files=files)
+    assert answer.status_code == 200
+    assert "first: input.png" in waiting.get(f"/v1/runs/{answer.json()['id']}/spec").text
+    bomb = waiting.post("/v1/videos", files=files | {"input_reference": ("x.png", png(60_000, 60_000))})
+    assert (bomb.status_code, bomb.json()["error"]["code"]) == (413, "upload_too_large")

@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
 
 from vstar_sdk.errors import VstarError
 from vstar_sdk.service.access import Access
@@ -61,6 +62,7 @@ def create_app(service: Service, access: Access, metrics: Metrics, bases: Mappin
             VstarError: _refused,
             RequestValidationError: _invalid,
             HTTPException: _other,
+            ClientDisconnect: _gone,
         },
     )
     opened = Streams(service.limits)
@@ -99,6 +101,11 @@ async def _refused(request: Request, error: Exception) -> Response:
     if refusal is None:
         raise error
     return JSONResponse(refusal.json(), refusal.status, refusal.headers)
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    """Nobody reads this answer: the client left while it sent."""
+    return await _refused(request, Refusal(400, "the body of the request was not sent to its end", code="body_incomplete"))
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from vstar_sdk.service.limits import Limits
 from vstar_sdk.service.refusals import Refusal
+from vstar_sdk.spec.document import LARGEST
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -29,8 +30,10 @@ class Bodies:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        left, end = self._limits.body, time.monotonic() + self._limits.body_seconds
         headers = dict(scope["headers"])
+        form = headers.get(b"content-type", b"").lower().startswith(b"multipart/")
+        most = self._limits.body if form else min(self._limits.body, LARGEST)
+        left, end = most, time.monotonic() + self._limits.body_seconds
         whole = False
 
         async def bounded() -> Message:
@@ -39,8 +42,8 @@ class Bodies:
                 return await receive()
             if headers.get(b"content-encoding", b"identity").lower() != b"identity":
                 raise Refusal(415, "a packed body is not accepted", code="packed_body", hint="send it without Content-Encoding")
-            if _announced(headers) > self._limits.body:
-                raise _too_large(self._limits)
+            if _announced(headers) > most:
+                raise _too_large(most)
             try:
                 async with asyncio.timeout(max(0.0, end - time.monotonic())):
                     message = await receive()
@@ -49,7 +52,7 @@ class Bodies:
                 raise Refusal(408, message, code="body_too_slow", headers={"Connection": "close"}) from None
             left -= len(message.get("body", b""))
             if left < 0:
-                raise _too_large(self._limits)
+                raise _too_large(most)
             whole = not message.get("more_body", False)
             return message
 
@@ -61,6 +64,6 @@ def _announced(headers: dict[bytes, bytes]) -> int:
     return int(length) if length.isdigit() else 0
 
 
-def _too_large(limits: Limits) -> Refusal:
-    message = f"the request is larger than {limits.body} bytes"
+def _too_large(most: int) -> Refusal:
+    message = f"the request is larger than {most} bytes"
     return Refusal(413, message, code="body_too_large", headers={"Connection": "close"})

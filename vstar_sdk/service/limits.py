@@ -16,13 +16,15 @@ class Limits(Options):
     """Finished jobs that stay; with one more, the one that finished first is deleted with its files."""
     streams: int = Field(default=512, ge=1)
     """Streams of events at the same time."""
+    head_seconds: float = Field(default=10.0, gt=0)
+    """Seconds in which the head of a request must be there."""
     body: int = Field(default=32 << 20, ge=1024)
-    """Bytes of a request."""
+    """Bytes of a form; other requests have no more than a spec may have."""
     body_seconds: float = Field(default=60.0, gt=0)
     """Seconds in which a request's body must be there."""
     upload: int = Field(default=16 << 20, ge=1024)
     """Bytes of an uploaded picture."""
-    upload_pixels: int = Field(default=1 << 25, ge=64)
+    upload_pixels: int = Field(default=1 << 24, ge=64)
     """Pixels of an uploaded picture."""
     pixels: int = Field(default=1 << 22, ge=64)
     """Pixels of a frame."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import socket
 import threading
+from functools import partial
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 
 from vstar_sdk.errors import OutputError
 from vstar_sdk.reading.escapes import printable
+from vstar_sdk.service.connections import Connection
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -36,7 +38,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http="h11",
+                http=cast(Any, partial(Connection, seconds=service.limits.head_seconds)),
                 ws="websockets-sansio",
                 ws_max_size=1 << 16,
                 ws_per_message_deflate=False,

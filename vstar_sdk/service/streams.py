@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncGenerator, Generator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 
 import anyio
 from fastapi import APIRouter, Query, Request, Response, WebSocket
@@ -105,12 +105,13 @@ async def _sse(log: JobLog, begin: int, opened: Streams) -> AsyncGenerator[bytes
 
 
 async def _send(websocket: WebSocket, log: JobLog, begin: int) -> None:
-    """Send events until there will be no more; then the client is told to go."""
-    async with aclosing(log.follow(begin)) as events:
-        async for event in events:
-            if event is not None:
-                await websocket.send_text(event[1].decode())
-    await websocket.close()
+    """Send events until there will be no more, or the client has gone; then the client is told to go."""
+    with suppress(WebSocketDisconnect, RuntimeError):  # RuntimeError: it went in this moment
+        async with aclosing(log.follow(begin)) as events:
+            async for event in events:
+                if event is not None:
+                    await websocket.send_text(event[1].decode())
+        await websocket.close()
 
 
 async def _left(websocket: WebSocket) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import anyio
 import anyio.to_thread
@@ -18,11 +18,10 @@ from vstar_sdk.service.orders import Order
 from vstar_sdk.service.pictures import first_frame_jpeg
 from vstar_sdk.service.records import Record
 from vstar_sdk.service.refusals import Refusal
-from vstar_sdk.service.requests import REFERENCE, key_of, read_video
+from vstar_sdk.service.requests import key_of, read_video
 from vstar_sdk.service.service import Service
 from vstar_sdk.service.uploads import picture
 from vstar_sdk.spec.document import Document
-from vstar_sdk.spec.run_spec import RunSpec
 
 _STATUS = {"queued": "queued", "running": "in_progress", "done": "completed", "failed": "failed", "cancelled": "failed"}
 
@@ -122,11 +121,8 @@ def _begun_with(spec: dict[str, Any], content: bytes, limits: Limits) -> tuple[d
     """A spec whose video begins with an uploaded picture, and the files that it needs.
 
     Raises:
-        Refusal: the picture cannot be used, or this version has no such beginning.
+        Refusal: the picture cannot be used.
     """
-    if not any("first" in getattr(kind, "model_fields", ()) for kind in get_args(RunSpec.model_fields["start"].annotation)):
-        message = "input_reference is not supported: no video of this version begins with a picture"
-        raise Refusal(400, message, code="unsupported_parameter", param=REFERENCE, hint="leave it out")
     start: dict[str, Any] = spec.get("start") or {}
     return spec | {"start": start | {"first": _PICTURE}}, {_PICTURE: picture(content, limits)}
 

@@ -6,6 +6,7 @@ import copy
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -266,11 +267,20 @@ _Composed = tuple[Catalog, type[_PortableSpec]]
 
 def _compose(document: Document, passed: tuple[Plugin, ...], guard: Guard | None) -> _Composed:
     """What a document is validated with."""
+    if not passed and not listed(document.data) and not mentions(document.data):
+        return _built_in()
     catalog = _catalog(document, passed, guard)
     names = {*listed(document.data), *(plugin.namespace for plugin in passed)}
     model = cast(type[_PortableSpec], Composer(catalog, names).run_spec(_PortableSpec))
     model.given = passed
     return catalog, model
+
+
+@cache
+def _built_in() -> _Composed:
+    """What a document that names no plugin is validated with: made once, for pydantic lets go of no model with validators."""
+    catalog = discovery.built_in_catalog()
+    return catalog, cast(type[_PortableSpec], Composer(catalog, set()).run_spec(_PortableSpec))
 
 
 def _check_texts(document: Document) -> None:
