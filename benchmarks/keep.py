@@ -1,12 +1,12 @@
 """What keeping frames costs at the seam, and whether the frames that are made fit in, on the embedded model, with its judge.
 
-``python -m benchmarks.keep [--pictures] [--frames N] [--seeds N] [--families ...] [--set PATH=VALUE]``. For every family and seed: a clip of
-three key states; its second state made again from another seed, in other words (`redo`); and the clip gone on with, towards a
-fourth state (`extend`, by half its length). With ``--pictures``: from another seed, a clip whose first frame is a picture of the
-first (`first`), one that goes on from the file of its first half (`clip`), and one between the files of its first and last quarter
-(`bridge`). *error*: mean distance of the depicted stage from the story's, of the frames that
-were made, of those at a new state's anchor, and of the parent's. *seam*: the mean absolute difference between neighbours of which
-one was kept and one was made, as a share of the 95th percentile of the clip's other steps.
+``python -m benchmarks.keep [--pictures] [--frames N] [--seeds N] [--families ...] [--set PATH=VALUE]``. For every family and
+seed: a clip of three key states; its second state made again from another seed, in other words (`redo`); and the clip gone on
+with, towards a fourth state (`extend`, by half its length). With ``--pictures``, from another seed: a clip whose first frame is a
+picture of the first (`first`), one that goes on from the file of its first half (`clip`), and one between the files of its first
+and last quarter (`bridge`). *error*: mean distance of the depicted stage from the story's, of the frames that were made, of those
+at a new state's anchor, and of the parent's. *seam*: the mean absolute difference between neighbours of which one was kept and
+one was made, as a share of the 95th percentile of the clip's other steps.
 """
 
 from __future__ import annotations
