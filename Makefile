@@ -70,6 +70,7 @@ pictures: $(VENV)/installed  ## Make the pictures of README and docs anew
 	$(PIP) -e '.[pictures]'
 	$(BIN)/python -m docs.moving
 	$(BIN)/python -m docs.plots
+	$(BIN)/python -m docs.beginnings
 
 clean:  ## Remove the environment and what runs have left
 	rm -rf $(VENV) runs training/runs

@@ -49,6 +49,9 @@ from .llm.contract import Request as Request
 from .metrics.contract import MapMetric as MapMetric
 from .metrics.contract import Metric as Metric
 from .models.contract import Adapter as Adapter
+from .models.contract import Condition as Condition
+from .models.contract import ConditionedAdapter as ConditionedAdapter
+from .models.contract import EncodingAdapter as EncodingAdapter
 from .models.contract import Facts as Facts
 from .models.contract import ModelSource as ModelSource
 from .models.contract import Preset as Preset

@@ -29,6 +29,7 @@ ELSEWHERE = {
     "docs/python.md": "runs/test_document.py",
     "docs/security.md": "security/test_document.py",
     "docs/service.md": "service/test_document.py",
+    "docs/pictures.md": "runs/test_beginning.py",
     "docs/stories.md": "runs/test_reworking.py",
     "docs/sweeps.md": "sweeps/test_document.py",
     "docs/tutorial.md": "docs/test_tutorial.py",
@@ -62,6 +63,7 @@ WHOLE = {"prompt": "a landscape from winter to autumn", "frames": 17}
 
 YAML_ELSEWHERE = (
     "docs/longvideo.md",
+    "docs/pictures.md",
     "docs/stories.md",
     "docs/sweeps.md",
     "plugins/vstar-ray/README.md",

@@ -21,6 +21,7 @@ def test_every_key_of_a_manifest_is_in_the_page_on_run_directories():
     made = manifest(
         run="",
         parent=None,
+        start=(),
         seed=0,
         clip=Footage(frames=1, width=1, height=1, fps=1.0, prompt=""),
         sound=None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ RAMP = (np.arange(6 * 4 * 3, dtype=np.uint8) * 3).reshape(4, 6, 3)
 """Six pixels wide, four high, all different."""
 
 
-def saved(path, picture=RAMP, **options):
+def saved(path, picture: Any = RAMP, **options):
     Image.fromarray(picture).save(path, **options)
     return path
 

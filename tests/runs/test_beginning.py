@@ -11,8 +11,9 @@ import pytest
 import yaml
 from PIL import Image
 
+from tests.docs.pages import BLOCKS
 from tests.reading.test_videos import written
-from vstar_sdk import events
+from vstar_sdk import events, load_spec
 from vstar_sdk.errors import RunCancelled, SpecError
 from vstar_sdk.runs.history import history
 
@@ -153,3 +154,32 @@ def test_a_clip_that_fills_the_video_or_more_is_refused(session, clip):
         session.plan(starting(clip=clip[0]) | {"frames": 6})
     with pytest.raises(SpecError, match=r"start\.clip_frames: it has more frames than the 4 of the new video"):
         session.plan(starting(clip=clip[0]) | {"frames": 4})
+
+
+@pytest.fixture(scope="module")
+def documented(tmp_path_factory):
+    """A folder with the files that docs/pictures.md names."""
+    folder = tmp_path_factory.mktemp("documented")
+    upright = Image.Exif()
+    upright[0x0112] = 6
+    Image.new("RGB", (1080, 1920)).save(folder / "a.png", exif=upright)
+    for name in ("first.png", "last.png"):
+        Image.new("RGB", (64, 64)).save(folder / name)
+    for name in ("beach.mp4", "forest.mp4"):
+        written(folder / name, np.zeros((40, 64, 64, 3), np.uint8), rate=24)
+    return folder
+
+
+@pytest.mark.parametrize("block", [one for one in BLOCKS if one.page == "docs/pictures.md" and one.language == "yaml"], ids=str)
+def test_the_pages_specs_are_planned(session, documented, block):
+    (documented / "story.yaml").write_text(block.text)
+    assert session.plan(load_spec(documented / "story.yaml")).beginning is not None
+
+
+def test_the_pages_plan_is_what_is_printed(session, documented):
+    (shown,) = [one.text for one in BLOCKS if one.page == "docs/pictures.md" and one.language == "text"]
+    start = {"first": "a.png", "into": "forest.mp4", "into_frames": "0-7"}
+    (documented / "story.yaml").write_text(yaml.safe_dump(STORY | {"frames": 32, "start": start}))
+    plan = session.plan(load_spec(documented / "story.yaml"))
+    assert plan.beginning is not None
+    assert "\n".join(plan.beginning.words()).replace(f"{documented}/", "") == shown.rstrip()

@@ -60,6 +60,7 @@ class Facts:
         scheduler_config: the configuration that its schedulers are built from, where it is known before loading; else empty.
         one_text: whether all frames of a video read one text, because text and video share one attention.
         text_sites: where its frames can read the text of all key states, token by token; see `vstar_sdk.Family.text_sites`.
+        fixed_size: whether it makes pictures of `width` by `height` alone, because its positions were learned for them.
         encodes: whether its adapter is an `EncodingAdapter`, so that frames of pictures and clips can be kept.
         trained: the pictures that it was trained to read, of ``first`` and ``last``; its adapter is a `ConditionedAdapter` then.
         needs: those of them without which it makes no video.
@@ -86,6 +87,7 @@ class Facts:
     scheduler_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     one_text: bool = False
     text_sites: tuple[SiteAddress, ...] = ()
+    fixed_size: bool = False
     encodes: bool = False
     trained: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
@@ -202,6 +204,12 @@ class Facts:
                 f"{self.name} cannot make {frames} frames{why}",
                 hint=f"use {' or '.join(map(str, allowed))}",
                 path=("frames",),
+            )
+        if self.fixed_size and (width, height) != (self.width, self.height):
+            raise SpecError(
+                f"{self.name} cannot make pictures of {width} x {height}: its positions were learned for one size",
+                hint=f"use {self.width} x {self.height}",
+                path=("size",),
             )
         multiple = self.size_multiple
         if any(side < multiple or side % multiple for side in (width, height)):

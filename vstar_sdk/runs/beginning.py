@@ -220,7 +220,7 @@ def _held(start: StartSpec, shots: list[Shot], settings: Settings, clock: Clock,
             hint=f"set frames above {settings.frames}, or keep fewer",
             path=("start", "keep" if start.keep is not None else shots[0].key),
         )
-    return Beginning(tuple(placed), tuple(sorted(kept)), made, start.lead)
+    return Beginning(tuple(placed), tuple(sorted(kept)), made, start.leading)
 
 
 def _shot(key: Material, start: StartSpec, folder: Path, settings: Settings, clock: Clock, trained: bool) -> Shot:

@@ -63,7 +63,7 @@ def kept_of(loaded: LoadedSpec, facts: Facts, settings: Settings) -> Kept | None
     made = tuple(sorted({*range(settings.frames)} - {*named}))
     if not made:
         raise SpecError("all frames are kept, so there is nothing to generate", hint="keep fewer", path=("start", "keep"))
-    return Kept(parent, named, made, latents, start.lead)
+    return Kept(parent, named, made, latents, start.leading)
 
 
 def held_latents(frames: Sequence[int], known: int, clock: Clock) -> tuple[int, ...]:

@@ -72,7 +72,7 @@ def pinned(plan: Plan, folder: Path | None = None) -> Mapping[str, Any] | None:
     start = plan.spec.start
     if start is None:
         return None
-    written = start.model_dump(mode="json", exclude_none=True, exclude={"digests"})
+    written = start.model_dump(mode="json", exclude_none=True, exclude={"digests"}) | {"lead": start.leading}
     if plan.beginning is not None:
         files = {shot.key: _from(plan, folder, str(shot.file.path.absolute())) for shot in plan.beginning.shots}
         return written | files | {"digests": dict(plan.beginning.digests)}

@@ -82,13 +82,18 @@ class StartSpec(Options):
     fit: Fit = "crop"
     """How pictures of another size are fitted: ``crop`` resizes the largest part in the middle that has the video's shape,
     ``stretch`` all of it."""
-    lead: float = Field(default=0.4, ge=0, le=1)
+    lead: float | None = Field(default=None, ge=0, le=1, examples=[0.4])
     """How long kept frames lead their new neighbours, as a share of the schedule; frames farther away are led less long. More
-    makes seams smoother, less leaves more to the text; 0 leads none."""
+    makes seams smoother, less leaves more to the text; 0 leads none. Default: 0.4 with a run, 0.8 with pictures and clips."""
     sha256: str | None = Field(default=None, pattern=_SHA256)
     """Of the run's `latents.safetensors`; others are refused. The resolved spec fills it in."""
     digests: dict[Material, Annotated[str, Field(pattern=_SHA256)]] = Field(default_factory=dict[Material, str], max_length=4)
     """SHA-256 of the pictures and clips, by their keys; others are refused. The resolved spec fills them in."""
+
+    @property
+    def leading(self) -> float:
+        """`lead`, or its default. A run's own frames need less: what made them makes the others."""
+        return self.lead if self.lead is not None else 0.4 if self.run is not None else 0.8
 
     @field_validator("keep", "clip_frames", "into_frames")
     @classmethod

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vstar_sdk.attention.plan import AttentionPlan, plan_attention
 from vstar_sdk.attention.sites import Site, SiteAddress
 from vstar_sdk.errors import SamplerError
+from vstar_sdk.models.contract import ConditionedAdapter, EncodingAdapter
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 from vstar_sdk.testing.text_sites import check_text_sites
 
@@ -48,6 +49,7 @@ def check_model(
     if facts.text_sites:
         check_text_sites(adapter, frames=frames, width=width, height=height, tolerance=max(tolerance, 1e-5))
     _check_decoder(adapter, frames, width, height)
+    _check_encoder(adapter, frames, width, height)
     assert _fingerprint(adapter) == before, "after a run the model is not as it was: a processor, a hook or a weight is another"
 
 
@@ -150,6 +152,27 @@ def _check_decoder(adapter: Adapter, frames: int, width: int, height: int) -> No
     assert len(pictures) == frames, f"decode gave {len(pictures)} frames of {frames}"
     shapes = {(picture.shape, str(picture.dtype)) for picture in pictures}
     assert shapes == {((height, width, 3), "uint8")}, f"decode gave frames of {shapes}, not ({height}, {width}, 3) and uint8"
+
+
+def _check_encoder(adapter: Adapter, frames: int, width: int, height: int) -> None:
+    """Facts and adapter agree on whether frames can be encoded, and the latents are a clip's."""
+    import numpy as np
+
+    facts = adapter.facts
+    able = isinstance(adapter, EncodingAdapter)
+    assert able or not facts.encodes, "its facts say that it encodes frames, and the adapter has no encode_frames"
+    assert isinstance(adapter, ConditionedAdapter) or not facts.trained, "its facts name pictures, and it has no condition"
+    if not able or not facts.encodes:
+        return
+    grey = np.full((height, width, 3), 128, np.uint8)
+    encoded = adapter.encode_frames(iter([grey] * frames))
+    shape = adapter.latent_shape(frames, height, width)
+    assert encoded.shape == shape, f"encode_frames gave the shape {tuple(encoded.shape)}, and the latents have {shape}"
+    assert str(encoded.dtype) == "torch.float32", f"encode_frames gave {encoded.dtype}, not float32"
+    alone = adapter.encode_frames([grey] * facts.rhythm.shortest)
+    apart = float((encoded[:, :, : alone.shape[2]] - alone).abs().max())
+    assert apart < 1e-4, f"the latents of a clip's beginning depend on what comes later, by {apart:g}"
+    assert float((encoded - adapter.encode_frames([grey // 2] * frames)).abs().max()) > 0, "other frames give the same latents"
 
 
 def _fingerprint(adapter: Adapter) -> dict[str, Any]:

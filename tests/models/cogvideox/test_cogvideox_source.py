@@ -32,7 +32,7 @@ def test_the_configuration_files_say_what_the_model_is(model):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"in_channels": 8}, "takes 8 channels, but the latents have 4: it needs a picture or video"),
+        ({"in_channels": 12}, "takes 12 channels, not the 4 of the latents or twice so many"),
         ({"patch_size_t": 2}, r"joins 2 latent frames in one token \(CogVideoX 1.5\)"),
         ({"_class_name": "ConsisIDTransformer3DModel"}, "its transformer is a ConsisID"),
         ({"use_learned_positional_embeddings": True}, "positions are learned for one picture size"),

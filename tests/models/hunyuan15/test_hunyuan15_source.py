@@ -31,7 +31,8 @@ def test_the_configuration_files_say_what_the_model_is(hunyuan15_dir):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"task_type": "i2v"}, "its task is i2v: it needs a picture"),
+        ({"task_type": "v2v"}, "its task is v2v"),
+        ({"use_meanflow": True}, "mean flow"),
         ({"in_channels": 4}, "takes 4 channels"),
         ({"patch_size_t": 2}, "joins 2 latent frames in one token"),
         ({"_class_name": "HunyuanVideoTransformer3DModel"}, "its transformer is a HunyuanVideoTransformer3DModel"),

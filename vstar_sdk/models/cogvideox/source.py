@@ -1,4 +1,4 @@
-"""``cogvideox``: CogVideoX text-to-video, the first model whose text and frames share one attention. No torch."""
+"""``cogvideox``: CogVideoX, text and image to video, the first model whose text and frames share one attention. No torch."""
 
 from __future__ import annotations
 
@@ -51,15 +51,20 @@ class CogVideoXSource(PipelineSource[CogVideoXOptions]):
         scheduler = read_config(directory, "scheduler/scheduler_config.json")
         with of_this_family(directory):
             sites = cogvideox_sites(network)
-            _check_text_to_video(network, vae)
+            pictured = _reads_picture(network, vae)
             pixels = 2 ** (len(vae["block_out_channels"]) - 1)
             width, height = network["sample_width"] * pixels, network["sample_height"] * pixels
             rotary = network.get("use_rotary_positional_embeddings", False)
+        first = ("first",) if pictured else ()
         return Facts(
-            name="CogVideoX 5B" if rotary else "CogVideoX 2B",
+            name=f"CogVideoX {'5B' if rotary else '2B'}{' I2V' if pictured else ''}",
             sites=sites,
             encodes=True,
-            text_sites=cogvideox_text_sites(network),
+            trained=first,
+            needs=first,
+            fixed_size=bool(network.get("use_learned_positional_embeddings")),
+            # Learned positions are for the tokens of one text.
+            text_sites=() if network.get("use_learned_positional_embeddings") else cogvideox_text_sites(network),
             frames=network.get("sample_frames", 49),
             width=width,
             height=height,
@@ -87,18 +92,19 @@ class CogVideoXSource(PipelineSource[CogVideoXOptions]):
         return estimate(directory, workload)
 
 
-def _check_text_to_video(network: Mapping[str, Any], vae: Mapping[str, Any]) -> None:
-    """Refuse a network that wants more than text.
+def _reads_picture(network: Mapping[str, Any], vae: Mapping[str, Any]) -> bool:
+    """Whether a network reads a picture beside its latents.
 
     Raises:
-        ModelError: it does.
+        ModelError: it wants something else.
     """
     check_class(network, "transformer", "CogVideoXTransformer3DModel")
     channels, latent = network.get("in_channels", 16), vae.get("latent_channels", 16)
-    if channels != latent:
-        raise ModelError(f"its transformer takes {channels} channels, but the latents have {latent}: it needs a picture or video")
-    if network.get("use_learned_positional_embeddings"):
+    if channels not in (latent, 2 * latent):
+        raise ModelError(f"its transformer takes {channels} channels, not the {latent} of the latents or twice so many")
+    if network.get("use_learned_positional_embeddings") and channels == latent:
         raise ModelError("its positions are learned for one picture size, as in image-to-video models")
+    return channels != latent
 
 
 @hookimpl
@@ -108,7 +114,7 @@ def register_models(register: Register) -> None:
         "cogvideox",
         options=CogVideoXOptions,
         factory=CogVideoXSource,
-        summary="CogVideoX 2B and 5B text to video, from a folder or the hub; beyond the paper, and experimental.",
+        summary="CogVideoX 2B and 5B text and image to video, from a folder or the hub; beyond the paper, and experimental.",
     )
 
 

@@ -35,6 +35,14 @@ def moments_of(timestep: Tensor, videos: int, grid: tuple[int, int, int], still:
     return (noisy * timestep).flatten().expand(videos, -1)
 
 
+def beside(latents: Tensor, channels: Tensor | None) -> Tensor:
+    """Latents ``(videos, channels, ...)`` with channels of a picture, ``(1, channels, ...)``, behind their own."""
+    if channels is None:
+        return latents
+    own = channels.to(latents)
+    return torch.cat([latents, own.expand(len(latents), *own.shape[1:])], dim=1)
+
+
 def still_latents(
     vae: Any,
     picture: NDArray[np.uint8],

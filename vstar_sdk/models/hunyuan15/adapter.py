@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from diffusers.models.attention_processor import Attention
 from diffusers.models.autoencoders.autoencoder_kl_hunyuanvideo15 import AutoencoderKLHunyuanVideo15
@@ -15,38 +16,58 @@ from diffusers.models.transformers.transformer_hunyuan_video15 import (
     HunyuanVideo15TransformerBlock,
 )
 from diffusers.pipelines.hunyuan_video1_5.pipeline_hunyuan_video1_5 import HunyuanVideo15Pipeline
+from diffusers.pipelines.hunyuan_video1_5.pipeline_hunyuan_video1_5_image2video import HunyuanVideo15ImageToVideoPipeline
+from PIL import Image
 from torch import Tensor
-from transformers import AutoTokenizer, ByT5Tokenizer, Qwen2_5_VLTextModel, T5EncoderModel
+from transformers import (
+    AutoTokenizer,
+    ByT5Tokenizer,
+    Qwen2_5_VLTextModel,
+    SiglipImageProcessor,
+    SiglipVisionModel,
+    T5EncoderModel,
+)
 
-from vstar_sdk.models.contract import Facts
+from vstar_sdk.errors import SamplerError
+from vstar_sdk.models.contract import Condition, Facts
 from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
 from vstar_sdk.models.diffusers.one_text import text_of_all_frames
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.site_check import attentions_within, check_sites
+from vstar_sdk.models.diffusers.still import still_latents
 from vstar_sdk.models.hunyuan15.decoding import decode_causally
 from vstar_sdk.models.hunyuan15.family import HUNYUAN15, Hunyuan15Family
-from vstar_sdk.models.hunyuan15.inputs import call
+from vstar_sdk.models.hunyuan15.inputs import Picture, call
 from vstar_sdk.models.hunyuan15.states import text_of_states
 from vstar_sdk.models.hunyuan15.text import Lengths, Text, cut_off
 from vstar_sdk.weights.components import load_component
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from vstar_sdk.models.hunyuan15.options import Hunyuan15Options
 
 _pipeline: Any = HunyuanVideo15Pipeline  # whose functions are private, and read the prompt
+_with_picture: Any = HunyuanVideo15ImageToVideoPipeline  # likewise, and the picture
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hunyuan15Adapter(LatentAdapter):
-    """A `vstar_sdk.models.contract.SamplingAdapter`; made by `load`."""
+    """A `vstar_sdk.models.contract.SamplingAdapter`; made by `load`.
+
+    Attributes:
+        eyes: a ``SiglipVisionModel`` that sees a picture; None in models that read none.
+        feature_extractor: its image processor.
+        first: the picture before it.
+    """
 
     text_encoder_2: T5EncoderModel
     tokenizer_2: Any
     options: Hunyuan15Options
     lengths: Lengths = field(default_factory=Lengths)
+    eyes: Any = None
+    feature_extractor: Any = None
+    first: Picture | None = None
 
     @property
     def family(self) -> Hunyuan15Family:
@@ -73,16 +94,33 @@ class Hunyuan15Adapter(LatentAdapter):
         return cut_off(self.tokenizer, prompt, self.lengths.prompt)
 
     def predict(self, latents: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
-        """See `LatentAdapter.predict`."""
+        """See `LatentAdapter.predict`.
+
+        Raises:
+            SamplerError: the network reads a picture, and there is none before it.
+        """
+        if self.facts.needs and self.first is None:
+            raise SamplerError(f"{self.facts.name} makes a video from a picture", hint="write start: {first: PICTURE}")
         dtype, config = latents.dtype, self.denoiser.config
         one, lengths = text_of_all_frames(text, self.facts.name).to(dtype), self.lengths
         each = torch.unflatten(one, 1, (-1, lengths.prompt + lengths.glyphs))
         told = text_of_states(each, lengths.glyphs, (config.text_embed_dim, config.text_embed_2_dim))
-        return call(self.denoiser, latents, timestep.expand(len(latents)).to(dtype), told, lengths.picture, each.shape[1])
+        moments = timestep.expand(len(latents)).to(dtype)
+        return call(self.denoiser, latents, moments, told, lengths.picture, each.shape[1], self.first)
 
     def decode(self, latents: Tensor) -> Iterator[NDArray[np.uint8]]:
         """See `LatentAdapter.decode`."""
         return decode_causally(self.vae, latents, self.placement, tiling=self.options.tiling)
+
+    @torch.no_grad()
+    def condition(self, pictures: Mapping[str, NDArray[np.uint8]], frames: int, generator: torch.Generator) -> Condition:
+        """See `vstar_sdk.models.contract.ConditionedAdapter.condition`; nothing is drawn."""
+        del frames, generator
+        latent = self.scaled(still_latents(self.vae, pictures["first"], self.placement, tiling=self.options.tiling))
+        shown = Image.fromarray(np.ascontiguousarray(pictures["first"]))
+        with self.placement.using(self.eyes):
+            seen = _with_picture._get_image_embeds(self.eyes, self.feature_extractor, shown, self.device)
+        return Condition(replace(self, first=Picture(latent.to(self.device), seen)))
 
 
 def load(directory: Path, facts: Facts, options: Hunyuan15Options, device: str, dtype: str) -> Hunyuan15Adapter:
@@ -106,6 +144,12 @@ def load(directory: Path, facts: Facts, options: Hunyuan15Options, device: str, 
     vae = load_component(AutoencoderKLHunyuanVideo15, directory, "vae", precision)
     text_encoder = load_component(Qwen2_5_VLTextModel, directory, "text_encoder", precision)
     text_encoder_2 = load_component(T5EncoderModel, directory, "text_encoder_2", precision)
+    eyes: Any = None
+    feature_extractor: Any = None
+    if facts.needs:
+        eyes = load_component(SiglipVisionModel, directory, "image_encoder", precision)
+        feature_extractor = load_component(SiglipImageProcessor, directory, "feature_extractor")
+    components = (text_encoder, text_encoder_2, network, vae, *([] if eyes is None else [eyes]))
     return Hunyuan15Adapter(
         facts=facts,
         directory=directory,
@@ -116,5 +160,7 @@ def load(directory: Path, facts: Facts, options: Hunyuan15Options, device: str, 
         text_encoder_2=text_encoder_2,
         tokenizer_2=tokenizer_2,
         options=options,
-        placement=Placement((text_encoder, text_encoder_2, network, vae), device, options.offload),
+        placement=Placement(components, device, options.offload),
+        eyes=eyes,
+        feature_extractor=feature_extractor,
     )

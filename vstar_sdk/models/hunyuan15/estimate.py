@@ -9,7 +9,14 @@ import torch
 from diffusers.models.autoencoders.autoencoder_kl_hunyuanvideo15 import AutoencoderKLHunyuanVideo15
 from diffusers.models.transformers.transformer_hunyuan_video15 import HunyuanVideo15Transformer3DModel
 from torch import nn
-from transformers import Qwen2_5_VLTextConfig, Qwen2_5_VLTextModel, T5Config, T5EncoderModel
+from transformers import (
+    Qwen2_5_VLTextConfig,
+    Qwen2_5_VLTextModel,
+    SiglipVisionConfig,
+    SiglipVisionModel,
+    T5Config,
+    T5EncoderModel,
+)
 
 from vstar_sdk.models.diffusers.configured import network_from, text_config_from
 from vstar_sdk.models.diffusers.measuring import cost_of, weight_bytes
@@ -40,7 +47,10 @@ def estimate(directory: Path, workload: Workload) -> Estimate:
             text_config_from(Qwen2_5_VLTextConfig, read_config(directory, "text_encoder/config.json"))
         )
         glyphs = T5EncoderModel(text_config_from(T5Config, read_config(directory, "text_encoder_2/config.json")))
-    for module in (network, vae, encoder, glyphs):
+        encoders: list[Any] = [encoder, glyphs]
+        if network.config["task_type"] == "i2v":
+            encoders.append(SiglipVisionModel(SiglipVisionConfig(**read_config(directory, "image_encoder/config.json"))))
+    for module in (network, vae, *encoders):
         nn.Module.to(module, dtype)
     ratio = int(vae.config["spatial_compression_ratio"])
     frames = (workload.frames - 1) // int(vae.config["temporal_compression_ratio"]) + 1
@@ -72,7 +82,7 @@ def estimate(directory: Path, workload: Workload) -> Estimate:
     call, first, three = cost_of(block), cost_of(lambda: decode(1)), cost_of(lambda: decode(3))
     return Estimate(
         weights={
-            "text encoder": weight_bytes(encoder) + weight_bytes(glyphs),
+            "text encoder": sum(map(weight_bytes, encoders)),
             "denoiser": weight_bytes(network),
             "decoder": weight_bytes(vae),
         },

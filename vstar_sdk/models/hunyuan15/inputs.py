@@ -1,8 +1,9 @@
-"""What the network of HunyuanVideo 1.5 is called with for text alone."""
+"""What the network of HunyuanVideo 1.5 is called with."""
 
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
@@ -11,8 +12,29 @@ from vstar_sdk.models.hunyuan15.states import states_told_apart
 from vstar_sdk.models.hunyuan15.text import Text
 
 
-def call(network: Any, latents: Tensor, timestep: Tensor, text: Text, picture: int, states: int = 1) -> Tensor:
-    """One call, without a picture: the channels and the tokens for it are 0, and the network hides those tokens.
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """What the network is given of a first picture.
+
+    Attributes:
+        latent: ``(1, channels, 1, height, width)``, in the denoiser's scale.
+        seen: its tokens, ``(1, tokens, dim)``.
+    """
+
+    latent: Tensor
+    seen: Tensor
+
+
+def call(
+    network: Any,
+    latents: Tensor,
+    timestep: Tensor,
+    text: Text,
+    picture: int,
+    states: int = 1,
+    first: Picture | None = None,
+) -> Tensor:
+    """One call. Without a picture the channels and the tokens for it are 0, and the network hides those tokens.
 
     Args:
         network: a ``HunyuanVideo15Transformer3DModel``.
@@ -21,6 +43,7 @@ def call(network: Any, latents: Tensor, timestep: Tensor, text: Text, picture: i
         text: likewise.
         picture: tokens for a picture.
         states: key states that the text is of.
+        first: the picture, or None.
 
     Returns:
         The prediction, of the latents' shape.
@@ -28,7 +51,12 @@ def call(network: Any, latents: Tensor, timestep: Tensor, text: Text, picture: i
     videos, channels, *size = latents.shape
     whole = latents.new_zeros(videos, 2 * channels + 1, *size)
     whole[:, :channels] = latents
-    shown = latents.new_zeros(videos, picture, network.config.image_embed_dim)
+    if first is None:
+        shown = latents.new_zeros(videos, picture, network.config.image_embed_dim)
+    else:
+        whole[:, channels:-1, :1] = first.latent.to(latents)
+        whole[:, -1, 0] = 1
+        shown = first.seen.to(latents).expand(videos, -1, -1)
     with states_told_apart(network, text, states, shown) if states > 1 else nullcontext():
         predicted: Tensor = network(
             hidden_states=whole,

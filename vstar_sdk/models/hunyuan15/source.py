@@ -1,4 +1,4 @@
-"""``hunyuan15``: HunyuanVideo 1.5 text-to-video; text and frames share one attention. No torch."""
+"""``hunyuan15``: HunyuanVideo 1.5, text and image to video; text and frames share one attention. No torch."""
 
 from __future__ import annotations
 
@@ -48,13 +48,15 @@ class Hunyuan15Source(PipelineSource[Hunyuan15Options]):
         guidance = read_config(directory, "guider/guider_config.json").get("guidance_scale", 6.0) if guider.exists() else 6.0
         with of_this_family(directory):
             sites = hunyuan15_sites(network)
-            _check_text_to_video(network, vae)
+            first = ("first",) if _reads_picture(network, vae) else ()
             pixels = int(vae.get("spatial_compression_ratio", 16))
         width, height = widescreen(int(network.get("target_size", 640)), pixels)
         return Facts(
-            name="HunyuanVideo 1.5",
+            name=f"HunyuanVideo 1.5{' I2V' if first else ''}",
             sites=sites,
             encodes=True,
+            trained=first,
+            needs=first,
             text_sites=hunyuan15_text_sites(network),
             frames=121,
             width=width,
@@ -98,18 +100,21 @@ def widescreen(target: int, multiple: int) -> tuple[int, int]:
     return min(sizes, key=lambda size: abs(size[0] / size[1] - 16 / 9), default=(multiple, multiple))
 
 
-def _check_text_to_video(network: Mapping[str, Any], vae: Mapping[str, Any]) -> None:
-    """Refuse a network that wants more than text.
+def _reads_picture(network: Mapping[str, Any], vae: Mapping[str, Any]) -> bool:
+    """Whether a network makes a video from a picture.
 
     Raises:
-        ModelError: it does.
+        ModelError: it wants something else.
     """
     check_class(network, "transformer", "HunyuanVideo15Transformer3DModel")
-    if (task := network.get("task_type", "i2v")) != "t2v":
-        raise ModelError(f"its task is {task}: it needs a picture")
+    if (task := network.get("task_type", "i2v")) not in ("t2v", "i2v"):
+        raise ModelError(f"its task is {task}")
+    if network.get("use_meanflow"):
+        raise ModelError("its network is told the next step as well as its own (mean flow), as distilled models are")
     channels, latent = network.get("in_channels", 65), vae.get("latent_channels", 32)
     if channels != 2 * latent + 1:
         raise ModelError(f"its transformer takes {channels} channels; expected are twice the {latent} of the latents and a mask")
+    return task == "i2v"
 
 
 @hookimpl
@@ -119,7 +124,7 @@ def register_models(register: Register) -> None:
         "hunyuan15",
         options=Hunyuan15Options,
         factory=Hunyuan15Source,
-        summary="HunyuanVideo 1.5 text to video, from a folder or the hub; beyond the paper, and experimental.",
+        summary="HunyuanVideo 1.5 text and image to video, from a folder or the hub; beyond the paper, and experimental.",
     )
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from vstar_sdk.models.diffusers.encoding import pixels
-from vstar_sdk.models.diffusers.still import moments_of
+from vstar_sdk.models.diffusers.still import beside, moments_of
 from vstar_sdk.models.wan.encoding import CHUNK, encode_causally, encode_parts
 
 if TYPE_CHECKING:
@@ -51,10 +51,7 @@ class Given:
 
     def beside(self, latents: Tensor) -> Tensor:
         """Latents ``(videos, channels, ...)`` with the channels of the pictures behind their own."""
-        if self.channels is None:
-            return latents
-        own = self.channels.to(latents)
-        return torch.cat([latents, own.expand(len(latents), *own.shape[1:])], dim=1)
+        return beside(latents, self.channels)
 
     def moments(self, timestep: Tensor, latents: Tensor, patch: int) -> Tensor:
         """Timesteps: one for each video, or for each token where some have no noise.

@@ -26,6 +26,7 @@ class SkyReelsSource(WanSource):
     """A SkyReels V2 model named by a path or a hub id; a `vstar_sdk.models.contract.ModelSource`."""
 
     network = "SkyReelsV2Transformer3DModel"
+    pictured = False
 
     def release(self, index: Mapping[str, Any], networks: int) -> Release:
         """See `WanSource.release`."""

@@ -70,6 +70,8 @@ class WanSource(PipelineSource[WanOptions]):
     modules = ("vstar_sdk.models.wan.adapter",)
     network: ClassVar[str] = "WanTransformer3DModel"
     """The class of the denoiser."""
+    pictured: ClassVar[bool] = True
+    """Whether image-to-video models are supported."""
     counted = ("model_index.json", *PipelineSource.counted)
 
     def facts(self) -> Facts:
@@ -83,6 +85,8 @@ class WanSource(PipelineSource[WanOptions]):
             kinds = {_kind(name, config, vae, self.network) for name, config in configs.items()}
             if len(kinds) > 1:
                 raise ModelError(f"its networks are of two kinds: {' and '.join(sorted(kinds))}")
+            if kinds == {"picture"} and not self.pictured:
+                raise ModelError("it needs a picture in addition to the prompt (image to video), which is not supported here")
             sites = tuple(site for name, config in configs.items() for site in wan_sites(config, prefix=f"{name}."))
             text_sites = tuple(site for name, config in configs.items() for site in wan_text_sites(config, prefix=f"{name}."))
         network, frames = configs[networks[0]], vae.get("scale_factor_temporal", 4)

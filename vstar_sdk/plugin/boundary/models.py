@@ -30,7 +30,7 @@ def _facts(value: Any, call: Call) -> Facts:
         "eta": values.number,
         "max_frames": values.or_none(values.count),
         "scheduler": values.text,
-        "encodes": lambda held: isinstance(held, bool),
+        **dict.fromkeys(("encodes", "fixed_size"), lambda held: isinstance(held, bool)),
         **dict.fromkeys(("trained", "needs"), values.all_of(str)),
         "negative_prompt": values.text,
         "vocabulary": values.or_none(lambda held: isinstance(held, frozenset) and all(map(values.text, cast(Any, held)))),
