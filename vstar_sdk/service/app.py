@@ -19,9 +19,11 @@ from starlette.requests import ClientDisconnect
 from vstar_sdk.errors import VstarError
 from vstar_sdk.service.access import Access
 from vstar_sdk.service.bodies import Bodies
+from vstar_sdk.service.drafts import drafts
 from vstar_sdk.service.gate import Gate
 from vstar_sdk.service.metrics import Counted, Metrics
 from vstar_sdk.service.page import studio
+from vstar_sdk.service.redoing import redoing
 from vstar_sdk.service.refusals import Refusal, of_error
 from vstar_sdk.service.runs import runs
 from vstar_sdk.service.service import Service
@@ -69,6 +71,8 @@ def create_app(service: Service, access: Access, metrics: Metrics, bases: Mappin
     app.include_router(streams(service, opened))
     app.include_router(videos(service, bases))
     app.include_router(runs(service))
+    app.include_router(redoing(service))
+    app.include_router(drafts(service))
     schema = cache(json_schema)
 
     @app.get("/v1/models", tags=["models"])

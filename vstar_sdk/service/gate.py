@@ -23,7 +23,7 @@ _HEADERS = (
     (b"x-frame-options", b"DENY"),
     (
         b"content-security-policy",
-        b"default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; style-src 'self' 'unsafe-inline'; "
+        b"default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
         b"base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     ),
 )

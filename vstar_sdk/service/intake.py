@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from vstar_sdk.runs.plan import Plan
 from vstar_sdk.service.limits import Limits
 from vstar_sdk.service.orders import Order, checked, completed, continued
 from vstar_sdk.service.records import Record
@@ -50,10 +51,7 @@ class Intake:
             Refusal: it continues from a job that is not there, or not done.
             VstarError: its spec is wrong, or reaches what it may not.
         """
-        document, roots = continued(completed(order.document, folder, self._defaults), self._run_of)
-        roots = (*roots, *((folder,) if order.files else ()))
-        with self._turn:
-            plan = checked(self._loaded(document, roots), self._limits)
+        document, plan = self._planned(order.document, folder, (folder,) if order.files else ())
         final = plan.final
         record = partial(
             Record,
@@ -71,6 +69,15 @@ class Intake:
             fingerprint=order.fingerprint,
         )
         return record, as_yaml(document.data).encode()
+
+    def plan(self, document: Document, folder: Path) -> Plan:
+        """What a spec would do; see `check`."""
+        return self._planned(document, folder, ())[1]
+
+    def _planned(self, document: Document, folder: Path, more: tuple[Path, ...]) -> tuple[Document, Plan]:
+        whole, roots = continued(completed(document, folder, self._defaults), self._run_of)
+        with self._turn:
+            return whole, checked(self._loaded(whole, (*roots, *more)), self._limits)
 
     def _loaded(self, document: Document, roots: tuple[Path, ...]) -> LoadedSpec:
         """The valid spec of a document, which may reach some folders more than any."""

@@ -1,29 +1,20 @@
-"""The place of the studio page: static files in the folder ``studio`` next to this module, served at ``/`` and ``/studio/``."""
+"""The studio: a page of static files in the folder ``studio`` next to this module, served at ``/`` and below ``/studio/``."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from fastapi import FastAPI, Response
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi import FastAPI
+from fastapi.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
 FILES = Path(__file__).with_name("studio")
 
 
 def studio(app: FastAPI) -> None:
-    """Serve the page where its files are installed; without them ``/`` says where everything else is."""
-    page = FILES / "index.html"
-    if page.is_file():
-        app.mount("/studio", StaticFiles(directory=FILES), name="studio")
+    """Serve the page. Its files say nothing of any job, so they need no token."""
+    app.mount("/studio", StaticFiles(directory=FILES), name="studio")
 
     @app.get("/", include_in_schema=False)
-    async def first() -> Response:
-        if page.is_file():
-            return FileResponse(page, media_type="text/html")
-        return JSONResponse(_places())
-
-
-def _places() -> dict[str, Any]:
-    return {"videos": "/v1/videos", "runs": "/v1/runs", "models": "/v1/models", "schema": "/schema", "openapi": "/openapi.json"}
+    async def first() -> FileResponse:
+        return FileResponse(FILES / "index.html", media_type="text/html", headers={"Cache-Control": "no-cache"})

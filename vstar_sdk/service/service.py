@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from vstar_sdk.previews import Preview
+    from vstar_sdk.runs.plan import Plan
 
 
 class Service:
@@ -120,6 +121,15 @@ class Service:
                 return before, True
             with self._place():
                 return self._taken(order), False
+
+    def plan(self, document: Document) -> Plan:
+        """What a spec would do, were it submitted.
+
+        Raises:
+            Refusal: it continues from a job that is not there, or not done.
+            VstarError: the spec is wrong, or reaches what it may not.
+        """
+        return self._intake.plan(document, self._shelf.draft())
 
     def record(self, job: str) -> Record:
         """A job.

@@ -21,6 +21,7 @@ from vstar_sdk.service.records import ID, Record
 
 RECORD, EVENTS, RUN = "job.json", "events.jsonl", "run"
 _LARGEST = 1 << 20
+_DRAFT = "draft"
 
 
 class Shelf:
@@ -58,6 +59,19 @@ class Shelf:
     def run(self, job: str) -> Path:
         """Its run directory."""
         return self.jobs / job / RUN
+
+    def draft(self) -> Path:
+        """An empty folder next to those of the jobs, where the relative paths of a spec begin that is planned and not run.
+
+        Raises:
+            OutputError: the disk refuses.
+        """
+        folder = self.jobs / _DRAFT
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"the folder of the service cannot be used: {error.strerror}") from error
+        return folder
 
     def load(self) -> list[Record]:
         """All jobs, by their coming; what is no job is swept.
