@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from vstar_sdk.attention.operations import Bias, Logits, Rotary, Scale
+from vstar_sdk.attention.branches import ChangedBranch
+from vstar_sdk.attention.operations import Bias, Logits, Rotary, Scale, Skip
 from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.attention.sites import RotaryPositions, SiteAddress
 from vstar_sdk.attention.trial import check_effects
@@ -72,3 +73,15 @@ def test_what_may_change_something_is_not(address, operations):
 def test_a_band_so_wide_that_it_is_one_constant_is_refused():
     with pytest.raises(SpecError, match="Tar: its operations change nothing"):
         checked(FRAMES, Tar(TarOptions(sigma={0: 1e9})))
+
+
+def test_a_branch_of_a_guidance_that_would_be_like_another_is_refused():
+    def plan(*operations: Any) -> Any:
+        branches = [ChangedBranch("acme/guide", "worse", (0.0, 1.0), lambda site: operations)]
+        return plan_attention([FRAMES], [], Clock(5, 8.0), 10, branches)
+
+    with pytest.raises(SpecError, match="acme/guide: its branch worse changes nothing at any of 1 sites") as refused:
+        check_effects(plan(CONSTANT))
+    assert refused.value.path == ("sampling", "guidance")
+    check_effects(plan(FADING))
+    check_effects(plan(Skip()))

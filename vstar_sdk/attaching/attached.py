@@ -86,8 +86,8 @@ class Attached:
         self._check_frames(frames)
         clock = Clock.of_latents(frames, self._fps, self._rhythm)
         if self._regularizers or self._readers:
-            self._check_gradients((*args, *kwargs.values()))
             now = moment(call[family.timestep], self._pipe.scheduler)
+            self._check_gradients((*args, *kwargs.values()))
             self._memories.follow(self._pipe.scheduler)
             nursing = self._nurse(clock, now.steps)
             nursing.at(now.step, now.steps, now.timestep)

@@ -35,13 +35,13 @@ def try_functions(plan: AttentionPlan, steps: int) -> None:
 def check_effects(plan: AttentionPlan) -> None:
     """Refuse a regularizer whose operations say nothing to a softmax at any site, such as a bias that is one constant.
 
-    At strength 0 it may be so: that is the plain run.
+    At strength 0 it may be so: that is the plain run. So is a branch of a guidance refused that would be like another.
 
     Args:
         plan: of the run, or of a call.
 
     Raises:
-        SpecError: the path is ``("regularizers", index)``.
+        SpecError: the path is ``("regularizers", index)``, or ``("sampling", "guidance")``.
         PluginError: see `Terms`.
     """
     acts: dict[int, list[tuple[SitePlan, Act]]] = {}
@@ -55,6 +55,19 @@ def check_effects(plan: AttentionPlan) -> None:
                 "same for all frames",
                 hint="change its options so that frames differ, set strength: 0, or remove it",
                 path=("regularizers", index),
+            )
+
+    changed: dict[str, list[tuple[SitePlan, Act | None]]] = {}
+    for planned in plan.sites:
+        for branch in planned.branches:
+            changed.setdefault(f"{branch.guidance}: its branch {branch.branch}", []).append((planned, branch.act))
+    for named, wanted in changed.items():
+        asked = [(planned, act) for planned, act in wanted if act is not None]
+        if plan.frames > 1 and len(asked) == len(wanted) and _idle(asked):  # what is left out is something
+            raise SpecError(
+                f"{named} changes nothing at any of {len(asked)} sites: what it adds is the same for all frames",
+                hint="change its options so that frames differ, or use cfg",
+                path=("sampling", "guidance"),
             )
 
 
