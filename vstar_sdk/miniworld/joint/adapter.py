@@ -61,6 +61,10 @@ class MiniworldDitAdapter(FramewiseAdapter):
         with latent_frame_text(self.denoiser, frames=text.shape[1]):
             return self.denoiser(latents, timestep.expand(len(latents)), text.flatten(0, 1), return_dict=False)[0]
 
+    def means(self, pictures: Tensor) -> Tensor:
+        """See `FramewiseAdapter.means`."""
+        return self.networks.vae.encode(pictures)
+
 
 def load(directory: Path, base: Path, facts: Facts, device: str, dtype: str, options: FramewiseOptions) -> MiniworldDitAdapter:
     """Load the model.

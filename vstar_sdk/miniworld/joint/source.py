@@ -76,6 +76,7 @@ class MiniworldDitSource:
         return Facts(
             name="miniworld-dit",
             sites=sites,
+            encodes=True,
             text_sites=text_sites,
             frames=16,
             width=side,
