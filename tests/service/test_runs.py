@@ -44,6 +44,9 @@ def test_a_spec_runs_to_the_bytes_that_it_gives_without_a_service(client, finish
     assert sorted(names) == sorted(["video.gif", *frames, "spec.yaml", "synopsis.json", "latents.safetensors", "manifest.json"])
     (tmp_path / "story.yaml").write_text(SPEC)
     alone = session.run(tmp_path / "story.yaml", out=tmp_path / "run").directory
+    part = client.get(f"/v1/runs/{finished['id']}/files/video.gif", headers={"Range": "bytes=0-5"})
+    assert (part.status_code, part.content) == (206, b"GIF89a")
+    assert part.headers["Content-Disposition"] == 'attachment; filename="video.gif"'
     for name in ("video.gif", frames[3], "latents.safetensors"):
         assert client.get(f"/v1/runs/{finished['id']}/files/{name}").content == (alone / name).read_bytes(), name
     manifest = client.get(f"/v1/runs/{finished['id']}/manifest").json()
@@ -64,6 +67,8 @@ def test_events_are_replayed_from_any_number(client, finished):
     assert {data["job"] for _, _, data in everything} == {finished["id"]}
     assert [data["path"] for _, kind, data in everything if kind == "artifact"] == ["video.gif", "frames"]
     assert events_of(client, finished["id"], **{"Last-Event-ID": "4"}) == everything[5:]
+    as_video = client.get(f"/v1/videos/{finished['id']}/events?since=5").text
+    assert as_video == client.get(f"/v1/runs/{finished['id']}/events?since=5").text
     last = {"Last-Event-ID": str(len(everything) - 1)}
     assert client.get(f"/v1/runs/{finished['id']}/events", headers=last).status_code == 204
     with client.websocket_connect(f"ws://127.0.0.1:8000/v1/runs/{finished['id']}/events?since=3") as socket:

@@ -117,8 +117,9 @@ def runs(service: Service) -> APIRouter:
 
     @router.get("/{run}/files/{name:path}", response_class=FileResponse)
     def file(run: str, name: str) -> FileResponse:
-        """A file of a finished run."""
-        return FileResponse(artifacts.file_named(service.folder(service.record(run)), name))
+        """A file of a finished run, to be saved: no browser shows it as a page of this service."""
+        path = artifacts.file_named(service.folder(service.record(run)), name)
+        return FileResponse(path, filename=path.name)
 
     return router
 
