@@ -7,6 +7,7 @@ from pathlib import Path
 import opentimelineio as otio
 import pytest
 import vstar_otio
+import yaml
 from vstar_otio.exporters import Timeline
 
 from vstar_sdk import Session, SpecError, load_spec
@@ -122,3 +123,10 @@ def test_a_guard_holds_for_the_file(tmp_path):
     spec = {"prompt": "x", "frames": 8, "synopsis": {"use": "otio/markers", "file": str(tmp_path / "story.otio")}}
     with pytest.raises(SpecError, match="file"):
         load_spec(spec, guard=Guard(roots=(tmp_path / "in",), plugins=("otio",)))
+
+
+def test_the_specs_of_its_page_are_read():
+    page = (Path(vstar_otio.__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    first, second = [load_spec(yaml.safe_load(block.partition("```")[0])) for block in page.split("```yaml\n")[1:]]
+    assert [one.part for one in first.spec.output] == ["mp4", "otio/timeline"]
+    assert second.spec.synopsis.part == "otio/markers"
