@@ -2,10 +2,9 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-import torch
-from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModel
 
 from vstar_sdk.testing.tiny_joint import write_joint
 
@@ -32,8 +31,11 @@ BESIDE = {"in_channels": 12, "image_dim": 8, "added_kv_proj_dim": 24}
 
 def write_eyes(directory: Path) -> None:
     """What sees pictures: five tokens each."""
+    import torch
+    from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModel
+
     torch.manual_seed(1)
-    sizes = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 2, "num_attention_heads": 1}
+    sizes: dict[str, Any] = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 2, "num_attention_heads": 1}
     CLIPVisionModel(CLIPVisionConfig(**sizes, image_size=16, patch_size=8)).save_pretrained(directory / "image_encoder")
     side = {"height": 16, "width": 16}
     CLIPImageProcessor(size={"shortest_edge": 16}, crop_size=side).save_pretrained(directory / "image_processor")

@@ -69,6 +69,7 @@ def test_a_clip_is_continued(session, clip, decoded):
     assert not np.array_equal(made[4], made[3])
 
 
+@pytest.mark.slow
 def test_two_clips_are_bridged(session, clip, decoded):
     made = frames(session.run(starting(clip=clip[0], clip_frames="3-5", into=clip[0], into_frames="0-1")))
     assert np.array_equal(made[:3], decoded[3:])
@@ -104,6 +105,7 @@ def test_what_was_given_is_in_the_plan_the_manifest_and_the_resolved_spec(sessio
     assert [version.keeps for version in history(tmp_path / "run")] == [None]
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_to_the_same_frames(session, picture, tmp_path):
     spec = starting(first=picture)
     job = session.start(spec, out=tmp_path / "run")
@@ -115,6 +117,7 @@ def test_an_interrupted_run_goes_on_to_the_same_frames(session, picture, tmp_pat
     assert np.array_equal(frames(session.resume(tmp_path / "run").result()), frames(session.run(spec)))
 
 
+@pytest.mark.slow
 def test_a_resolved_spec_does_not_go_on_with_another_picture(session, picture, tmp_path):
     own = tmp_path / "own.png"
     own.write_bytes(picture.read_bytes())

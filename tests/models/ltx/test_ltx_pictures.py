@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from diffusers.pipelines.ltx.pipeline_ltx_image2video import LTXImageToVideoPipeline
 from PIL import Image
@@ -54,6 +55,7 @@ def test_it_samples_what_the_pipeline_makes_of_the_picture(tiny_ltx):
     assert adapter.still == 0
 
 
+@pytest.mark.slow
 def test_a_run_keeps_the_picture_whatever_the_seed_of_its_noise(session, tiny_ltx, tmp_path):
     Image.fromarray(PICTURE).save(tmp_path / "a.png")
     spec = {

@@ -105,7 +105,7 @@ def plain(pipe, shape, pictures, keys, prompt=ONE) -> torch.Tensor:
         pytest.param("wan_flf", ("first", "last"), marks=pytest.mark.slow),
         pytest.param("wan_i2v_22", ("first",), marks=pytest.mark.slow),
         pytest.param("wan_i2v_22", ("first", "last"), marks=pytest.mark.slow),
-        ("wan_ti2v", ("first",)),
+        pytest.param("wan_ti2v", ("first",), marks=pytest.mark.slow),
     ],
     indirect=["model"],
 )

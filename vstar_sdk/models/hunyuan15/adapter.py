@@ -16,17 +16,9 @@ from diffusers.models.transformers.transformer_hunyuan_video15 import (
     HunyuanVideo15TransformerBlock,
 )
 from diffusers.pipelines.hunyuan_video1_5.pipeline_hunyuan_video1_5 import HunyuanVideo15Pipeline
-from diffusers.pipelines.hunyuan_video1_5.pipeline_hunyuan_video1_5_image2video import HunyuanVideo15ImageToVideoPipeline
 from PIL import Image
 from torch import Tensor
-from transformers import (
-    AutoTokenizer,
-    ByT5Tokenizer,
-    Qwen2_5_VLTextModel,
-    SiglipImageProcessor,
-    SiglipVisionModel,
-    T5EncoderModel,
-)
+from transformers import AutoTokenizer, ByT5Tokenizer, Qwen2_5_VLTextModel, T5EncoderModel
 
 from vstar_sdk.errors import SamplerError
 from vstar_sdk.models.contract import Condition, Facts
@@ -48,7 +40,6 @@ if TYPE_CHECKING:
     from vstar_sdk.models.hunyuan15.options import Hunyuan15Options
 
 _pipeline: Any = HunyuanVideo15Pipeline  # whose functions are private, and read the prompt
-_with_picture: Any = HunyuanVideo15ImageToVideoPipeline  # likewise, and the picture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,10 +107,13 @@ class Hunyuan15Adapter(LatentAdapter):
     def condition(self, pictures: Mapping[str, NDArray[np.uint8]], frames: int, generator: torch.Generator) -> Condition:
         """See `vstar_sdk.models.contract.ConditionedAdapter.condition`; nothing is drawn."""
         del frames, generator
+        from diffusers.pipelines.hunyuan_video1_5 import pipeline_hunyuan_video1_5_image2video as module  # it writes a warning
+
+        whole: Any = module.HunyuanVideo15ImageToVideoPipeline
         latent = self.scaled(still_latents(self.vae, pictures["first"], self.placement, tiling=self.options.tiling))
         shown = Image.fromarray(np.ascontiguousarray(pictures["first"]))
         with self.placement.using(self.eyes):
-            seen = _with_picture._get_image_embeds(self.eyes, self.feature_extractor, shown, self.device)
+            seen = whole._get_image_embeds(self.eyes, self.feature_extractor, shown, self.device)
         return Condition(replace(self, first=Picture(latent.to(self.device), seen)))
 
 
@@ -147,6 +141,8 @@ def load(directory: Path, facts: Facts, options: Hunyuan15Options, device: str, 
     eyes: Any = None
     feature_extractor: Any = None
     if facts.needs:
+        from transformers import SiglipImageProcessor, SiglipVisionModel  # transformers writes a warning at the import
+
         eyes = load_component(SiglipVisionModel, directory, "image_encoder", precision)
         feature_extractor = load_component(SiglipImageProcessor, directory, "feature_extractor")
     components = (text_encoder, text_encoder_2, network, vae, *([] if eyes is None else [eyes]))

@@ -14,7 +14,7 @@ from diffusers.models.autoencoders.autoencoder_kl_wan import AutoencoderKLWan
 from diffusers.models.transformers.transformer_skyreels_v2 import SkyReelsV2Transformer3DModel
 from diffusers.models.transformers.transformer_wan import WanTransformer3DModel
 from torch import Tensor, nn
-from transformers import AutoTokenizer, CLIPImageProcessor, CLIPVisionModel, UMT5EncoderModel
+from transformers import AutoTokenizer, UMT5EncoderModel
 
 from vstar_sdk.errors import SamplerError
 from vstar_sdk.models.contract import Condition, Facts
@@ -175,6 +175,8 @@ def load(directory: Path, facts: Facts, options: WanOptions, device: str, dtype:
 
 def _eyes(directory: Path) -> Eyes:
     """What sees a picture; in float32, as its authors advise."""
+    from transformers import CLIPImageProcessor, CLIPVisionModel  # here, because transformers writes a warning at the import
+
     network = load_component(CLIPVisionModel, directory, "image_encoder", torch.float32)
     return Eyes(network, load_component(CLIPImageProcessor, directory, "image_processor"))
 
