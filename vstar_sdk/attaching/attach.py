@@ -13,7 +13,7 @@ from torch import nn
 from vstar_sdk.attaching.arguments import Written, read
 from vstar_sdk.attaching.attached import Attached, check_unattached
 from vstar_sdk.attaching.captions import Captions
-from vstar_sdk.attaching.refusals import check_states, check_text, refuse
+from vstar_sdk.attaching.refusals import check_states, check_text, refuse, refuse_cache
 from vstar_sdk.attaching.run_memories import RunMemories
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.unsuited import reason
@@ -77,6 +77,7 @@ def attach(
     for name, denoiser in denoisers.items():
         check_unattached(name, denoiser)
         refuse(pipe, name, denoiser)
+        refuse_cache(name, denoiser, chosen)
     captions = None
     if story is not None:
         family = next(iter(families.values()))

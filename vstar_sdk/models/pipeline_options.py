@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from vstar_sdk.models.caches import Cache, CacheName
 from vstar_sdk.models.loras import TransformerLoraOptions
 from vstar_sdk.options import ModelOptions, ModelReference
 from vstar_sdk.weights.finding import Commit
@@ -49,26 +51,55 @@ class FramewiseOptions(PipelineOptions):
 class TransformerOptions(PipelineOptions):
     """Of a model in a folder or on the hub, whose denoiser attends over all tokens of a clip."""
 
-    ONE_AT_A_TIME: ClassVar[frozenset[str]] = PipelineOptions.ONE_AT_A_TIME | {"loras"}
+    ONE_AT_A_TIME: ClassVar[frozenset[str]] = PipelineOptions.ONE_AT_A_TIME | {"cache"}
     MODEL: ClassVar[str]
     """The model's name in a spec, for messages."""
-    NO_LORAS: ClassVar[str | None] = None
-    """Why it takes no LoRAs."""
-    NO_STATE_WEIGHTS: ClassVar[str | None] = "text and video share its layers, so a part of a layer's change belongs to no frame"
-    """Why its LoRAs take no weight for every key state."""
+    CACHES: ClassVar[frozenset[CacheName]] = frozenset({"first-block", "taylorseer", "magcache"})
+    """The caches that diffusers has for its blocks."""
 
     path: ModelReference
     """A folder in diffusers format, or a hub id together with `revision`."""
     revision: Commit | None = None
     """The commit of a hub id: 40 hexadecimal digits."""
+    cache: Cache | None = None
+    """Leave out a part of the denoiser in steps where it changes little: faster, and another picture. `{use: first-block}`,
+    `{use: taylorseer}` or `{use: magcache, ratios: [...]}`; left out, everything is computed."""
+
+    @field_validator("cache")
+    @classmethod
+    def _known(cls, cache: Cache | None) -> Cache | None:
+        if cache is not None and cache.use not in cls.CACHES:
+            known = " and ".join(sorted(cls.CACHES))
+            raise ValueError(f"diffusers has no cache {cache.use} for the blocks of {cls.MODEL}: it has {known}")
+        return cache
+
+    @property
+    def wanted_loras(self) -> Sequence[TransformerLoraOptions]:
+        """The LoRAs of the spec."""
+        return ()
+
+    @field_validator("compile")
+    @classmethod
+    def _not_compiled(cls, compile: bool) -> bool:
+        if compile:
+            why = "attention over all tokens is regularized in loops over chunks of them"
+            raise ValueError(f"{cls.MODEL} cannot be compiled: {why}")
+        return compile
+
+
+class LoraTransformerOptions(TransformerOptions):
+    """Of a model whose pipeline in diffusers has a loader of LoRAs."""
+
+    ONE_AT_A_TIME: ClassVar[frozenset[str]] = TransformerOptions.ONE_AT_A_TIME | {"loras"}
+    NO_STATE_WEIGHTS: ClassVar[str | None] = "text and video share its layers, so a part of a layer's change belongs to no frame"
+    """Why its LoRAs take no weight for every key state."""
+
     loras: list[TransformerLoraOptions] = Field(default_factory=list[TransformerLoraOptions], max_length=32)
     """LoRAs beside the weights of the denoiser, which stay as they are; they need the package `peft`."""
 
     @field_validator("loras")
     @classmethod
     def _taken(cls, loras: list[TransformerLoraOptions]) -> list[TransformerLoraOptions]:
-        if loras and cls.NO_LORAS is not None:
-            raise ValueError(f"{cls.MODEL} takes no LoRAs: {cls.NO_LORAS}")
         counts = {len(lora.weight) for lora in loras if isinstance(lora.weight, list)}
         if counts and cls.NO_STATE_WEIGHTS is not None:
             raise ValueError(f"{cls.MODEL} takes one weight for a LoRA, not one for each key state: {cls.NO_STATE_WEIGHTS}")
@@ -79,14 +110,11 @@ class TransformerOptions(PipelineOptions):
         return loras
 
     @property
+    def wanted_loras(self) -> Sequence[TransformerLoraOptions]:
+        """See `TransformerOptions.wanted_loras`."""
+        return self.loras
+
+    @property
     def states(self) -> int | None:
         """The number of key states that the options are for; None: any."""
         return next((len(lora.weight) for lora in self.loras if isinstance(lora.weight, list)), None)
-
-    @field_validator("compile")
-    @classmethod
-    def _not_compiled(cls, compile: bool) -> bool:
-        if compile:
-            why = "attention over all tokens is regularized in loops over chunks of them"
-            raise ValueError(f"{cls.MODEL} cannot be compiled: {why}")
-        return compile

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from vstar_sdk.errors import ModelError
+from vstar_sdk.models.caches import Cache
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.counting import counted_once
 from vstar_sdk.models.loras import Lora, find_lora, need_peft
@@ -85,13 +86,18 @@ class PipelineSource(ABC, Generic[Chosen]):
         files = [directory / file for file in self.counted]
         return counted_once(files, workload, self.options, partial(self.count, directory, workload))
 
+    @property
+    def cache(self) -> Cache | None:
+        """See `vstar_sdk.models.caches.CachedSource`."""
+        return self.options.cache
+
     def find(self, patterns: tuple[str, ...]) -> Path:
         """Its directory, see `vstar_sdk.weights.finding.find_model`.
 
         Args:
             patterns: of the files that are wanted of a hub id.
         """
-        need_peft(self.options.loras)
+        need_peft(self.options.wanted_loras)
         return find_model(self.options.path, self.options.revision, self.resolver, patterns)
 
     def loras(self, networks: Sequence[str] = ("transformer",)) -> tuple[Lora, ...]:
@@ -104,7 +110,7 @@ class PipelineSource(ABC, Generic[Chosen]):
             ModelError: there is no such file, or it is for a network that the model does not have.
         """
         found: list[Lora] = []
-        for one in self.options.loras:
+        for one in self.options.wanted_loras:
             if one.network not in (None, *networks):
                 raise ModelError(
                     f"{one.path}: is for the network {one.network}, which the model does not have",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from vstar_sdk.models.caches import CacheName
 from vstar_sdk.models.pipeline_options import TransformerOptions
 from vstar_sdk.options import ModelReference
 
@@ -14,7 +16,7 @@ class Hunyuan15Options(TransformerOptions):
     """Which model, and how it runs."""
 
     MODEL: ClassVar[str] = "hunyuan15"
-    NO_LORAS: ClassVar[str | None] = "its pipeline in diffusers has no loader for them"
+    CACHES: ClassVar[frozenset[CacheName]] = frozenset({"taylorseer"})
     ONE_AT_A_TIME: ClassVar[frozenset[str]] = TransformerOptions.ONE_AT_A_TIME | {"flow_shift"}
 
     path: ModelReference
@@ -22,3 +24,10 @@ class Hunyuan15Options(TransformerOptions):
     with `revision`."""
     flow_shift: float | None = Field(default=None, gt=0.0, le=100.0)
     """How much of the schedule goes to the noisy part. Default: the model's own."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_loras(cls, given: Mapping[str, object]) -> Mapping[str, object]:
+        if "loras" in given:
+            raise ValueError("hunyuan15 takes no LoRAs: its pipeline in diffusers has no loader for them")
+        return given

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -79,6 +79,11 @@ class WanAdapter(LatentAdapter):
     def latent(self) -> tuple[int, int]:
         """See `LatentAdapter.latent`."""
         return self.vae.config["z_dim"], self.vae.config["scale_factor_spatial"]
+
+    @property
+    def networks(self) -> Sequence[Any]:
+        """See `LatentAdapter.networks`."""
+        return [network for network in (self.denoiser.transformer, self.denoiser.transformer_2) if network is not None]
 
     def sampling(self) -> AbstractContextManager[None]:
         """See `LatentAdapter.sampling`: the network that was called last stays on the device."""
