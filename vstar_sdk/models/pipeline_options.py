@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from vstar_sdk.models.caches import Cache, CacheName
 from vstar_sdk.models.loras import TransformerLoraOptions
+from vstar_sdk.models.quantizing import Quantize, QuantizeName
 from vstar_sdk.options import ModelOptions, ModelReference
 from vstar_sdk.weights.finding import Commit
 
@@ -51,11 +52,13 @@ class FramewiseOptions(PipelineOptions):
 class TransformerOptions(PipelineOptions):
     """Of a model in a folder or on the hub, whose denoiser attends over all tokens of a clip."""
 
-    ONE_AT_A_TIME: ClassVar[frozenset[str]] = PipelineOptions.ONE_AT_A_TIME | {"cache"}
+    ONE_AT_A_TIME: ClassVar[frozenset[str]] = PipelineOptions.ONE_AT_A_TIME | {"cache", "quantize"}
     MODEL: ClassVar[str]
     """The model's name in a spec, for messages."""
     CACHES: ClassVar[frozenset[CacheName]] = frozenset({"first-block", "taylorseer", "magcache"})
     """The caches that diffusers has for its blocks."""
+    QUANTIZED: ClassVar[frozenset[QuantizeName]] = frozenset({"bitsandbytes", "torchao", "gguf"})
+    """What diffusers can load its denoiser with."""
 
     path: ModelReference
     """A folder in diffusers format, or a hub id together with `revision`."""
@@ -64,6 +67,21 @@ class TransformerOptions(PipelineOptions):
     cache: Cache | None = None
     """Leave out a part of the denoiser in steps where it changes little: faster, and another picture. `{use: first-block}`,
     `{use: taylorseer}` or `{use: magcache, ratios: [...]}`; left out, everything is computed."""
+
+    quantize: Quantize | None = None
+    """Smaller weights of the denoiser: less memory, and another picture. `{use: bitsandbytes, bits: 4}`, `{use: torchao}` or
+    `{use: gguf, path: ...}`; left out, they are in `dtype`."""
+
+    @model_validator(mode="after")
+    def _stays(self) -> Self:
+        if self.quantize is None:
+            return self
+        if self.quantize.use not in self.QUANTIZED:
+            known = " and ".join(sorted(self.QUANTIZED))
+            raise ValueError(f"diffusers cannot load the denoiser of {self.MODEL} from {self.quantize.use}: use {known}")
+        if self.offload == "group" or (self.offload == "model" and self.quantize.use == "bitsandbytes"):
+            raise ValueError(f"quantize: {self.quantize.use} and offload: {self.offload} cannot be combined: its weights stay")
+        return self
 
     @field_validator("cache")
     @classmethod

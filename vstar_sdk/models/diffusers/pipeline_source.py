@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -16,6 +16,7 @@ from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.counting import counted_once
 from vstar_sdk.models.loras import Lora, find_lora, need_peft
 from vstar_sdk.models.pipeline_options import TransformerOptions
+from vstar_sdk.models.quantizing import need_package, quantised_bytes
 from vstar_sdk.models.unsuited import reason
 from vstar_sdk.resolver import Resolver
 from vstar_sdk.weights.finding import CONFIGURATION, find_model
@@ -52,7 +53,7 @@ class PipelineSource(ABC, Generic[Chosen]):
 
         Raises:
             ModelError: one is missing, damaged or of another family.
-            MissingDependency: there are LoRAs, and no ``peft``.
+            MissingDependency: a package for LoRAs or quantised weights is not installed.
         """
 
     @abstractmethod
@@ -84,7 +85,13 @@ class PipelineSource(ABC, Generic[Chosen]):
         """
         directory = self.find(CONFIGURATION)
         files = [directory / file for file in self.counted]
-        return counted_once(files, workload, self.options, partial(self.count, directory, workload))
+        counted = counted_once(files, workload, self.options, partial(self.count, directory, workload))
+        quantize = self.options.quantize
+        if quantize is None:
+            return counted
+        networks = ("transformer", "transformer_2")[: counted.denoisers]
+        size = quantised_bytes(quantize, counted.weights["denoiser"], workload.dtype, networks)
+        return replace(counted, weights={**counted.weights, "denoiser": size})
 
     @property
     def cache(self) -> Cache | None:
@@ -98,6 +105,7 @@ class PipelineSource(ABC, Generic[Chosen]):
             patterns: of the files that are wanted of a hub id.
         """
         need_peft(self.options.wanted_loras)
+        need_package(self.options.quantize)
         return find_model(self.options.path, self.options.revision, self.resolver, patterns)
 
     def loras(self, networks: Sequence[str] = ("transformer",)) -> tuple[Lora, ...]:

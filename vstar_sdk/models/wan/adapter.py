@@ -21,6 +21,7 @@ from vstar_sdk.models.contract import Condition, Facts
 from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.prompts import tokens_of
+from vstar_sdk.models.diffusers.quantized import load_denoiser
 from vstar_sdk.models.diffusers.site_check import check_sites
 from vstar_sdk.models.diffusers.transformer_loras import add_loras, check_of_frames
 from vstar_sdk.models.loras import Lora
@@ -149,7 +150,9 @@ def load(directory: Path, facts: Facts, options: WanOptions, device: str, dtype:
     precision = getattr(torch, dtype)
     tokenizer = load_component(AutoTokenizer, directory, "tokenizer")
     names = sorted({site.name.partition(".")[0] for site in facts.sites})
-    networks: list[Any] = [load_component(network_class(directory, name), directory, name, precision) for name in names]
+    networks: list[Any] = [
+        load_denoiser(network_class(directory, name), directory, name, precision, options.quantize) for name in names
+    ]
     denoiser = WanExperts(networks[0], networks[1] if len(networks) == 2 else None)
     check_sites(networks[0], facts, self_attentions(denoiser), directory)
     loader = "SkyReelsV2LoraLoaderMixin" if isinstance(networks[0], SkyReelsV2Transformer3DModel) else "WanLoraLoaderMixin"
