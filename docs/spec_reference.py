@@ -38,9 +38,6 @@ VALUES = {
     "FirstBlockCache": "A cache of the first block",
     "TaylorSeerCache": "TaylorSeer",
     "MagCache": "MagCache",
-    "BitsAndBytes": "bitsandbytes",
-    "TorchAO": "torchao",
-    "Gguf": "GGUF",
 }
 """Models of values, and the title under which the page has them."""
 
@@ -119,9 +116,6 @@ NAMED = {
     "FirstBlockCache": "[a cache of the first block](#a-cache-of-the-first-block)",
     "TaylorSeerCache": "[TaylorSeer](#taylorseer)",
     "MagCache": "[MagCache](#magcache)",
-    "BitsAndBytes": "[bitsandbytes](#bitsandbytes)",
-    "TorchAO": "[torchao](#torchao)",
-    "Gguf": "[GGUF](#gguf)",
 }
 
 

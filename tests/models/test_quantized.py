@@ -9,12 +9,12 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from tests.transformer_models import SOURCES, latents, load, one_text, source
+from tests.transformer_models import latents, load, one_text, source
 from vstar_sdk import MissingDependency, ModelError
 from vstar_sdk.models import quantizing
 from vstar_sdk.models.diffusers import quantized
 from vstar_sdk.models.estimates import Workload
-from vstar_sdk.models.quantizing import BitsAndBytes, TorchAO
+from vstar_sdk.models.quantizing import Quantized
 from vstar_sdk.testing.tiny_joint import write_joint
 
 slow = pytest.mark.slow
@@ -33,26 +33,29 @@ def step(adapter: Any) -> torch.Tensor:
     return adapter.denoise(latents(adapter), torch.tensor(500.0), one_text(adapter))
 
 
-@pytest.mark.parametrize("use", ["bitsandbytes", "torchao", "gguf"])
-def test_a_package_that_is_not_installed_is_named_with_the_command(wan_21, monkeypatch, use):
+@pytest.mark.parametrize(
+    ("options", "key", "package"),
+    [
+        ({"quantize": "bitsandbytes-4bit"}, "quantize: bitsandbytes-4bit", "bitsandbytes"),
+        ({"quantize": "torchao-int8"}, "quantize: torchao-int8", "torchao"),
+        ({"gguf": "./a.gguf"}, "gguf", "gguf"),
+    ],
+)
+def test_a_package_that_is_not_installed_is_named_with_the_command(wan_21, monkeypatch, options, key, package):
     monkeypatch.setattr(quantizing, "installed", lambda package: False)
-    written = {"use": use, "path": "./a.gguf"} if use == "gguf" else {"use": use}
-    with pytest.raises(MissingDependency, match=f"model.quantize: {use} needs the package '{use}'") as refused:
-        source("wan_21", wan_21, quantize=written).facts()
+    with pytest.raises(MissingDependency, match=f"model.{key} needs the package '{package}'") as refused:
+        source("wan_21", wan_21, **options).facts()
     assert str(refused.value.hint).startswith("pip install")
 
 
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("cogvideox_5b", {"quantize": {"use": "gguf", "path": "./a"}}, "cannot load the denoiser of cogvideox from gguf"),
-        ("wan_21", {"quantize": {"use": "torchao"}, "offload": "group"}, "torchao and offload: group cannot be combined"),
-        (
-            "wan_21",
-            {"quantize": {"use": "bitsandbytes"}, "offload": "model"},
-            "bitsandbytes and offload: model cannot be",
-        ),
-        ("wan_21", {"quantize": {"use": "magic"}}, "write use: bitsandbytes, use: torchao or use: gguf"),
+        ("cogvideox_5b", {"gguf": "./a"}, "Extra inputs are not permitted"),
+        ("wan_21", {"quantize": "torchao-int8", "offload": "group"}, "torchao and offload: group cannot be combined"),
+        ("wan_21", {"quantize": "bitsandbytes-8bit", "offload": "model"}, "bitsandbytes and offload: model cannot be"),
+        ("wan_21", {"quantize": "torchao-int8", "gguf": "./a"}, "quantised already: remove quantize or gguf"),
+        ("wan_21", {"quantize": "magic"}, "Input should be 'bitsandbytes-8bit'"),
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path, name, options, message):
@@ -63,33 +66,33 @@ def test_what_does_not_fit_is_refused(tmp_path, name, options, message):
 @pytest.mark.parametrize(
     ("options", "dtype", "share"),
     [
-        (BitsAndBytes(use="bitsandbytes"), "bfloat16", 0.5),
-        (BitsAndBytes(use="bitsandbytes", bits=4), "bfloat16", 0.28125),
-        (TorchAO(use="torchao"), "float32", 0.25),
+        ("bitsandbytes-8bit", "bfloat16", 0.5),
+        ("bitsandbytes-4bit", "bfloat16", 0.28125),
+        ("torchao-int8", "float32", 0.25),
     ],
 )
 def test_the_estimate_counts_what_is_stored(options, dtype, share):
-    assert quantizing.quantised_bytes(options, 3200, dtype, ("transformer",)) == 3200 * share
+    assert Quantized(options).bytes_of(3200, dtype, ("transformer",)) == 3200 * share
 
 
 def test_the_plan_counts_the_files_of_gguf(wan_22, tmp_path, monkeypatch):
     monkeypatch.setattr(quantizing, "installed", lambda package: True)
     for name, size in (("high.gguf", 1000), ("low.gguf", 234)):
         (tmp_path / name).write_bytes(bytes(size))
-    both = {"use": "gguf", "path": str(tmp_path / "high.gguf"), "path_2": str(tmp_path / "low.gguf")}
-    plain, small = (source("wan_22", wan_22, **options).estimate(LOAD) for options in ({}, {"quantize": both}))
+    both = {"gguf": str(tmp_path / "high.gguf"), "gguf_2": str(tmp_path / "low.gguf")}
+    plain, small = (source("wan_22", wan_22, **options).estimate(LOAD) for options in ({}, both))
     assert small.weights == {**plain.weights, "denoiser": 1234}
-    with pytest.raises(ModelError, match="has two networks, and the spec one GGUF file"):
-        source("wan_22", wan_22, quantize={"use": "gguf", "path": both["path"]}).estimate(LOAD)
+    with pytest.raises(ModelError, match="a network transformer_2, and the spec no GGUF file"):
+        source("wan_22", wan_22, gguf=both["gguf"]).estimate(LOAD)
     with pytest.raises(ModelError, match="there is no such file"):
-        source("wan_21", wan_22, quantize={"use": "gguf", "path": str(tmp_path / "none.gguf")}).estimate(LOAD)
+        source("wan_21", wan_22, gguf=str(tmp_path / "none.gguf")).estimate(LOAD)
 
 
 @pytest.mark.parametrize(
     ("written", "given"),
     [
-        ({"use": "bitsandbytes"}, {"load_in_8bit": True}),
-        ({"use": "bitsandbytes", "bits": 4}, {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}),
+        ("bitsandbytes-8bit", {"load_in_8bit": True}),
+        ("bitsandbytes-4bit", {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}),
     ],
 )
 def test_diffusers_is_given_the_configuration(wan_21, monkeypatch, written, given):
@@ -103,8 +106,7 @@ def test_diffusers_is_given_the_configuration(wan_21, monkeypatch, written, give
             return cls()
 
     monkeypatch.setattr("diffusers.quantizers.quantization_config.BitsAndBytesConfig", lambda **options: options)
-    options = BitsAndBytes.model_validate(written)
-    quantized.load_denoiser(Loader, wan_21, "transformer", torch.bfloat16, options)
+    quantized.load_denoiser(Loader, wan_21, "transformer", torch.bfloat16, Quantized(written))
     assert seen["quantization_config"].items() >= given.items()
     assert (seen["folder"], seen["torch_dtype"]) == (wan_21 / "transformer", torch.bfloat16)
 
@@ -112,7 +114,7 @@ def test_diffusers_is_given_the_configuration(wan_21, monkeypatch, written, give
 @slow
 def test_torchao_int8_is_near_the_plain_model_and_smaller(wide):
     pytest.importorskip("torchao", reason="weights are quantised by torchao")
-    plain, small = load("wan_21", wide), source("wan_21", wide, quantize={"use": "torchao"}).load("cpu", "float32")
+    plain, small = load("wan_21", wide), source("wan_21", wide, quantize="torchao-int8").load("cpu", "float32")
     got, wanted = step(small), step(plain)
     difference = (got - wanted).abs().max() / wanted.abs().max()
     assert 0 < difference < 0.05
@@ -139,7 +141,7 @@ def test_gguf_is_the_model_whose_weights_are_rounded_as_the_file_has_them(wide, 
     writer.write_tensors_to_file()
     writer.close()
     assert rounded
-    small = source("wan_21", wide, quantize={"use": "gguf", "path": str(tmp_path / "wan.gguf")}).load("cpu", "float32")
+    small = source("wan_21", wide, gguf=str(tmp_path / "wan.gguf")).load("cpu", "float32")
     before = step(plain)
     plain.denoiser.transformer.load_state_dict({**plain.denoiser.transformer.state_dict(), **rounded})
     got, wanted = step(small), step(plain)
@@ -149,9 +151,4 @@ def test_gguf_is_the_model_whose_weights_are_rounded_as_the_file_has_them(wide, 
     damaged = tmp_path / "damaged.gguf"
     damaged.write_bytes(b"no such format")
     with pytest.raises(ModelError, match="cannot be loaded with gguf"):
-        source("wan_21", wide, quantize={"use": "gguf", "path": str(damaged)}).load("cpu", "float32")
-
-
-def test_every_family_says_what_it_can_be_loaded_with():
-    kinds = {options.MODEL: options.QUANTIZED for _, options in SOURCES.values()}
-    assert {name for name, known in kinds.items() if "gguf" in known} == {"wan", "skyreels", "ltx", "ltx2", "mochi"}
+        source("wan_21", wide, gguf=str(damaged)).load("cpu", "float32")

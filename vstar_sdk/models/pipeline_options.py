@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from vstar_sdk.models.caches import Cache, CacheName
 from vstar_sdk.models.loras import TransformerLoraOptions
-from vstar_sdk.models.quantizing import Quantize, QuantizeName
+from vstar_sdk.models.quantizing import Quantize, Quantized
 from vstar_sdk.options import ModelOptions, ModelReference
 from vstar_sdk.weights.finding import Commit
 
@@ -57,8 +57,6 @@ class TransformerOptions(PipelineOptions):
     """The model's name in a spec, for messages."""
     CACHES: ClassVar[frozenset[CacheName]] = frozenset({"first-block", "taylorseer", "magcache"})
     """The caches that diffusers has for its blocks."""
-    QUANTIZED: ClassVar[frozenset[QuantizeName]] = frozenset({"bitsandbytes", "torchao", "gguf"})
-    """What diffusers can load its denoiser with."""
 
     path: ModelReference
     """A folder in diffusers format, or a hub id together with `revision`."""
@@ -69,18 +67,21 @@ class TransformerOptions(PipelineOptions):
     `{use: taylorseer}` or `{use: magcache, ratios: [...]}`; left out, everything is computed."""
 
     quantize: Quantize | None = None
-    """Smaller weights of the denoiser: less memory, and another picture. `{use: bitsandbytes, bits: 4}`, `{use: torchao}` or
-    `{use: gguf, path: ...}`; left out, they are in `dtype`."""
+    """Smaller weights of the denoiser, by the package in the name, which must be installed: less memory, and another picture.
+    Left out, they are in `dtype`."""
+
+    @property
+    def quantized(self) -> Quantized | None:
+        """What is said of quantised weights."""
+        return None if self.quantize is None else Quantized(self.quantize)
 
     @model_validator(mode="after")
     def _stays(self) -> Self:
-        if self.quantize is None:
+        if self.quantized is None:
             return self
-        if self.quantize.use not in self.QUANTIZED:
-            known = " and ".join(sorted(self.QUANTIZED))
-            raise ValueError(f"diffusers cannot load the denoiser of {self.MODEL} from {self.quantize.use}: use {known}")
-        if self.offload == "group" or (self.offload == "model" and self.quantize.use == "bitsandbytes"):
-            raise ValueError(f"quantize: {self.quantize.use} and offload: {self.offload} cannot be combined: its weights stay")
+        package = self.quantized.package
+        if self.offload == "group" or (self.offload == "model" and package == "bitsandbytes"):
+            raise ValueError(f"weights of {package} and offload: {self.offload} cannot be combined: they stay where they are")
         return self
 
     @field_validator("cache")
@@ -136,3 +137,27 @@ class LoraTransformerOptions(TransformerOptions):
     def states(self) -> int | None:
         """The number of key states that the options are for; None: any."""
         return next((len(lora.weight) for lora in self.loras if isinstance(lora.weight, list)), None)
+
+
+class GgufTransformerOptions(LoraTransformerOptions):
+    """Of a model whose denoiser diffusers can load from a single file."""
+
+    ONE_AT_A_TIME: ClassVar[frozenset[str]] = LoraTransformerOptions.ONE_AT_A_TIME | {"gguf", "gguf_2"}
+
+    gguf: ModelReference | None = None
+    """A file of the format GGUF on this machine, with quantised weights of the denoiser; it needs the package `gguf`. All else
+    comes from `path`. Of two networks that share the schedule it is for the first."""
+    gguf_2: ModelReference | None = None
+    """The file of the second network."""
+
+    @property
+    def quantized(self) -> Quantized | None:
+        """See `TransformerOptions.quantized`."""
+        files = (self.gguf, self.gguf_2)
+        return Quantized(None, files) if any(file is not None for file in files) else super().quantized
+
+    @model_validator(mode="after")
+    def _quantised_once(self) -> Self:
+        if self.quantize is not None and self.gguf is not None:
+            raise ValueError("the weights of a GGUF file are quantised already: remove quantize or gguf")
+        return self

@@ -3,118 +3,87 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, cast
-
-from pydantic import Discriminator, Tag
+from typing import Literal
 
 from vstar_sdk.errors import MissingDependency, ModelError
-from vstar_sdk.options import ModelReference, Options
 from vstar_sdk.weights.finding import local_path
 
+Quantize = Literal["bitsandbytes-8bit", "bitsandbytes-4bit", "torchao-int8", "torchao-float8"]
+"""The package that quantises the weights of linear layers while they are loaded, and the type of these."""
 
-class BitsAndBytes(Options):
-    """Weights of linear layers in 8 or 4 bits, quantised by bitsandbytes while they are loaded."""
-
-    use: Literal["bitsandbytes"]
-    """The package."""
-    bits: Literal[8, 4] = 8
-    """8 (LLM.int8) or 4 (NF4)."""
-
-    def share(self, stored: int) -> float:
-        """Bytes of a weight as a share of ``stored`` bytes: with 4 bits a float32 factor for each 64 weights beside them."""
-        return (1.0 if self.bits == 8 else 0.5 + 4 / 64) / stored
+_SHARES = {"bitsandbytes-8bit": 1.0, "bitsandbytes-4bit": 0.5 + 4 / 64, "torchao-int8": 1.0, "torchao-float8": 1.0}
+"""Bytes of a weight; with 4 bits there is a float32 factor for each 64 of them."""
+_COMMANDS = {"bitsandbytes": "bitsandbytes accelerate", "torchao": "'torchao>=0.15'", "gguf": "gguf"}
 
 
-class TorchAO(Options):
-    """Weights of linear layers quantised by torchao while they are loaded; the layers compute in the model's precision."""
+@dataclass(frozen=True)
+class Quantized:
+    """What a spec says of quantised weights.
 
-    use: Literal["torchao"]
-    """The package."""
-    weights: Literal["int8", "float8"] = "int8"
-    """The type of the weights; float8 needs a GPU that computes in it."""
+    Attributes:
+        how: quantised while they are loaded; None where files hold them.
+        files: in the format GGUF, of the first and of the second network.
+    """
 
-    def share(self, stored: int) -> float:
-        """Bytes of a weight as a share of ``stored`` bytes."""
-        return 1.0 / stored
+    how: Quantize | None = None
+    files: tuple[str | None, str | None] = (None, None)
 
-
-class Gguf(Options):
-    """Weights that are quantised already, in a file of the format GGUF; layers compute in the model's precision."""
-
-    use: Literal["gguf"]
-    """The format, and the package that reads it."""
-    path: ModelReference
-    """The file, on this machine. Of two networks that share the schedule, that of the first."""
-    path_2: ModelReference | None = None
-    """The file of the second network."""
+    @property
+    def package(self) -> str:
+        """What must be installed."""
+        return "gguf" if self.how is None else self.how.partition("-")[0]
 
     def file(self, folder: str) -> Path:
-        """The file of a network.
+        """The GGUF file of a network.
 
         Args:
             folder: of the network in the model's directory.
 
         Raises:
-            ModelError: it is not there.
+            ModelError: there is none.
         """
-        reference = self.path if folder == "transformer" else self.path_2
+        second = folder == "transformer_2"
+        reference, key = self.files[second], "gguf_2" if second else "gguf"
         if reference is None:
-            raise ModelError("the model has two networks, and the spec one GGUF file", hint="set model.quantize: path_2")
+            raise ModelError(f"the model has a network {folder}, and the spec no GGUF file for it", hint=f"set model.{key}")
         found = local_path(reference)
         if found is None or not found.is_file():
             raise ModelError(f"{reference}: there is no such file", hint="download it once: hf download ID FILE")
         return found
 
+    def bytes_of(self, plain: int, dtype: str, networks: tuple[str, ...]) -> int:
+        """Bytes of a denoiser's weights.
 
-def _use(value: object) -> object:
-    return cast(dict[str, object], value).get("use") if isinstance(value, dict) else getattr(value, "use", None)
+        All weights are counted as those of linear layers, which hold nearly all of them in large models.
 
+        Args:
+            plain: bytes without it.
+            dtype: the precision of these.
+            networks: folders of the denoising networks.
 
-Quantize = Annotated[
-    Annotated[BitsAndBytes, Tag("bitsandbytes")] | Annotated[TorchAO, Tag("torchao")] | Annotated[Gguf, Tag("gguf")],
-    Discriminator(_use, custom_error_type="quantize", custom_error_message="write use: bitsandbytes, use: torchao or use: gguf"),
-]
-"""One of them."""
-QuantizeName = Literal["bitsandbytes", "torchao", "gguf"]
-_PACKAGES = {"bitsandbytes": "bitsandbytes accelerate", "torchao": "'torchao>=0.15'", "gguf": "gguf"}
+        Raises:
+            ModelError: a GGUF file is not there.
+        """
+        if self.how is None:
+            return sum(self.file(network).stat().st_size for network in networks)
+        return round(plain * _SHARES[self.how] / (4 if dtype == "float32" else 2))
 
+    def need_package(self) -> None:
+        """Be sure that such weights can be loaded here; told without importing anything.
 
-def need_package(quantize: BitsAndBytes | TorchAO | Gguf | None) -> None:
-    """Be sure that quantised weights can be loaded here; told without importing anything.
-
-    Args:
-        quantize: of the spec.
-
-    Raises:
-        MissingDependency: its package is not installed.
-    """
-    if quantize is not None and not installed(quantize.use):
-        raise MissingDependency(
-            f"model.quantize: {quantize.use} needs the package '{quantize.use}', which is not installed",
-            hint=f"pip install {_PACKAGES[quantize.use]}",
-        )
+        Raises:
+            MissingDependency: the package is not installed.
+        """
+        if not installed(self.package):
+            key = "gguf" if self.how is None else f"quantize: {self.how}"
+            raise MissingDependency(
+                f"model.{key} needs the package '{self.package}', which is not installed",
+                hint=f"pip install {_COMMANDS[self.package]}",
+            )
 
 
 def installed(package: str) -> bool:
     """Whether a package is here."""
     return importlib.util.find_spec(package) is not None
-
-
-def quantised_bytes(quantize: BitsAndBytes | TorchAO | Gguf, plain: int, dtype: str, networks: tuple[str, ...]) -> int:
-    """Bytes of a denoiser's weights.
-
-    All weights are counted as those of linear layers, which hold nearly all of them in large models.
-
-    Args:
-        quantize: of the spec.
-        plain: bytes without it.
-        dtype: the precision of these.
-        networks: folders of the denoising networks.
-
-    Raises:
-        ModelError: a GGUF file is not there.
-    """
-    if isinstance(quantize, Gguf):
-        return sum(quantize.file(network).stat().st_size for network in networks)
-    return round(plain * quantize.share(4 if dtype == "float32" else 2))

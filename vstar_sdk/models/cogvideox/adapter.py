@@ -130,7 +130,7 @@ def load(
     """
     precision = getattr(torch, dtype)
     tokenizer = load_t5_tokenizer(directory)
-    network = load_denoiser(CogVideoXTransformer3DModel, directory, "transformer", precision, options.quantize)
+    network = load_denoiser(CogVideoXTransformer3DModel, directory, "transformer", precision, options.quantized)
     check_sites(network, facts, attentions_within(network, CogVideoXBlock, Attention), directory)
     add_loras("CogVideoXLoraLoaderMixin", loras, {"transformer": network})
     vae = load_component(AutoencoderKLCogVideoX, directory, "vae", precision)

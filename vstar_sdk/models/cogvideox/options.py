@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import ClassVar
 
 from vstar_sdk.models.pipeline_options import LoraTransformerOptions
-from vstar_sdk.models.quantizing import QuantizeName
 from vstar_sdk.options import ModelReference
 
 
@@ -13,7 +12,6 @@ class CogVideoXOptions(LoraTransformerOptions):
     """Which model, and how it runs."""
 
     MODEL: ClassVar[str] = "cogvideox"
-    QUANTIZED: ClassVar[frozenset[QuantizeName]] = frozenset({"bitsandbytes", "torchao"})
 
     path: ModelReference
     """A folder in diffusers format, or a hub id such as `zai-org/CogVideoX-2b` together with `revision`."""

@@ -20,7 +20,6 @@ from vstar_sdk.models.diffusers.transformer_loras import followed
 from vstar_sdk.models.family import Family
 from vstar_sdk.models.loras import Lora
 from vstar_sdk.models.pipeline_options import TransformerOptions
-from vstar_sdk.models.quantizing import Gguf
 from vstar_sdk.weights.directory import file_hash, weight_hashes
 
 if TYPE_CHECKING:
@@ -72,9 +71,10 @@ class LatentAdapter(ABC):
     def weights(self) -> Mapping[str, str]:
         """SHA-256 of every weight file, by its path in the model's directory, and of LoRAs by their number and name."""
         added = {f"loras/{number}/{lora.file.name}": file_hash(lora.file) for number, lora in enumerate(self.loras)}
-        if isinstance(self.options.quantize, Gguf):
+        quantized = self.options.quantized
+        if quantized is not None and quantized.how is None:
             names = ("transformer", "transformer_2")[: len(self.networks)]
-            added |= {f"gguf/{name}": file_hash(self.options.quantize.file(name)) for name in names}
+            added |= {f"gguf/{name}": file_hash(quantized.file(name)) for name in names}
         return {**weight_hashes(self.directory), **added}
 
     @torch.no_grad()

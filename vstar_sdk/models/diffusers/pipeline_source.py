@@ -16,7 +16,6 @@ from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.counting import counted_once
 from vstar_sdk.models.loras import Lora, find_lora, need_peft
 from vstar_sdk.models.pipeline_options import TransformerOptions
-from vstar_sdk.models.quantizing import need_package, quantised_bytes
 from vstar_sdk.models.unsuited import reason
 from vstar_sdk.resolver import Resolver
 from vstar_sdk.weights.finding import CONFIGURATION, find_model
@@ -86,11 +85,11 @@ class PipelineSource(ABC, Generic[Chosen]):
         directory = self.find(CONFIGURATION)
         files = [directory / file for file in self.counted]
         counted = counted_once(files, workload, self.options, partial(self.count, directory, workload))
-        quantize = self.options.quantize
-        if quantize is None:
+        quantized = self.options.quantized
+        if quantized is None:
             return counted
         networks = ("transformer", "transformer_2")[: counted.denoisers]
-        size = quantised_bytes(quantize, counted.weights["denoiser"], workload.dtype, networks)
+        size = quantized.bytes_of(counted.weights["denoiser"], workload.dtype, networks)
         return replace(counted, weights={**counted.weights, "denoiser": size})
 
     @property
@@ -105,7 +104,8 @@ class PipelineSource(ABC, Generic[Chosen]):
             patterns: of the files that are wanted of a hub id.
         """
         need_peft(self.options.wanted_loras)
-        need_package(self.options.quantize)
+        if self.options.quantized is not None:
+            self.options.quantized.need_package()
         return find_model(self.options.path, self.options.revision, self.resolver, patterns)
 
     def loras(self, networks: Sequence[str] = ("transformer",)) -> tuple[Lora, ...]:

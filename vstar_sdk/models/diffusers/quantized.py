@@ -8,15 +8,13 @@ from typing import Any, TypeVar
 import torch
 
 from vstar_sdk.errors import ModelError, out_of_memory
-from vstar_sdk.models.quantizing import BitsAndBytes, Gguf, TorchAO
+from vstar_sdk.models.quantizing import Quantized
 from vstar_sdk.weights.components import load_component
 
 T = TypeVar("T")
 
 
-def load_denoiser(
-    kind: type[T], directory: Path, folder: str, dtype: torch.dtype, quantize: BitsAndBytes | TorchAO | Gguf | None
-) -> T:
+def load_denoiser(kind: type[T], directory: Path, folder: str, dtype: torch.dtype, quantize: Quantized | None) -> T:
     """A denoising network.
 
     Quantised ones come from diffusers' loaders, which change how modules are built in the whole process while they work: no
@@ -35,9 +33,9 @@ def load_denoiser(
     if quantize is None:
         return load_component(kind, directory, folder, dtype)
     loader: Any = kind
-    file = quantize.file(folder) if isinstance(quantize, Gguf) else directory / folder
+    file = quantize.file(folder) if quantize.how is None else directory / folder
     try:
-        if isinstance(quantize, Gguf):
+        if quantize.how is None:
             return loader.from_single_file(
                 str(file),
                 config=str(directory),
@@ -57,23 +55,23 @@ def load_denoiser(
         if out_of_memory(error):
             raise
         raise ModelError(
-            f"{file}: cannot be loaded with {quantize.use}: {error}",
+            f"{file}: cannot be loaded with {quantize.package}: {error}",
             hint="check that the file is of this model, and that the package supports this device",
         ) from error
 
 
-def _config(quantize: BitsAndBytes | TorchAO | Gguf, dtype: torch.dtype) -> Any:
+def _config(quantize: Quantized, dtype: torch.dtype) -> Any:
     """What diffusers takes."""
     from diffusers.quantizers import quantization_config as configs
 
-    if isinstance(quantize, Gguf):
+    if quantize.how is None:
         return configs.GGUFQuantizationConfig(compute_dtype=dtype)
-    if isinstance(quantize, BitsAndBytes):
-        if quantize.bits == 8:
-            return configs.BitsAndBytesConfig(load_in_8bit=True)
+    if quantize.how == "bitsandbytes-8bit":
+        return configs.BitsAndBytesConfig(load_in_8bit=True)
+    if quantize.how == "bitsandbytes-4bit":
         return configs.BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype)
     import torchao.quantization as torchao  # pyright: ignore[reportMissingImports]
 
     chosen: Any = torchao
-    types = {"int8": "Int8WeightOnlyConfig", "float8": "Float8WeightOnlyConfig"}
-    return configs.TorchAoConfig(getattr(chosen, types[quantize.weights])())
+    integers = quantize.how == "torchao-int8"
+    return configs.TorchAoConfig(chosen.Int8WeightOnlyConfig() if integers else chosen.Float8WeightOnlyConfig())

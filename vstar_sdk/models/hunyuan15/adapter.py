@@ -140,7 +140,7 @@ def load(directory: Path, facts: Facts, options: Hunyuan15Options, device: str, 
     precision = getattr(torch, dtype)
     tokenizer = load_component(AutoTokenizer, directory, "tokenizer")
     tokenizer_2 = load_component(ByT5Tokenizer, directory, "tokenizer_2")
-    network = load_denoiser(HunyuanVideo15Transformer3DModel, directory, "transformer", precision, options.quantize)
+    network = load_denoiser(HunyuanVideo15Transformer3DModel, directory, "transformer", precision, options.quantized)
     check_sites(network, facts, attentions_within(network, HunyuanVideo15TransformerBlock, Attention), directory)
     vae = load_component(AutoencoderKLHunyuanVideo15, directory, "vae", precision)
     text_encoder = load_component(Qwen2_5_VLTextModel, directory, "text_encoder", precision)

@@ -9,7 +9,6 @@ from pydantic import Field, model_validator
 
 from vstar_sdk.models.caches import CacheName
 from vstar_sdk.models.pipeline_options import TransformerOptions
-from vstar_sdk.models.quantizing import QuantizeName
 from vstar_sdk.options import ModelReference
 
 
@@ -17,7 +16,6 @@ class Hunyuan15Options(TransformerOptions):
     """Which model, and how it runs."""
 
     MODEL: ClassVar[str] = "hunyuan15"
-    QUANTIZED: ClassVar[frozenset[QuantizeName]] = frozenset({"bitsandbytes", "torchao"})
     CACHES: ClassVar[frozenset[CacheName]] = frozenset({"taylorseer"})
     ONE_AT_A_TIME: ClassVar[frozenset[str]] = TransformerOptions.ONE_AT_A_TIME | {"flow_shift"}
 

@@ -98,7 +98,7 @@ def load(
     precision = getattr(torch, dtype)
     tokenizer: Any = load_component(AutoTokenizer, directory, "tokenizer")
     tokenizer_2: Any = load_component(CLIPTokenizer, directory, "tokenizer_2")
-    network = load_denoiser(Kandinsky5Transformer3DModel, directory, "transformer", precision, options.quantize)
+    network = load_denoiser(Kandinsky5Transformer3DModel, directory, "transformer", precision, options.quantized)
     own = {name for name, module in modules_of(network) if _is_site(name, module)}
     check_sites(network, facts, own, directory)
     add_loras("KandinskyLoraLoaderMixin", loras, {"transformer": network})

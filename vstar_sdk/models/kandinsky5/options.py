@@ -8,7 +8,6 @@ from pydantic import Field
 
 from vstar_sdk.models.caches import CacheName
 from vstar_sdk.models.pipeline_options import LoraTransformerOptions
-from vstar_sdk.models.quantizing import QuantizeName
 from vstar_sdk.options import ModelReference
 
 
@@ -16,7 +15,6 @@ class Kandinsky5Options(LoraTransformerOptions):
     """Which model, and how it runs."""
 
     MODEL: ClassVar[str] = "kandinsky5"
-    QUANTIZED: ClassVar[frozenset[QuantizeName]] = frozenset({"bitsandbytes", "torchao"})
     # diffusers' first-block cache asks for an argument hidden_states, which its blocks do not have.
     CACHES: ClassVar[frozenset[CacheName]] = frozenset({"taylorseer", "magcache"})
     NO_STATE_WEIGHTS: ClassVar[str | None] = "its blocks take frames as videos of their own, which such weights do not follow"

@@ -131,7 +131,7 @@ def load(directory: Path, facts: Facts, options: LTXOptions, device: str, dtype:
     """
     precision = getattr(torch, dtype)
     tokenizer = load_t5_tokenizer(directory)
-    denoiser = load_denoiser(LTXVideoTransformer3DModel, directory, "transformer", precision, options.quantize)
+    denoiser = load_denoiser(LTXVideoTransformer3DModel, directory, "transformer", precision, options.quantized)
     own = {name for name, module in modules_of(denoiser) if isinstance(module, LTXAttention) and not name.endswith(".attn2")}
     check_sites(denoiser, facts, own, directory)
     add_loras("LTXVideoLoraLoaderMixin", loras, {"transformer": denoiser})

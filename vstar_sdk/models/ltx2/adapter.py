@@ -137,7 +137,7 @@ def load(
     precision = getattr(torch, dtype)
     tokenizer: Any = load_component(AutoTokenizer, directory, "tokenizer")
     tokenizer.padding_side = "left"  # as Gemma was trained
-    denoiser = load_denoiser(LTX2VideoTransformer3DModel, directory, "transformer", precision, options.quantize)
+    denoiser = load_denoiser(LTX2VideoTransformer3DModel, directory, "transformer", precision, options.quantized)
     own = {name for name, module in modules_of(denoiser) if isinstance(module, LTX2Attention) and name.endswith(".attn1")}
     check_sites(denoiser, facts, own, directory)
     vae = load_component(AutoencoderKLLTX2Video, directory, "vae", precision)

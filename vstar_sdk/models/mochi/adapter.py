@@ -109,7 +109,7 @@ def load(directory: Path, facts: Facts, options: MochiOptions, device: str, dtyp
     """
     precision = getattr(torch, dtype)
     tokenizer = load_t5_tokenizer(directory)
-    network = load_denoiser(MochiTransformer3DModel, directory, "transformer", precision, options.quantize)
+    network = load_denoiser(MochiTransformer3DModel, directory, "transformer", precision, options.quantized)
     check_sites(network, facts, attentions_within(network, MochiTransformerBlock, MochiAttention), directory)
     add_loras("Mochi1LoraLoaderMixin", loras, {"transformer": network})
     vae = load_component(AutoencoderKLMochi, directory, "vae", precision)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from vstar_sdk.models.caches import CacheName
-from vstar_sdk.models.pipeline_options import LoraTransformerOptions
+from vstar_sdk.models.pipeline_options import GgufTransformerOptions
 from vstar_sdk.options import ModelReference
 
 
-class MochiOptions(LoraTransformerOptions):
+class MochiOptions(GgufTransformerOptions):
     """Which model, and how it runs."""
 
     MODEL: ClassVar[str] = "mochi"

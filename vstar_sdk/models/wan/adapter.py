@@ -151,7 +151,7 @@ def load(directory: Path, facts: Facts, options: WanOptions, device: str, dtype:
     tokenizer = load_component(AutoTokenizer, directory, "tokenizer")
     names = sorted({site.name.partition(".")[0] for site in facts.sites})
     networks: list[Any] = [
-        load_denoiser(network_class(directory, name), directory, name, precision, options.quantize) for name in names
+        load_denoiser(network_class(directory, name), directory, name, precision, options.quantized) for name in names
     ]
     denoiser = WanExperts(networks[0], networks[1] if len(networks) == 2 else None)
     check_sites(networks[0], facts, self_attentions(denoiser), directory)
