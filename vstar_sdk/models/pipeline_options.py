@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -88,9 +88,16 @@ class TransformerOptions(PipelineOptions):
     @classmethod
     def _known(cls, cache: Cache | None) -> Cache | None:
         if cache is not None and cache.use not in cls.CACHES:
-            known = " and ".join(sorted(cls.CACHES))
+            known = " and ".join(sorted(cls.CACHES)) or "none"
             raise ValueError(f"diffusers has no cache {cache.use} for the blocks of {cls.MODEL}: it has {known}")
         return cache
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_loras(cls, given: Mapping[str, object]) -> Mapping[str, object]:
+        if "loras" in given and "loras" not in cls.model_fields:
+            raise ValueError(f"{cls.MODEL} takes no LoRAs: its pipeline in diffusers has no loader for them")
+        return given
 
     @property
     def wanted_loras(self) -> Sequence[TransformerLoraOptions]:

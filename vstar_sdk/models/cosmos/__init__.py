@@ -1,1 +1,1 @@
-"""Cosmos Predict 2.5, for pipelines that are held."""
+"""Cosmos Predict 2.5."""

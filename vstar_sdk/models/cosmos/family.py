@@ -22,6 +22,11 @@ from vstar_sdk.models.family import Branches, DenoiserCall, Family
 from vstar_sdk.models.modules import modules_of
 
 
+def readers(network: nn.Module) -> list[nn.Module]:
+    """The attentions of a ``CosmosTransformer3DModel`` to the text."""
+    return [module for name, module in modules_of(network) if name.endswith(".attn2")]
+
+
 class CosmosFamily(Family):
     """All tokens of a clip attend to each other; the pipeline calls the network for each branch of guidance by itself."""
 
@@ -83,8 +88,7 @@ class CosmosFamily(Family):
 
     def tell(self, during: ExitStack, denoiser: nn.Module, call: DenoiserCall, text: Tensor) -> None:
         """See `Family.tell`: hooks around the cross-attentions fold the latent frames into the batch."""
-        readers = [module for name, module in modules_of(denoiser) if name.endswith(".attn2")]
-        during.enter_context(folded_frames(readers, text.shape[1]))
+        during.enter_context(folded_frames(readers(denoiser), text.shape[1]))
         call.set(**{self.text: text.flatten(0, 1)})
 
 

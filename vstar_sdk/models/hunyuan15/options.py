@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from vstar_sdk.models.caches import CacheName
 from vstar_sdk.models.pipeline_options import TransformerOptions
@@ -24,10 +23,3 @@ class Hunyuan15Options(TransformerOptions):
     with `revision`."""
     flow_shift: float | None = Field(default=None, gt=0.0, le=100.0)
     """How much of the schedule goes to the noisy part. Default: the model's own."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _no_loras(cls, given: Mapping[str, object]) -> Mapping[str, object]:
-        if "loras" in given:
-            raise ValueError("hunyuan15 takes no LoRAs: its pipeline in diffusers has no loader for them")
-        return given
