@@ -35,6 +35,9 @@ VALUES = {
     "Course": "A course",
     "LoraOptions": "A LoRA",
     "TransformerLoraOptions": "A LoRA of a transformer",
+    "FirstBlockCache": "A cache of the first block",
+    "TaylorSeerCache": "TaylorSeer",
+    "MagCache": "MagCache",
 }
 """Models of values, and the title under which the page has them."""
 
@@ -110,6 +113,9 @@ NAMED = {
     "StateOptions": "[a key state](#a-key-state)",
     "LoraOptions": "[a LoRA](#a-lora)",
     "TransformerLoraOptions": "[a LoRA](#a-lora-of-a-transformer)",
+    "FirstBlockCache": "[a cache of the first block](#a-cache-of-the-first-block)",
+    "TaylorSeerCache": "[TaylorSeer](#taylorseer)",
+    "MagCache": "[MagCache](#magcache)",
 }
 
 

@@ -16,6 +16,7 @@ pytest_plugins = [
     "tests.tiny_ltx2",
     "tests.tiny_cogvideox",
     "tests.tiny_hunyuan15",
+    "tests.tiny_cosmos",
     "tests.tiny_kandinsky5",
     "tests.tiny_mochi",
 ]

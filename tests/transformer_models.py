@@ -16,6 +16,7 @@ from tests.denoised import gaussian
 from vstar_sdk.attention.plan import AttentionPlan, plan_attention
 from vstar_sdk.clock import Clock
 from vstar_sdk.models.cogvideox.source import CogVideoXOptions, CogVideoXSource
+from vstar_sdk.models.cosmos.source import CosmosOptions, CosmosSource
 from vstar_sdk.models.hunyuan15.source import Hunyuan15Options, Hunyuan15Source
 from vstar_sdk.models.hunyuan15.text import Lengths
 from vstar_sdk.models.kandinsky5.source import Kandinsky5Options, Kandinsky5Source
@@ -55,6 +56,7 @@ SOURCES: Mapping[str, tuple[Any, Any]] = {
     "cogvideox_2b": (CogVideoXSource, CogVideoXOptions),
     "cogvideox_5b": (CogVideoXSource, CogVideoXOptions),
     "hunyuan15_dir": (Hunyuan15Source, Hunyuan15Options),
+    "cosmos_dir": (CosmosSource, CosmosOptions),
     "kandinsky5_dir": (Kandinsky5Source, Kandinsky5Options),
     "mochi_dir": (MochiSource, MochiOptions),
     "skyreels_dir": (SkyReelsSource, SkyReelsOptions),

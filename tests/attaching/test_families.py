@@ -143,6 +143,33 @@ def test_a_wrap_knows_the_picture_and_the_branches(held, pipe):
     assert seen == {(held.positions, 1)}
 
 
+@pytest.mark.parametrize(
+    "held",
+    ["mochi", *(pytest.param(name, marks=pytest.mark.slow) for name in ("ltx", "cogvideox 5b", "hunyuan15"))],
+    indirect=True,
+)
+def test_a_wrap_knows_the_picture_and_the_branches_of_guidance_in_one_batch_too(held, pipe):
+    """In Mochi the videos of a batch attend one by one, each with a text of its own length."""
+    seen = []
+
+    def through(attend, q, k, v, q_frames, k_frames, call):
+        seen.append((call.height * call.width, len(q), call.branches))
+        return attend(q, k, v, q_frames, k_frames)
+
+    class Watching:
+        options = RegularizerOptions()
+
+        def operations(self, site):
+            return [Wrap(through)]
+
+    plain = held.make(pipe)
+    with attach(pipe, [Watching()]):
+        assert (held.make(pipe) - plain).abs().max() < 1e-3
+    assert {positions for positions, _, _ in seen} == {held.positions}
+    assert all(videos == len(branches) for _, videos, branches in seen)
+    assert {branch for _, _, branches in seen for branch in branches} == {True, False}
+
+
 def test_blocks_choose_where_a_regularizer_acts(held, pipe):
     plain = held.make(pipe)
     with attach(pipe, [{**TAR, "blocks": [1, 1]}]):

@@ -13,6 +13,7 @@ from diffusers.pipelines.ltx.pipeline_ltx import LTXPipeline
 from diffusers.pipelines.ltx2.pipeline_ltx2 import LTX2Pipeline
 from diffusers.pipelines.wan.pipeline_wan import WanPipeline
 
+from tests.attaching.families import FAMILIES
 from vstar_sdk import FrameText, attach
 from vstar_sdk.errors import ModelError, PluginError, SpecError
 
@@ -27,12 +28,17 @@ PIPELINES: dict[str, Any] = {
     "cogvideox_5b": CogVideoXPipeline,
     "hunyuan15_dir": HunyuanVideo15Pipeline,
 }
+OTHERS = {"skyreels_dir": "skyreels", "cosmos_dir": "cosmos 2.5"}
+"""Pipelines of which `FAMILIES` knows what they need, by the fixture of their folder."""
 
 
-@pytest.fixture(params=PIPELINES)
+@pytest.fixture(params=[*PIPELINES, *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])
 def pipe(request: pytest.FixtureRequest) -> Any:
     """A pipeline to be attached to."""
     directory: Path = request.getfixturevalue(request.param)
+    if request.param in OTHERS:
+        held = FAMILIES[OTHERS[request.param]]
+        return held.copied(held.load(directory))
     pipe: Any = PIPELINES[request.param].from_pretrained(directory)
     pipe.set_progress_bar_config(disable=True)
     if request.param == "hunyuan15_dir":

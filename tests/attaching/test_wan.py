@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from diffusers.hooks.first_block_cache import FirstBlockCacheConfig
 
 from tests.attaching.families import FAMILIES, TAR
 from vstar_sdk import attach
@@ -58,3 +59,13 @@ def test_a_lora_of_the_pipeline_stays(pipe):
     with attach(pipe, [TAR]):
         assert not torch.allclose(make(pipe), plain, atol=1e-3)
     assert torch.equal(make(pipe), plain)
+
+
+def test_a_cache_is_refused_beside_regularizers_and_serves_key_states(pipe):
+    pipe.transformer.enable_cache(FirstBlockCacheConfig(threshold=0.5))
+    with pytest.raises(ModelError, match="a cache, which would skip regularizers") as refused, attach(pipe, [TAR]):
+        pass
+    assert "disable_cache()" in str(refused.value.hint)
+    plain = make(pipe, "a winter", num_inference_steps=4)
+    with attach(pipe, [], ["a winter"]):
+        assert (make(pipe, num_inference_steps=4) - plain).abs().max() <= 1e-5

@@ -13,6 +13,7 @@ from tests.transformer_models import load
 OF_FOLDERS = {
     "wan": "wan_21",
     "cogvideox": "cogvideox_5b",
+    "cosmos": "cosmos_dir",
     "hunyuan15": "hunyuan15_dir",
     "kandinsky5": "kandinsky5_dir",
     "mochi": "mochi_dir",

@@ -24,7 +24,7 @@ MODELS = ["wan_21", "wan_22", "tiny_ltx", "tiny_ltx2", "tiny_ltx23", "cogvideox_
 CROSS, JOINT = MODELS[:5], MODELS[5:]
 WINTER_TOO = "a snowy landscape in winter, and an orange autumn"
 
-of_each = pytest.mark.parametrize("adapter", MODELS, indirect=True)
+of_each = pytest.mark.parametrize("adapter", [*MODELS, pytest.param("skyreels_dir", marks=pytest.mark.slow)], indirect=True)
 
 
 def latents(adapter: Any) -> Tensor:

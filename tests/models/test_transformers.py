@@ -23,6 +23,7 @@ COUNTS = [
     ("cogvideox_2b", (48, 50, 2), ("45 or 49", "49 or 53", "1 or 5")),
     ("hunyuan15_dir", (120, 2), ("117 or 121", "1 or 5")),
     ("kandinsky5_dir", (120, 2, 600), ("117 or 121", "1 or 5", "509")),
+    ("cosmos_dir", (16, 2, 92), ("13 or 17", "1 or 5", "61")),
     ("mochi_dir", (64, 2, 162), ("61 or 67", "1 or 7", "157 or 163")),
 ]
 
@@ -48,6 +49,7 @@ def test_an_impossible_count_of_frames_names_both_neighbours(request, name, fram
         ("hunyuan15_dir", "hunyuan15"),
         ("kandinsky5_dir", "kandinsky5"),
         ("mochi_dir", "mochi"),
+        ("cosmos_dir", "cosmos"),
     ],
 )
 def test_compiling_is_refused(tmp_path, name, word):

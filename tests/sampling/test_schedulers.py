@@ -44,7 +44,7 @@ def test_a_scheduler_that_would_ignore_how_the_model_was_trained_is_refused(name
 FLOW = {"prediction_type": "flow_prediction", "use_flow_sigmas": True, "flow_shift": 3.0, "shift": 3.0}
 
 
-@pytest.mark.parametrize("name", ["unipc", "flow-euler", "flow-euler-even", "flow-linear-quadratic", "dpm++"])
+@pytest.mark.parametrize("name", ["unipc", "flow-euler", "flow-euler-even", "flow-linear-quadratic", "flow-unipc", "dpm++"])
 def test_schedulers_for_flow_matching_share_a_configuration_and_its_shift(name):
     scheduler: Any = scheduler_for(name, FLOW)
     timesteps_of(scheduler, 4, "cpu")
@@ -59,7 +59,7 @@ def test_schedulers_for_flow_matching_share_a_configuration_and_its_shift(name):
 def test_a_scheduler_that_knows_no_flow_is_refused_for_a_model_of_flow_matching(name):
     with pytest.raises(SpecError, match="is not for models trained by flow matching, as this one was") as refused:
         scheduler_for(name, FLOW)
-    assert "flow-euler, flow-euler-even, flow-linear-quadratic, unipc" in str(refused.value.hint)
+    assert "flow-euler, flow-euler-even, flow-linear-quadratic, flow-unipc, unipc" in str(refused.value.hint)
 
 
 @pytest.mark.parametrize("name", ["flow-euler", "FlowMatchHeunDiscreteScheduler"])

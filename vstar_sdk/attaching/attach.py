@@ -13,7 +13,7 @@ from torch import nn
 from vstar_sdk.attaching.arguments import Written, read
 from vstar_sdk.attaching.attached import Attached, check_unattached
 from vstar_sdk.attaching.captions import Captions
-from vstar_sdk.attaching.refusals import check_states, check_text, refuse
+from vstar_sdk.attaching.refusals import check_states, check_text, refuse, refuse_cache
 from vstar_sdk.attaching.run_memories import RunMemories
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.unsuited import reason
@@ -46,8 +46,9 @@ def attach(
     `Family` knows: ``UNet3DConditionModel`` (ModelScope, ZeroScope), ``UNetMotionModel`` (AnimateDiff),
     ``WanTransformer3DModel`` (Wan 2.1 and 2.2), ``SkyReelsV2Transformer3DModel``, ``LTXVideoTransformer3DModel``,
     ``LTX2VideoTransformer3DModel``, ``CogVideoXTransformer3DModel``, ``HunyuanVideo15Transformer3DModel``,
-    ``Kandinsky5Transformer3DModel``, ``MochiTransformer3DModel``, or one that a plugin has registered a family for. The moment of
-    the schedule comes from the timestep that the denoiser is given, looked up in ``pipe.scheduler``.
+    ``Kandinsky5Transformer3DModel``, ``MochiTransformer3DModel``, ``CosmosTransformer3DModel`` (Cosmos Predict 2.5), or one that
+    a plugin has registered a family for. The moment of the schedule comes from the timestep that the denoiser is given, looked
+    up in ``pipe.scheduler``.
 
     Args:
         pipe: the pipeline.
@@ -77,6 +78,7 @@ def attach(
     for name, denoiser in denoisers.items():
         check_unattached(name, denoiser)
         refuse(pipe, name, denoiser)
+        refuse_cache(name, denoiser, chosen)
     captions = None
     if story is not None:
         family = next(iter(families.values()))

@@ -86,7 +86,7 @@ class Attached:
         self._check_frames(frames)
         clock = Clock.of_latents(frames, self._fps, self._rhythm)
         if self._regularizers or self._readers:
-            now = moment(call[family.timestep], self._pipe.scheduler)
+            now = moment(family.timestep_of(call, self._pipe.scheduler), self._pipe.scheduler)
             self._check_gradients((*args, *kwargs.values()))
             self._memories.follow(self._pipe.scheduler)
             nursing = self._nurse(clock, now.steps)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, cast
 
 from torch import nn
@@ -93,6 +93,24 @@ def refuse(pipe: Any, name: str, denoiser: nn.Module) -> None:
     for what, (found, remedy) in _REFUSALS.items():
         if found(pipe, denoiser):
             raise ModelError(f"the pipeline's {name} has {what}, which attach does not support", hint=remedy)
+
+
+def refuse_cache(name: str, denoiser: nn.Module, regularizers: Sequence[object]) -> None:
+    """Refuse a cache, which leaves out what regularizers change.
+
+    Args:
+        name: of the pipeline's component.
+        denoiser: the component.
+        regularizers: of the block.
+
+    Raises:
+        ModelError: there are some, and the denoiser has a cache.
+    """
+    if regularizers and getattr(denoiser, "is_cache_enabled", False):
+        raise ModelError(
+            f"the pipeline's {name} has a cache, which would skip regularizers: what it leaves out is that of an earlier step",
+            hint=f"call pipe.{name}.disable_cache() first",
+        )
 
 
 def check_text(pipe: Any, names: set[str], family: Family) -> None:

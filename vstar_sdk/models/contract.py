@@ -366,14 +366,28 @@ class ConditionedAdapter(Adapter, Protocol):
 
 
 @runtime_checkable
-class FollowingAdapter(Protocol):
-    """An adapter with options that differ between key states."""
+class RunningAdapter(Protocol):
+    """An adapter with options that hold for a run: they differ between key states, or remember earlier steps."""
 
-    def following(self, mixture: Sequence[Sequence[float]]) -> AbstractContextManager[None]:
-        """Open around all calls of the denoiser in a run: the options follow the story.
+    @property
+    def remembers(self) -> tuple[str, ...]:
+        """What has memory of earlier steps, by name: a run with it cannot pause."""
+        ...
+
+    def running(self, mixture: Sequence[Sequence[float]], steps: int) -> AbstractContextManager[None]:
+        """Open around all calls of the denoiser in a run.
 
         Args:
             mixture: ``(latent frames, states)``: the states' shares in each latent frame.
+            steps: of the schedule.
+        """
+        ...
+
+    def calling(self, branches: Sequence[str]) -> AbstractContextManager[None]:
+        """Open around one call of the denoiser.
+
+        Args:
+            branches: of the guidance, which the call predicts.
         """
         ...
 

@@ -145,6 +145,16 @@ class Family:
         """Latent frames of a call: by default `frames` of its latents. Where tokens have no shape, another argument says it."""
         return self.frames(call[self.latents])
 
+    def timestep_of(self, call: DenoiserCall, scheduler: Any) -> Any:
+        """The timestep of a call on the scheduler's scale: by default the argument `timestep`, as it is given.
+
+        Args:
+            call: its arguments.
+            scheduler: the pipeline's, after ``set_timesteps``.
+        """
+        del scheduler
+        return call[self.timestep]
+
     def picture(self, call: DenoiserCall) -> tuple[int, int]:
         """Height and width of a call's latents, or of its tokens where these have no shape: by default the last two sizes."""
         height, width = call[self.latents].shape[-2:]

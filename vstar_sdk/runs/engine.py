@@ -29,6 +29,7 @@ class Engine:
         guidance_name: what a spec calls it.
         scale: of the guidance.
         sampler: takes the steps.
+        sampler_name: what a spec calls it.
     """
 
     noise: Noise
@@ -38,6 +39,7 @@ class Engine:
     guidance_name: str
     scale: float
     sampler: Sampler
+    sampler_name: str
 
     @property
     def branches(self) -> int:
@@ -87,7 +89,7 @@ def engine_of(loaded: LoadedSpec, facts: Facts) -> Engine:
     noise, _ = made("noises", sampling.noise or "gaussian")
     scheduler, scheduler_name = made("schedulers", facts.scheduler if sampling.scheduler is None else sampling.scheduler)
     guidance, guidance_name = made("guidances", "cfg" if sampling.guidance is None else sampling.guidance)
-    sampler, _ = made("samplers", sampling.sampler or "single")
+    sampler, sampler_name = made("samplers", sampling.sampler or "single")
     scale: float | None = guidance.options.scale
     return Engine(
         noise=noise,
@@ -97,4 +99,5 @@ def engine_of(loaded: LoadedSpec, facts: Facts) -> Engine:
         guidance_name=guidance_name,
         scale=facts.guidance if scale is None else scale,
         sampler=sampler,
+        sampler_name=sampler_name,
     )

@@ -15,6 +15,7 @@ from vstar_sdk.models.contract import Facts, ModelSource
 from vstar_sdk.models.range import out_of_range
 from vstar_sdk.options import RegularizerOptions
 from vstar_sdk.runs.beginning import Beginning, beginning_of
+from vstar_sdk.runs.caching import check_cache
 from vstar_sdk.runs.engine import Engine, engine_of
 from vstar_sdk.runs.exporters import carrying, check_exporters
 from vstar_sdk.runs.finishing import finished_timeline, finishing_of
@@ -129,6 +130,7 @@ def make_plan(loaded: LoadedSpec) -> Plan:
         text = _text(loaded)
         facts.check_text(text.reads, loaded.spec.timeline.part)
         attention = _attention(loaded, facts, settings, engine, text)
+        check_cache(loaded, source, attention, engine.sampler_name, settings.steps)
         finishing = finishing_of(loaded, settings.footage(loaded.spec.prompt))
         final = finishing.final
         clock = facts.clock(settings.frames, settings.fps)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
 
+from vstar_sdk.models.contract import RunningAdapter
 from vstar_sdk.sampling.contract import PROMPT, RememberingGuidance, branches_at
 
 if TYPE_CHECKING:
@@ -21,6 +23,12 @@ GuidanceBatch = Literal["one", "two"]
 
 The two differ in the last bits of the result, so it is chosen by the spec, never by what memory is free.
 """
+
+
+def _as_it_is(branches: Sequence[str]) -> AbstractContextManager[None]:
+    """A call that needs no more."""
+    del branches
+    return nullcontext()
 
 
 class Guided:
@@ -47,6 +55,7 @@ class Guided:
         nursing: Nursing | None = None,
     ) -> None:
         self._nursing = nursing
+        self._calling = adapter.calling if isinstance(adapter, RunningAdapter) else _as_it_is
         self._adapter, self._guidance, self._scale, self._batch = adapter, guidance, scale, batch
         self._named = any(branch.operations for branch in guidance.branches)
         once = text if text.stride(0) else text[:1]  # a text that is one in memory for all frames stays one
@@ -80,7 +89,8 @@ class Guided:
         if branches not in self._stacked:
             stacked = torch.stack([self._texts[branch.text] for branch in branches])
             self._stacked[branches] = stacked.expand(-1, self._frames, -1, -1)
-        return self._adapter.denoise(latents, timestep, self._stacked[branches])
+        with self._calling([branch.name for branch in branches]):
+            return self._adapter.denoise(latents, timestep, self._stacked[branches])
 
     def begin(self) -> None:
         """The schedule begins: a guidance with memory forgets."""

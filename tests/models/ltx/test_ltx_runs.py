@@ -24,7 +24,7 @@ def test_a_shift_of_ones_own_is_another_schedule_and_the_resolved_spec_says_it(s
     assert not torch.equal(own.latents, chosen.latents)
 
 
-FLOW = "use one of flow-euler, flow-euler-even, flow-linear-quadratic, unipc"
+FLOW = "use one of flow-euler, flow-euler-even, flow-linear-quadratic, flow-unipc, unipc"
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_a_scheduler_that_cannot_match_flows_is_refused_by_name(session, wan_21,
         session.run(story(wan_21, sampling={"steps": 2, "scheduler": scheduler}))
     assert (
         refused.value.hint
-        == "use one of dpm++, dpm++-karras, dpm++-sde, flow-euler, flow-euler-even, flow-linear-quadratic, unipc"
+        == "use one of dpm++, dpm++-karras, dpm++-sde, flow-euler, flow-euler-even, flow-linear-quadratic, flow-unipc, unipc"
     )
 
 

@@ -26,6 +26,7 @@ from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
 from vstar_sdk.models.diffusers.one_text import text_of_all_frames
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.prompts import end_beyond, tokens_of
+from vstar_sdk.models.diffusers.quantized import load_denoiser
 from vstar_sdk.models.diffusers.site_check import attentions_within, check_sites
 from vstar_sdk.models.diffusers.still import beside, still_latents
 from vstar_sdk.models.diffusers.t5_tokenizer import load_t5_tokenizer
@@ -129,7 +130,7 @@ def load(
     """
     precision = getattr(torch, dtype)
     tokenizer = load_t5_tokenizer(directory)
-    network = load_component(CogVideoXTransformer3DModel, directory, "transformer", precision)
+    network = load_denoiser(CogVideoXTransformer3DModel, directory, "transformer", precision, options.quantized)
     check_sites(network, facts, attentions_within(network, CogVideoXBlock, Attention), directory)
     add_loras("CogVideoXLoraLoaderMixin", loras, {"transformer": network})
     vae = load_component(AutoencoderKLCogVideoX, directory, "vae", precision)

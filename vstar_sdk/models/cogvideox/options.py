@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from vstar_sdk.models.pipeline_options import TransformerOptions
+from vstar_sdk.models.pipeline_options import LoraTransformerOptions
 from vstar_sdk.options import ModelReference
 
 
-class CogVideoXOptions(TransformerOptions):
+class CogVideoXOptions(LoraTransformerOptions):
     """Which model, and how it runs."""
 
     MODEL: ClassVar[str] = "cogvideox"

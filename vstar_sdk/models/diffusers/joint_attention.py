@@ -39,8 +39,8 @@ def check_stands_in(
         raise ModelError(f"{site.name} is not a self-attention with {site.heads} heads")
     changed = {
         "fused projections": getattr(checked, "fused_projections", False),
-        "an attention backend": processor._attention_backend is not None,
-        "context parallelism": processor._parallel_config is not None,
+        "an attention backend": getattr(processor, "_attention_backend", None) is not None,
+        "context parallelism": getattr(processor, "_parallel_config", None) is not None,
     }
     if found := [name for name, present in changed.items() if present]:
         raise ModelError(f"{site.name} has {' and '.join(found)}, which regularizers would remove", hint=hint)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from vstar_sdk.models.contract import Facts
+from vstar_sdk.models.diffusers.caching import caching, named
 from vstar_sdk.models.diffusers.encoding import encode_clip
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.transformer_loras import followed
@@ -70,6 +71,10 @@ class LatentAdapter(ABC):
     def weights(self) -> Mapping[str, str]:
         """SHA-256 of every weight file, by its path in the model's directory, and of LoRAs by their number and name."""
         added = {f"loras/{number}/{lora.file.name}": file_hash(lora.file) for number, lora in enumerate(self.loras)}
+        quantized = self.options.quantized
+        if quantized is not None and quantized.how is None:
+            names = ("transformer", "transformer_2")[: len(self.networks)]
+            added |= {f"gguf/{name}": file_hash(quantized.file(name)) for name in names}
         return {**weight_hashes(self.directory), **added}
 
     @torch.no_grad()
@@ -111,9 +116,25 @@ class LatentAdapter(ABC):
         """Open around all the calls of `denoise` in a run; see `vstar_sdk.models.contract.SamplingAdapter`."""
         return self.placement.using(self.denoiser)
 
-    def following(self, mixture: Sequence[Sequence[float]]) -> AbstractContextManager[None]:
-        """Open around `sampling`; see `vstar_sdk.models.contract.FollowingAdapter`."""
-        return followed(self.denoiser, self.loras, mixture)
+    @property
+    def networks(self) -> Sequence[Any]:
+        """The networks that share the schedule."""
+        return (self.denoiser,)
+
+    @property
+    def remembers(self) -> tuple[str, ...]:
+        """See `vstar_sdk.models.contract.RunningAdapter`."""
+        return () if self.options.cache is None else (f"the cache {self.options.cache.use}",)
+
+    @contextmanager
+    def running(self, mixture: Sequence[Sequence[float]], steps: int) -> Generator[None]:
+        """See `vstar_sdk.models.contract.RunningAdapter`: LoRAs follow the story, and a cache is empty."""
+        with followed(self.denoiser, self.loras, mixture), caching(self.networks, self.options.cache, steps):
+            yield
+
+    def calling(self, branches: Sequence[str]) -> AbstractContextManager[None]:
+        """See `vstar_sdk.models.contract.RunningAdapter`."""
+        return named(self.networks if self.options.cache is not None else (), branches)
 
     @torch.no_grad()
     def denoise(self, latents: Tensor, timestep: Tensor, text: Tensor) -> Tensor:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from vstar_sdk.errors import ModelError
+from vstar_sdk.models.caches import Cache
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.counting import counted_once
 from vstar_sdk.models.loras import Lora, find_lora, need_peft
@@ -51,7 +52,7 @@ class PipelineSource(ABC, Generic[Chosen]):
 
         Raises:
             ModelError: one is missing, damaged or of another family.
-            MissingDependency: there are LoRAs, and no ``peft``.
+            MissingDependency: a package for LoRAs or quantised weights is not installed.
         """
 
     @abstractmethod
@@ -83,7 +84,18 @@ class PipelineSource(ABC, Generic[Chosen]):
         """
         directory = self.find(CONFIGURATION)
         files = [directory / file for file in self.counted]
-        return counted_once(files, workload, self.options, partial(self.count, directory, workload))
+        counted = counted_once(files, workload, self.options, partial(self.count, directory, workload))
+        quantized = self.options.quantized
+        if quantized is None:
+            return counted
+        networks = ("transformer", "transformer_2")[: counted.denoisers]
+        size = quantized.bytes_of(counted.weights["denoiser"], workload.dtype, networks)
+        return replace(counted, weights={**counted.weights, "denoiser": size})
+
+    @property
+    def cache(self) -> Cache | None:
+        """See `vstar_sdk.models.caches.CachedSource`."""
+        return self.options.cache
 
     def find(self, patterns: tuple[str, ...]) -> Path:
         """Its directory, see `vstar_sdk.weights.finding.find_model`.
@@ -91,7 +103,9 @@ class PipelineSource(ABC, Generic[Chosen]):
         Args:
             patterns: of the files that are wanted of a hub id.
         """
-        need_peft(self.options.loras)
+        need_peft(self.options.wanted_loras)
+        if self.options.quantized is not None:
+            self.options.quantized.need_package()
         return find_model(self.options.path, self.options.revision, self.resolver, patterns)
 
     def loras(self, networks: Sequence[str] = ("transformer",)) -> tuple[Lora, ...]:
@@ -104,7 +118,7 @@ class PipelineSource(ABC, Generic[Chosen]):
             ModelError: there is no such file, or it is for a network that the model does not have.
         """
         found: list[Lora] = []
-        for one in self.options.loras:
+        for one in self.options.wanted_loras:
             if one.network not in (None, *networks):
                 raise ModelError(
                     f"{one.path}: is for the network {one.network}, which the model does not have",

@@ -25,6 +25,7 @@ from vstar_sdk.models.contract import Condition, Facts
 from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
 from vstar_sdk.models.diffusers.one_text import text_of_all_frames
 from vstar_sdk.models.diffusers.placement import Placement
+from vstar_sdk.models.diffusers.quantized import load_denoiser
 from vstar_sdk.models.diffusers.site_check import attentions_within, check_sites
 from vstar_sdk.models.diffusers.still import still_latents
 from vstar_sdk.models.hunyuan15.decoding import decode_causally
@@ -133,7 +134,7 @@ def load(directory: Path, facts: Facts, options: Hunyuan15Options, device: str, 
     precision = getattr(torch, dtype)
     tokenizer = load_component(AutoTokenizer, directory, "tokenizer")
     tokenizer_2 = load_component(ByT5Tokenizer, directory, "tokenizer_2")
-    network = load_component(HunyuanVideo15Transformer3DModel, directory, "transformer", precision)
+    network = load_denoiser(HunyuanVideo15Transformer3DModel, directory, "transformer", precision, options.quantized)
     check_sites(network, facts, attentions_within(network, HunyuanVideo15TransformerBlock, Attention), directory)
     vae = load_component(AutoencoderKLHunyuanVideo15, directory, "vae", precision)
     text_encoder = load_component(Qwen2_5_VLTextModel, directory, "text_encoder", precision)

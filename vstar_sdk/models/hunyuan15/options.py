@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from vstar_sdk.models.caches import CacheName
 from vstar_sdk.models.pipeline_options import TransformerOptions
 from vstar_sdk.options import ModelReference
 
@@ -14,7 +15,7 @@ class Hunyuan15Options(TransformerOptions):
     """Which model, and how it runs."""
 
     MODEL: ClassVar[str] = "hunyuan15"
-    NO_LORAS: ClassVar[str | None] = "its pipeline in diffusers has no loader for them"
+    CACHES: ClassVar[frozenset[CacheName]] = frozenset({"taylorseer"})
     ONE_AT_A_TIME: ClassVar[frozenset[str]] = TransformerOptions.ONE_AT_A_TIME | {"flow_shift"}
 
     path: ModelReference

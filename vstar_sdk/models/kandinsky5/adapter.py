@@ -19,6 +19,7 @@ from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.hunyuan_decoding import decode_in_windows
 from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
 from vstar_sdk.models.diffusers.placement import Placement
+from vstar_sdk.models.diffusers.quantized import load_denoiser
 from vstar_sdk.models.diffusers.site_check import check_sites
 from vstar_sdk.models.diffusers.transformer_loras import add_loras
 from vstar_sdk.models.kandinsky5.family import KANDINSKY5, Kandinsky5Family
@@ -97,7 +98,7 @@ def load(
     precision = getattr(torch, dtype)
     tokenizer: Any = load_component(AutoTokenizer, directory, "tokenizer")
     tokenizer_2: Any = load_component(CLIPTokenizer, directory, "tokenizer_2")
-    network = load_component(Kandinsky5Transformer3DModel, directory, "transformer", precision)
+    network = load_denoiser(Kandinsky5Transformer3DModel, directory, "transformer", precision, options.quantized)
     own = {name for name, module in modules_of(network) if _is_site(name, module)}
     check_sites(network, facts, own, directory)
     add_loras("KandinskyLoraLoaderMixin", loras, {"transformer": network})

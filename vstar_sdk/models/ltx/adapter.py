@@ -21,6 +21,7 @@ from vstar_sdk.models.diffusers.ltx_tokens import pack, readers, unpack
 from vstar_sdk.models.diffusers.masked_text import with_presence, without_presence
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.prompts import tokens_of
+from vstar_sdk.models.diffusers.quantized import load_denoiser
 from vstar_sdk.models.diffusers.site_check import check_sites
 from vstar_sdk.models.diffusers.still import moments_of, still_latents
 from vstar_sdk.models.diffusers.streamed_decoding import decode_streamed, in_denoisers_scale, in_own_scale
@@ -130,7 +131,7 @@ def load(directory: Path, facts: Facts, options: LTXOptions, device: str, dtype:
     """
     precision = getattr(torch, dtype)
     tokenizer = load_t5_tokenizer(directory)
-    denoiser = load_component(LTXVideoTransformer3DModel, directory, "transformer", precision)
+    denoiser = load_denoiser(LTXVideoTransformer3DModel, directory, "transformer", precision, options.quantized)
     own = {name for name, module in modules_of(denoiser) if isinstance(module, LTXAttention) and not name.endswith(".attn2")}
     check_sites(denoiser, facts, own, directory)
     add_loras("LTXVideoLoraLoaderMixin", loras, {"transformer": denoiser})

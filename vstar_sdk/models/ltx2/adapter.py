@@ -22,6 +22,7 @@ from vstar_sdk.models.diffusers.ltx_tokens import pack, unpack
 from vstar_sdk.models.diffusers.masked_text import with_presence, without_presence
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.prompts import tokens_of
+from vstar_sdk.models.diffusers.quantized import load_denoiser
 from vstar_sdk.models.diffusers.site_check import check_sites
 from vstar_sdk.models.diffusers.still import moments_of, still_latents
 from vstar_sdk.models.diffusers.streamed_decoding import decode_streamed, in_denoisers_scale, in_own_scale
@@ -136,7 +137,7 @@ def load(
     precision = getattr(torch, dtype)
     tokenizer: Any = load_component(AutoTokenizer, directory, "tokenizer")
     tokenizer.padding_side = "left"  # as Gemma was trained
-    denoiser = load_component(LTX2VideoTransformer3DModel, directory, "transformer", precision)
+    denoiser = load_denoiser(LTX2VideoTransformer3DModel, directory, "transformer", precision, options.quantized)
     own = {name for name, module in modules_of(denoiser) if isinstance(module, LTX2Attention) and name.endswith(".attn1")}
     check_sites(denoiser, facts, own, directory)
     vae = load_component(AutoencoderKLLTX2Video, directory, "vae", precision)

@@ -19,6 +19,7 @@ from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
 from vstar_sdk.models.diffusers.one_text import text_of_all_frames
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.prompts import tokens_of
+from vstar_sdk.models.diffusers.quantized import load_denoiser
 from vstar_sdk.models.diffusers.site_check import attentions_within, check_sites
 from vstar_sdk.models.diffusers.t5_tokenizer import load_t5_tokenizer
 from vstar_sdk.models.diffusers.transformer_loras import add_loras
@@ -108,7 +109,7 @@ def load(directory: Path, facts: Facts, options: MochiOptions, device: str, dtyp
     """
     precision = getattr(torch, dtype)
     tokenizer = load_t5_tokenizer(directory)
-    network = load_component(MochiTransformer3DModel, directory, "transformer", precision)
+    network = load_denoiser(MochiTransformer3DModel, directory, "transformer", precision, options.quantized)
     check_sites(network, facts, attentions_within(network, MochiTransformerBlock, MochiAttention), directory)
     add_loras("Mochi1LoraLoaderMixin", loras, {"transformer": network})
     vae = load_component(AutoencoderKLMochi, directory, "vae", precision)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from vstar_sdk.models.pipeline_options import TransformerOptions
+from vstar_sdk.models.caches import CacheName
+from vstar_sdk.models.pipeline_options import GgufTransformerOptions
 from vstar_sdk.options import ModelReference
 
 
-class MochiOptions(TransformerOptions):
+class MochiOptions(GgufTransformerOptions):
     """Which model, and how it runs."""
 
     MODEL: ClassVar[str] = "mochi"
+    CACHES: ClassVar[frozenset[CacheName]] = frozenset({"taylorseer"})
 
     path: ModelReference
     """A folder in diffusers format, or a hub id such as `genmo/mochi-1-preview` together with `revision`."""

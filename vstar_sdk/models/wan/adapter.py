@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from vstar_sdk.models.contract import Condition, Facts
 from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.prompts import tokens_of
+from vstar_sdk.models.diffusers.quantized import load_denoiser
 from vstar_sdk.models.diffusers.site_check import check_sites
 from vstar_sdk.models.diffusers.transformer_loras import add_loras, check_of_frames
 from vstar_sdk.models.loras import Lora
@@ -79,6 +80,11 @@ class WanAdapter(LatentAdapter):
     def latent(self) -> tuple[int, int]:
         """See `LatentAdapter.latent`."""
         return self.vae.config["z_dim"], self.vae.config["scale_factor_spatial"]
+
+    @property
+    def networks(self) -> Sequence[Any]:
+        """See `LatentAdapter.networks`."""
+        return [network for network in (self.denoiser.transformer, self.denoiser.transformer_2) if network is not None]
 
     def sampling(self) -> AbstractContextManager[None]:
         """See `LatentAdapter.sampling`: the network that was called last stays on the device."""
@@ -144,7 +150,9 @@ def load(directory: Path, facts: Facts, options: WanOptions, device: str, dtype:
     precision = getattr(torch, dtype)
     tokenizer = load_component(AutoTokenizer, directory, "tokenizer")
     names = sorted({site.name.partition(".")[0] for site in facts.sites})
-    networks: list[Any] = [load_component(network_class(directory, name), directory, name, precision) for name in names]
+    networks: list[Any] = [
+        load_denoiser(network_class(directory, name), directory, name, precision, options.quantized) for name in names
+    ]
     denoiser = WanExperts(networks[0], networks[1] if len(networks) == 2 else None)
     check_sites(networks[0], facts, self_attentions(denoiser), directory)
     loader = "SkyReelsV2LoraLoaderMixin" if isinstance(networks[0], SkyReelsV2Transformer3DModel) else "WanLoraLoaderMixin"

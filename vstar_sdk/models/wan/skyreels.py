@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from vstar_sdk.models.caches import CacheName
 from vstar_sdk.models.wan.options import WanOptions
 from vstar_sdk.models.wan.source import SKYREELS, Release, WanSource
 from vstar_sdk.options import ModelReference
@@ -16,6 +17,7 @@ class SkyReelsOptions(WanOptions):
     """Which model, and how it runs."""
 
     MODEL: ClassVar[str] = "skyreels"
+    CACHES: ClassVar[frozenset[CacheName]] = frozenset({"taylorseer"})
 
     path: ModelReference
     """A folder in diffusers format, or a hub id such as `Skywork/SkyReels-V2-T2V-14B-540P-Diffusers` together with `revision`."""

@@ -14,7 +14,7 @@ from vstar_sdk import events
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.telling import told
 from vstar_sdk.errors import SamplerError, VstarError
-from vstar_sdk.models.contract import FollowingAdapter, SamplingAdapter
+from vstar_sdk.models.contract import RunningAdapter, SamplingAdapter
 from vstar_sdk.previews import Palette, Preview
 from vstar_sdk.runs.engine import Engine, engine_of
 from vstar_sdk.runs.memory import enough_memory
@@ -77,10 +77,11 @@ def sample(
         prepared = adapter.sampling() if isinstance(adapter, SamplingAdapter) else nullcontext()
         story = made(state.story)
         mixture = story.timeline.pooled(run.plan.attention.clock)
-        followed = adapter.following(mixture) if isinstance(adapter, FollowingAdapter) else nullcontext()
+        by_run = adapter if isinstance(adapter, RunningAdapter) else None
+        running = by_run.running(mixture, numbers.steps) if by_run is not None else nullcontext()
         attention = _told(run, story, conditioning)
         nursed = nurse(adapter.denoiser, attention, adapter.family, recording=recording)
-        with run.under("sampling"), followed, prepared, nursed as nursing:
+        with run.under("sampling"), running, prepared, nursed as nursing:
             engine = engine_of(run.plan.loaded, run.plan.facts)
             text, negative = (tensor.to(device) for tensor in conditioning.sequences())
             guided = Guided(adapter, text, negative, engine.guidance, engine.scale, numbers.guidance_batch, nursing)
@@ -88,13 +89,14 @@ def sample(
             shape = adapter.latent_shape(numbers.frames, numbers.height, numbers.width)
             draw = partial(_drawn, run, engine, shape, draws)
             held = known.held(shape, numbers.seed, partial(_drawn, run, engine, shape), device)
-            if until is not None and nursing.remembers:
-                names = " and ".join(nursing.remembers)
+            remembers = (*nursing.remembers, *(by_run.remembers if by_run is not None else ()))
+            if until is not None and remembers:
+                names = " and ".join(remembers)
                 raise SamplerError(
                     f"the run cannot pause: {names} has memory of earlier steps",
-                    hint="let the run finish, or remove that regularizer",
+                    hint=f"let the run finish, or remove {names}",
                 )
-            reports = _Reports(run, adapter, saved if not nursing.remembers else None, palette or Palette())
+            reports = _Reports(run, adapter, saved if not remembers else None, palette or Palette())
             denoising = Denoising(
                 guided,
                 draw().to(device),
