@@ -34,6 +34,7 @@ def attach(
     timeline: str | Mapping[str, Any] | Text | None = None,
     fps: float = 8.0,
     plugins: Iterable[object] = (),
+    fused: bool = False,
 ) -> Generator[None]:
     """While it is open, a diffusers pipeline that you hold is nursed; afterwards it is exactly as it was.
 
@@ -61,6 +62,7 @@ def attach(
         fps: frames a second, for moments and durations in seconds.
         plugins: objects with hook implementations: their parts may be named in ``regularizers``, and their families are known;
             installed plugins need no mention.
+        fused: compute regularized attention in one fused kernel, as ``model.fused`` of a spec; on a CUDA GPU with Triton.
 
     Raises:
         SpecError: an argument is wrong, or (when the pipeline is called) does not fit its frames or steps.
@@ -90,7 +92,10 @@ def attach(
             )
         captions = Captions(pipe, family, story, bringing)
     memories = RunMemories()
-    attached = [Attached(pipe, denoiser, families[name], chosen, captions, fps, memories) for name, denoiser in denoisers.items()]
+    attached = [
+        Attached(pipe, denoiser, families[name], chosen, captions, fps, memories, fused=fused)
+        for name, denoiser in denoisers.items()
+    ]
     with ExitStack() as stack:
         for one in attached:
             one.open()

@@ -17,13 +17,16 @@ Offload = Literal["none", "model", "group"]
 class PipelineOptions(ModelOptions):
     """What every such model can be asked for. The derived options of a model add its own."""
 
-    ONE_AT_A_TIME: ClassVar[frozenset[str]] = ModelOptions.ONE_AT_A_TIME | {"offload", "compile", "tiling"}
+    ONE_AT_A_TIME: ClassVar[frozenset[str]] = ModelOptions.ONE_AT_A_TIME | {"offload", "compile", "tiling", "fused"}
 
     offload: Offload = "none"
     """Keep unused weights in the CPU's memory: ``none``; ``model``: whole components, so that the text encoder, the
     denoiser and the decoder are on the device one at a time; ``group``: layer by layer, the least memory and the slowest."""
     compile: bool = False
     """Compile the denoiser with ``torch.compile``: slow first steps, then faster ones. The last bits of the result change."""
+    fused: bool = False
+    """Compute regularized attention in one fused kernel (FlexAttention), on a CUDA GPU with Triton: the first step of each size
+    compiles it. The last bits of the result change."""
     tiling: bool = False
     """Decode pictures that are larger than the decoder's own size in overlapping tiles, which are blended: less memory, and
     faint differences where tiles meet."""

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from vstar_sdk.attention.check import check_guided
 from vstar_sdk.attention.plan import AttentionPlan, plan_attention
-from vstar_sdk.attention.sites import Site
+from vstar_sdk.attention.sites import Site, fused_sites
 from vstar_sdk.attention.telling import reading_sites, with_text
 from vstar_sdk.errors import SpecError
 from vstar_sdk.footage import Footage, Sound
@@ -167,7 +167,10 @@ def _attention(loaded: LoadedSpec, facts: Facts, settings: Settings, engine: Eng
     ]
     clock = facts.clock(settings.frames, settings.fps)
     readers = facts.text_sites if text.reads == "states" else ()
-    plan = plan_attention(reading_sites(facts.sites, readers), regularizers, clock, settings.steps, engine.changed)
+    sites = reading_sites(facts.sites, readers)
+    if getattr(loaded.spec.model, "fused", False):
+        sites = fused_sites(sites)
+    plan = plan_attention(sites, regularizers, clock, settings.steps, engine.changed)
     if engine.scale == 1.0:
         for planned in plan.sites:
             check_guided(planned.acts)
