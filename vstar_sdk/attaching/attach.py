@@ -13,7 +13,7 @@ from torch import nn
 from vstar_sdk.attaching.arguments import Written, read
 from vstar_sdk.attaching.attached import Attached, check_unattached
 from vstar_sdk.attaching.captions import Captions
-from vstar_sdk.attaching.refusals import check_states, check_text, refuse
+from vstar_sdk.attaching.refusals import check_parallel, check_states, check_text, refuse
 from vstar_sdk.attaching.run_memories import RunMemories
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.unsuited import reason
@@ -67,8 +67,9 @@ def attach(
     Raises:
         SpecError: an argument is wrong, or (when the pipeline is called) does not fit its frames or steps.
         ModelError: the denoiser is none that attach knows, is attached already, or has fused projections, sliced attention,
-            FreeNoise, context parallelism or the like; a synopsis, and another network that reads the prompt; several states,
-            and a denoiser whose frames cannot read them as the text part says.
+            FreeNoise, context parallelism other than Ulysses on Wan, LTX and LTX-2, or the like; a synopsis, and another network
+            that reads the prompt, or processes that share the text; several states, and a denoiser whose frames cannot read
+            them as the text part says.
         SamplerError: raised by the call: several videos at once with a synopsis, a timestep that the scheduler does not have,
             more frames than the denoiser has positions for, an attention processor that was replaced meanwhile, gradients.
     """
@@ -79,6 +80,7 @@ def attach(
     for name, denoiser in denoisers.items():
         check_unattached(name, denoiser)
         refuse(pipe, name, denoiser)
+        check_parallel(name, denoiser, families[name], synopsis=story is not None)
     captions = None
     if story is not None:
         family = next(iter(families.values()))

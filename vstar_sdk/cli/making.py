@@ -22,6 +22,7 @@ from vstar_sdk.runs.exporters import exporters
 from vstar_sdk.runs.job import Job
 from vstar_sdk.runs.plan import Plan
 from vstar_sdk.runs.schedule import evaluations
+from vstar_sdk.runs.sharing import aside, writes
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,10 @@ class Making:
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         from vstar_sdk.runs.session import start
 
+        if not writes(plan.spec):
+            with aside() as other:
+                follow(lambda: start(plan, out=other, pause_after=self.pause_after), other, as_json=False, quiet=True)
+            return
         chosen = self.out or directory()
         began = click.get_current_context().find_object(float)
 

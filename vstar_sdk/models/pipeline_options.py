@@ -93,3 +93,21 @@ class TransformerOptions(PipelineOptions):
             why = "attention over all tokens is regularized in loops over chunks of them"
             raise ValueError(f"{cls.MODEL} cannot be compiled: {why}")
         return compile
+
+
+class SharedOptions(TransformerOptions):
+    """Of such a model whose denoiser several devices can share."""
+
+    ONE_AT_A_TIME: ClassVar[frozenset[str]] = TransformerOptions.ONE_AT_A_TIME | {"ulysses"}
+
+    ulysses: int = Field(default=1, ge=1, le=64)
+    """Devices that share the tokens of the clip (context parallelism; Ulysses): as many processes, started by torchrun. Each
+    holds all weights. The last bits of the result change."""
+
+    @model_validator(mode="after")
+    def _shared(self) -> Self:
+        if self.ulysses > 1 and self.offload == "group":
+            raise ValueError("ulysses and offload: group cannot be combined: use offload: model")
+        if self.ulysses > 1 and self.states is not None:
+            raise ValueError("ulysses and a LoRA's weight for each key state cannot be combined: a device has parts of frames")
+        return self

@@ -21,6 +21,7 @@ from vstar_sdk.runs.finishing import finished_timeline, finishing_of
 from vstar_sdk.runs.kept import Kept, kept_of
 from vstar_sdk.runs.measuring import check_metrics
 from vstar_sdk.runs.settings import Settings, settings_of
+from vstar_sdk.runs.sharing import check_shared
 from vstar_sdk.runs.story import Story, check_story, write_story
 from vstar_sdk.spec.loading import LoadedSpec
 from vstar_sdk.spec.run_spec import RunSpec
@@ -135,6 +136,7 @@ def make_plan(loaded: LoadedSpec) -> Plan:
         kept, beginning = kept_of(loaded, facts, settings), beginning_of(loaded, facts, settings)
         check_exporters(loaded, final)
         writer: SynopsisWriter = loaded.catalog.make("synopses", loaded.spec.synopsis)
+        check_shared(loaded.spec, offline=writer.offline)
     except SpecError as error:
         raise loaded.error(error) from None
     story = None
