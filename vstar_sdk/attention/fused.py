@@ -26,6 +26,7 @@ from vstar_sdk.attention.joint_texts import with_texts_done
 from vstar_sdk.attention.layout import ALL_VIDEO, Layout
 from vstar_sdk.attention.operations import Statistic
 from vstar_sdk.attention.placing import Placed, placed
+from vstar_sdk.errors import SamplerError, out_of_memory
 
 MOST_GRAPHS = 64
 """Compiled kernels of a process: a session may see several models, lengths and sizes."""
@@ -90,9 +91,9 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, rows: Rows) -> Tensor:
     return _flex(query, key, value, score_mod=score)
 
 
-def _largest(query: Tensor, key: Tensor) -> Tensor:
-    """``max_j A_ij``, ``(batch, heads, queries)``, float32, by the kernel alone."""
-    return _flex(query, key, key[..., :NARROW], return_aux=AuxRequest(max_scores=True))[1].max_scores
+def _largest(query: Tensor, key: Tensor, narrow: Tensor) -> Tensor:
+    """``max_j A_ij``, ``(batch, heads, queries)``, float32, by the kernel alone; ``narrow`` stands where values would."""
+    return _flex(query, key, narrow, return_aux=AuxRequest(max_scores=True))[1].max_scores
 
 
 @cache
@@ -127,11 +128,24 @@ class FusedAttention:
     def __call__(
         self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None, layout: Layout = ALL_VIDEO
     ) -> Tensor:
-        """The attention output."""
+        """The attention output.
+
+        Raises:
+            SamplerError: the kernel cannot be compiled here.
+        """
         if part is not None:
             return cast(Any, self._parts)(query, key, value, part, *(() if layout is ALL_VIDEO else (layout,)))
         tokens, video = query.shape[2], layout.video(query.shape[2])
-        attended = self._run(_attend)(query[:, :, video], key, value, self._rows(query, key, layout))
+        try:
+            attended = self._run(_attend)(query[:, :, video], key, value, self._rows(query, key, layout))
+        except Exception as error:
+            if out_of_memory(error) or not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+                raise
+            reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+            raise SamplerError(
+                f"the fused kernel of attention cannot be compiled: {reason}",
+                hint="leave fused out: the same attention is then computed in chunks",
+            ) from error
         if video == slice(0, tokens):
             return attended
         out = with_texts_done(query, key, value, layout)
@@ -168,7 +182,7 @@ class FusedAttention:
 
     def _maxima(self, query: Tensor, key: Tensor) -> Tensor:
         if query.device.type == "cuda":
-            return self._run(_largest)(query, key)
+            return self._run(_largest)(query, key, key[..., :NARROW].contiguous())
         # Elsewhere the kernel does not hand it back.
         heads = [row_maxima(query[:, head], key[:, head]) for head in range(query.shape[1])]
         return torch.stack(heads, dim=1)[..., 0]

@@ -17,6 +17,7 @@ from vstar_sdk.cli.description import describe, plan_data
 from vstar_sdk.cli.following import follow
 from vstar_sdk.cli.preview import Preview, preview_of
 from vstar_sdk.cli.printing import document, document_json, warn
+from vstar_sdk.errors import RunPaused
 from vstar_sdk.runs.directory import RunDirectory
 from vstar_sdk.runs.exporters import exporters
 from vstar_sdk.runs.job import Job
@@ -68,8 +69,8 @@ class Making:
         from vstar_sdk.runs.session import start
 
         if not writes(plan.spec):
-            with aside() as other:
-                follow(lambda: start(plan, out=other, pause_after=self.pause_after), other, as_json=False, quiet=True)
+            with aside() as other, suppress(RunPaused):
+                start(plan, out=other, pause_after=self.pause_after).result()
             return
         chosen = self.out or directory()
         began = click.get_current_context().find_object(float)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from pathlib import Path
 
 from vstar_sdk.errors import SpecError
@@ -42,10 +42,6 @@ def writes(spec: RunSpec) -> bool:
 
 @contextmanager
 def aside() -> Generator[Path]:
-    """While it is open, a run directory that is thrown away, and no standard output: for all processes but the first."""
-    with (
-        tempfile.TemporaryDirectory(prefix="vstar-shared-") as folder,
-        open(os.devnull, "w") as nowhere,
-        redirect_stdout(nowhere),
-    ):
+    """While it is open, a run directory that is thrown away at the end: for all processes but the first."""
+    with tempfile.TemporaryDirectory(prefix="vstar-shared-") as folder:
         yield Path(folder) / "run"
