@@ -1,10 +1,9 @@
-"""One of several processes that share a clip: ``python -m tests.shared_worker CASES`` (JSON), started as torchrun does it."""
+"""What one of several processes that share a clip computes."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-import sys
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -79,16 +78,23 @@ def attached(directory: Path, processes: int = 1) -> Iterator[torch.Tensor]:
             yield made.frames
 
 
-def main() -> None:
-    """Compute the cases; the first process writes what came out."""
+def take_part(cases: list[tuple[str, str, str]], rank: int, processes: int, port: int) -> None:
+    """Compute cases together with others; the first process writes what came out.
+
+    Args:
+        cases: the name of a tiny model (or ``attached``), its directory, and the file for what comes out.
+        rank: of this process.
+        processes: that take part.
+        port: at which they meet.
+    """
+    torch.set_num_threads(1)  # those of the parent are not here
+    os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     torch.distributed.init_process_group("gloo")
-    cases = json.loads(sys.argv[1])
     for name, directory, out in cases:
-        shared = attached(Path(directory), 2) if name == "attached" else predictions(name, Path(directory), ulysses=2)
-        made = list(shared)
-        if torch.distributed.get_rank() == 0:
+        if name == "attached":
+            made = list(attached(Path(directory), processes))
+        else:
+            made = list(predictions(name, Path(directory), ulysses=processes))
+        if rank == 0:
             torch.save([one.clone() for one in made], out)  # what is gathered is a tensor of its own kind
-
-
-if __name__ == "__main__":
-    main()
+    torch.distributed.destroy_process_group()

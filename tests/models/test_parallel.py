@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import socket
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.shared_worker import attached, predictions
+from tests.shared_worker import attached, predictions, take_part
 from tests.transformer_models import source
 from vstar_sdk import ModelError, SamplerError, SpecError, run
 from vstar_sdk.attaching.refusals import check_parallel
@@ -27,9 +28,19 @@ from vstar_sdk.runs.plan import make_plan
 from vstar_sdk.spec.loading import load_spec
 
 
-def start(cases: list[tuple[str, str, str]]) -> None:
-    """Compute cases in two processes that share every clip."""
-    together([sys.executable, "-m", "tests.shared_worker", json.dumps(cases)])
+def start(cases: list[tuple[str, str, str]], processes: int = 2) -> None:
+    """Compute cases in two processes that share every clip: forks of this one, which has imported everything."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    forks = [
+        multiprocessing.get_context("fork").Process(target=take_part, args=(cases, n, processes, port)) for n in range(processes)
+    ]
+    for process in forks:
+        process.start()
+    for process in forks:
+        process.join(600)
+    assert [process.exitcode for process in forks] == [0] * processes
 
 
 def together(command: list[str], processes: int = 2, **variables: str) -> list[str]:
@@ -149,6 +160,11 @@ def story(directory: Path, **model: object) -> dict[str, Any]:
     }
 
 
+def latents_of(folder: Path) -> torch.Tensor:
+    (latents,) = load_file(folder / "latents.safetensors").values()
+    return latents
+
+
 @pytest.mark.slow
 def test_a_run_of_two_processes_writes_one_directory_and_the_same_video(wan_21, tmp_path):
     run(story(wan_21), out=tmp_path / "alone")
@@ -161,7 +177,7 @@ def test_a_run_of_two_processes_writes_one_directory_and_the_same_video(wan_21, 
     )
     assert told == [f"{out}\n", ""]
     assert not [*temporary.glob("vstar-shared-*")]
-    mine, theirs = (load_file(folder / "latents.safetensors")["latents"] for folder in (tmp_path / "alone", out))
+    mine, theirs = (latents_of(folder) for folder in (tmp_path / "alone", out))
     assert float((mine - theirs).abs().max()) < 1e-5
     assert (out / "video.mp4").is_file()
 
