@@ -172,13 +172,14 @@ def main() -> None:
     parser.add_argument("--heads", type=int, help="fewer heads; on a CPU 1 is enough to see the memory")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", default="float32")
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=2, help="1: memory alone")
     parser.add_argument("--families", nargs="+", default=list(FAMILIES), choices=list(FAMILIES))
     parser.add_argument("--tiny", action="store_true")
     arguments = parser.parse_args()
     device, dtype = torch.device(arguments.device), getattr(torch, arguments.dtype)
     where = torch.cuda.get_device_name() if device.type == "cuda" else f"{torch.get_num_threads()} thread(s)"
-    print(f"One block, {arguments.dtype}, {where}; time: median of {arguments.rounds - 1} call(s)\n")
+    calls = f"; time: median of {arguments.rounds - 1} call(s)" if arguments.rounds > 1 else ""
+    print(f"One block, {arguments.dtype}, {where}{calls}\n")
     print("| block of | heads | tokens | attention | time | of plain | peak | of plain |")
     print("|---|---:|---:|---|---:|---:|---:|---:|", flush=True)
     for name in arguments.families:
@@ -198,10 +199,11 @@ def main() -> None:
 
             return run
 
-        seconds = medians({way: waited(call) for way, call in called.items()}, arguments.rounds)
+        timed = {way: waited(call) for way, call in called.items()} if arguments.rounds > 1 else {}
+        seconds = medians(timed, arguments.rounds)
         peaks = {way: peak(call, device) for way, call in called.items()}
         for way in called:
-            cells = [f"{seconds[way] * 1e3:.0f} ms", f"{seconds[way] / seconds['plain']:.2f}"]
+            cells = [f"{seconds[way] * 1e3:.0f} ms", f"{seconds[way] / seconds['plain']:.2f}"] if timed else ["", ""]
             cells += [f"{peaks[way] / 2**20:.0f} MiB", f"{peaks[way] / peaks['plain']:.2f}"]
             print(f"| {name} | {heads} | {block.tokens:,} | {way} | {' | '.join(cells)} |", flush=True)
 
