@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from tests.shared_worker import attached, predictions, take_part
@@ -180,6 +181,20 @@ def test_a_run_of_two_processes_writes_one_directory_and_the_same_video(wan_21, 
     mine, theirs = (latents_of(folder) for folder in (tmp_path / "alone", out))
     assert float((mine - theirs).abs().max()) < 1e-5
     assert (out / "video.mp4").is_file()
+
+
+def test_a_picture_at_the_beginning_is_refused(wan_21, tmp_path):
+    spec, picture = story(wan_21, ulysses=2), tmp_path / "first.png"
+    Image.new("RGB", (128, 128)).save(picture)
+    with pytest.raises(SpecError, match="not supported where several devices share a clip") as caught:
+        make_plan(load_spec(spec | {"start": {"first": str(picture)}}))
+    assert caught.value.path == ("start",)
+
+
+def test_a_lora_with_a_weight_for_each_state_is_refused(wan_21):
+    lora = {"path": "some.safetensors", "weight": [0.0, 1.0]}
+    with pytest.raises(SpecError, match="ulysses and a LoRA's weight for each key state cannot be combined"):
+        load_spec(story(wan_21, ulysses=2, loras=[lora]))
 
 
 def test_a_language_model_is_not_asked_by_several_processes(wan_21):

@@ -18,15 +18,21 @@ def shared(spec: RunSpec) -> int:
 
 
 def check_shared(spec: RunSpec, *, offline: bool) -> None:
-    """Refuse a story that every process would be told in other words.
+    """Refuse what several processes cannot share: a story that each would be told in other words, and a beginning from pictures.
 
     Args:
         spec: of the run.
         offline: whether its writer asks nobody.
 
     Raises:
-        SpecError: a language model writes it, and several processes make the clip.
+        SpecError: a language model writes it, or pictures condition the model, and several processes make the clip.
     """
+    if shared(spec) > 1 and spec.start is not None and (spec.start.first or spec.start.last):
+        raise SpecError(
+            "a first or last picture is not supported where several devices share a clip",
+            hint="remove model.ulysses, or the picture",
+            path=("start",),
+        )
     if shared(spec) > 1 and not offline:
         raise SpecError(
             "every process would ask a language model for a story of its own, and they share one clip",
