@@ -102,9 +102,11 @@ def ltx2(heads: int, device: torch.device, dtype: torch.dtype, *, tiny: bool = F
     read = network.config["caption_channels"] if network.config["use_prompt_embeddings"] else width["cross_attention_dim"]
     text = torch.randn(1, 1, 1024, read, device=device, dtype=dtype)
     moment, bias = torch.tensor([900.0], device=device, dtype=dtype), torch.zeros(1, 1, 1024, device=device)
-    return Block(
-        network, LTX2, grid[0], math.prod(grid), lambda: see(network, tokens, moment, text, bias, grid, 24.0, sigma=moment)
-    )
+
+    def call() -> object:
+        return see(network, tokens, moment, text, bias, grid, 24.0, sigma=moment)
+
+    return Block(network, LTX2, grid[0], math.prod(grid), call)
 
 
 def hunyuan15(heads: int, device: torch.device, dtype: torch.dtype, *, tiny: bool = False) -> Block:
