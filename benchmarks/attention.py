@@ -1,6 +1,6 @@
 """Temporal attention with and without TAR: time of one call, all variants in turn in one process.
 
-``python -m benchmarks.attention [--threads N] [--rounds N] [--device cuda --dtype bfloat16]``
+``python -m benchmarks.attention [--threads N] [--rounds N] [--frames N ...] [--positions N] [--device cuda --dtype bfloat16]``
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from benchmarks.timing import medians
 from vstar_sdk.attention.executors import MaskedAttention
+from vstar_sdk.attention.fused import FusedAttention
 from vstar_sdk.attention.logits import LogitsAttention
 from vstar_sdk.regularizers.tar import gaussian_band
 
@@ -37,17 +38,19 @@ def literal(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     return torch.matmul(torch.softmax(logits, dim=-1).to(value.dtype), value)
 
 
-def row(name: str, frames: int, rounds: int, device: str, dtype: torch.dtype) -> str:
+def row(name: str, frames: int, rounds: int, device: str, dtype: torch.dtype, most: int | None = None) -> str:
     """One line of the table."""
     positions, heads, head_dim, _ = SHAPES[name]
-    positions = min(positions, int(MOST / (heads * frames * frames)))
+    positions = min(positions, most or positions, int(MOST / (heads * frames * frames)))
     # The layout that a projection leaves: frames before heads.
     shape = (positions, frames, heads, head_dim)
     q, k, v = (torch.randn(shape, dtype=dtype, device=device).transpose(1, 2) for _ in range(3))
     band = gaussian_band(frames, SIGMA)
     tar, masked = LogitsAttention({"max": band}), MaskedAttention(band)
-    difference = (tar(q, k, v) - literal(q, k, v)).abs().max()
-    assert difference < (1e-5 if dtype == torch.float32 else 3e-2), difference
+    fused = FusedAttention({"max": band}, tar)
+    for one in (tar, fused) if device != "cpu" else (tar,):
+        difference = (one(q, k, v) - literal(q, k, v)).abs().max()
+        assert difference < (1e-5 if dtype == torch.float32 else 3e-2), difference
 
     def timed(call: Callable[[], Tensor]) -> Callable[[], None]:
         def run() -> None:
@@ -57,16 +60,16 @@ def row(name: str, frames: int, rounds: int, device: str, dtype: torch.dtype) ->
 
         return run
 
-    found = medians(
-        {
-            "plain": timed(lambda: scaled_dot_product_attention(q, k, v)),
-            "mask": timed(lambda: masked(q, k, v)),
-            "tar": timed(lambda: tar(q, k, v)),
-            "literal": timed(lambda: literal(q, k, v)),
-        },
-        rounds,
-    )
-    cells = [f"{found[other] / found['plain']:.2f}" for other in ("mask", "tar", "literal")]
+    variants = {
+        "plain": timed(lambda: scaled_dot_product_attention(q, k, v)),
+        "mask": timed(lambda: masked(q, k, v)),
+        "tar": timed(lambda: tar(q, k, v)),
+        "literal": timed(lambda: literal(q, k, v)),
+    }
+    if device != "cpu":
+        variants["fused"] = timed(lambda: fused(q, k, v))
+    found = medians(variants, rounds)
+    cells = [f"{found[other] / found['plain']:.2f}" if other in found else "" for other in ("mask", "tar", "fused", "literal")]
     faster = f"{found['literal'] / found['tar']:.1f}"
     return f"| {name} | {frames} | {positions} | {found['plain'] * 1e3:.2f} ms | {' | '.join(cells)} | {faster} |"
 
@@ -79,17 +82,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--frames", type=int, nargs="+", help="instead of each shape's own")
+    parser.add_argument("--positions", type=int, help="at most so many")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     where = f"{arguments.threads} thread(s)" if arguments.device == "cpu" else torch.cuda.get_device_name()
     print(
         f"{arguments.dtype}, {where}, median of {arguments.rounds - 1} calls; times relative to plain attention of the same row\n"
     )
-    print("| attention of | frames | positions | plain | a fixed mask | TAR, ours | TAR as written | ours is faster by |")
-    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    print("| attention of | frames | positions | plain | a fixed mask | TAR, ours | fused | TAR as written | ours is faster by |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
     for name, (*_, lengths) in SHAPES.items():
-        for frames in lengths:
-            print(row(name, frames, arguments.rounds, arguments.device, getattr(torch, arguments.dtype)), flush=True)
+        for frames in arguments.frames or lengths:
+            dtype = getattr(torch, arguments.dtype)
+            print(row(name, frames, arguments.rounds, arguments.device, dtype, arguments.positions), flush=True)
 
 
 if __name__ == "__main__":

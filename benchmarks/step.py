@@ -17,6 +17,7 @@ from diffusers.models.unets.unet_3d_condition import UNet3DConditionModel
 from benchmarks.timing import medians
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.plan import plan_attention
+from vstar_sdk.attention.sites import fused_sites
 from vstar_sdk.clock import Clock
 from vstar_sdk.models.unet3d.family import UNET3D
 from vstar_sdk.models.unet3d.sites import unet3d_sites
@@ -68,8 +69,9 @@ def main() -> None:
         if arguments.device != "cpu":
             torch.cuda.synchronize()
 
-    def nursed(sigma: Any) -> Any:
-        plan = plan_attention(unet3d_sites(unet.config), [Tar(TarOptions(sigma=sigma))], Clock(frames, 8.0))
+    def nursed(sigma: Any, *, fused: bool = False) -> Any:
+        sites = fused_sites(unet3d_sites(unet.config)) if fused else unet3d_sites(unet.config)
+        plan = plan_attention(sites, [Tar(TarOptions(sigma=sigma))], Clock(frames, 8.0))
 
         def call() -> None:
             with nurse(unet, plan, UNET3D) as nursing:
@@ -78,7 +80,10 @@ def main() -> None:
 
         return call
 
-    found = medians({"without": step, **{name: nursed(sigma) for name, sigma in SIGMAS.items()}}, arguments.rounds)
+    variants = {"without": step, **{name: nursed(sigma) for name, sigma in SIGMAS.items()}}
+    if arguments.device != "cpu":
+        variants |= {f"{name}, fused": nursed(sigma, fused=True) for name, sigma in SIGMAS.items()}
+    found = medians(variants, arguments.rounds)
     where = f"{arguments.threads} thread(s)" if arguments.device == "cpu" else torch.cuda.get_device_name()
     print(
         f"{frames} frames of {tuple(latents.shape[-2:])} latents, both branches of guidance, {arguments.dtype}, {where}; ", end=""

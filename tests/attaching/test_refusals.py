@@ -60,6 +60,13 @@ def test_context_parallelism(pipe):
     assert "unet has context parallelism" in str(refused(pipe, [TAR]))
 
 
+def test_a_fused_kernel_on_a_cpu(pipe):
+    with attach(pipe, [TAR], fused=True), pytest.raises(ModelError, match="fused needs a CUDA GPU, and the run is on cpu"):
+        make(pipe)
+    with attach(pipe, [TAR]):
+        make(pipe)
+
+
 def test_a_denoiser_compiled_as_a_whole(pipe):
     pipe.unet.compile(backend="eager")
     assert "unet has a denoiser compiled as a whole" in str(refused(pipe, [TAR]))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
+from torch.nn.attention import flex_attention
 from torch.nn.functional import scaled_dot_product_attention
 
-from vstar_sdk.attention import joint
+from vstar_sdk.attention import fused, joint
 from vstar_sdk.attention.call import CallLayout, Current
 from vstar_sdk.attention.compiler import compile_acts
 from vstar_sdk.attention.joint_biases import attend_without_mask
@@ -75,10 +77,13 @@ def literal(tensors: Any, first: bool, states: torch.Tensor, visible: torch.Tens
 @pytest.mark.parametrize("biases", [(), (BAND,), (TAR, BAND)], ids=["alone", "beside a bias", "beside row statistics"])
 @pytest.mark.parametrize("first", [True, False], ids=["text first", "text last"])
 @pytest.mark.parametrize("padded", [False, True])
-@pytest.mark.parametrize("on", ["the CPU", "a device"])
+@pytest.mark.parametrize("on", ["the CPU", "a device", "the fused kernel"])
 def test_it_is_the_formula(biases, first, padded, on, monkeypatch):
     if on == "a device":
         monkeypatch.setattr(joint, "attend_by_rows", lambda *given: attend_without_mask(*given[:5]))
+    if on == "the fused kernel":
+        monkeypatch.setattr(flex_attention, "_FLEX_ATTENTION_DISABLE_COMPILE_DEBUG", True)
+        monkeypatch.setattr(fused, "_kernel", lambda function: function)
     states, visible = (SHUFFLED, torch.tensor([True, True, False, True, True, False])) if padded else (IN_ORDER, None)
     whole = None
     if visible is not None:
@@ -86,7 +91,7 @@ def test_it_is_the_formula(biases, first, padded, on, monkeypatch):
         whole = torch.cat(parts if first else parts[::-1])[None]
     layout = Layout(TEXTS if first else 0, 0 if first else TEXTS, whole, states[None] if padded else None)
     acts = [Act("it", (0.0, 1.0), (TOLD, *biases))]
-    attend: Any = compile_acts(SITE, acts)
+    attend: Any = compile_acts(replace(SITE, fused=on == "the fused kernel"), acts)
     out = attend(*qkv(), layout=layout).double()
     wanted = literal(qkv(), first, states, visible, *biases)
     if whole is not None:  # what padding itself gets means nothing

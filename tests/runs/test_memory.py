@@ -52,6 +52,15 @@ def test_compiling_what_comes_and_goes_is_refused():
         load_spec(STORY | {"model": {"compile": True, "offload": "group"}})
 
 
+@pytest.mark.parametrize("do", [lambda spec: run(spec), lambda spec: forecast(make_plan(load_spec(spec)))], ids=["run", "plan"])
+def test_a_fused_kernel_is_asked_of_a_gpu_alone_and_the_plan_tells_it(do):
+    spec = STORY | {"model": {"fused": True, "device": "cpu"}}
+    with pytest.raises(ModelError, match="fused needs a CUDA GPU, and the run is on cpu") as caught:
+        do(spec)
+    assert caught.value.hint == "leave model.fused out: the same attention is then computed in chunks"
+    assert "fused row statistics" in make_plan(load_spec(spec)).attention.describe(3)
+
+
 def planned(**spec):
     return make_plan(load_spec(STORY | spec))
 

@@ -13,7 +13,7 @@ from torch import nn
 from vstar_sdk.attaching.arguments import Written, read
 from vstar_sdk.attaching.attached import Attached, check_unattached
 from vstar_sdk.attaching.captions import Captions
-from vstar_sdk.attaching.refusals import check_states, check_text, refuse, refuse_cache
+from vstar_sdk.attaching.refusals import check_parallel, check_states, check_text, refuse, refuse_cache
 from vstar_sdk.attaching.run_memories import RunMemories
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.unsuited import reason
@@ -34,6 +34,7 @@ def attach(
     timeline: str | Mapping[str, Any] | Text | None = None,
     fps: float = 8.0,
     plugins: Iterable[object] = (),
+    fused: bool = False,
 ) -> Generator[None]:
     """While it is open, a diffusers pipeline that you hold is nursed; afterwards it is exactly as it was.
 
@@ -62,12 +63,14 @@ def attach(
         fps: frames a second, for moments and durations in seconds.
         plugins: objects with hook implementations: their parts may be named in ``regularizers``, and their families are known;
             installed plugins need no mention.
+        fused: compute regularized attention in one fused kernel, as ``model.fused`` of a spec; on a CUDA GPU with Triton.
 
     Raises:
         SpecError: an argument is wrong, or (when the pipeline is called) does not fit its frames or steps.
         ModelError: the denoiser is none that attach knows, is attached already, or has fused projections, sliced attention,
-            FreeNoise, context parallelism or the like; a synopsis, and another network that reads the prompt; several states,
-            and a denoiser whose frames cannot read them as the text part says.
+            FreeNoise, context parallelism other than Ulysses on Wan, LTX and LTX-2, or the like; a synopsis, and another network
+            that reads the prompt, or processes that share the text; several states, and a denoiser whose frames cannot read
+            them as the text part says.
         SamplerError: raised by the call: several videos at once with a synopsis, a timestep that the scheduler does not have,
             more frames than the denoiser has positions for, an attention processor that was replaced meanwhile, gradients.
     """
@@ -79,6 +82,7 @@ def attach(
         check_unattached(name, denoiser)
         refuse(pipe, name, denoiser)
         refuse_cache(name, denoiser, chosen)
+        check_parallel(name, denoiser, families[name], synopsis=story is not None)
     captions = None
     if story is not None:
         family = next(iter(families.values()))
@@ -92,7 +96,10 @@ def attach(
             )
         captions = Captions(pipe, family, story, bringing)
     memories = RunMemories()
-    attached = [Attached(pipe, denoiser, families[name], chosen, captions, fps, memories) for name, denoiser in denoisers.items()]
+    attached = [
+        Attached(pipe, denoiser, families[name], chosen, captions, fps, memories, fused=fused)
+        for name, denoiser in denoisers.items()
+    ]
     with ExitStack() as stack:
         for one in attached:
             one.open()

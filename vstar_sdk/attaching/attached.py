@@ -15,12 +15,14 @@ from vstar_sdk.attaching.moment import moment
 from vstar_sdk.attaching.run_memories import RunMemories
 from vstar_sdk.attention.nursing import Nursing, nurse
 from vstar_sdk.attention.plan import AttentionPlan, plan_attention
+from vstar_sdk.attention.sites import fused_sites
 from vstar_sdk.attention.telling import reading_sites
 from vstar_sdk.attention.trial import check_effects
 from vstar_sdk.clock import Clock
 from vstar_sdk.errors import ModelError, SamplerError
 from vstar_sdk.models.family import DenoiserCall, Family
 from vstar_sdk.regularizers.contract import Regularizer
+from vstar_sdk.weights.devices import check_fused
 
 
 class Attached:
@@ -36,6 +38,7 @@ class Attached:
         captions: tell every frame its text; None leaves the pipeline's own.
         fps: frames a second, for durations in seconds.
         memories: of the regularizers; one for all denoisers of the pipeline.
+        fused: compute biases in a fused kernel.
     """
 
     def __init__(
@@ -47,13 +50,16 @@ class Attached:
         captions: Captions | None,
         fps: float,
         memories: RunMemories,
+        *,
+        fused: bool = False,
     ) -> None:
         self._pipe, self._denoiser, self._family = pipe, denoiser, family
         self._regularizers, self._captions, self._fps, self._memories = regularizers, captions, fps, memories
         self._readers = (
             family.text_sites(denoiser.config) if captions is not None and captions.bringing.part.reads == "states" else ()
         )
-        self._sites = reading_sites(family.sites(denoiser.config), self._readers)
+        sites = reading_sites(family.sites(denoiser.config), self._readers)
+        self._sites, self._fused = fused_sites(sites) if fused else sites, fused
         self._most_frames = family.most_frames(denoiser)
         self._rhythm = family.rhythm(pipe)
         self._plans: dict[tuple[Clock, int], AttentionPlan] = {}
@@ -82,6 +88,8 @@ class Attached:
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         self.calls += 1
         family, call = self._family, DenoiserCall(denoiser, args, kwargs)
+        if self._fused:
+            check_fused(str(call[family.latents].device), "fused")
         frames = family.latent_frames(call)
         self._check_frames(frames)
         clock = Clock.of_latents(frames, self._fps, self._rhythm)

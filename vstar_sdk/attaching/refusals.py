@@ -33,11 +33,6 @@ def _free_noise(pipe: Any, denoiser: nn.Module) -> bool:
     return blocks or getattr(pipe, "free_noise_enabled", False)
 
 
-def _parallel(pipe: Any, denoiser: nn.Module) -> bool:
-    del pipe
-    return getattr(denoiser, "_parallel_config", None) is not None
-
-
 def _compiled(pipe: Any, denoiser: nn.Module) -> bool:
     del pipe
     return denoiser._compiled_call_impl is not None  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType]
@@ -67,10 +62,6 @@ _REFUSALS: Mapping[str, tuple[Callable[[Any, nn.Module], bool], str]] = {
     "a guider that changes its layers": (
         _skipping_guider,
         "use a guider that only compares texts, such as ClassifierFreeGuidance: this one skips regularized layers",
-    ),
-    "context parallelism": (
-        _parallel,
-        "run the denoiser on one device: with context parallelism a device sees only a part of the frames",
     ),
     "a denoiser compiled as a whole": (
         _compiled,
@@ -110,6 +101,37 @@ def refuse_cache(name: str, denoiser: nn.Module, regularizers: Sequence[object])
         raise ModelError(
             f"the pipeline's {name} has a cache, which would skip regularizers: what it leaves out is that of an earlier step",
             hint=f"call pipe.{name}.disable_cache() first",
+        )
+
+
+def check_parallel(name: str, denoiser: Any, family: Family, *, synopsis: bool) -> None:
+    """Refuse context parallelism under which a regularizer or a synopsis would not be exact.
+
+    Args:
+        name: of the component.
+        denoiser: the component.
+        family: of it.
+        synopsis: whether frames get a text of their own.
+
+    Raises:
+        ModelError: it is of such a kind, or the family's processors do not take part in it.
+    """
+    config = getattr(denoiser, "_parallel_config", None)
+    if config is None:
+        return
+    if not family.parallel:
+        raise ModelError(
+            f"the pipeline's {name} has context parallelism, which attach does not support on it",
+            hint="run the denoiser on one device",
+        )
+    from vstar_sdk.models.diffusers.parallel import inexact
+
+    if why := inexact(config):
+        raise ModelError(f"the pipeline's {name} has {why[0]}", hint=why[1])
+    if synopsis and not family.parallel_text:
+        raise ModelError(
+            f"the pipeline's {name} has context parallelism that shares the text too, so that no frame can read its own",
+            hint="omit the synopsis; or make the video by a spec with model.ulysses, which keeps the text whole",
         )
 
 

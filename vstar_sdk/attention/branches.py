@@ -61,7 +61,7 @@ class BranchPlan:
         if self.skip is not None:
             what = f"without {self.skip.what}"
         else:
-            what = lower([self.act] if self.act is not None else [], site.kind).words
+            what = lower([self.act] if self.act is not None else [], site.kind, fused=site.fused).words
         return f"{what} in the branch {self.branch} ({self.guidance}) in {inside}"
 
 

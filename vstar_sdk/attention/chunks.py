@@ -48,6 +48,8 @@ def makes_logits(recipe: Recipe, device: str) -> bool:
         recipe: what is executed.
         device: type of the device, such as ``cpu``.
     """
+    if recipe.fused:
+        return False
     masked = (
         recipe.kind == "joint" and device != "cpu" and recipe.statistics == PLAIN and not recipe.changes
     )  # fused attention takes those biases

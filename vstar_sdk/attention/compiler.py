@@ -16,6 +16,7 @@ from vstar_sdk.attention.executors import (
     ScaledAttention,
     plain_attention,
 )
+from vstar_sdk.attention.fused import FusedAttention
 from vstar_sdk.attention.joint import joint_attention
 from vstar_sdk.attention.joint_segments import SegmentedJointAttention
 from vstar_sdk.attention.logits import Change, LogitsAttention
@@ -41,7 +42,10 @@ def compile_acts(site: Site, acts: Sequence[Act], current: Current | None = None
     Raises:
         PluginError: see `Terms`.
     """
-    by_branch = {prompted: Compiled(site, lower(acts, site.kind, prompted), current).attend for prompted in told_apart(acts)}
+    by_branch = {
+        prompted: Compiled(site, lower(acts, site.kind, prompted, fused=site.fused), current).attend
+        for prompted in told_apart(acts)
+    }
     return by_branch[None] if None in by_branch else BranchedAttention(by_branch, {}, current or Current())
 
 
@@ -78,12 +82,13 @@ class Compiled:
             return
         changes = [_change(change, site, self._places.get(f"share {change.index}")) for change in recipe.changes]
         if recipe.kind == "joint":
-            attend = joint_attention(biases, q, k, keep, fixed, frame_distance(site.clock) if changes else None, changes)
+            distance = frame_distance(site.clock) if changes else None
+            attend = joint_attention(biases, q, k, keep, fixed, distance, changes, fused=recipe.fused)
             if recipe.segments:  # beside which wraps were refused with the plan
                 attend = SegmentedJointAttention(attend, self._places["segments"], tokens, current)
             self.attend = self._rotated(self._wrapped(attend, recipe, site, current), site)
             return
-        attend = _softmax_attention(site, biases, changes)
+        attend = _softmax_attention(site, biases, changes, recipe.fused)
         if recipe.scales:
             attend = ScaledAttention(attend, q, k)
         if recipe.mixes:
@@ -124,12 +129,15 @@ class Compiled:
             self._strengths = dict(strengths)
 
 
-def _softmax_attention(site: Site, biases: dict[Statistic, Placed], changes: Sequence[Change]) -> Executor:
+def _softmax_attention(site: Site, biases: dict[Statistic, Placed], changes: Sequence[Change], fused: bool) -> Executor:
     if changes:
         return LogitsAttention(biases, frame_distance(site.clock), changes)
     if not biases:
         return plain_attention
-    return MaskedAttention(biases["none"]) if biases.keys() == {"none"} else LogitsAttention(biases)
+    if biases.keys() == {"none"}:
+        return MaskedAttention(biases["none"])
+    in_chunks = LogitsAttention(biases)
+    return FusedAttention(biases, in_chunks) if fused else in_chunks
 
 
 def _change(one: Ingredient[Logits], site: Site, share: Placed | None) -> Change:

@@ -16,6 +16,7 @@ from torch.nn.functional import pad, scaled_dot_product_attention
 
 from vstar_sdk.attention.chunks import joint_chunk_numbers
 from vstar_sdk.attention.executors import PART_OF_A_MAP, Frames, JointExecutor, plain_attention, scaled
+from vstar_sdk.attention.fused import FusedAttention
 from vstar_sdk.attention.joint_biases import NO_CHANGES, Changes, attend_by_rows, attend_without_mask
 from vstar_sdk.attention.joint_texts import with_texts_done
 from vstar_sdk.attention.layout import ALL_VIDEO, Layout
@@ -33,6 +34,8 @@ def joint_attention(
     fixed: Tensor | Placed,
     distance: Tensor | None = None,
     changes: Sequence[Change] = (),
+    *,
+    fused: bool = False,
 ) -> JointExecutor:
     """The executor for all operations of a joint site together: mixes inside scales, for they attend inside frames themselves.
 
@@ -44,8 +47,11 @@ def joint_attention(
         fixed: see `MixedJointAttention`.
         distance: see `JointAttention`.
         changes: likewise.
+        fused: whether a fused kernel takes the biases, beside which there are no changes.
     """
     attend: JointExecutor = JointAttention(biases, distance, changes) if biases or changes else plain_attention
+    if fused:
+        attend = FusedAttention(biases, attend)
     if keep != 1.0:
         attend = MixedJointAttention(attend, keep, fixed)
     return attend if q is None and k is None else ScaledJointAttention(attend, q, k)

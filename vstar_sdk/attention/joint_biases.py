@@ -157,7 +157,7 @@ def attend_without_mask(
     out = with_texts_done(query, key, value, layout)
     for head in range(heads):  # one at a time: the longer copies stay small next to the tensors themselves
         q, k, v = query[:, head, video], key[:, head], value[:, head]
-        largest = _row_maxima(q, k[:, video], chunk) if biases.keys() != {"none"} else None
+        largest = row_maxima(q, k[:, video], chunk) if biases.keys() != {"none"} else None
         mean = (q.float() @ k[:, video].float().mean(dim=1)[..., None]) * head_dim**-0.5 if "spread" in biases else None
         added, to_text = _added(biases, kinds[0, video], largest, mean, text_seen)
         others = [to_text] if layout.texts else []
@@ -210,7 +210,7 @@ def _added(
     return total - moved, -moved
 
 
-def _row_maxima(query: Tensor, key: Tensor, chunk: int) -> Tensor:
+def row_maxima(query: Tensor, key: Tensor, chunk: int = DEVICE_CHUNK) -> Tensor:
     """``max_j A_ij`` for every query: ``(batch, tokens, 1)``, float32, from chunks of the logits."""
     batch, tokens, head_dim = query.shape
     height = min(tokens, max(1, chunk // (batch * tokens)))

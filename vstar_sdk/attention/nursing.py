@@ -172,7 +172,8 @@ class _Nursed:
         for prompted in told_apart(acts):
             key = (prompted, *(act.index for act in acts))
             if key not in self._compiled:
-                self._compiled[key] = Compiled(self.plan.site, lower(acts, self.plan.site.kind, prompted), self._current)
+                recipe = lower(acts, self.plan.site.kind, prompted, fused=self.plan.site.fused)
+                self._compiled[key] = Compiled(self.plan.site, recipe, self._current)
                 if not weight.is_meta:
                     self._compiled[key].prepare(weight.device, weight.dtype)
             self._compiled[key].tune({act.index: strengths[act.index] for act in acts if act.constant is None})

@@ -84,7 +84,7 @@ class SitePlan:
             inside = list(group)
             stretch = range(inside[0], inside[-1] + 1)
             names = tuple(_named(act, stretch, steps) for act in acts)
-            recipes = {prompted: lower(acts, self.site.kind, prompted) for prompted in told_apart(acts)}
+            recipes = {prompted: lower(acts, self.site.kind, prompted, fused=self.site.fused) for prompted in told_apart(acts)}
             cut.append(Stretch(stretch, names, recipes))
         return tuple(cut)
 

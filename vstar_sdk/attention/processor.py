@@ -11,9 +11,11 @@ from vstar_sdk.attention.branched import BranchedAttention
 from vstar_sdk.attention.call import Current
 from vstar_sdk.attention.executors import Executor, JointExecutor, plain_attention
 from vstar_sdk.attention.layout import ALL_VIDEO, Layout
+from vstar_sdk.attention.parallel import Ulysses
 from vstar_sdk.attention.recording import Slot
 from vstar_sdk.attention.segments import SegmentAttention
 from vstar_sdk.attention.sites import Site
+from vstar_sdk.errors import SamplerError
 
 
 class NursedProcessor:
@@ -29,6 +31,7 @@ class NursedProcessor:
         current: what is known of the call under way; set by nursing.
         states: see `Layout.states`; set by the family for a call, where its network puts the tokens of key states in an order of
             its own.
+        parallel: where each process has a part of the tokens, how it gets whole rows of logits; set by the family.
     """
 
     def __init__(self, site: Site) -> None:
@@ -37,6 +40,12 @@ class NursedProcessor:
         self.slots: tuple[Slot, ...] = ()
         self.current: Current | None = None
         self.states: Tensor | None = None
+        self.parallel: Ulysses | None = None
+
+    @property
+    def shares(self) -> int:
+        """Into how many equal parts the tokens of a clip are shared among processes."""
+        return 1 if self.parallel is None else self.parallel.size
 
     def attention(
         self, query: Tensor, key: Tensor, value: Tensor, layout: Layout = ALL_VIDEO, video: int | None = None
@@ -54,6 +63,9 @@ class NursedProcessor:
 
         Returns:
             Of the query's shape.
+
+        Raises:
+            SamplerError: maps are wanted, and every process has only some of the heads.
         """
         if video is not None and self.current is not None and (whole := self.current.layout) is not None:
             self.current.layout = whole.of(slice(video, video + 1))
@@ -61,6 +73,14 @@ class NursedProcessor:
                 return self.attention(query, key, value, layout)
             finally:
                 self.current.layout = whole
+        if self.parallel is not None:
+            if self.slots:
+                raise SamplerError(
+                    f"{self.site.name}: attention maps cannot be taken where several processes share a clip",
+                    hint="remove what records or watches maps, or run on one device",
+                )
+            query, key, value = (self.parallel.heads(x) for x in (query, key, value))
+            return self.parallel.tokens(self.attend(query, key, value))
         if self.states is not None:
             layout = layout._replace(states=self.states)
         for slot in self.slots:
@@ -86,5 +106,8 @@ class NursedProcessor:
             Of the query's shape.
         """
         if isinstance(self.attend, SegmentAttention):
-            return self.attend(query, key, value, mask=mask)
+            if self.parallel is None:
+                return self.attend(query, key, value, mask=mask)
+            key, value = self.parallel.own_heads(key), self.parallel.own_heads(value)
+            return self.parallel.tokens(self.attend(self.parallel.heads(query), key, value, mask=mask))
         return scaled_dot_product_attention(query, key, value, attn_mask=mask)

@@ -16,6 +16,7 @@ a mix of weight 1              ``a map``: ``M V`` alone, no logits; at a joint s
 wraps                          ``wrapped ...``: one of these, called by the functions
 biases, at a joint site        ``frame-pair bias``: no mask of tokens by tokens (see `vstar_sdk.attention.joint`)
 rotary positions               ``rotated ...``: one of these, with queries and keys turned by the difference beforehand
+biases, asked to be fused      ``fused ...`` in the place of chunks and of no mask: one kernel (see `vstar_sdk.attention.fused`)
 biases of key states           ``segment bias``: PyTorch's fused attention frame by frame, with a mask of one row; beside
                                biases of frames at a joint site ``... with a segment bias``, in their rows
 =============================  ==============================================================================
@@ -28,7 +29,7 @@ outputs of wraps ``out + s (fn(...) - out)``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from vstar_sdk.attention.moment import steps_inside
@@ -134,6 +135,7 @@ class Recipe:
         wraps: the first is the outermost.
         rotaries: as scales, at most one in a step.
         segments: of a site that reads key states; a cross site has nothing else.
+        fused: whether the biases run inside a fused kernel.
     """
 
     kind: SiteKind
@@ -144,6 +146,7 @@ class Recipe:
     wraps: tuple[Ingredient[Wrap], ...] = ()
     rotaries: tuple[Ingredient[Rotary], ...] = ()
     segments: tuple[Ingredient[SegmentBias], ...] = ()
+    fused: bool = False
 
     @property
     def replaced(self) -> bool:
@@ -187,7 +190,8 @@ class Recipe:
             words = "row statistics" if rows else "masked sdpa" if self.biases else "sdpa"
         if (words, self.mixes) == ("sdpa", ()) and self.segments:
             words, told = "segment bias", ""
-        return f"{wrapped}{scaled}{words}{' mixed with a map' if self.mixes else ''}{told}"
+        fused = "fused " if self.fused else ""
+        return f"{wrapped}{scaled}{fused}{words}{' mixed with a map' if self.mixes else ''}{told}"
 
 
 def told_apart(acts: Iterable[Act]) -> tuple[bool | None, ...]:
@@ -199,13 +203,15 @@ def told_apart(acts: Iterable[Act]) -> tuple[bool | None, ...]:
     return (None,) if same else (True, False)
 
 
-def lower(acts: Iterable[Act], kind: SiteKind, prompted: bool | None = None) -> Recipe:
+def lower(acts: Iterable[Act], kind: SiteKind, prompted: bool | None = None, *, fused: bool = False) -> Recipe:
     """The recipe of the acts that are active at a site at once; operations that are known to do nothing are left out.
 
     Args:
         acts: in the order of the spec.
         kind: of the site.
         prompted: see `told_apart`.
+        fused: whether a fused kernel is asked for. It takes every bias that would be added in chunks; changes of the logits are
+            functions of whole rows, which no kernel has.
     """
     given = [one for act in acts for one in act.ingredients if not one.does_nothing and acts_in(one.operation, prompted)]
     mixes, wraps = tuple(_of(Mix, given)), tuple(_of(Wrap, given))
@@ -215,7 +221,7 @@ def lower(acts: Iterable[Act], kind: SiteKind, prompted: bool | None = None) -> 
         return Recipe(kind, scales=scales, mixes=mixes[whole:], wraps=wraps, rotaries=rotaries, segments=segments)
     if whole is not None:
         return Recipe(kind, mixes=mixes[whole:], wraps=wraps)
-    return Recipe(
+    recipe = Recipe(
         kind,
         biases=tuple(_of(Bias, given)),
         scales=scales,
@@ -225,6 +231,7 @@ def lower(acts: Iterable[Act], kind: SiteKind, prompted: bool | None = None) -> 
         rotaries=rotaries,
         segments=segments,
     )
+    return replace(recipe, fused=fused and recipe.in_chunks and not recipe.changes)
 
 
 def _of(kind: type[O_co], given: Iterable[Ingredient[Operation]]) -> Iterator[Ingredient[O_co]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
 from vstar_sdk import moments
@@ -64,6 +65,7 @@ class SiteAddress:
         index: number of its block from 0, in a network that is a stack; else None.
         rotary: how it knows which frame a token is of, where that is by rotary positions; else None.
         reads: whether frames read the text of key states there, each state's tokens told apart.
+        fused: whether its biases run inside a fused kernel (see `fused_sites`): how it is computed, not which site it is.
     """
 
     name: str
@@ -75,6 +77,7 @@ class SiteAddress:
     index: int | None = field(default=None, kw_only=True)
     rotary: RotaryPositions | None = field(default=None, kw_only=True)
     reads: bool = field(default=False, kw_only=True)
+    fused: bool = field(default=False, kw_only=True, compare=False)
 
 
 @dataclass(frozen=True)
@@ -127,3 +130,16 @@ class Site(SiteAddress):
         """
         amount, unit = moments.parse(span)
         return amount * {"frames": 1.0, "seconds": self.fps, "fraction": self.clock.length}[unit]
+
+
+NARROWEST = 16
+"""Channels of a head below which the fused kernel does not exist."""
+
+
+def fused_sites(addresses: Sequence[SiteAddress]) -> tuple[SiteAddress, ...]:
+    """The same sites, their biases in a fused kernel wherever there is one for their heads.
+
+    Args:
+        addresses: of a model.
+    """
+    return tuple(replace(one, fused=one.kind != "cross" and one.head_dim >= NARROWEST) for one in addresses)

@@ -17,11 +17,13 @@ from vstar_sdk.cli.description import describe, plan_data
 from vstar_sdk.cli.following import follow
 from vstar_sdk.cli.preview import Preview, preview_of
 from vstar_sdk.cli.printing import document, document_json, warn
+from vstar_sdk.errors import RunPaused
 from vstar_sdk.runs.directory import RunDirectory
 from vstar_sdk.runs.exporters import exporters
 from vstar_sdk.runs.job import Job
 from vstar_sdk.runs.plan import Plan
 from vstar_sdk.runs.schedule import evaluations
+from vstar_sdk.runs.sharing import aside, writes
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,10 @@ class Making:
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         from vstar_sdk.runs.session import start
 
+        if not writes(plan.spec):
+            with aside() as other, suppress(RunPaused):
+                start(plan, out=other, pause_after=self.pause_after).result()
+            return
         chosen = self.out or directory()
         began = click.get_current_context().find_object(float)
 

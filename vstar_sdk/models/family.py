@@ -85,6 +85,11 @@ class Family:
     """What a transformer block of the denoiser is given and gives back changed: arguments of its ``forward``, in the order of its
     output, which is a tuple where they are several. A guidance may leave such a block out (see `vstar_sdk.Skip`)."""
 
+    parallel = False
+    """Whether regularizers are exact where several devices share a clip's tokens (see `vstar_sdk.attention.parallel`)."""
+    parallel_text = False
+    """Whether so is a synopsis, in a pipeline whose text diffusers leaves whole then."""
+
     one_text = False
     """Whether all frames of a video read one text, because text and video share one attention. A synopsis of several states is
     then refused, and `tell` is given the same text for every frame."""

@@ -20,13 +20,16 @@ Offload = Literal["none", "model", "group"]
 class PipelineOptions(ModelOptions):
     """What every such model can be asked for. The derived options of a model add its own."""
 
-    ONE_AT_A_TIME: ClassVar[frozenset[str]] = ModelOptions.ONE_AT_A_TIME | {"offload", "compile", "tiling"}
+    ONE_AT_A_TIME: ClassVar[frozenset[str]] = ModelOptions.ONE_AT_A_TIME | {"offload", "compile", "tiling", "fused"}
 
     offload: Offload = "none"
     """Keep unused weights in the CPU's memory: ``none``; ``model``: whole components, so that the text encoder, the
     denoiser and the decoder are on the device one at a time; ``group``: layer by layer, the least memory and the slowest."""
     compile: bool = False
     """Compile the denoiser with ``torch.compile``: slow first steps, then faster ones. The last bits of the result change."""
+    fused: bool = False
+    """Compute regularized attention in one fused kernel (FlexAttention), on a CUDA GPU with Triton: the first step of each size
+    compiles it. The last bits of the result change."""
     tiling: bool = False
     """Decode pictures that are larger than the decoder's own size in overlapping tiles, which are blended: less memory, and
     faint differences where tiles meet."""
@@ -167,4 +170,24 @@ class GgufTransformerOptions(LoraTransformerOptions):
     def _quantised_once(self) -> Self:
         if self.quantize is not None and self.gguf is not None:
             raise ValueError("the weights of a GGUF file are quantised already: remove quantize or gguf")
+        return self
+
+
+class SharedOptions(GgufTransformerOptions):
+    """Of such a model whose denoiser several devices can share."""
+
+    ONE_AT_A_TIME: ClassVar[frozenset[str]] = GgufTransformerOptions.ONE_AT_A_TIME | {"ulysses"}
+
+    ulysses: int = Field(default=1, ge=1, le=64)
+    """Devices that share the tokens of the clip (context parallelism; Ulysses): as many processes, started by torchrun. Each
+    holds all weights. The last bits of the result change."""
+
+    @model_validator(mode="after")
+    def _shared(self) -> Self:
+        if self.ulysses > 1 and self.offload == "group":
+            raise ValueError("ulysses and offload: group cannot be combined: use offload: model")
+        if self.ulysses > 1 and self.states is not None:
+            raise ValueError("ulysses and a LoRA's weight for each key state cannot be combined: a device has parts of frames")
+        if self.ulysses > 1 and self.cache is not None:
+            raise ValueError("ulysses and cache cannot be combined: each device would decide by its own part what to leave out")
         return self

@@ -11,7 +11,7 @@ from vstar_sdk.models.pipeline_options import Offload
 from vstar_sdk.runs.experience import Experience, recall, seconds, workload_of
 from vstar_sdk.runs.plan import Plan
 from vstar_sdk.runs.schedule import evaluations
-from vstar_sdk.weights.devices import cpu_threads, resolve_device, resolve_dtype
+from vstar_sdk.weights.devices import check_fused, cpu_threads, resolve_device, resolve_dtype
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,12 +68,14 @@ def forecast(plan: Plan) -> Forecast:
         plan: of the run.
 
     Raises:
-        ModelError: the device does not exist here, or the model's configuration is damaged.
+        ModelError: the device does not exist here or has no fused attention, or the model's configuration is damaged.
         SpecError: see `evaluations`.
     """
     model = plan.spec.model
     device = resolve_device(plan.loaded.catalog.resolver.device(getattr(model, "device", "auto")))
     dtype = resolve_dtype(getattr(model, "dtype", "auto"), device)
+    if getattr(model, "fused", False):
+        check_fused(device)
     attention = _attention_bytes(plan, device)  # before anything imports torch, so that the number of threads is remembered
     (workload, calls), steps = workload_of(plan, dtype), evaluations(plan)
     estimate = plan.source.estimate(workload) if isinstance(plan.source, EstimatedSource) else None

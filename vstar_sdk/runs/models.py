@@ -55,11 +55,13 @@ class Models:
         Raises:
             ModelError: it cannot be loaded.
         """
-        from vstar_sdk.weights.devices import resolve_device, resolve_dtype
+        from vstar_sdk.weights.devices import check_fused, resolve_device, resolve_dtype
 
         options: Any = plan.spec.model
         device = resolve_device(plan.loaded.catalog.resolver.device(getattr(options, "device", "auto")))
         dtype = resolve_dtype(getattr(options, "dtype", "auto"), device)
+        if getattr(options, "fused", False):
+            check_fused(device)
         single: set[str] = {*getattr(options, "ONE_AT_A_TIME", ModelOptions.ONE_AT_A_TIME)}
         model = options.model_dump_json(exclude=single)
         how = options.model_dump_json(include=single - {"device", "dtype"}) + device + dtype

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from vstar_sdk.attention.check import check_guided
 from vstar_sdk.attention.plan import AttentionPlan, plan_attention
-from vstar_sdk.attention.sites import Site
+from vstar_sdk.attention.sites import Site, fused_sites
 from vstar_sdk.attention.telling import reading_sites, with_text
 from vstar_sdk.errors import SpecError
 from vstar_sdk.footage import Footage, Sound
@@ -22,6 +22,7 @@ from vstar_sdk.runs.finishing import finished_timeline, finishing_of
 from vstar_sdk.runs.kept import Kept, kept_of
 from vstar_sdk.runs.measuring import check_metrics
 from vstar_sdk.runs.settings import Settings, settings_of
+from vstar_sdk.runs.sharing import check_shared
 from vstar_sdk.runs.story import Story, check_story, write_story
 from vstar_sdk.spec.loading import LoadedSpec
 from vstar_sdk.spec.run_spec import RunSpec
@@ -137,6 +138,7 @@ def make_plan(loaded: LoadedSpec) -> Plan:
         kept, beginning = kept_of(loaded, facts, settings), beginning_of(loaded, facts, settings)
         check_exporters(loaded, final)
         writer: SynopsisWriter = loaded.catalog.make("synopses", loaded.spec.synopsis)
+        check_shared(loaded.spec, offline=writer.offline)
     except SpecError as error:
         raise loaded.error(error) from None
     story = None
@@ -169,7 +171,10 @@ def _attention(loaded: LoadedSpec, facts: Facts, settings: Settings, engine: Eng
     ]
     clock = facts.clock(settings.frames, settings.fps)
     readers = facts.text_sites if text.reads == "states" else ()
-    plan = plan_attention(reading_sites(facts.sites, readers), regularizers, clock, settings.steps, engine.changed)
+    sites = reading_sites(facts.sites, readers)
+    if getattr(loaded.spec.model, "fused", False):
+        sites = fused_sites(sites)
+    plan = plan_attention(sites, regularizers, clock, settings.steps, engine.changed)
     if engine.scale == 1.0:
         for planned in plan.sites:
             check_guided(planned.acts)

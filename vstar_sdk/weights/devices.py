@@ -56,6 +56,23 @@ def resolve_dtype(dtype: str, device: str) -> str:
     return "bfloat16"
 
 
+def check_fused(device: str, option: str = "model.fused") -> None:
+    """Refuse a fused kernel of attention where there is none.
+
+    Args:
+        device: that was resolved.
+        option: that asks for it.
+
+    Raises:
+        ModelError: it is no CUDA GPU, or Triton is not installed.
+    """
+    hint = f"leave {option} out: the same attention is then computed in chunks"
+    if not device.startswith("cuda"):
+        raise ModelError(f"{option} needs a CUDA GPU, and the run is on {device}", hint=hint)
+    if importlib.util.find_spec("triton") is None:
+        raise ModelError(f"{option} needs Triton, which is not installed", hint=hint)
+
+
 def cpu_threads() -> int:
     """Threads that torch computes with on the CPU; asked once for each setting of the environment, then remembered."""
     torch = sys.modules.get("torch")

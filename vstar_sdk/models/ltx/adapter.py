@@ -19,6 +19,7 @@ from vstar_sdk.models.diffusers.frame_text import folded_frames
 from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
 from vstar_sdk.models.diffusers.ltx_tokens import pack, readers, unpack
 from vstar_sdk.models.diffusers.masked_text import with_presence, without_presence
+from vstar_sdk.models.diffusers.parallel import check_share, join, share_of, share_tokens
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.prompts import tokens_of
 from vstar_sdk.models.diffusers.quantized import load_denoiser
@@ -74,7 +75,8 @@ class LTXAdapter(LatentAdapter):
         dtype, patch = latents.dtype, self.denoiser.config["patch_size"]
         frames, height, width = latents.shape[2:]
         embeddings, bias = without_presence(text)
-        with folded_frames(readers(self.denoiser, "attn2"), text.shape[1]):
+        check_share(self.denoiser, frames * (height // patch) * (width // patch))
+        with folded_frames(readers(self.denoiser, "attn2"), text.shape[1], share_of(self.denoiser)):
             predicted = self.denoiser(
                 hidden_states=pack(latents, patch),
                 encoder_hidden_states=embeddings.flatten(1, 2).to(dtype),
@@ -129,6 +131,8 @@ def load(directory: Path, facts: Facts, options: LTXOptions, device: str, dtype:
         ModelError: a file is missing or damaged, or does not match its configuration.
         MissingDependency: the tokenizer is in a format that a package must be installed for.
     """
+    if options.ulysses > 1:
+        device = join(options.ulysses, device)
     precision = getattr(torch, dtype)
     tokenizer = load_t5_tokenizer(directory)
     denoiser = load_denoiser(LTXVideoTransformer3DModel, directory, "transformer", precision, options.quantized)
@@ -139,6 +143,8 @@ def load(directory: Path, facts: Facts, options: LTXOptions, device: str, dtype:
     vae = load_component(AutoencoderKLLTXVideo, directory, "vae", precision)
     text_encoder = load_component(T5EncoderModel, directory, "text_encoder", precision)
     placement = Placement((text_encoder, denoiser, vae), device, options.offload)
+    if options.ulysses > 1:
+        share_tokens([denoiser], options.ulysses, device)
     return LTXAdapter(
         facts=facts,
         directory=directory,

@@ -25,6 +25,7 @@ from vstar_sdk.models.ltx.text import TOKENS, cut_off
 class LTXFamily(Family):
     """All tokens of a clip attend to each other; both branches of guidance are one batch; the padding of the text is masked."""
 
+    parallel = True
     mask = "encoder_attention_mask"
     """The denoiser's argument that says which tokens of the text are not padding."""
 

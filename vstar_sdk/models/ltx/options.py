@@ -6,16 +6,16 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from vstar_sdk.models.pipeline_options import GgufTransformerOptions
+from vstar_sdk.models.pipeline_options import SharedOptions
 from vstar_sdk.options import ModelReference, Number
 
 
-class LTXOptions(GgufTransformerOptions):
+class LTXOptions(SharedOptions):
     """Which model, and how it runs."""
 
     MODEL: ClassVar[str] = "ltx"
     NO_STATE_WEIGHTS: ClassVar[str | None] = None
-    ONE_AT_A_TIME: ClassVar[frozenset[str]] = GgufTransformerOptions.ONE_AT_A_TIME | {
+    ONE_AT_A_TIME: ClassVar[frozenset[str]] = SharedOptions.ONE_AT_A_TIME | {
         "flow_shift",
         "frame_rate",
         "decode_timestep",

@@ -42,7 +42,7 @@ class LTXProcessor(NursedProcessor):
         Raises:
             SamplerError: the call is not a self-attention over the planned number of frames.
         """
-        check_tokens(self.site, hidden_states, encoder_hidden_states, attention_mask)
+        check_tokens(self.site, hidden_states, encoder_hidden_states, attention_mask, self.shares)
         # The projections are called, never read: under offloading or layerwise casting their weights are not what they seem.
         query, key, value = attn.norm_q(attn.to_q(hidden_states)), attn.norm_k(attn.to_k(hidden_states)), attn.to_v(hidden_states)
         if image_rotary_emb is not None:
@@ -79,7 +79,7 @@ class LTXTextProcessor(NursedProcessor):
             SamplerError: the call has another number of frames than planned.
         """
         del image_rotary_emb
-        check_tokens(self.site, hidden_states, None, None)
+        check_tokens(self.site, hidden_states, None, None, self.shares)
         query, key = attn.norm_q(attn.to_q(hidden_states)), attn.norm_k(attn.to_k(encoder_hidden_states))
         projected = (query, key, attn.to_v(encoder_hidden_states))
         query, key, value = (x.unflatten(2, (attn.heads, -1)).transpose(1, 2) for x in projected)
@@ -98,5 +98,7 @@ def ltx_processor(attn: Any, site: Site) -> LTXProcessor | LTXTextProcessor:
     Raises:
         ModelError: it is another attention, or does more than plain attention.
     """
-    check_stands_in(attn, site, LTXAttention, (LTXVideoAttnProcessor,))
-    return LTXTextProcessor(site) if site.kind == "cross" else LTXProcessor(site)
+    parallel = check_stands_in(attn, site, LTXAttention, (LTXVideoAttnProcessor,), parallel=True)
+    nursed = LTXTextProcessor(site) if site.kind == "cross" else LTXProcessor(site)
+    nursed.parallel = parallel
+    return nursed

@@ -20,6 +20,7 @@ from vstar_sdk.models.contract import Condition, Facts
 from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
 from vstar_sdk.models.diffusers.ltx_tokens import pack, unpack
 from vstar_sdk.models.diffusers.masked_text import with_presence, without_presence
+from vstar_sdk.models.diffusers.parallel import join, share_tokens
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.prompts import tokens_of
 from vstar_sdk.models.diffusers.quantized import load_denoiser
@@ -134,6 +135,8 @@ def load(
     Raises:
         ModelError: a file is missing or damaged, or does not match its configuration.
     """
+    if options.ulysses > 1:
+        device = join(options.ulysses, device)
     precision = getattr(torch, dtype)
     tokenizer: Any = load_component(AutoTokenizer, directory, "tokenizer")
     tokenizer.padding_side = "left"  # as Gemma was trained
@@ -144,6 +147,9 @@ def load(
     encoder = load_component(getattr(transformers, text_encoder), directory, "text_encoder", precision)
     connectors = load_component(LTX2TextConnectors, directory, "connectors", precision)
     add_loras("LTX2LoraLoaderMixin", loras, {"transformer": denoiser, "connectors": connectors})
+    placement = Placement((encoder, connectors, denoiser, vae), device, options.offload)
+    if options.ulysses > 1:
+        share_tokens([denoiser], options.ulysses, device)
     return LTX2Adapter(
         facts=facts,
         directory=directory,
@@ -154,5 +160,5 @@ def load(
         connectors=connectors,
         options=options,
         loras=loras,
-        placement=Placement((encoder, connectors, denoiser, vae), device, options.offload),
+        placement=placement,
     )

@@ -29,6 +29,7 @@ class LTX2Family(Family):
     some attentions, and with video and sound apart. The last two are under the prompt.
     """
 
+    parallel = True
     streams = ("hidden_states", "audio_hidden_states")
     companions = Family.companions | {"connectors", "audio_vae", "vocoder", "prompt_enhancer", "duration_head"}
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.diffusers.frame_text import folded_frames
 from vstar_sdk.models.diffusers.ltx_tokens import readers
+from vstar_sdk.models.diffusers.parallel import check_share, share_of
 
 
 def see(
@@ -40,8 +41,9 @@ def see(
     """
     frames, rows, columns = grid
     config, videos = network.config, len(tokens)
+    check_share(network, tokens.shape[1])
     sound = config["caption_channels"] if config["use_prompt_embeddings"] else config["audio_cross_attention_dim"]
-    with folded_frames(readers(network, "attn2"), text.shape[1]):
+    with folded_frames(readers(network, "attn2"), text.shape[1], share_of(network)):
         predicted: Tensor = network(
             hidden_states=tokens,
             audio_hidden_states=tokens.new_zeros((videos, 1, config["audio_in_channels"])),

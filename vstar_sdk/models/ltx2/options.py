@@ -7,17 +7,17 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from vstar_sdk.models.caches import CacheName
-from vstar_sdk.models.pipeline_options import GgufTransformerOptions
+from vstar_sdk.models.pipeline_options import SharedOptions
 from vstar_sdk.options import ModelReference, Number
 
 
-class LTX2Options(GgufTransformerOptions):
+class LTX2Options(SharedOptions):
     """Which model, and how it runs."""
 
     MODEL: ClassVar[str] = "ltx2"
     CACHES: ClassVar[frozenset[CacheName]] = frozenset({"taylorseer"})
     NO_STATE_WEIGHTS: ClassVar[str | None] = "its sound reads the same layers, and belongs to no frame"
-    ONE_AT_A_TIME: ClassVar[frozenset[str]] = GgufTransformerOptions.ONE_AT_A_TIME | {"flow_shift", "frame_rate"}
+    ONE_AT_A_TIME: ClassVar[frozenset[str]] = SharedOptions.ONE_AT_A_TIME | {"flow_shift", "frame_rate"}
 
     path: ModelReference
     """A folder in diffusers format, or a hub id such as `Lightricks/LTX-2` together with `revision`."""

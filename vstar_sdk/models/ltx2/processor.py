@@ -52,7 +52,7 @@ class LTX2Processor(NursedProcessor):
         Raises:
             SamplerError: the call is not a self-attention over the planned number of frames.
         """
-        check_tokens(self.site, hidden_states, encoder_hidden_states, attention_mask)
+        check_tokens(self.site, hidden_states, encoder_hidden_states, attention_mask, self.shares)
         value: Tensor = attn.to_v(hidden_states)
         out = self._attended(attn, hidden_states, value, query_rotary_emb, key_rotary_emb)
         return _finished(attn, hidden_states, out)
@@ -96,7 +96,7 @@ class LTX2PerturbedProcessor(LTX2Processor):
             perturbation_mask: ``(batch, 1, 1)``, 0 where values stand for the attention and 1 elsewhere; None for nowhere.
             all_perturbed: whether they do in all videos; None where the mask says it.
         """
-        check_tokens(self.site, hidden_states, encoder_hidden_states, attention_mask)
+        check_tokens(self.site, hidden_states, encoder_hidden_states, attention_mask, self.shares)
         value: Tensor = attn.to_v(hidden_states)
         if all_perturbed is None:
             all_perturbed = perturbation_mask is not None and torch.all(perturbation_mask == 0)
@@ -137,7 +137,7 @@ class LTX2TextProcessor(NursedProcessor):
             SamplerError: the call has another number of frames than planned.
         """
         del query_rotary_emb, key_rotary_emb
-        check_tokens(self.site, hidden_states, None, None)
+        check_tokens(self.site, hidden_states, None, None, self.shares)
         query, key = attn.norm_q(attn.to_q(hidden_states)), attn.norm_k(attn.to_k(encoder_hidden_states))
         projected = (query, key, attn.to_v(encoder_hidden_states))
         query, key, value = (torch.unflatten(x, 2, (attn.heads, -1)).transpose(1, 2) for x in projected)
@@ -164,7 +164,12 @@ def ltx2_processor(attn: Any, site: Site) -> LTX2Processor | LTX2TextProcessor:
     Raises:
         ModelError: it is another attention, or does more than plain attention.
     """
-    check_stands_in(attn, site, LTX2Attention, (LTX2AudioVideoAttnProcessor, LTX2PerturbedAttnProcessor))
+    parallel = check_stands_in(
+        attn, site, LTX2Attention, (LTX2AudioVideoAttnProcessor, LTX2PerturbedAttnProcessor), parallel=True
+    )
     if site.kind == "cross":
-        return LTX2TextProcessor(site)
-    return (LTX2PerturbedProcessor if type(attn.processor) is LTX2PerturbedAttnProcessor else LTX2Processor)(site)
+        nursed = LTX2TextProcessor(site)
+    else:
+        nursed = (LTX2PerturbedProcessor if type(attn.processor) is LTX2PerturbedAttnProcessor else LTX2Processor)(site)
+    nursed.parallel = parallel
+    return nursed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -19,6 +20,7 @@ from transformers import AutoTokenizer, UMT5EncoderModel
 from vstar_sdk.errors import SamplerError
 from vstar_sdk.models.contract import Condition, Facts
 from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
+from vstar_sdk.models.diffusers.parallel import check_share, join, share_tokens
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.prompts import tokens_of
 from vstar_sdk.models.diffusers.quantized import load_denoiser
@@ -100,6 +102,8 @@ class WanAdapter(LatentAdapter):
         if self.facts.needs and self.given.channels is None:
             raise SamplerError(f"{self.facts.name} makes a video from a picture", hint="write start: {first: PICTURE}")
         self.resident.bring(network)
+        patch: tuple[int, int, int] = network.config["patch_size"]
+        check_share(network, latents[0, 0].numel() // math.prod(patch))
         with latent_frame_text(network, frames=text.shape[1]):
             return network(
                 hidden_states=self.given.beside(latents),
@@ -147,6 +151,8 @@ def load(directory: Path, facts: Facts, options: WanOptions, device: str, dtype:
     Raises:
         ModelError: a file is missing or damaged, or does not match its configuration.
     """
+    if options.ulysses > 1:
+        device = join(options.ulysses, device)
     precision = getattr(torch, dtype)
     tokenizer = load_component(AutoTokenizer, directory, "tokenizer")
     names = sorted({site.name.partition(".")[0] for site in facts.sites})
@@ -166,6 +172,8 @@ def load(directory: Path, facts: Facts, options: WanOptions, device: str, dtype:
     text_encoder = load_component(UMT5EncoderModel, directory, "text_encoder", precision)
     eyes = _eyes(directory) if networks[0].config.get("image_dim") is not None else None
     placement = Placement((text_encoder, *networks, vae, *([] if eyes is None else [eyes.network])), device, options.offload)
+    if options.ulysses > 1:
+        share_tokens(networks, options.ulysses, device)
     return WanAdapter(
         facts=facts,
         directory=directory,

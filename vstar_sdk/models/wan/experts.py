@@ -11,6 +11,7 @@ from diffusers.models.transformers.transformer_wan import WanTransformer3DModel
 from torch import Tensor, nn
 
 from vstar_sdk.models.diffusers.frame_text import folded_frames
+from vstar_sdk.models.diffusers.parallel import share_of
 from vstar_sdk.models.modules import modules_of
 
 if TYPE_CHECKING:
@@ -87,4 +88,5 @@ def latent_frame_text(network: nn.Module, frames: int) -> AbstractContextManager
         network: it.
         frames: latent frames.
     """
-    return folded_frames([attention for name, attention in modules_of(network) if name.endswith(".attn2")], frames)
+    readers = [attention for name, attention in modules_of(network) if name.endswith(".attn2")]
+    return folded_frames(readers, frames, share_of(network))

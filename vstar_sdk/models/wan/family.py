@@ -24,6 +24,8 @@ from vstar_sdk.models.wan.text import TOKENS, cut_off
 class WanFamily(Family):
     """All tokens of a clip attend to each other; the pipeline calls the network for each branch of guidance by itself."""
 
+    parallel = parallel_text = True
+
     def sites(self, config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
         """See `Family.sites`."""
         return wan_sites(config)

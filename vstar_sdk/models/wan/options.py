@@ -6,16 +6,16 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from vstar_sdk.models.pipeline_options import GgufTransformerOptions
+from vstar_sdk.models.pipeline_options import SharedOptions
 from vstar_sdk.options import ModelReference
 
 
-class WanOptions(GgufTransformerOptions):
+class WanOptions(SharedOptions):
     """Which model, and how it runs."""
 
     MODEL: ClassVar[str] = "wan"
     NO_STATE_WEIGHTS: ClassVar[str | None] = None
-    ONE_AT_A_TIME: ClassVar[frozenset[str]] = GgufTransformerOptions.ONE_AT_A_TIME | {"flow_shift"}
+    ONE_AT_A_TIME: ClassVar[frozenset[str]] = SharedOptions.ONE_AT_A_TIME | {"flow_shift"}
 
     path: ModelReference
     """A folder in diffusers format, or a hub id such as `Wan-AI/Wan2.1-T2V-1.3B-Diffusers` together with `revision`."""

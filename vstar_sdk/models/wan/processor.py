@@ -44,7 +44,7 @@ class WanProcessor(NursedProcessor):
         Raises:
             SamplerError: the call is not a self-attention over the planned number of frames.
         """
-        check_tokens(self.site, hidden_states, encoder_hidden_states, attention_mask)
+        check_tokens(self.site, hidden_states, encoder_hidden_states, attention_mask, self.shares)
         # The projections are called, never read: under offloading or layerwise casting their weights are not what they seem.
         projected = (attn.norm_q(attn.to_q(hidden_states)), attn.norm_k(attn.to_k(hidden_states)), attn.to_v(hidden_states))
         query, key, value = (x.unflatten(2, (attn.heads, -1)) for x in projected)
@@ -82,7 +82,7 @@ class WanTextProcessor(NursedProcessor):
             SamplerError: the call has another number of frames than planned.
         """
         del rotary_emb
-        check_tokens(self.site, hidden_states, None, attention_mask)
+        check_tokens(self.site, hidden_states, None, attention_mask, self.shares)
         query, key = attn.norm_q(attn.to_q(hidden_states)), attn.norm_k(attn.to_k(encoder_hidden_states))
         projected = (query, key, attn.to_v(encoder_hidden_states))
         query, key, value = (x.unflatten(2, (attn.heads, -1)).transpose(1, 2) for x in projected)
@@ -105,11 +105,13 @@ def wan_processor(attn: Any, site: Site) -> WanProcessor | WanTextProcessor:
     Raises:
         ModelError: it is another attention, or does more than plain attention.
     """
-    check_stands_in(attn, site, ATTENTIONS, (WanAttnProcessor, SkyReelsV2AttnProcessor))
+    parallel = check_stands_in(attn, site, ATTENTIONS, (WanAttnProcessor, SkyReelsV2AttnProcessor), parallel=True)
     if reads_text(attn) != (site.kind == "cross"):
         what = "an attention to text" if site.kind == "cross" else "a self-attention"
         raise ModelError(f"{site.name} is not {what} with {site.heads} heads")
-    return WanTextProcessor(site) if site.kind == "cross" else WanProcessor(site)
+    nursed = WanTextProcessor(site) if site.kind == "cross" else WanProcessor(site)
+    nursed.parallel = parallel
+    return nursed
 
 
 def _rotate(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from pydantic import field_validator
+
 from vstar_sdk.models.caches import CacheName
 from vstar_sdk.models.wan.options import WanOptions
 from vstar_sdk.models.wan.source import SKYREELS, Release, WanSource
@@ -21,6 +23,13 @@ class SkyReelsOptions(WanOptions):
 
     path: ModelReference
     """A folder in diffusers format, or a hub id such as `Skywork/SkyReels-V2-T2V-14B-540P-Diffusers` together with `revision`."""
+
+    @field_validator("ulysses")
+    @classmethod
+    def _not_shared(cls, ulysses: int) -> int:
+        if ulysses > 1:
+            raise ValueError("skyreels cannot be shared among devices: diffusers has no plan for its network")
+        return ulysses
 
 
 @dataclass(frozen=True)
