@@ -123,7 +123,7 @@ def run(rank: int, plan: Plan, folder: Path) -> None:
         *(model, slow, _growing(library, plan, vae, library.draw(plan.clip_batch, captions)), test),
         path=folder / "clips.pt",
         name="clips",
-        schedule=Schedule(rate=1.2e-3, seconds=math.inf, steps=plan.clip_steps),
+        schedule=Schedule(rate=1.2e-3, seconds=math.inf, steps=plan.clip_steps, lag=5),
         rank=rank,
         log=log,
     )
