@@ -94,6 +94,9 @@ def test_outside_of_the_window_it_is_plain_attention_and_a_new_run_begins_inside
     assert torch.equal(inside, again)
     assert [exported.acts("temporal", step, STEPS) for step in (9, 10, 0)] == [True, False, True]
     assert not exported.acts("elsewhere", 0, STEPS)
+    off = export_attention([{"use": "tar", "strength": {"from": 1.0, "to": 0.0}}], [FACTORISED], Clock(8, 8.0))
+    assert [off.acts("temporal", step, STEPS) for step in (0, 9, 10)] == [True, True, False]
+    assert not export_attention([{"use": "tar", "strength": 0.0}], [FACTORISED], Clock(8, 8.0)).acts("temporal", 0, STEPS)
     assert not torch.allclose(inside, plain, atol=1e-3)
 
 

@@ -103,7 +103,8 @@ class ExportedAttention:
         planned = self._planned.get(site)
         if planned is None:
             return False
-        return bool(planned.active(step, steps)) or any(step in steps_inside(watch.window, steps) for watch in planned.watches)
+        changed = any(act.at(step, steps) != 0.0 for act in planned.acts)
+        return changed or any(step in steps_inside(watch.window, steps) for watch in planned.watches)
 
     @torch.no_grad()
     def __call__(self, q: Tensor, k: Tensor, v: Tensor, params: AttentionParams) -> Tensor:
