@@ -63,7 +63,14 @@ def test_tar_over_the_frames_of_every_position_is_the_papers_form():
 
 
 @pytest.mark.parametrize(
-    "use", ["tar", "identity", "uniform", {"use": "alibi"}, {"use": "window", "radius": 2}, {"use": "temperature", "scale": 1.5}]
+    "use",
+    [
+        {"use": "alibi"},
+        *(
+            pytest.param(use, marks=pytest.mark.slow)
+            for use in ("tar", "identity", "uniform", {"use": "window", "radius": 2}, {"use": "temperature", "scale": 1.5})
+        ),
+    ],
 )
 @pytest.mark.parametrize("site", [JOINT, FACTORISED])
 def test_what_is_computed_is_what_the_executors_of_a_run_compute(use: str | dict[str, object], site: SiteAddress):

@@ -187,14 +187,8 @@ def export_attention(
         SpecError: a regularizer is wrong, or does nothing at these sites.
         PluginError: a plugin that one names is broken.
     """
-    given, chosen = regularizers, read(regularizers, None, "linear", None, clock.fps, plugins)[0]
-    if sites and all(site.kind == "joint" for site in sites):
-        written = [{"use": "tar"}] if given is None else given
-        fitting = [
-            made.options.for_joint() if isinstance(one, str | Mapping | Options) else one
-            for one, made in zip(written, chosen, strict=True)
-        ]
-        chosen = read(fitting, None, "linear", None, clock.fps, plugins)[0]
+    joint = bool(sites) and all(site.kind == "joint" for site in sites)
+    chosen, *_ = read(regularizers, None, "linear", None, clock.fps, plugins, joint=joint)
     if not chosen:
         raise SpecError("regularizers: there is nothing to export", hint="name at least one", path=("regularizers",))
     plan = plan_attention(sites, chosen, clock, steps)

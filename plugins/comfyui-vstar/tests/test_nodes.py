@@ -126,7 +126,7 @@ def test_a_run_gives_the_frames_of_its_spec_and_stays_warm(host: Any):
     shown = [(value, total) for value, total, _ in host.bar]
     assert shown[:3] == [(1, 3), (2, 3), (3, 3)]
     kind, picture, largest = host.bar[0][2]
-    assert (kind, largest) == ("JPEG", 512)
+    assert (kind, largest, picture.size) == ("JPEG", 512, (512, 512))
     assert np.asarray(picture).std() > 1.0
     run(keep_loaded=False)
     assert running.session().models == ()

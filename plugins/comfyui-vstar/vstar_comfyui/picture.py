@@ -47,7 +47,9 @@ def picture(synopsis: Synopsis, timeline: Timeline, windows: Sequence[tuple[str,
         anchor = timeline.anchors[state]
         middle = x((anchor + 0.5) / timeline.frames)
         draw.line((middle, top + 1, middle, top + ROW - 1), fill=_INK, width=2)
-        draw.text((min(middle + 5, WIDTH - 4 * EDGE), top + 8), str(anchor), fill=_INK, font=font)
+        draw.text(
+            (min(middle + 5, WIDTH - 4 * EDGE), top + 8), str(anchor), fill=_INK, font=font, stroke_width=2, stroke_fill=_PAPER
+        )
     name(len(synopsis.states) + 1, "the schedule, from first to last step")
     for row, (text, start, end) in enumerate(windows, len(synopsis.states) + 2):
         name(row, text)

@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from vstar_sdk import Event, Job, LoadedSpec, Result, RunCancelled, Session
 from vstar_sdk.events import FramesDecoded, Step
@@ -106,4 +106,5 @@ def _preview(event: Step) -> tuple[str, Image.Image, int] | None:
     if event.preview is None:
         return None
     frames = event.preview.frames()
-    return "JPEG", Image.fromarray(np.ascontiguousarray(frames[len(frames) // 2])).resize((_PREVIEW, _PREVIEW)), _PREVIEW
+    middle = Image.fromarray(np.ascontiguousarray(frames[len(frames) // 2]))
+    return "JPEG", ImageOps.contain(middle, (_PREVIEW, _PREVIEW)), _PREVIEW
