@@ -43,6 +43,7 @@ ELSEWHERE = {
     "CONTRIBUTING.md": "project/contributing.md",
     "CHANGELOG.md": "project/changelog.md",
     "SECURITY.md": "project/security.md",
+    "plugins/comfyui-vstar/README.md": "plugins/comfyui-vstar.md",
     "plugins/vstar-openai/README.md": "plugins/vstar-openai.md",
     "plugins/vstar-otio/README.md": "plugins/vstar-otio.md",
     "plugins/vstar-ray/README.md": "plugins/vstar-ray.md",

@@ -1,6 +1,10 @@
 """The public names, each once: whatever is listed here is imported when it is first used, and is all of `__all__`."""
 
 from .attaching.attach import attach as attach
+from .attaching.exported import AttentionParams as AttentionParams
+from .attaching.exported import ExportedAttention as ExportedAttention
+from .attaching.exported import export_attention as export_attention
+from .attaching.exported import sites_of as sites_of
 from .attention.call import Call as Call
 from .attention.layout import Layout as Layout
 from .attention.moment import Moment as Moment

@@ -39,6 +39,11 @@ class Timeline:
     weights: tuple[tuple[float, ...], ...]
     interpolation: Interpolation = "linear"
 
+    @classmethod
+    def of(cls, states: Sequence[State], frames: int, fps: float, interpolation: Interpolation = "linear") -> Timeline:
+        """The timeline of some states; see `build`."""
+        return build(states, frames, fps, interpolation)
+
     @property
     def frames(self) -> int:
         """Number of frames."""

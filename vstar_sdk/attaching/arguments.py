@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 
 from vstar_sdk.attaching.captions import Bringing
 from vstar_sdk.errors import SpecError
-from vstar_sdk.options import Options
+from vstar_sdk.options import Options, RegularizerOptions
 from vstar_sdk.plugin.catalog import Catalog
 from vstar_sdk.plugin.families import Families
 from vstar_sdk.plugin.health import installed_catalog
@@ -35,8 +35,12 @@ def read(
     timeline: str | Mapping[str, Any] | Text | None,
     fps: float,
     plugins: Iterable[object],
+    *,
+    joint: bool = False,
 ) -> tuple[tuple[Regularizer, ...], Synopsis | None, Bringing, Families]:
     """Validate the arguments of `vstar_sdk.attach`, whose docstring says what they are, and find the families that are known.
+
+    With ``joint``, options that are left out are those for joint models.
 
     Raises:
         SpecError: one is wrong.
@@ -63,7 +67,10 @@ def read(
         path = ("regularizers", index)
         try:
             if isinstance(one, Mapping | Options):
-                chosen.append(loaded.catalog.make("regularizers", options if isinstance(one, Mapping) else one, path=path))
+                meant = options if isinstance(one, Mapping) else one
+                if joint and isinstance(meant, RegularizerOptions):
+                    meant = meant.for_joint()
+                chosen.append(loaded.catalog.make("regularizers", meant, path=path))
             elif how := KINDS["regularizers"].promises.missing(one):
                 hint = "give a mapping such as {'use': 'tar'}, or an object"
                 raise SpecError(f"regularizers[{index}]: {how}", hint=hint, path=path)
