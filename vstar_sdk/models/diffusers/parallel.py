@@ -69,7 +69,7 @@ def exchange_of(processor: Any, where: str) -> Ulysses | None:
     Raises:
         ModelError: its tokens are shared in a way that leaves no row of logits whole.
     """
-    config = getattr(processor, "_shares_queries", None) or processor._parallel_config
+    config = getattr(processor, "_shares_queries", None) or getattr(processor, "_parallel_config", None)
     if config is None:
         return None
     if why := inexact(config):
