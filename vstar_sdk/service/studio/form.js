@@ -11,7 +11,7 @@ export function field(name, given, value, change) {
   const label = schema.title && !schema.title.includes(".") ? schema.title : name;
   const text = plainText(schema.description);
   const id = fresh("field");
-  const note = text ? h("p", { id: `${id}-note`, class: "note" }, text) : null;
+  const note = text ? h("p", { id: `${id}-note`, class: "note", title: text }, text) : null;
   const make = FIELDS[found.kind] ?? FIELDS.any;
   const control = make({ id, label, note, schema, found, value, change });
   if (control.group) {
