@@ -157,7 +157,8 @@ def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_page(chromium, 
 
 @pytest.mark.slow
 def test_every_part_of_the_schema_has_a_form(chromium, address):
-    with page_of(chromium, address) as page:
+    problems = []
+    with page_of(chromium, address, problems=problems) as page:
         compose(page)
         adding = page.get_by_label("Add to regularizers")
         names = [name for name in adding.locator("option").evaluate_all("all => all.map(one => one.value)") if name]
@@ -167,6 +168,7 @@ def test_every_part_of_the_schema_has_a_form(chromium, address):
             last = page.locator("#parts .card").last
             assert last.locator(".name").inner_text() == name
             assert last.get_by_label("Strength: how it is written").count() == 1, name
+    assert all("400" in one for one in problems)  # one of a plugin that is not allowed
 
 
 @pytest.mark.slow
@@ -203,11 +205,11 @@ def test_a_token_is_asked_for_and_sent_with_everything(chromium, tmp_path):
     problems = []
     allowed = access("127.0.0.1", token_env="T", environment={"T": TOKEN})
     with served(tmp_path, allowed=allowed) as address, page_of(chromium, address, problems=problems) as page:
-        page.get_by_label("Token").fill("wrong")
+        page.locator("#token").fill("wrong")
         page.keyboard.press("Enter")
         page.get_by_text("That was not the token").wait_for()
         assert violations(page) == []
-        page.get_by_label("Token").fill(TOKEN)
+        page.locator("#token").fill(TOKEN)
         page.keyboard.press("Enter")
         compose(page)
         run_button(page).click()
