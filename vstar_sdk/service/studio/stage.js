@@ -21,8 +21,12 @@ export async function show(run) {
   const view = progress(run);
   await follow(run.id, (event) => heard(event, run, view, signal), signal);
   if (signal.aborted) return;
-  await show(await get(`/v1/runs/${run.id}`));
+  const now = await get(`/v1/runs/${run.id}`).catch(() => null);
   tell("runs");
+  if (now === null) return empty(); // it was deleted
+  if (now.state === "done") say("The video is done.");
+  else say(`The run was not finished: ${now.error?.message ?? now.state}`, now.state === "failed");
+  await show(now);
 }
 
 /** Nothing is on the stage. */
