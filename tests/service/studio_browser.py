@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-PATIENCE = 20_000
+PATIENCE = 60_000
 """Milliseconds that a test waits for something, at most: machines that run tests are busy."""
 
 

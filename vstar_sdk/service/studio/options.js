@@ -80,9 +80,15 @@ function reframed(value) {
   }, "basics");
 }
 
+/** The whole description of the field with the focus; screen readers have it with the field. */
+function help(event) {
+  $("help").textContent = event.target.closest(".field")?.querySelector(":scope > .note")?.textContent ?? "";
+}
+
 export async function begin() {
   properties = await load();
   draw();
+  $("settings").addEventListener("focusin", help);
   on("spec", (from) => {
     if (!["basics", "parts", "options", "prompt", "caption", "timeline"].includes(from)) draw();
   });
