@@ -36,7 +36,7 @@ def page_of(opened, address, *, width=1280, height=900, theme="light", problems=
     )
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
-    page.on("console", lambda message: found.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("console", lambda message: found.append(message.text) if _matters(message) else None)
     page.on("pageerror", lambda error: found.append(str(error)))
     page.on("request", lambda asked: None if asked.url.startswith((address, "blob:")) else found.append(asked.url))
     try:
@@ -46,6 +46,11 @@ def page_of(opened, address, *, width=1280, height=900, theme="light", problems=
         context.close()
     if problems is None:
         assert found == []
+
+
+def _matters(message):
+    """Whether a message is a problem; a preview that is asked for as its run ends is none."""
+    return message.type in ("error", "warning") and not message.location["url"].endswith("/preview")
 
 
 def violations(page):
