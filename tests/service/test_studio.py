@@ -127,7 +127,7 @@ def test_the_spec_is_yaml_in_both_directions(chromium, address):
         compose(page)
         page.click("#tab-yaml")
         area = page.get_by_label("The spec as YAML")
-        page.wait_for_timeout(500)
+        page.locator("#yaml-note", has_text="the same spec").wait_for()
         assert yaml.safe_load(area.input_value()) == {"prompt": "a volcano wakes up", "frames": 12, "sampling": {"steps": 2}}
         area.fill("prompt: a red flower opens\nframes: 20\nregularizers: [{use: alibi}]\n")
         page.locator("dd", has_text="20 frames").wait_for()
@@ -230,3 +230,16 @@ def test_what_was_written_is_there_after_a_reload(chromium, address):
 
 def test_the_page_is_part_of_the_package():
     assert {"index.html", "main.js", "tokens.css"} <= {path.name for path in Path(FILES).iterdir()}
+
+
+@pytest.mark.slow
+def test_what_is_typed_while_the_page_still_loads_stays(chromium, address):
+    with page_of(chromium, address) as page:
+        loading = []
+        page.route("**/schema", lambda route: loading.append(route))
+        page.reload()
+        page.fill("#prompt", "a volcano wakes up")
+        page.locator("dd", has_text="miniworld").wait_for()
+        loading[0].continue_()
+        page.get_by_label("Frames", exact=True).wait_for()
+        assert page.input_value("#prompt") == "a volcano wakes up"

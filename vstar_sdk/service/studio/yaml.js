@@ -19,8 +19,10 @@ export async function show() {
 }
 
 const read = settled(500, async () => {
+  const text = area.value;
   try {
-    const answer = await ask("/v1/convert", { method: "POST", yaml: area.value || "{}" });
+    const answer = await ask("/v1/convert", { method: "POST", yaml: text || "{}" });
+    if (area.value !== text) return; // what was typed meanwhile is read next
     dirty = false;
     note.textContent = "Read.";
     note.className = "quiet";
