@@ -55,6 +55,21 @@ def test_a_spec_is_converted_both_ways_and_need_not_be_valid(client):
     assert (wrong.status_code, "spec:1" in wrong.json()["error"]["message"]) == (400, True)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: {b: .inf}", "a.b is not a finite number"),
+        ("a: [1, .nan]", "a[1] is not a finite number"),
+        ("seed: 9007199254740992", "seed is a whole number beyond 9007199254740991"),
+        ('a: "\\ud800"', "a has an invalid character"),
+    ],
+)
+def test_what_a_browser_would_change_silently_is_not_converted(client, text, words):
+    answer = client.post("/v1/convert", content=text, headers={"Content-Type": "application/yaml"})
+    assert answer.status_code == 400
+    assert words in answer.json()["error"]["message"]
+
+
 @pytest.fixture(scope="module")
 def finished(client):
     return wait_for(client, client.post("/v1/runs", json=LONG).json()["id"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, cast
 
 import anyio
 import anyio.to_thread
@@ -10,8 +11,10 @@ from fastapi import APIRouter, Query, Request
 
 from vstar_sdk.frame_ranges import as_ranges
 from vstar_sdk.reading.discreet import discreet
+from vstar_sdk.reading.escapes import printable
 from vstar_sdk.runs.forecast import Forecast, forecast
 from vstar_sdk.runs.plan import Plan
+from vstar_sdk.service.refusals import Refusal
 from vstar_sdk.service.requests import read_document
 from vstar_sdk.service.service import Service
 from vstar_sdk.spec.writing import as_yaml
@@ -41,9 +44,37 @@ def drafts(service: Service) -> APIRouter:
     async def convert(request: Request) -> dict[str, Any]:
         """A spec in JSON or YAML, as both: `data` and `yaml`. It must be well-formed, and need not be valid."""
         document, _ = await read_document(request)
+        _check_portable(document.data)
         return {"data": document.data, "yaml": as_yaml(document.data)}
 
     return router
+
+
+def _check_portable(value: Any, place: str = "") -> None:
+    """Refuse what a program that reads JSON, such as a browser, would silently change.
+
+    Raises:
+        Refusal: a number is not finite or too large to be exact, or a text is not Unicode.
+    """
+    if isinstance(value, dict):
+        for key, item in cast(dict[Any, Any], value).items():
+            _check_portable(key, f"{place}.{key}")
+            _check_portable(item, f"{place}.{key}")
+    elif isinstance(value, list):
+        for index, item in enumerate(cast(list[Any], value)):
+            _check_portable(item, f"{place}[{index}]")
+    wrong = None
+    if isinstance(value, float) and not math.isfinite(value):
+        wrong = "is not a finite number"
+    elif isinstance(value, int) and abs(value) > _EXACT:
+        wrong = f"is a whole number beyond {_EXACT}, which JSON does not carry exactly to every program"
+    elif isinstance(value, str) and any("\ud800" <= sign <= "\udfff" for sign in value):
+        wrong = "has an invalid character (a lone surrogate)"
+    if wrong is not None:
+        raise Refusal(400, f"{printable(place.lstrip('.'))} {wrong}", code="invalid_value", hint="write another value")
+
+
+_EXACT = 2**53 - 1
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:

@@ -1,14 +1,13 @@
 // Two runs side by side, in step, with what differs in their specs.
 
-import { blob } from "./api.js";
+import { ask, blob } from "./api.js";
 import { $, h } from "./dom.js";
-import { specOf } from "./runs.js";
 
 /** Open the comparison of two finished runs. */
 export async function compare(pair) {
   const [contents, specs] = await Promise.all([
     Promise.all(pair.map((run) => blob(`/v1/videos/${run.id}/content`))),
-    Promise.all(pair.map(specOf)),
+    Promise.all(pair.map(resolved)),
   ]);
   const addresses = contents.map((content) => URL.createObjectURL(content));
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -41,6 +40,14 @@ export async function compare(pair) {
     dialog.replaceChildren();
   }, { once: true });
   dialog.showModal();
+}
+
+/** The spec of a run with every default filled in. */
+async function resolved(run) {
+  const yaml = await (await ask(`/v1/runs/${run.id}/files/spec.yaml`)).text();
+  const { data } = await (await ask("/v1/convert", { method: "POST", yaml })).json();
+  delete data.start?.sha256;
+  return data;
 }
 
 function toggle(players, button) {

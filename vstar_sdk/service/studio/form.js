@@ -11,11 +11,11 @@ export function field(name, given, value, change) {
   const label = schema.title && !schema.title.includes(".") ? schema.title : name;
   const text = plainText(schema.description);
   const id = fresh("field");
-  const note = text ? h("p", { id: `${id}-note`, class: "note" }, text) : null;
+  const note = text ? h("p", { id: `${id}-note`, class: "note", title: text }, text) : null;
   const make = FIELDS[found.kind] ?? FIELDS.any;
   const control = make({ id, label, note, schema, found, value, change });
   if (control.group) {
-    return h("fieldset", { class: "field group", aria: note ? { describedby: note.id } : {} }, h("legend", {}, label), note, control.group);
+    return h("fieldset", { class: "field group", aria: note ? { describedby: note.id } : {} }, h("legend", {}, label), control.group, note);
   }
   if (note) control.setAttribute("aria-describedby", note.id);
   const caption = h("label", { for: id }, label);
@@ -124,21 +124,22 @@ const FIELDS = {
   union({ id, label, schema, found, value, change }) {
     const chosen = value === undefined ? -1 : found.choices.findIndex((each) => fits(kindOf(each), value));
     const place = h("div", { class: "list" });
-    const draw = (index, now) => place.replaceChildren(...(index < 0 ? [] : [field(label, { ...found.choices[index], title: wordOf(found.choices[index]), description: "", default: undefined, examples: found.choices[index].examples ?? schema.examples }, now, change)]));
+    const draw = (index, now) => place.replaceChildren(...(index < 0 ? [] : [field(label, { ...found.choices[index], title: label, description: "", default: undefined, examples: found.choices[index].examples ?? schema.examples }, now, change)]));
     const usual = schema.default !== undefined && schema.default !== null ? `default: ${shown(schema.default)}` : "default";
     const select = h("select", { id, aria: { label: `${label}: how it is written` } }, h("option", { value: -1 }, usual), found.choices.map((each, index) => h("option", { value: index, selected: index === chosen }, wordOf(each))));
     select.addEventListener("change", () => { draw(Number(select.value), undefined); change(undefined); });
     draw(chosen, value);
     return { group: h("div", { class: "union" }, select, place) };
   },
-  any({ id, value, change }) {
-    const input = h("input", { id, type: "text", value: value === undefined ? "" : JSON.stringify(value), placeholder: "JSON" });
+  /** JSON where it is some, else a text. */
+  any({ id, schema, value, change }) {
+    const input = h("input", { id, type: "text", value: shown(value), placeholder: hintOf(schema) });
     input.addEventListener("input", () => {
+      const text = input.value.trim();
       try {
-        input.setCustomValidity("");
-        change(input.value === "" ? undefined : JSON.parse(input.value));
+        change(text === "" ? undefined : JSON.parse(text));
       } catch {
-        input.setCustomValidity("This is not JSON.");
+        change(text);
       }
     });
     return input;

@@ -6,7 +6,7 @@ import * as options from "./options.js";
 import * as plan from "./plan.js";
 import * as runs from "./runs.js";
 import { empty, show } from "./stage.js";
-import { edit, on, replace, state, tell } from "./store.js";
+import { edit, on, state, tell } from "./store.js";
 import "./story.js";
 import { tabs } from "./tabs.js";
 import * as timeline from "./timeline.js";
@@ -25,6 +25,7 @@ function remembered() {
 
 function prompt() {
   const area = $("prompt");
+  area.value = state.spec.prompt ?? "";
   area.addEventListener("input", () => edit((spec) => {
     spec.prompt = area.value;
   }, "prompt"));
@@ -56,8 +57,9 @@ async function begin() {
   const { status } = await get("/health");
   await get("/v1/models"); // asks for the token where one is needed
   $("service").textContent = status === "ok" ? "ready" : status;
-  $("studio").hidden = false;
+  state.spec = remembered();
   prompt();
+  $("studio").hidden = false; // from here on somebody types: nothing may replace the spec
   plan.begin();
   timeline.begin();
   yaml.begin();
@@ -69,7 +71,7 @@ async function begin() {
   tabs(document.querySelector('[role="tablist"]'), (panel) => {
     if (panel === "yaml") yaml.show();
   });
-  replace(remembered());
+  tell("spec", "prompt");
   await runs.begin();
 }
 

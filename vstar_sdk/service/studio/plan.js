@@ -1,17 +1,15 @@
 // The plan: what the spec in the editor would do, asked anew whenever it changes; memory and time a little later.
 
 import { Refused, post } from "./api.js";
-import { $, h, settled } from "./dom.js";
+import { $, fill, h, settled } from "./dom.js";
 import { seconds } from "./stage.js";
-import { on, state, tell } from "./store.js";
+import { edit, on, state, tell } from "./store.js";
 
 let asked = 0;
 
 const worth = () => Boolean(state.spec.prompt?.trim()) || typeof state.spec.synopsis?.states === "object";
 
-const ask = settled(250, async () => {
-  asked += 1;
-  const mine = asked;
+const ask = settled(250, async (mine) => {
   if (!worth()) return none();
   try {
     const plan = await post("/v1/plan", state.spec);
@@ -55,12 +53,13 @@ function draw() {
     ["Model", plan.model],
     ["Sampling", `${plan.steps} steps · ${plan.scheduler} · guidance ${plan.guidance}`],
     ["Attention", plan.parts.regularizers.join(", ") || "unchanged"],
-    plan.kept ? ["Kept", `frames ${plan.kept.frames}`] : null,
+    plan.kept ? ["Kept", `frames ${plan.kept.frames} of an earlier run`] : null,
     ["Memory", memory(plan.costs)],
     ["Time", time(plan.costs)],
   ].filter(Boolean);
-  $("plan-body").replaceChildren(
+  fill($("plan-body"),
     h("dl", {}, pairs.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
+    plan.kept ? h("button", { type: "button", class: "plain", onclick: () => edit((spec) => delete spec.start, "plan") }, "Make all frames again") : null,
     h("details", { class: "more" }, h("summary", {}, "What each attention does"), h("pre", {}, plan.attention)),
     ...plan.warnings.map((text) => h("p", { class: "warning" }, text)));
 }
@@ -89,6 +88,9 @@ function operations(number) {
 }
 
 export function begin() {
-  on("spec", ask);
+  on("spec", () => {
+    asked += 1; // what was asked before is answered too late
+    ask(asked);
+  });
   none();
 }

@@ -88,7 +88,13 @@ export async function specOf(run) {
 }
 
 async function use(run) {
-  replace(await specOf(run));
+  try {
+    replace(await specOf(run));
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    say(error.message, true);
+    return;
+  }
   await show(run);
   say("The spec of the run is in the editor.");
 }
@@ -112,8 +118,7 @@ async function known() {
   const { run } = state;
   draw();
   if (run?.state !== "done") return;
-  const { start, ...spec } = await specOf(run);
-  const plan = await post("/v1/plan", spec).catch(() => null);
+  const plan = await specOf(run).then(({ start, ...spec }) => post("/v1/plan", spec)).catch(() => null);
   if (state.run?.id !== run.id || !plan) return;
   state.runPlan = plan;
   tell("run-plan");

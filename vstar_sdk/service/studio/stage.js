@@ -21,8 +21,12 @@ export async function show(run) {
   const view = progress(run);
   await follow(run.id, (event) => heard(event, run, view, signal), signal);
   if (signal.aborted) return;
-  await show(await get(`/v1/runs/${run.id}`));
+  const now = await get(`/v1/runs/${run.id}`).catch(() => null);
   tell("runs");
+  if (now === null) return empty(); // it was deleted
+  if (now.state === "done") say("The video is done.");
+  else say(`The run was not finished: ${now.error?.message ?? now.state}`, now.state === "failed");
+  await show(now);
 }
 
 /** Nothing is on the stage. */
@@ -71,14 +75,15 @@ async function preview(run, view) {
   const sheet = await createImageBitmap(await answer.blob());
   const width = sheet.width / columns;
   const height = sheet.height / Math.ceil(frames / columns);
-  Object.assign(view.canvas, { width, height });
+  const own = Math.min(1, run.width / 8 / width); // latents were enlarged to squares; the browser enlarges more smoothly
+  Object.assign(view.canvas, { width: Math.round(width * own), height: Math.round(height * own) });
   const pen = view.canvas.getContext("2d");
   const rate = frames / run.seconds;
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   cancelAnimationFrame(playing);
   const draw = (now) => {
     const frame = still ? 0 : Math.floor((now / 1000) * rate) % frames;
-    pen.drawImage(sheet, (frame % columns) * width, Math.floor(frame / columns) * height, width, height, 0, 0, width, height);
+    pen.drawImage(sheet, (frame % columns) * width, Math.floor(frame / columns) * height, width, height, 0, 0, view.canvas.width, view.canvas.height);
     tell("time", frame / frames);
     if (!still) playing = requestAnimationFrame(draw);
   };

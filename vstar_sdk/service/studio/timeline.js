@@ -11,7 +11,7 @@ let held = -1; // the anchor that is dragged
 
 const track = h("div", { class: "track" });
 const ruler = h("div", { class: "ruler", aria: { hidden: "true" } });
-const head = h("div", { class: "playhead", aria: { hidden: "true" } });
+const head = h("div", { class: "playhead", hidden: true, aria: { hidden: "true" } });
 
 const hold = () => (typeof state.spec.timeline === "object" ? state.spec.timeline?.interpolation === "hold" : false);
 const percent = (frame) => `${(100 * (frame + 0.5)) / state.plan.frames}%`;
@@ -124,8 +124,11 @@ export function begin() {
     seek((event.clientX - left) / width);
   });
   on("plan", draw);
+  on("run", () => {
+    head.hidden = true;
+  });
   on("time", (part) => {
-    head.hidden = part === null;
+    head.hidden = false;
     head.style.left = `${100 * part}%`;
   });
   draw();

@@ -12,14 +12,17 @@ let dirty = false;
 export async function show() {
   if (dirty) return;
   const { yaml } = await post("/v1/convert", state.spec);
+  if (dirty) return; // somebody typed meanwhile
   area.value = yaml === "{}\n" ? "" : yaml;
   note.textContent = "Changes here and in the form are the same spec.";
   note.className = "quiet";
 }
 
 const read = settled(500, async () => {
+  const text = area.value;
   try {
-    const answer = await ask("/v1/convert", { method: "POST", yaml: area.value || "{}" });
+    const answer = await ask("/v1/convert", { method: "POST", yaml: text || "{}" });
+    if (area.value !== text) return; // what was typed meanwhile is read next
     dirty = false;
     note.textContent = "Read.";
     note.className = "quiet";
@@ -35,7 +38,7 @@ export function begin() {
   $("yaml").append(
     area, note,
     h("div", { class: "actions" },
-      h("button", { type: "button", class: "plain", onclick: async () => { await navigator.clipboard.writeText(area.value); say("Copied."); } }, "Copy"),
+      h("button", { type: "button", class: "plain", onclick: copy }, "Copy"),
       h("button", { type: "button", class: "plain", onclick: save }, "Save spec.yaml"),
       h("label", { class: "plain file" }, "Open…", h("input", { type: "file", accept: ".yaml,.yml,.json", onchange: open }))));
   area.addEventListener("input", () => {
@@ -48,6 +51,16 @@ export function begin() {
       show();
     }
   });
+}
+
+async function copy() {
+  try {
+    await navigator.clipboard.writeText(area.value);
+    say("Copied.");
+  } catch {
+    area.select(); // the browser allows it only on pages that came encrypted
+    say("Press Ctrl+C to copy.");
+  }
 }
 
 function save() {
