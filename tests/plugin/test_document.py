@@ -24,9 +24,11 @@ from vstar_sdk.testing.regularizers import check_regularizer
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "hooks.md").read_text(encoding="utf-8")
-KIND_PAGES = {
-    path.stem: path.read_text(encoding="utf-8") for path in sorted((DOCS / "plugins").glob("[!v]*.md")) if path.stem != "testing"
+PAGES = {
+    path.stem: path.read_text(encoding="utf-8") for path in sorted((DOCS / "plugins").glob("*.md")) if path.stem != "testing"
 }
+KIND_PAGES = {name: text for name, text in PAGES.items() if not text.startswith("```{include}")}
+"""A page for each kind; the others are those of plugins."""
 
 
 def blocks(language, page=PAGE):

@@ -24,16 +24,8 @@ class Interrupted(Exception):
 def sample_clip(*, frames: int = 6, width: int = 64, height: int = 48) -> Clip:
     """A clip with three states, before its first frame."""
     synopsis = Synopsis((State("a field in winter"), State("a field in spring, “new” grass"), State("a field in summer")))
-    return Clip(
-        frames=frames,
-        width=width,
-        height=height,
-        fps=8.0,
-        prompt="a field from winter to summer",
-        synopsis=synopsis,
-        timeline=build(synopsis.states, frames, 8.0),
-        spec="prompt: a field from winter to summer\n",
-    )
+    footage = Footage(frames=frames, width=width, height=height, fps=8.0, prompt="a field from winter to summer")
+    return Clip.telling(footage, synopsis, build(synopsis.states, frames, 8.0), "prompt: a field from winter to summer\n")
 
 
 def sample_frames(clip: Footage) -> list[NDArray[np.uint8]]:
