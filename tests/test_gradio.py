@@ -46,7 +46,7 @@ def test_a_page_that_is_left_stops_its_run(session, monkeypatch):
     monkeypatch.setattr(session, "start", lambda *given, **more: jobs.append(start(*given, **more)) or jobs[-1])
     shown = page._run(UI, session, SPEC.replace("steps: 4", "steps: 900"))
     next(shown)
-    shown.close()
+    shown.close()  # pyright: ignore[reportAttributeAccessIssue]  (a generator)
     with pytest.raises(vstar_sdk.RunCancelled):
         jobs[0].result()
 

@@ -32,8 +32,8 @@ def notebook(monkeypatch):
         return Handle()
 
     ipython, inner = ModuleType("IPython"), ModuleType("IPython.display")
-    ipython.get_ipython = lambda: type("Shell", (), {"kernel": object()})()
-    inner.display = display
+    vars(ipython)["get_ipython"] = lambda: type("Shell", (), {"kernel": object()})()
+    vars(inner)["display"] = display
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     monkeypatch.setitem(sys.modules, "IPython.display", inner)
     return shown

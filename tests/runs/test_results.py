@@ -50,7 +50,7 @@ def test_it_is_saved_as_its_name_says_and_nothing_is_replaced(result, tmp_path, 
         shown = [np.asarray(Image.open(file)) for file in sorted(path.iterdir())]
         assert np.array_equal(shown, result.tensor().numpy())
     elif name == "clip.mp4":
-        with av.open(path) as film:
+        with av.open(path, "r") as film:
             assert sum(1 for _ in film.decode(video=0)) == 9
     else:
         with Image.open(path) as picture:
@@ -71,7 +71,8 @@ def test_a_name_that_cannot_be_used_is_told_before_anything_is_decoded(result, t
 
 def test_a_page_has_the_video_and_the_states_and_nothing_from_elsewhere(result):
     page = result._repr_html_()
-    video = base64.b64decode(re.search(r'src="data:video/mp4;base64,([^"]+)"', page)[1])
+    (encoded,) = re.findall(r'src="data:video/mp4;base64,([^"]+)"', page)
+    video = base64.b64decode(encoded)
     assert video[4:8] == b"ftyp"
     assert "frames 0-3" in page
     assert "winter &lt;b&gt;snow&lt;/b&gt;" in page

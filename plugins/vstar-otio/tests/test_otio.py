@@ -44,6 +44,7 @@ def states(folder: Path, file: str, **more):
     )
     with Session() as session:
         story = session.plan(folder / "back.yaml").story
+    assert story is not None
     return [state.caption for state in story.synopsis.states], story.timeline.anchors
 
 

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 def adapter(tmp_path_factory) -> Any:
     directory: Path = tmp_path_factory.mktemp("hunyuan-i2v")
     write_tiny_hunyuan15(directory, transformer={"task_type": "i2v"})
-    sizes = {"hidden_size": 4, "intermediate_size": 4, "num_hidden_layers": 1, "num_attention_heads": 1}
+    sizes: dict[str, Any] = {"hidden_size": 4, "intermediate_size": 4, "num_hidden_layers": 1, "num_attention_heads": 1}
     torch.manual_seed(1)
     SiglipVisionModel(SiglipVisionConfig(**sizes, image_size=16, patch_size=8)).save_pretrained(directory / "image_encoder")
     SiglipImageProcessor(size={"height": 16, "width": 16}).save_pretrained(directory / "feature_extractor")
