@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
+from typing import Any
 
 import av
 import numpy as np
@@ -50,7 +51,8 @@ def test_it_is_saved_as_its_name_says_and_nothing_is_replaced(result, tmp_path, 
         shown = [np.asarray(Image.open(file)) for file in sorted(path.iterdir())]
         assert np.array_equal(shown, result.tensor().numpy())
     elif name == "clip.mp4":
-        with av.open(path, "r") as film:
+        film: Any
+        with av.open(path) as film:
             assert sum(1 for _ in film.decode(video=0)) == 9
     else:
         with Image.open(path) as picture:
