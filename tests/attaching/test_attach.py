@@ -300,7 +300,7 @@ def group_offload(pipe: Any) -> None:
         apply_group_offloading(network, torch.device("cpu"), torch.device("cpu"), offload_type="leaf_level")
 
 
-@pytest.mark.parametrize("offload", [sequential_offload, model_offload, group_offload])
+@pytest.mark.parametrize("offload", [pytest.param(sequential_offload, marks=pytest.mark.slow), model_offload, group_offload])
 def test_offloading_changes_nothing(pipe, offload):
     plain = make(pipe)
     with attach(pipe, [TAR], [SUMMER, WINTER]):

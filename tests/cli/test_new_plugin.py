@@ -67,10 +67,16 @@ def test_every_kind_can_be_begun_with_and_has_its_file():
     assert [word for word in WORDS if f"--{word} NAME" not in shown] == []
 
 
+@pytest.mark.slow
 def test_one_of_every_kind_passes_its_own_tests_and_is_tidy(here):
     assert "pip install -e 'vstar-acme[test]'" in new("acme", *ALL).stdout
     python(here / "vstar-acme", "-m", "ruff", "check", "--isolated", "--no-cache", "--select=E,F,I,UP", "--line-length=130", ".")
     assert "30 passed" in pytest_of(here / "vstar-acme")
+
+
+def test_a_regularizer_and_a_metric_pass_their_own_tests(here):
+    new("acme", "--regularizer", "lean", "--metric", "bright")
+    assert re.search(r"\d+ passed", pytest_of(here / "vstar-acme"))
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)

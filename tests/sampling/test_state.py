@@ -143,6 +143,7 @@ for name in ("ddim", "unipc"):
 """
 
 
+@pytest.mark.slow
 def test_another_process_goes_on_to_the_same_bits(tiny_adapter, tiny_pipeline_dir, tmp_path, request):
     wholes = {}
     for name in ("ddim", "unipc"):

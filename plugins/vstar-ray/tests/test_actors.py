@@ -114,12 +114,14 @@ def test_a_worker_that_is_killed_loses_no_cell_and_none_is_done_twice(cluster, t
     check_whole(sweep.directory, runs, 8)
 
 
+@pytest.mark.slow
 def test_workers_that_the_cluster_has_no_room_for_are_not_waited_for(cluster, tmp_path):
     sweep = sample_sweep(tmp_path / "sweep", cells=3)
     actors(workers=3, cpus=2).run(sweep.directory, [cell.id for cell in sweep.cells])
     assert sweep_status(sweep.directory).counts["done"] == 3
 
 
+@pytest.mark.slow
 def test_workers_that_can_do_nothing_end_the_sweep_with_what_they_said(cluster, tmp_path):
     sweep = sample_sweep(tmp_path / "sweep", cells=2)
     (tmp_path / "sweep" / "sweep.json").write_text("{}")
