@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from importlib.metadata import version
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from vstar_sdk.agents.pictures import picture_of
 from vstar_sdk.errors import VstarError
 from vstar_sdk.plugin.kinds import KINDS
 from vstar_sdk.runs.checking import check as check_film
+from vstar_sdk.runs.progress import words
 from vstar_sdk.runs.reworking import redone
 from vstar_sdk.runs.story import synopsis_data
 from vstar_sdk.spec.loading import load_spec
@@ -30,9 +31,6 @@ Makes videos that tell a changing story, each from one spec. A spec is an object
 {"prompt": "a landscape from winter to autumn"}, and optionally frames, seed, model, synopsis, regularizers, sampling, output,
 expect. The model "miniworld" runs anywhere; the tool parts lists what is installed. Call plan first: it checks the spec and loads
 no model. run waits and reports progress; with wait=false it returns at once, and status and preview follow the run."""
-
-_PAUSE = 0.3
-"""Seconds between two looks at a run that is waited for."""
 
 
 def create_server(desk: Desk) -> MCPServer:
@@ -146,17 +144,20 @@ async def _started(desk: Desk, start: Callable[[], str], context: Context, wait:
     watched = desk.watched(name)
     if watched is None or not wait:
         return [await _done(lambda: desk.state(name))]
+    said = ""
     try:
-        while not watched.ended:
-            await context.report_progress(watched.job.progress, 1.0, watched.words)
-            await anyio.sleep(_PAUSE)
-        await context.report_progress(watched.job.progress, 1.0, watched.words)
+        async for event in watched.job:
+            if (now := words(event)) is not None:
+                said = now
+                await context.report_progress(watched.job.progress, 1.0, said)
+        with suppress(Exception):  # told below
+            await anyio.to_thread.run_sync(watched.job.result)
     except BaseException:
         watched.job.cancel()
         raise
     state = await _done(lambda: desk.state(name))
     if watched.job.state == "failed" and state["state"] != "not as expected":
-        raise ToolError(f"run {name}: {watched.words}")
+        raise ToolError(f"run {name}: {said}")
     return [state, *([image] if (image := await _done(lambda: _image(desk, name))) is not None else [])]
 
 

@@ -20,14 +20,12 @@ class Watched:
         job: the job.
         words: what is being done.
         preview: of the latest step; None before the first, and of schedulers that cannot tell.
-        ended: whether all events were read.
     """
 
     def __init__(self, job: Job) -> None:
         self.job = job
         self.words = "waiting"
         self.preview: Preview | None = None
-        self.ended = False
         threading.Thread(target=self._follow, name=f"vstar-watch-{job.id}", daemon=True).start()
 
     def _follow(self) -> None:
@@ -35,4 +33,3 @@ class Watched:
             self.words = words(event) or self.words
             if isinstance(event, events.Step) and event.preview is not None:
                 self.preview = event.preview
-        self.ended = True
