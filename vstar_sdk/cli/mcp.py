@@ -8,6 +8,7 @@ import click
 
 from vstar_sdk.cli.commands import Command
 from vstar_sdk.cli.printing import document
+from vstar_sdk.cli.streams import handed_over
 from vstar_sdk.errors import MissingDependency
 from vstar_sdk.spec.defaults import own_guard
 from vstar_sdk.spec.guard import Guard
@@ -44,7 +45,8 @@ def mcp(folder: Path, http: bool, host: str, port: int, token_env: str | None, m
         ) from None
     guard = own_guard(wanted=True) or Guard()
     if not http:
-        create_server(Desk(folder, guard, max_models=max_models)).run("stdio")
+        with handed_over():
+            create_server(Desk(folder, guard, max_models=max_models)).run("stdio")
         return
     allowed = access(host, token_env=token_env)
     with listening(host, port) as socket:

@@ -27,14 +27,14 @@ class _Raw(io.RawIOBase):
     """
 
     def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+        self.descriptor = descriptor
         self._lost = False
 
     def fileno(self) -> int:
-        return self._descriptor
+        return self.descriptor
 
     def isatty(self) -> bool:
-        return os.isatty(self._descriptor)
+        return os.isatty(self.descriptor)
 
     def writable(self) -> bool:
         return True
@@ -44,9 +44,9 @@ class _Raw(io.RawIOBase):
         if self._lost:
             return whole
         try:
-            return os.write(self._descriptor, data)
+            return os.write(self.descriptor, data)
         except OSError as error:
-            if self._descriptor == _STDERR:
+            if self.descriptor == _STDERR:
                 return whole
             self._lost = True
             if isinstance(error, BrokenPipeError):
@@ -74,7 +74,7 @@ class Document:
     """
 
     def __init__(self, stream: TextIO | None, descriptor: int | None = None) -> None:
-        self._stream, self._descriptor = stream, descriptor
+        self._stream, self.descriptor = stream, descriptor
         self.terminal = stream is not None and stream.isatty()
 
     def write(self, text: str) -> None:
@@ -83,7 +83,7 @@ class Document:
         Raises:
             OSError: it cannot be written.
         """
-        if self._descriptor is None:
+        if self.descriptor is None:
             if self._stream is not None:
                 self._stream.write(text)
                 self._stream.flush()
@@ -93,9 +93,9 @@ class Document:
         data = memoryview(text.encode(encoding or "utf-8", "backslashreplace"))
         while data:
             try:
-                data = data[os.write(self._descriptor, data) :]
+                data = data[os.write(self.descriptor, data) :]
             except BlockingIOError:  # another program set it so; a pipe that is full for now is not lost
-                select.select([], [self._descriptor], [])
+                select.select([], [self.descriptor], [])
 
 
 _apart: Document | None = None
@@ -147,6 +147,23 @@ def apart() -> Generator[None]:
                     stdout.flush()
                 os.dup2(descriptor, _STDOUT)
                 os.close(descriptor)
+
+
+@contextmanager
+def handed_over() -> Generator[None]:
+    """Give descriptor 1 to a protocol that keeps it for itself: until the end of the block it is what it was to `Document`."""
+    kept = None if _apart is None else _apart.descriptor
+    if kept is None:
+        yield
+        return
+    before = sys.stdout
+    os.dup2(kept, _STDOUT)
+    sys.stdout = open(_STDOUT, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    try:
+        yield
+    finally:
+        sys.stdout = before
+        os.dup2(_STDERR, _STDOUT)
 
 
 def _diverted(stdout: TextIO | None) -> int | None:
