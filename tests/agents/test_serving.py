@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import anyio
 import httpx2
@@ -47,7 +48,7 @@ def test_the_official_client_uses_it_and_others_are_turned_away(served):
     async def work():
         async with Client(url) as client:
             assert "run" in {tool.name for tool in (await client.list_tools()).tools}
-            found = await client.call_tool("parts", {"kind": "regularizers"})
+            found: Any = await client.call_tool("parts", {"kind": "regularizers"})
             assert "tar" in found.content[0].text
 
     anyio.run(work)
