@@ -23,7 +23,8 @@ FACTORISED = SiteAddress("temporal", "down", 0, HEADS, WIDTH)
 
 def drawn(tokens: int, batch: int = 2) -> tuple[Tensor, Tensor, Tensor]:
     """Queries, keys and values as an engine has them: tokens before heads."""
-    return tuple(torch.randn(3, batch, tokens, HEADS, WIDTH, generator=torch.Generator().manual_seed(0)).unbind())  # type: ignore[return-value]
+    query, key, value = torch.randn(3, batch, tokens, HEADS, WIDTH, generator=torch.Generator().manual_seed(0))
+    return query, key, value
 
 
 def spread_band(q: Tensor, k: Tensor, v: Tensor, band: Tensor, before: int, after: int, visible: Tensor) -> Tensor:
