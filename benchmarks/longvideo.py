@@ -87,6 +87,7 @@ JOINT: Mapping[str, Change] = {
     "`ultravico`": regularizer("longvideo/ultravico", trained_frames=TRAINED),
     "`first-frame`": regularizer("longvideo/first-frame"),
     "`riflex`": regularizer("longvideo/riflex", frequency=1),
+    "`speed`": regularizer("longvideo/speed", factor=0.5),
     "recorded maps (`diagonalness`)": {"maps": True},
     "`pag`": guidance("pag"),
 }

@@ -17,7 +17,8 @@ from vstar_sdk.runs.naming import check_named
 from vstar_sdk.spec.defaults import own_defaults, own_guard
 from vstar_sdk.spec.document import Document
 from vstar_sdk.spec.guard import Guard
-from vstar_sdk.spec.loading import LoadedSpec, load_spec, read_document
+from vstar_sdk.spec.layers import read_document
+from vstar_sdk.spec.loading import LoadedSpec, load_spec
 from vstar_sdk.spec.overrides import ByOption
 from vstar_sdk.spec.sources import is_prompt
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
@@ -15,21 +14,17 @@ from pydantic import ValidationError
 from vstar_sdk.errors import PluginError, SpecError, SpecPath
 from vstar_sdk.options import Options
 from vstar_sdk.plugin import discovery
-from vstar_sdk.plugin.boundary.calls import described
 from vstar_sdk.plugin.catalog import Catalog
 from vstar_sdk.plugin.plugin import Plugin, given
 from vstar_sdk.plugin.probe import gate
 from vstar_sdk.plugin.resolution import PluginResolver
-from vstar_sdk.reading.places import check_size
 from vstar_sdk.resolver import Resolver
-from vstar_sdk.spec import sources
 from vstar_sdk.spec.composition import Composer
-from vstar_sdk.spec.defaults import beneath
 from vstar_sdk.spec.document import Document
 from vstar_sdk.spec.guard import Guard
+from vstar_sdk.spec.layers import read_document, with_plugins
 from vstar_sdk.spec.listing import taking_part
 from vstar_sdk.spec.mentions import absent, listed, mentions
-from vstar_sdk.spec.overrides import overridden, with_value
 from vstar_sdk.spec.problems import located, spec_error
 from vstar_sdk.spec.run_spec import RunSpec
 from vstar_sdk.spec.sweep_keys import SWEEP
@@ -79,7 +74,7 @@ class LoadedSpec:
         guard = guard or self.guard
         if not names and not passed and guard == self.guard:
             return self
-        return _validate(_listing(self.document, names), (*self.given, *passed), guard=guard)
+        return _validate(with_plugins(self.document, names), (*self.given, *passed), guard=guard)
 
     def error(self, error: SpecError) -> SpecError:
         """An error found later, with the place of its path written before it."""
@@ -140,48 +135,10 @@ def load_spec(
     return loaded
 
 
-def read_document(
-    source: str | Path | Mapping[str, Any] | RunSpec,
-    *,
-    prompt: str | None = None,
-    overrides: Iterable[str] = (),
-    plugins: Iterable[str] = (),
-    defaults: Document | None = None,
-) -> Document:
-    """Read a spec, with all that is written over it, and validate nothing.
-
-    Args:
-        source: see `load_spec`.
-        prompt: see `load_spec`.
-        overrides: see `load_spec`.
-        plugins: names of installed ones, which join its ``plugins``.
-        defaults: see `load_spec`.
-
-    Raises:
-        SpecError: it cannot be read, or has no such place.
-    """
-    if isinstance(source, RunSpec):
-        document = Document(source.model_dump(mode="json", exclude_unset=True))  # a part may tell a default from a choice
-    elif isinstance(source, Mapping):
-        check_size(source)
-        document = Document(copy.deepcopy(dict(source)))
-    elif isinstance(cast(object, source), str | os.PathLike):
-        document = sources.read(source)
-    else:
-        raise SpecError(f"a spec is a path, a prompt, a mapping or a RunSpec, not {described(source)}")
-    if defaults is not None:
-        document = beneath(document, defaults)
-    if prompt is not None:
-        document = with_value(document, ("prompt",), prompt, "--prompt")
-    for assignment in overrides:
-        document = overridden(document, assignment)
-    return _listing(document, plugins)
-
-
 def load_document(document: Document, *, plugins: Iterable[object] = (), guard: Guard | None = None) -> LoadedSpec:
     """Validate a document that was read already; see `load_spec`."""
     names, passed = _passed(plugins)
-    return _validate(_listing(document, names), passed, guard=guard)
+    return _validate(with_plugins(document, names), passed, guard=guard)
 
 
 def _passed(plugins: Iterable[object]) -> tuple[list[str], tuple[Plugin, ...]]:
@@ -190,17 +147,6 @@ def _passed(plugins: Iterable[object]) -> tuple[list[str], tuple[Plugin, ...]]:
         raise SpecError("plugins: must be a list of names and objects, not a text", hint=f"write plugins=[{plugins!r}]")
     plugins = list(plugins)
     return [name for name in plugins if isinstance(name, str)], tuple(given(one) for one in plugins if not isinstance(one, str))
-
-
-def _listing(document: Document, names: Iterable[str]) -> Document:
-    """The document with more names under ``plugins``."""
-    for name in names:
-        written: Any = document.data.get("plugins") or []
-        if isinstance(written, list) and name not in listed(document.data):
-            path = ("plugins", len(cast(list[Any], written)))
-            data = {**document.data, "plugins": [*cast(list[Any], written), name]}
-            document = replace(document, data=data, given={**document.given, path: f"--plugin {name}"})
-    return document
 
 
 class SpecLoader:
@@ -223,7 +169,7 @@ class SpecLoader:
             SpecError: see `load_spec`.
             PluginError: see `load_spec`.
         """
-        document = _listing(document, self._names)
+        document = with_plugins(document, self._names)
         mentioned = tuple(listed(document.data)), tuple(sorted(mentions(document.data)))
         if mentioned not in self._known:
             self._known[mentioned] = _compose(document, self._passed, self._guard)

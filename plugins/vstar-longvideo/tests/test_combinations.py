@@ -31,6 +31,7 @@ WRITTEN = {
     "longvideo/freelong": {"trained_frames": 6, "windows": [1, 2]},
     "longvideo/enhance": {},
     "longvideo/riflex": {"frequency": 2},
+    "longvideo/speed": {"factor": 0.5},
     "longvideo/ultravico": {"trained_frames": 12},
     "longvideo/first-frame": {},
     "longvideo/off-diagonal": {},
@@ -145,5 +146,5 @@ def test_the_page_names_every_part():
     catalog = load_spec({"prompt": "a landscape", "regularizers": [{"use": "longvideo/enhance"}]}).catalog
     kinds = ("regularizers", "noises", "samplers", "synopses")
     names = [part.name for kind in kinds for part in catalog.parts(kind) if part.name.startswith("longvideo/")]
-    assert len(names) == 13
+    assert len(names) == 14
     assert [name for name in names if f"`{name}`" not in PAGE] == []

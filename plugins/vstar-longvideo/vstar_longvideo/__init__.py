@@ -17,6 +17,7 @@ from vstar_longvideo.off_diagonal import OffDiagonal, OffDiagonalOptions
 from vstar_longvideo.pacing import Pacing, PacingOptions
 from vstar_longvideo.profile import Profile, ProfileOptions
 from vstar_longvideo.riflex import Riflex, RiflexOptions
+from vstar_longvideo.speed import Speed, SpeedOptions
 from vstar_longvideo.ultravico import Ultravico, UltravicoOptions
 from vstar_sdk import Register, hookimpl
 
@@ -46,6 +47,9 @@ def register_regularizers(register: Register) -> None:
         summary="Slow changes from attention to all frames, fast ones from near frames (FreeLong).",
     )
     register("riflex", options=RiflexOptions, factory=Riflex, summary="A rotary frequency that does not come round (RIFLEx).")
+    register(
+        "speed", options=SpeedOptions, factory=Speed, summary="Frames lie further apart in time, or nearer (rotary positions)."
+    )
     register("ultravico", options=UltravicoOptions, factory=Ultravico, summary="Attention to far frames decays (UltraViCo).")
     register(
         "first-frame", options=FirstFrameOptions, factory=FirstFrame, summary="Less attention to the first frame (after DyMoS)."
