@@ -37,12 +37,22 @@ def qkv(batch=3, heads=2, frames=8, head_dim=16, dtype=torch.float32) -> Any:
     return [torch.randn(batch, heads, frames, head_dim, generator=generator).to(dtype) for _ in range(3)]
 
 
-def literal(query, key, value, none: Any = 0.0, largest: Any = 0.0, spread: Any = 0.0, temperature: Any = 1.0, mixes: Any = ()):
+def literal(
+    query,
+    key,
+    value,
+    none: Any = 0.0,
+    largest: Any = 0.0,
+    spread: Any = 0.0,
+    average: Any = 0.0,
+    temperature: Any = 1.0,
+    mixes: Any = (),
+):
     """The formula as it is written, in float64."""
     query, key, value = (x.double() for x in (query, key, value))
     logits = temperature * (query @ key.mT / math.sqrt(query.shape[-1]))
     m, mean = logits.amax(-1, keepdim=True), logits.mean(-1, keepdim=True)
-    weights = (logits + none + m * largest + (m - mean) * spread).softmax(-1)
+    weights = (logits + none + m * largest + (m - mean) * spread + mean * average).softmax(-1)
     for weight, fixed in mixes:
         weights = (1 - weight) * weights + weight * fixed
     return weights @ value
@@ -81,16 +91,23 @@ def index_correlation(attention):
 def test_biases_with_different_statistics_add():
     q, k, v = qkv()
     random = torch.Generator().manual_seed(2)
-    none, largest, spread = (torch.randn(8, 8, generator=random, dtype=torch.float64) for _ in range(3))
+    none, largest, spread, average = (torch.randn(8, 8, generator=random, dtype=torch.float64) for _ in range(4))
     operations = [
+        Bias(lambda d: average, stat="mean"),
         Bias(lambda d: spread, stat="spread"),
         Bias(lambda d: none),
         Bias(lambda d: largest / 2, stat="max"),
         Bias(lambda d: largest / 2, stat="max"),
     ]
-    expected = literal(q, k, v, none, largest, spread)
+    expected = literal(q, k, v, none, largest, spread, average)
     torch.testing.assert_close(compiled(*operations)(q, k, v).double(), expected, atol=2e-6, rtol=0)
     torch.testing.assert_close(compiled(*operations[::-1])(q, k, v).double(), expected, atol=2e-6, rtol=0)
+
+
+def test_a_bias_by_the_mean_is_the_written_formula():
+    q, k, v = qkv()
+    out = compiled(Bias(lambda d: gaussian_band(8, 2), stat="mean"))(q, k, v)
+    torch.testing.assert_close(out.double(), literal(q, k, v, average=gaussian_band(8, 2)), atol=2e-6, rtol=0)
 
 
 @pytest.mark.parametrize("batch", [1, 8])
@@ -119,7 +136,7 @@ def test_hiding_frames_combines_with_a_row_statistic():
     torch.testing.assert_close(out.double(), literal(q, k, v, none=hide, largest=band), atol=2e-6, rtol=0)
 
 
-@pytest.mark.parametrize("stat", ["none", "max", "spread"])
+@pytest.mark.parametrize("stat", ["none", "max", "spread", "mean"])
 def test_a_bias_of_strength_0_is_plain_attention_to_the_bit(stat):
     q, k, v = qkv()
     attend = compiled(Bias(lambda d: d, stat=stat, strength=0.0))

@@ -72,10 +72,10 @@ def test_levels_without_a_sigma_and_the_first_transformer_are_left_alone():
     assert regularizer.operations(site(level=0, block="init")) == ()
 
 
-@pytest.mark.parametrize("stat", ["max", "spread"])
+@pytest.mark.parametrize("stat", ["max", "spread", "mean", "constant"])
 def test_the_statistic_is_the_one_that_is_asked_for(stat):
     (bias,) = Tar(TarOptions(stat=stat)).operations(site())
-    assert bias.stat == stat
+    assert bias.stat == ("none" if stat == "constant" else stat)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_the_statistic_is_the_one_that_is_asked_for(stat):
         {"sigma": {}},
         {"sigma": {-1: 4}},
         {"strength": -0.1},
-        {"stat": "mean"},
+        {"stat": "median"},
         {"until": 13},
     ],
 )

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from vstar_sdk.attention.call import Call
 
-Statistic = Literal["none", "max", "spread"]
-"""A number for each row of the logits ``A`` before any bias: 1, ``max_j A_ij``, or ``max_j A_ij - mean_j A_ij``.
+Statistic = Literal["none", "max", "spread", "mean"]
+"""A number for each row of the logits ``A`` before any bias: 1, ``max_j A_ij``, ``max_j A_ij - mean_j A_ij``, or ``mean_j A_ij``.
 
-``spread`` is never negative and does not change when a constant is added to the logits; ``max`` is neither.
+``spread`` is never negative and does not change when a constant is added to the logits; ``max`` and ``mean`` are neither.
 """
 
 

@@ -20,12 +20,16 @@ Strengths = Mapping[int, float]
 """The strength of every regularizer whose strength changes, by its place in the spec; those that are left out have 1."""
 
 
+_MADE_OF: Mapping[Statistic, tuple[tuple[Statistic, float], ...]] = {"mean": (("max", 1.0), ("spread", -1.0))}
+"""Statistics that are sums of those that an execution computes: ``mean = max - spread``."""
+
+
 @dataclass(frozen=True)
 class Matrices:
     """The sums of all operations of a site, float64 on the CPU.
 
     Attributes:
-        biases: ``(frames, frames)`` for each statistic.
+        biases: ``(frames, frames)`` for each statistic that an execution computes: ``none``, ``max``, ``spread``.
         q: ``(frames,)``; None where nothing is scaled.
         k: likewise.
         keep: 0-d, what is left of the attention's own map.
@@ -89,8 +93,9 @@ class Terms:
         frames = self._site.frames
         biases: dict[Statistic, Tensor] = {}
         for bias, matrix in self._biases:
-            stat = bias.operation.stat
-            biases[stat] = biases.get(stat, 0.0) + (strength(bias) * bias.operation.strength) * matrix
+            share = strength(bias) * bias.operation.strength
+            for stat, sign in _MADE_OF.get(bias.operation.stat, ((bias.operation.stat, 1.0),)):
+                biases[stat] = biases.get(stat, 0.0) + sign * share * matrix
         _check_visible(self._site, biases.get("none"), "frames")
         q, k = torch.ones(2, frames, dtype=torch.float64)
         for scale, *given in self._scales:

@@ -41,9 +41,10 @@ class TarOptions(RegularizerOptions):
     strength: Strength = 1.0
     """How much of the band is added: a number, or a course over the window (`{from: 1.0, to: 0.2}`, with `ease: linear` or
     `smooth`); 0 is the plain model. Left out on a model whose tokens all attend to each other: 0.5."""
-    stat: Literal["max", "spread"] = "max"
+    stat: Literal["max", "spread", "mean", "constant"] = "max"
     """What the band is scaled by: `max`, the row's largest logit (the paper's form, which weakens the band's middle where all
-    logits of a row are negative), or `spread`, the row's largest less its mean (never negative, whatever the logits' offset).
+    logits of a row are negative); `spread`, the row's largest less its mean (never negative, whatever the logits' offset);
+    `mean`, the row's mean; or `constant`, the same for all rows: `strength` alone. The last two are for comparison.
     Left out on a model whose tokens all attend to each other: `spread`."""
     window: Window = (0.0, 0.56)
     """First and last moment of the schedule, as fractions: of S steps, step i is inside when round(start S) <= i < round(end S).
@@ -61,12 +62,13 @@ class Tar:
         self.options = options
 
     def operations(self, site: Site) -> tuple[Bias, ...]:
-        """One `Bias` with a row statistic, at sites whose level has a sigma."""
+        """One `Bias`, at sites whose level has a sigma."""
         written = self.options.sigma.get(site.level)
         if written is None or site.block == "init":
             return ()
         sigma = site.duration(written)
-        return (Bias(lambda distance: _gaussian(distance, sigma), stat=self.options.stat),)
+        stat = "none" if self.options.stat == "constant" else self.options.stat
+        return (Bias(lambda distance: _gaussian(distance, sigma), stat=stat),)
 
 
 def gaussian_band(frames: int, sigma: float) -> Tensor:
