@@ -105,7 +105,7 @@ def _tell(plan: ScorePlan, *, as_json: bool) -> None:
         return
     compared = f"{ours.label} against {theirs.label}, on {pairs} model{'s' if pairs > 1 else ''} or lengths" if pairs > 1 else ""
     compared = compared or f"{ours.label} against {theirs.label}"
-    document(f"{compared}: {len(plan.stories)} stories, {plan.seeds} seeds\n{plan.clips} clips, {left} of them to be made\n")
+    document(f"{compared}: stories {len(plan.stories)}, seeds {plan.seeds}, clips {plan.clips}, to be made {left}\n")
 
 
 def _write(scores: Sequence[Score], out: Path) -> Path:

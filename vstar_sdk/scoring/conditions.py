@@ -14,7 +14,8 @@ from typing import Any
 from vstar_sdk.attention.sites import Site
 from vstar_sdk.errors import SpecError
 from vstar_sdk.miniworld.grammar import vocabulary
-from vstar_sdk.runs.measuring import check_metrics
+from vstar_sdk.runs.instruments import metrics_of
+from vstar_sdk.runs.measuring import Measuring, check_maps
 from vstar_sdk.runs.plan import make_plan
 from vstar_sdk.scoring.codes import codes
 from vstar_sdk.scoring.fragments import Fragment, applied
@@ -174,10 +175,12 @@ class Condition:
             )
         sites = [Site.at(address, plan.attention.clock) for address in plan.facts.sites]
         able, unable = list[Mapping[str, Any]](), dict[str, str]()
-        for metric in METRICS[story.kind]:
-            loaded = loader.load(Document({**data, "metrics": [dict(metric)]}, folder=self.fragment.folder))
+        wanted = {**data, "metrics": [dict(metric) for metric in METRICS[story.kind]]}
+        instruments = metrics_of(loader.load(Document(wanted, folder=self.fragment.folder)))
+        for metric, instrument in zip(METRICS[story.kind], instruments, strict=True):
             try:
-                check_metrics(loaded, plan.final, sites, plan.settings.steps)
+                Measuring([instrument], plan.final)
+                check_maps(instrument, sites, plan.settings.steps)
             except SpecError as error:
                 unable[metric["use"]] = error.message
             else:

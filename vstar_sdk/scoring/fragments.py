@@ -153,9 +153,9 @@ def _kinds(name: str) -> list[Kind]:
     able = [kind for kind in KINDS.values() if kind.path and kind.path[0] in KEYS]
     found = [kind for kind in able if name in offered[kind.name]]
     if not found:
-        other = next((KINDS[kind].word for kind, names in offered.items() if name in names), None)
+        other = next((kind for kind, names in offered.items() if name in names), None)
         if other is not None:
-            raise SpecError(f"'{name}' is a {other}, which is not what a score compares", hint=_HINT)
+            raise SpecError(f"'{name}' is one of the {other}, which a score does not compare", hint=_HINT)
         import difflib
 
         near = difflib.get_close_matches(name, [one for kind in able for one in sorted(offered[kind.name])], 1)
