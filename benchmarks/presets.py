@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.nursing.conditions import STORIES, Run
+from benchmarks.nursing.conditions import Run
+from vstar_sdk.metrics.intervals import interval
+from vstar_sdk.scoring.stories import STORIES
 
 RECORDS = Path(__file__).parent / "results" / "presets.jsonl"
 
@@ -77,10 +79,8 @@ def report() -> None:
 
 
 def _interval(values: NDArray[np.floating[Any]], places: int) -> str:
-    generator = np.random.default_rng(0)
-    means = generator.choice(values, (10_000, len(values))).mean(1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return f"({low:.{places}f} to {high:.{places}f})"
+    found = interval(values.tolist())
+    return f"({found.low:.{places}f} to {found.high:.{places}f})"
 
 
 def _records() -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ work together. What is on no list of this page may change without notice.
 GROUPS = {
     "Running": ("runs", "spec", "watching"),
     "Sweeps": ("sweeps",),
+    "Scores": ("scoring",),
     "A pipeline that you hold": ("attaching",),
     "Errors": ("errors",),
     "Synopsis and time": ("synopses", "synopsis", "texts", "timeline", "clock", "footage"),

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstar_sdk import Session, hookimpl
-from vstar_sdk.footage import Footage
 from vstar_sdk.metrics.layout import Layout
+from vstar_sdk.metrics.measured import measured
+from vstar_sdk.metrics.repetition import Repetition
 from vstar_sdk.miniworld.grammar import Family, change_captions, families
 from vstar_sdk.miniworld.joint.source import MiniworldDitOptions, MiniworldDitSource
 from vstar_sdk.miniworld.judge import judge
@@ -81,41 +82,12 @@ def prompt_of(family: Family, seed: int) -> str:
     return change_captions(family, family.key(usual.start), family.key(usual.end), colour)[0]
 
 
-def repetition(frames: NDArray[np.uint8], shortest: int = 8) -> tuple[float, int]:
-    """How far a clip comes back to what it showed, and after how many frames.
-
-    ``r(L) = mean over t of <y[t], y[t+L]> / sqrt(mean |y[t]|^2 mean |y[t+L]|^2)``, where ``y`` is the frame, shrunk to 16x16,
-    minus the mean of all frames. A clip that goes one way has a ``r`` that only falls; where a story starts again it has a peak.
-
-    Args:
-        frames: ``(F, height, width, 3)``, sides multiples of 16.
-        shortest: the least lag; the greatest leaves 8 pairs of frames.
-
-    Returns:
-        The highest peak and its lag; 0 and 0 without a peak.
-    """
-    count, height, width, _ = frames.shape
-    small = frames.reshape(count, 16, height // 16, 16, width // 16, 3).mean((2, 4)).reshape(count, -1)
-    y = small - small.mean(0)
-
-    def r(lag: int) -> float:
-        one, other = y[: count - lag], y[lag:]
-        size = np.sqrt((one**2).sum(1).mean() * (other**2).sum(1).mean())
-        return float((one * other).sum(1).mean() / size) if size else 0.0
-
-    values = {lag: r(lag) for lag in range(shortest - 1, count - 7)}
-    peaks = [lag for lag in list(values)[1:-1] if values[lag] > max(values[lag - 1], values[lag + 1])]
-    best = max(peaks, key=values.__getitem__, default=0)
-    return (values[best], best) if best else (0.0, 0)
-
-
-def layout(frames: NDArray[np.uint8]) -> float:
-    """The metric ``layout`` of a clip."""
-    metric = Layout(Options())
-    metric.begin(Footage(frames=len(frames), height=frames.shape[1], width=frames.shape[2], fps=8.0))
-    for frame in frames:
-        metric.add(np.ascontiguousarray(frame))
-    return metric.result()["layout"]
+def repetition(frames: NDArray[np.uint8]) -> tuple[float, int]:
+    """How far a clip comes back to what it showed, and after how many frames; 0 and 0 where it is too short to tell."""
+    if len(frames) < 17:
+        return 0.0, 0
+    numbers = measured(Repetition(Options()), frames)
+    return numbers["repetition"], round(numbers["repetition_at"])
 
 
 def make(session: Session, plugin: Trial, family: Family, seed: int, frames: int, told: str, **changes: Any) -> Clip:
@@ -134,7 +106,16 @@ def make(session: Session, plugin: Trial, family: Family, seed: int, frames: int
     numbers = story_numbers(judge().read(made), read(prompt))
     again, lag = repetition(made)
     found = {name: round(numbers[name], 4) for name in ("error", "order", "scene")}
-    return Clip(family.name, seed, frames, told, **found, repetition=round(again, 4), lag=lag, layout=round(layout(made), 4))
+    return Clip(
+        family.name,
+        seed,
+        frames,
+        told,
+        **found,
+        repetition=round(again, 4),
+        lag=lag,
+        layout=round(measured(Layout(Options()), made)["layout"], 4),
+    )
 
 
 def gates(clips: Sequence[Clip]) -> list[tuple[str, str, bool]]:

@@ -108,6 +108,8 @@ from .sampling.contract import Scheduler as Scheduler
 from .sampling.contract import SchedulerSource as SchedulerSource
 from .sampling.denoising import Denoising as Denoising
 from .sampling.sampler import Sampler as Sampler
+from .scoring.score import Score as Score
+from .scoring.score import score as score
 from .spec.guard import Guard as Guard
 from .spec.loading import LoadedSpec as LoadedSpec
 from .spec.loading import load_spec as load_spec

@@ -6,27 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from vstar_sdk.miniworld.grammar import families
 from vstar_sdk.miniworld.writer import Reading, read
-
-STORIES = {
-    "balloon": "a {colour} balloon rises from the ground to the stars",
-    "beach": "a beach from dawn to night",
-    "city": "a city from day to night",
-    "flower": "a {colour} flower opens",
-    "landscape": "a landscape from winter to autumn",
-    "submarine": "a {colour} submarine dives",
-    "train": "a {colour} train travels from the town to the sea",
-    "volcano": "a volcano from calm to cooled",
-}
-"""One story for each family; ``{colour}`` goes through the family's colours, seed by seed."""
-
-PANS = {
-    "landscape": "a landscape in summer, the camera pans right",
-    "beach": "a beach at noon, the camera pans left",
-    "city": "a city by day, the camera pans right",
-}
-"""Clips whose stage stands still while the camera moves."""
+from vstar_sdk.scoring.stories import PANS, STORIES, Story, Telling
 
 
 def tar(sigma: int, stat: str = "max") -> list[dict[str, Any]]:
@@ -71,7 +52,7 @@ PAN_VARIANTS = {
 class Run:
     """One clip to make and measure."""
 
-    kind: str
+    kind: Telling
     family: str
     variant: str
     frames: int
@@ -85,13 +66,12 @@ class Run:
     @property
     def colour(self) -> str:
         """The colour that it asks for, or ""."""
-        colours = families()[self.family].colours
-        return colours[self.seed % len(colours)] if colours else ""
+        return Story(self.family, self.kind).colour(self.seed)
 
     @property
     def prompt(self) -> str:
         """The prompt."""
-        return (STORIES if self.kind == "story" else PANS)[self.family].format(colour=self.colour)
+        return Story(self.family, self.kind).prompt(self.seed)
 
     @property
     def reading(self) -> Reading:

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.nursing.colours import colour_shown
 from benchmarks.nursing.conditions import Run, runs
 from benchmarks.nursing.maps import map_numbers
 from benchmarks.nursing.metrics import pan_numbers, picture_numbers
 from vstar_sdk import Session
+from vstar_sdk.miniworld.colouring import colour_shown
 from vstar_sdk.miniworld.judge import judge
 from vstar_sdk.miniworld.telling import story_numbers
 

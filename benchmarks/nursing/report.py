@@ -12,8 +12,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.nursing.conditions import PAN_VARIANTS, PANS, STORIES, VARIANTS, Run
 from benchmarks.nursing.measure import read_records
+from vstar_sdk.metrics.intervals import interval
 from vstar_sdk.miniworld.judge import judge
 from vstar_sdk.miniworld.parts import WEIGHTS
+from vstar_sdk.scoring.stories import Telling
 
 DOCS = Path(__file__).parents[2] / "docs"
 Record = dict[str, Any]
@@ -51,14 +53,6 @@ def fill(page: Path, tables: dict[str, str]) -> None:
     page.write_text(text, encoding="utf-8")
 
 
-def interval(values: Sequence[float], resamples: int = 10_000) -> tuple[float, float, float]:
-    """Mean of values with its 95 % interval, by bootstrap: low, mean, high."""
-    data = np.asarray(values, float)
-    means = data[np.random.default_rng(0).integers(len(data), size=(resamples, len(data)))].mean(1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(data.mean()), float(high)
-
-
 def _select(records: list[Record], **wanted: Any) -> list[Record]:
     return [record for record in records if all(record[name] == value for name, value in wanted.items())]
 
@@ -80,14 +74,14 @@ def stories(records: list[Record]) -> str:
         told = _select(records, kind="story", family=family, variant="VSP", frames=64)
         if not plain or not told:
             continue
-        low, mean, high = interval([record["error"] for record in told])
+        error = interval([record["error"] for record in told])
         moved, moved_plain = (float(np.mean([abs(record["moved"]) for record in side])) for side in (told, plain))
         colour = f"{sum(record['colour'] for record in told):.0f} of {len(told)}" if "colour" in told[0] else ""
         rows.append(
             [
                 family,
                 f"{_mean(plain, 'error'):.3f}",
-                f"**{mean:.3f}** ({low:.3f} to {high:.3f})",
+                f"**{error.mean:.3f}** ({error.low:.3f} to {error.high:.3f})",
                 f"{_mean(told, 'first'):.3f}, {_mean(told, 'last'):.3f}",
                 f"{moved_plain:.2f}, {moved:.2f}",
                 f"{_mean(plain, 'order'):.2f}, {_mean(told, 'order'):.2f}",
@@ -129,9 +123,9 @@ def _differences(records: list[Record], kind: str, variant: str, base: str, fram
 
 
 def _difference(values: list[float], digits: int) -> str:
-    low, mean, high = interval(values)
-    text = f"{mean:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f})"
-    return f"**{text}**" if low > 0 or high < 0 else text
+    found = interval(values)
+    text = f"{found.mean:+.{digits}f} ({found.low:+.{digits}f} to {found.high:+.{digits}f})"
+    return text if found.holds_zero else f"**{text}**"
 
 
 def against_vsp(records: list[Record], frames: int) -> str:
@@ -199,7 +193,7 @@ def pans(records: list[Record]) -> str:
     return _table(("", "speed", "right side", "steady", "change of steady", "change of detail", "clips"), rows)
 
 
-def picture(folder: Path, kind: str, families: list[str], variants: list[str], frames: int, path: Path) -> None:
+def picture(folder: Path, kind: Telling, families: list[str], variants: list[str], frames: int, path: Path) -> None:
     """Rows of kept frames of the first seed: families, and under each its variants."""
     zoom, gap, label = 112, 4, 26
     font = ImageFont.load_default(15)

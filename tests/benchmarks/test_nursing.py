@@ -7,12 +7,11 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.nursing.colours import colour_shown
 from benchmarks.nursing.conditions import PANS, STORIES, Run, runs
 from benchmarks.nursing.measure import one, read_records
 from benchmarks.nursing.metrics import pan_numbers, picture_numbers
-from benchmarks.nursing.report import interval
 from vstar_sdk import Session
+from vstar_sdk.miniworld.colouring import colour_shown
 from vstar_sdk.miniworld.grammar import families
 from vstar_sdk.miniworld.judge import judge
 from vstar_sdk.miniworld.telling import rank_correlation, story_numbers
@@ -89,12 +88,6 @@ def test_colours_of_renders_are_told(family):
 def test_rank_correlation():
     assert rank_correlation(np.array([0.0, 1, 2, 5])) == pytest.approx(1)
     assert rank_correlation(np.zeros(4)) == 0
-
-
-def test_intervals_hold_the_mean_of_what_is_paired():
-    low, mean, high = interval([0.1, 0.2, 0.3, 0.2])
-    assert mean == pytest.approx(0.2)
-    assert 0 < low < mean < high
 
 
 def test_every_story_and_pan_is_read_as_what_it_says():

@@ -10,6 +10,7 @@ from vstar_sdk import Options, SpecError
 from vstar_sdk.footage import Footage
 from vstar_sdk.metrics.colour import lab
 from vstar_sdk.metrics.cuts import Cuts, CutsOptions
+from vstar_sdk.metrics.detail import Detail
 from vstar_sdk.metrics.drift import Drift
 from vstar_sdk.metrics.evolution import Evolution
 from vstar_sdk.metrics.flicker import Flicker
@@ -21,6 +22,7 @@ from vstar_sdk.metrics.seam import Seam
 NONE = Options()
 PICTURES = {
     "cuts": lambda: Cuts(CutsOptions()),
+    "detail": lambda: Detail(NONE),
     "drift": lambda: Drift(NONE),
     "evolution": lambda: Evolution(NONE),
     "flicker": lambda: Flicker(NONE),
@@ -63,6 +65,7 @@ PICTURES = {
         ("repeated", [0, 40, 80, 120], 0),
         ("repeated", [0, 0, 0, 0], 0),
         ("repeated", [0, 1, 2, 3, 4, 5], 0),
+        ("detail", [7, 99], 0),
         ("drift", [90, 90, 90], 0),
         ("drift", [0, 255, 0], 100),
     ],
@@ -78,6 +81,8 @@ def test_numbers_are_those_of_their_formulas_on_a_random_clip(measured):
     steps = np.abs(np.diff(x, axis=0)).mean(axis=(1, 2, 3))
     assert measured(PICTURES["flicker"](), clip)["flicker"] == pytest.approx(np.abs(x[1:-1] - (x[2:] + x[:-2]) / 2).mean())
     assert measured(PICTURES["evolution"](), clip)["evolution"] == pytest.approx(np.abs(x[-1] - x[0]).mean())
+    detail = np.abs(np.diff(x, axis=1)).mean() + np.abs(np.diff(x, axis=2)).mean()
+    assert measured(PICTURES["detail"](), clip)["detail"] == pytest.approx(detail)
     seam = measured(PICTURES["seam"](), clip)
     assert seam == {"seam": pytest.approx(steps.max() / np.sort(steps)[6]), "seam_at": steps.argmax() + 1}
     colours = np.array([lab(list(frame)) for frame in clip.mean(axis=(1, 2))])

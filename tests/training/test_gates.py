@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from training.gates import Clip, gates, layout, prompt_of, repetition
+from training.gates import Clip, gates, prompt_of, repetition
 from vstar_sdk.miniworld.grammar import families
 from vstar_sdk.miniworld.reader import read
 from vstar_sdk.miniworld.world import scene
@@ -37,10 +37,6 @@ def test_repetition_is_its_formula():
     y = levels - levels.mean()
     expected = (y[:-20] * y[20:]).mean() / np.sqrt((y[:-20] ** 2).mean() * (y[20:] ** 2).mean())
     assert repetition(clip) == (pytest.approx(expected), 20)
-
-
-def test_layout_is_that_of_the_metric():
-    assert layout(np.repeat(story(np.zeros(1)), 8, 0)) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("family", families().values(), ids=lambda family: family.name)

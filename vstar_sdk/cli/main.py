@@ -36,6 +36,7 @@ COMMANDS = {
     "history": Lazy("vstar_sdk.cli.history:history", "Show the runs that a run continues, and what each changed."),
     "rerun": Lazy("vstar_sdk.cli.rerun:rerun", "Make a finished run again, and compare the frames."),
     "sweep": Lazy("vstar_sdk.cli.sweep:sweep", "Make many videos from a spec with a key 'sweep'."),
+    "score": Lazy("vstar_sdk.cli.score:score", "Score a part of a run against the truth of the embedded world."),
     "status": Lazy("vstar_sdk.cli.status:status", "Show the progress of a sweep."),
     "mcp": Lazy("vstar_sdk.cli.mcp:mcp", "Serve tools for agents (MCP)."),
     "serve": Lazy("vstar_sdk.cli.serve:serve", "Serve videos over HTTP."),

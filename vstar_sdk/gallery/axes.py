@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from vstar_sdk.gallery.clips import Shown
+from vstar_sdk.metrics.intervals import interval
 
 _LONGEST = 60
 _SEED = "seed"
@@ -41,11 +42,13 @@ class Table:
         head: names of the columns.
         rows: texts.
         about: how to read it.
+        title: above it.
     """
 
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     about: str
+    title: str = "Measured"
 
 
 def axes_of(clips: Sequence[Shown]) -> list[Axis]:
@@ -103,9 +106,8 @@ def _mean(values: Sequence[float]) -> str:
     mean = f"{np.mean(values):.3g}"
     if len(values) < 3:
         return mean
-    drawn = np.random.default_rng(0).choice(np.array(values), (2000, len(values))).mean(1)
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return f"{mean} ({low:.3g} to {high:.3g})"
+    found = interval(values, resamples=2000)
+    return f"{mean} ({found.low:.3g} to {found.high:.3g})"
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:

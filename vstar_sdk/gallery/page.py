@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import jinja2
 
-from vstar_sdk.gallery.axes import axes_of, table_of
+from vstar_sdk.gallery.axes import Table, axes_of, table_of
 from vstar_sdk.gallery.clips import Shown
 
 _EMBEDDED = 48 << 20
@@ -19,13 +19,15 @@ _EMBEDDED = 48 << 20
 _TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
 
-def page(clips: Sequence[Shown], title: str, folder: Path) -> str:
+def page(clips: Sequence[Shown], title: str, folder: Path, *, about: str = "", tables: Sequence[Table] | None = None) -> str:
     """The page.
 
     Args:
         clips: at least one.
         title: its heading.
-        beside: the folder that it will stand in: where the videos are too large to be held, it links them from there.
+        folder: that it will stand in: where the videos are too large to be held, it links them from there.
+        about: what is shown, said before how to play it.
+        tables: in the place of that of the clips' metrics.
 
     Raises:
         OSError: a video cannot be read.
@@ -47,12 +49,12 @@ def page(clips: Sequence[Shown], title: str, folder: Path) -> str:
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         title=title,
-        about=f"{len(clips)} clips. They play together; drag the slider to hold them at one moment.",
+        about=f"{about} {len(clips)} clips. They play together; drag the slider to hold them at one moment.".strip(),
         width=220 if small else 340,
         rendering="pixelated" if small else "auto",
         axes=axes,
         cells=cells,
-        table=table_of(clips, axes),
+        tables=[table for table in [table_of(clips, axes)] if table] if tables is None else tables,
     )
 
 

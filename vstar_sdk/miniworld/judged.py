@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from vstar_sdk.errors import SpecError
-from vstar_sdk.miniworld.reader import Reading, read
+from vstar_sdk.miniworld.reader import Reading
+from vstar_sdk.miniworld.watched import at_its_size, story_of
 from vstar_sdk.options import Options
 from vstar_sdk.parts import Register, hookimpl
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from vstar_sdk.footage import Footage
     from vstar_sdk.miniworld.judge import Verdict
 
-_SIDE = 64
-"""Pixels of a side of the pictures that the judge reads."""
 _TOGETHER = 32
 """Frames that it reads at once."""
 
@@ -29,14 +28,15 @@ class Judged:
     The story goes from its first stage to its last evenly in time: ``s[t] = start + t (end - start) / (F - 1)``, on the scale of
     its scene, 0 to 1. ``stage_error`` is the mean of ``|stage shown in x[t] - s[t]|``, the short way round where stages repeat,
     0 to 1; the judge's own error is part of it (`Judge.error`). ``order`` is Spearman's correlation of the stages shown with
-    time: 1 in the story's order, -1 backwards, 0 for a clip that stands still. ``scene`` is the share of frames in which the
-    judge sees the story's scene.
+    time: 1 in the story's order, -1 backwards, 0 for a clip that stands still. ``moved`` is the way from the first three frames
+    to the last three (medians), as a share of the story's: 1 for all of it, below 0 for the other way. ``scene`` is the share of
+    frames in which the judge sees the story's scene.
 
     It needs 3 frames, squares of 64 pixels or a multiple, and a prompt that the embedded world knows and that tells of a change.
     It holds up to 32 small pictures, and a few numbers for each frame.
     """
 
-    numbers = ("stage_error", "order", "scene")
+    numbers = ("stage_error", "order", "moved", "scene")
 
     _reading: Reading
 
@@ -50,30 +50,14 @@ class Judged:
         Raises:
             SpecError: it is too short, of another size, or its prompt tells no story of the embedded world.
         """
-        if clip.frames < 3:
-            raise SpecError(f"a story cannot be judged on {clip.frames} frames: it needs 3", hint="judge a longer clip")
-        if clip.width != clip.height or clip.width % _SIDE:
-            raise SpecError(
-                f"the embedded world's judge reads squares of {_SIDE} pixels or a multiple, not {clip.width}x{clip.height}",
-                hint="judge clips of miniworld, as they are or enlarged by a whole factor",
-            )
-        try:
-            reading = read(clip.prompt)
-        except SpecError as error:
-            raise SpecError(
-                f"the embedded world's judge reads the story in the prompt: {error.message}", hint=error.hint
-            ) from None
+        reading = story_of(clip)
         if reading.start == reading.end:
             raise SpecError(f"in {clip.prompt.strip()!r} nothing changes, so its order cannot be judged", hint="remove it")
         self._reading, self._waiting, self._read = reading, [], []
 
     def add(self, frame: NDArray[np.uint8]) -> None:
         """Keep a frame until enough wait to be read at once."""
-        import numpy as np
-        from PIL import Image
-
-        times = frame.shape[0] // _SIDE
-        self._waiting.append(np.asarray(Image.fromarray(frame).reduce(times)) if times > 1 else frame.copy())
+        self._waiting.append(at_its_size(frame))
         if len(self._waiting) == _TOGETHER:
             self._look()
 
@@ -87,7 +71,7 @@ class Judged:
         self._look()
         families, stages = (np.concatenate([getattr(part, name) for part in self._read]) for name in ("families", "stages"))
         numbers = story_numbers(Verdict(families, stages), self._reading)
-        return {"stage_error": numbers["error"], "order": numbers["order"], "scene": numbers["scene"]}
+        return {"stage_error": numbers["error"]} | {name: numbers[name] for name in ("order", "moved", "scene")}
 
     def _look(self) -> None:
         if not self._waiting:
@@ -103,5 +87,5 @@ class Judged:
 @hookimpl
 def register_metrics(register: Register) -> None:
     """Offer ``miniworld``."""
-    summary = "How the frames tell the prompt's story, by the embedded world's judge: stage error, order, scene."
+    summary = "How the frames tell the prompt's story, by the embedded world's judge: stage error, order, way moved, scene."
     register("miniworld", options=Options, factory=Judged, summary=summary)

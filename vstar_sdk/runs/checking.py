@@ -21,8 +21,8 @@ from vstar_sdk.spec.expectations import Expectation, Verdict, expectations, writ
 from vstar_sdk.spec.guard import Guard
 from vstar_sdk.spec.loading import LoadedSpec, load_spec
 
-PICTURES = ("cuts", "drift", "evolution", "flicker", "frozen", "layout", "repeated", "seam")
-"""The metrics that need no story: measured where nothing else is said."""
+PICTURES = ("cuts", "detail", "drift", "evolution", "flicker", "frozen", "layout", "repeated", "seam")
+"""The metrics that need no story and few frames: measured where nothing else is said."""
 
 
 @dataclass(frozen=True)

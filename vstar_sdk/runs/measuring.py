@@ -37,13 +37,27 @@ def check_metrics(loaded: LoadedSpec, clip: Footage, sites: Sequence[Site], step
     metrics = metrics_of(loaded)
     Measuring(metrics, clip)
     for one in metrics:
-        if isinstance(one.metric, MapMetric):
-            with _placed(one):
-                if not any(watched_steps(one.metric, site, steps) for site in sites):
-                    raise SpecError(
-                        f"{one.use} measures attention maps of none of the model's {len(sites)} attentions in {steps} steps",
-                        hint="widen its window, name other levels, or take more steps",
-                    )
+        check_maps(one, sites, steps)
+
+
+def check_maps(one: Instrument, sites: Sequence[Site], steps: int) -> None:
+    """Refuse a metric that measures attention maps where there are none for it.
+
+    Args:
+        one: of a run.
+        sites: of the model, for the clip.
+        steps: of the run.
+
+    Raises:
+        SpecError: it watches none; with its path in the spec.
+    """
+    if isinstance(one.metric, MapMetric):
+        with _placed(one):
+            if not any(watched_steps(one.metric, site, steps) for site in sites):
+                raise SpecError(
+                    f"{one.use} measures attention maps of none of the model's {len(sites)} attentions in {steps} steps",
+                    hint="widen its window, name other levels, or take more steps",
+                )
 
 
 def watched_steps(metric: MapMetric, site: Site, steps: int) -> range:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,12 +51,14 @@ class Outcome:
 
 
 def run_cells(
-    sweep: str | Path,
+    sweep: str | Path | Sweep,
     cells: Iterable[str] | None = None,
     *,
     attempts: int = ATTEMPTS,
     ended: Callable[[], bool] = lambda: False,
     report: Callable[[str], object] = _log.info,
+    session: Session | None = None,
+    loader: SpecLoader | None = None,
 ) -> Outcome:
     """Do cells of a sweep, one after the other, with one warm session; a process of an executor does nothing else.
 
@@ -64,11 +66,13 @@ def run_cells(
     last state. One whose process died comes after all others, and has failed once it was begun too often.
 
     Args:
-        sweep: the sweep directory.
+        sweep: the sweep directory, or its index.
         cells: their ids, each taken when the one before it is done; None for all.
         attempts: how often a cell is begun whose process dies each time before the cell comes further.
         ended: asked all along whether to end; the cell under way is then left in a state from which it goes on.
         report: called with a line at the beginning and the end of each cell.
+        session: that does them, and goes on afterwards: for a program that does cells of several sweeps. None: one of their own.
+        loader: that validates their specs, likewise.
 
     Returns:
         What became of them.
@@ -80,16 +84,16 @@ def run_cells(
         Exception: whatever ended a cell and is not a `VstarError`: it is written down as the cell's, and since nobody knows what
             it has left in this process, the next cell is for another one.
     """
-    index = Sweep.read(sweep)
+    index = sweep if isinstance(sweep, Sweep) else Sweep.read(sweep)
     todo = index.cells if cells is None else map(index.cell, cells)
-    work = _Work(index, SpecLoader(guard=index.guard), attempts, ended, report)
+    work = _Work(index, loader or SpecLoader(guard=index.guard), attempts, ended, report)
     _import_ahead()
     late: list[Cell] = []
-    with Session(max_models=1, guard=index.guard) as session:
+    with Session(max_models=1, guard=index.guard) if session is None else nullcontext(session) as doing:
         for cell in todo:
-            work.do(session, cell, late)
+            work.do(doing, cell, late)
         for cell in late:
-            work.do(session, cell)
+            work.do(doing, cell)
     return work.outcome
 
 
