@@ -16,7 +16,7 @@ from typing import Any
 FOLDER = "VSTAR_CACHE_DIR"
 """The environment variable that names another folder than the platform's."""
 
-ROOMS = ("plugins", "plans", "experience", "videocrafter2")
+ROOMS = ("plugins", "plans", "experience", "previews", "videocrafter2")
 """The rooms of the cache."""
 
 PACKAGE = Path(__file__).parent

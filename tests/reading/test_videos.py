@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import av
 import numpy as np
 import pytest
@@ -89,6 +91,25 @@ def test_bounds(tmp_path, monkeypatch):
     monkeypatch.setattr(videos, "MOST_BYTES", 10)
     with pytest.raises(SpecError, match="at most 10 are read"):
         look_at_video(path)
+
+
+def test_a_frame_larger_than_its_file_says_is_not_unpacked(tmp_path):
+    """The decoder refuses it, before it makes room."""
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=8)
+        stream.width, stream.height, stream.pix_fmt = 16, 16, "yuvj420p"
+        for size in (16, 128):
+            codec = av.CodecContext.create("mjpeg", "w")
+            codec.width, codec.height, codec.pix_fmt, codec.time_base = size, size, "yuvj420p", Fraction(1, 8)
+            frame = av.VideoFrame.from_ndarray(np.zeros((size, size, 3), np.uint8), format="rgb24").reformat(format="yuvj420p")
+            for packet in codec.encode(frame):
+                packet.stream = stream
+                container.mux(packet)
+    with pytest.raises(SpecError, match="changes its size"):
+        look_at_video(path)
+    with pytest.raises(SpecError, match="cannot be read"):
+        look_at_video(path, pixels=16 * 16)
 
 
 def test_a_video_that_was_changed_since_is_told(tmp_path):

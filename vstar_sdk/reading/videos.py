@@ -66,20 +66,21 @@ class Video:
         """
         if _digest(self.path) != self.sha256:
             raise SpecError(f"{printable(str(self.path))} was changed after the run was planned", hint="plan it again")
-        with _opened(self.path) as (stream, container):
-            yield from islice(_frames(container, stream, self.path), first, first + count)
+        with _opened(self.path, MOST_PIXELS) as (stream, container):
+            yield from islice(_frames(container, stream, self.path, MOST_PIXELS), first, first + count)
 
 
-def look_at_video(path: Path, most: int = MOST_FRAMES) -> Video:
+def look_at_video(path: Path, most: int = MOST_FRAMES, pixels: int = MOST_PIXELS) -> Video:
     """Decode a video to see what it is.
 
     Args:
         path: of a file whose name ends in one of `FORMATS`.
         most: frames after which no more are counted.
+        pixels: of the largest frame; never more than `MOST_PIXELS`.
 
     Raises:
         SpecError: it is missing, larger than `MOST_BYTES`, damaged, empty or of another format, a frame is larger than
-            `MOST_PIXELS`, or its size changes.
+            ``pixels``, or its size changes.
     """
     shown = f"the video {printable(str(path))}"
     try:
@@ -94,10 +95,11 @@ def look_at_video(path: Path, most: int = MOST_FRAMES) -> Video:
         known = ", ".join(end.removeprefix(".") for end in FORMATS)
         raise SpecError(f"{shown}: its name must end in one of {known}", hint="convert it")
     digest = _digest(path)
-    with _opened(path) as (stream, container):
+    pixels = min(pixels, MOST_PIXELS)
+    with _opened(path, pixels) as (stream, container):
         rate = float(stream.average_rate or stream.guessed_rate or 0)
         count, shape = 0, (0, 0)
-        for frame in islice(_frames(container, stream, path), min(most, MOST_FRAMES)):
+        for frame in islice(_frames(container, stream, path, pixels), min(most, MOST_FRAMES)):
             shape = shape if count else frame.shape[:2]
             if frame.shape[:2] != shape:
                 raise SpecError(f"{shown} changes its size at frame {count}", hint="convert it to one size")
@@ -107,25 +109,25 @@ def look_at_video(path: Path, most: int = MOST_FRAMES) -> Video:
     return Video(path, shape[1], shape[0], rate, count, digest)
 
 
-def _frames(container: Any, stream: Any, path: Path) -> Iterator[NDArray[np.uint8]]:
+def _frames(container: Any, stream: Any, path: Path, pixels: int) -> Iterator[NDArray[np.uint8]]:
     import numpy as np
 
     for frame in container.decode(stream):
-        _check(frame.width, frame.height, path)
+        _check(frame.width, frame.height, path, pixels)
         turns = round(getattr(frame, "rotation", 0) / 90)
         yield np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), turns % 4))
 
 
-def _check(width: int, height: int, path: Path) -> None:
-    if width * height > MOST_PIXELS:
+def _check(width: int, height: int, path: Path, pixels: int) -> None:
+    if width * height > pixels:
         raise SpecError(
-            f"the video {printable(str(path))} has frames of {width}x{height}: at most {MOST_PIXELS:,} pixels are read",
+            f"the video {printable(str(path))} has frames of {width}x{height}: at most {pixels:,} pixels are read",
             hint="make it smaller",
         )
 
 
 @contextmanager
-def _opened(path: Path) -> Generator[tuple[Any, Any]]:
+def _opened(path: Path, pixels: int) -> Generator[tuple[Any, Any]]:
     """The video stream of a file and its container; what is wrong with the file becomes a `SpecError`."""
     import av
     from av.error import FFmpegError
@@ -140,7 +142,9 @@ def _opened(path: Path) -> Generator[tuple[Any, Any]]:
             stream = next(iter(container.streams.video), None)
             if stream is None:
                 raise SpecError(f"{shown}: there are no pictures in it", hint="name another file")
-            _check(stream.codec_context.width, stream.codec_context.height, path)
+            _check(stream.codec_context.width, stream.codec_context.height, path, pixels)
+            # A frame may say that it is larger than its file does; codecs round sizes up, so twice the bound.
+            stream.codec_context.options = {"max_pixels": str(2 * pixels)}
             if (stream.sample_aspect_ratio or 1) not in (0, 1):
                 raise SpecError(f"{shown}: its pixels are not square", hint="convert it to square pixels")
             yield stream, container

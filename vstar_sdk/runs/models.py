@@ -5,26 +5,26 @@ from __future__ import annotations
 import gc
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vstar_sdk.options import ModelOptions
-from vstar_sdk.previews import Palette
 from vstar_sdk.runs.forks import renewed_in_children
 from vstar_sdk.runs.plan import Plan
 
 if TYPE_CHECKING:
     from vstar_sdk.models.contract import Adapter
+    from vstar_sdk.previews import Palette
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Loaded:
-    """A model in memory: its name, as in ``use``, its options of memory and speed, and how its latents look."""
+    """A model in memory: its name, as in ``use``, its options of memory and speed, and how its latents look, once asked."""
 
     name: str
     how: str
     adapter: Adapter
-    palette: Palette = field(default_factory=Palette)
+    palette: Palette | None = None
 
 
 class Models:
@@ -81,13 +81,21 @@ class Models:
             return adapter
 
     def palette(self, adapter: Adapter) -> Palette:
-        """What is known of how a model's latents look; nothing yet of one that is not kept.
+        """What is known of how a model's latents look; the same palette as long as the model is kept.
 
         Args:
             adapter: from `get`.
         """
+        from vstar_sdk.runs.palettes import palette_of  # here, because it brings torch
+
         with self._lock:
-            return next((loaded.palette for loaded in self._loaded.values() if loaded.adapter is adapter), Palette())
+            kept = next((loaded for loaded in self._loaded.values() if loaded.adapter is adapter), None)
+            palette = kept.palette if kept is not None else None
+            if palette is None:
+                palette = palette_of(adapter)
+            if kept is not None:
+                kept.palette = palette
+            return palette
 
     def unload(self, name: str | None = None) -> None:
         """Let go of the models of a name, or of all.

@@ -133,7 +133,8 @@ def _perform(
     if saved is not None:
         saved.keep_resolved(clips.final.spec)
     state = encode(run, adapter, state)
-    state = sample(run, adapter, state, until=until, saved=saved, palette=models.palette(adapter))
+    palette = models.palette(adapter) if run.previews else None
+    state = sample(run, adapter, state, until=until, saved=saved, palette=palette)
     if state.sampler is not None:
         raise _paused(run, adapter, saved, state, clips.decoded)
     if saved is not None:

@@ -15,8 +15,9 @@ from vstar_sdk.reading.escapes import printable
 from vstar_sdk.runs.forecast import Forecast, forecast
 from vstar_sdk.runs.plan import Plan
 from vstar_sdk.service.refusals import Refusal
-from vstar_sdk.service.requests import read_document
+from vstar_sdk.service.requests import read_document, read_sent_spec
 from vstar_sdk.service.service import Service
+from vstar_sdk.service.uploads import begun_with
 from vstar_sdk.spec.writing import as_yaml
 
 
@@ -32,18 +33,19 @@ def drafts(service: Service) -> APIRouter:
     @router.post("/plan")
     async def plan(request: Request, costs: bool = Query(False)) -> dict[str, Any]:
         """What a spec would do: numbers, states and the frames that each rules; with `costs` its memory and time, too."""
-        document, _ = await read_document(request)
+        sent = await read_sent_spec(request, service.limits)
 
         def told() -> dict[str, Any]:
-            planned = service.plan(document)
-            return plan_json(planned) | {"costs": costs_json(forecast(planned)) if costs else None}
+            document, files = begun_with(sent.document, sent.uploads, service.limits)
+            with service.planned(document, files) as planned:
+                return plan_json(planned) | {"costs": costs_json(forecast(planned)) if costs else None}
 
         return await anyio.to_thread.run_sync(told, limiter=limiter)
 
     @router.post("/convert")
     async def convert(request: Request) -> dict[str, Any]:
         """A spec in JSON or YAML, as both: `data` and `yaml`. It must be well-formed, and need not be valid."""
-        document, _ = await read_document(request)
+        document = await read_document(request)
         _check_portable(document.data)
         return {"data": document.data, "yaml": as_yaml(document.data)}
 
@@ -102,6 +104,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "states": states,
         "style": story.synopsis.style if story is not None else "",
         "kept": None if plan.kept is None else {"frames": as_ranges(plan.kept.frames), "made": as_ranges(plan.kept.made)},
+        "start": plan.beginning.record() if plan.beginning is not None else [],
         "parts": {key: [one.part for one in getattr(plan.spec, key)] for key in ("regularizers", "finish", "metrics", "output")},
         "attention": plan.attention.summary(numbers.steps),
         "warnings": [discreet(warning) for warning in plan.warnings()],

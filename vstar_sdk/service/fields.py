@@ -63,8 +63,8 @@ class VideoFields(Options):
 
 
 _ELSEWHERE = {
-    "image_reference": "a picture is uploaded as the file input_reference; this service loads nothing from addresses",
-    "video_reference": "this service loads nothing from addresses, and takes no video",
+    "image_reference": "upload a picture as the file input_reference; this service loads nothing from addresses",
+    "video_reference": "upload a video as the file input_reference; this service loads nothing from addresses",
     "audio_reference": "this service loads nothing from addresses, and takes no sound",
     "control_reference": "this service has no control models",
     "control_type": "this service has no control models",

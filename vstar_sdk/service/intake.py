@@ -70,9 +70,15 @@ class Intake:
         )
         return record, as_yaml(document.data).encode()
 
-    def plan(self, document: Document, folder: Path) -> Plan:
-        """What a spec would do; see `check`."""
-        return self._planned(document, folder, ())[1]
+    def plan(self, document: Document, folder: Path, more: tuple[Path, ...] = ()) -> Plan:
+        """What a spec would do; see `check`.
+
+        Args:
+            document: the spec.
+            folder: where its relative paths begin.
+            more: folders that it may read.
+        """
+        return self._planned(document, folder, more)[1]
 
     def _planned(self, document: Document, folder: Path, more: tuple[Path, ...]) -> tuple[Document, Plan]:
         whole, roots = continued(completed(document, folder, self._defaults), self._run_of)

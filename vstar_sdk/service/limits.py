@@ -23,9 +23,11 @@ class Limits(Options):
     body_seconds: float = Field(default=60.0, gt=0)
     """Seconds in which a request's body must be there."""
     upload: int = Field(default=16 << 20, ge=1024)
-    """Bytes of an uploaded picture."""
+    """Bytes of an uploaded picture or video."""
     upload_pixels: int = Field(default=1 << 24, ge=64)
-    """Pixels of an uploaded picture."""
+    """Pixels of an uploaded picture, and of a frame of an uploaded video."""
+    upload_frames: int = Field(default=300, ge=1)
+    """Frames of an uploaded video."""
     pixels: int = Field(default=1 << 22, ge=64)
     """Pixels of a frame."""
     frames: int = Field(default=1024, ge=1)

@@ -16,10 +16,11 @@ from vstar_sdk.service.fields import PRIORITIES
 from vstar_sdk.service.limits import Limits
 from vstar_sdk.service.orders import read_spec
 from vstar_sdk.service.refusals import Refusal
+from vstar_sdk.service.uploads import KEYS, REFERENCE
 from vstar_sdk.spec.document import LARGEST, Document
 
-REFERENCE = "input_reference"
 _FORM = "multipart/form-data"
+_SPEC = "spec"
 _YAML = frozenset(("application/yaml", "application/x-yaml", "text/yaml"))
 
 
@@ -29,12 +30,27 @@ class Sent:
 
     Attributes:
         fields: by their names; of a form all are texts.
-        picture: that was uploaded.
+        uploads: that it came with: `REFERENCE`, or none.
         fingerprint: of all that.
     """
 
     fields: Mapping[str, Any]
-    picture: bytes | None
+    uploads: Mapping[str, bytes]
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class SentSpec:
+    """The body of ``POST /v1/runs`` and its like.
+
+    Attributes:
+        document: the spec.
+        uploads: by the keys of ``start`` that they are for; see `vstar_sdk.service.uploads.KEYS`.
+        fingerprint: of all that.
+    """
+
+    document: Document
+    uploads: Mapping[str, bytes]
     fingerprint: str
 
 
@@ -54,27 +70,41 @@ async def read_video(request: Request, limits: Limits) -> Sent:
                 f"{REFERENCE} must be an uploaded file; this service loads nothing from addresses",
                 code="invalid_value",
                 param=REFERENCE,
-                hint="send a form (multipart/form-data) with the picture in it",
+                hint="send a form (multipart/form-data) with the picture or video in it",
             )
-        return Sent(data, None, _fingerprint("video", data, None))
+        return Sent(data, {}, _fingerprint("video", data, {}))
     if kind != _FORM:
         raise Refusal(415, f"send {_FORM} or application/json", code="unsupported_media_type")
-    return await _form(request, limits)
+    fields, uploads = await _form(request, limits, (REFERENCE,))
+    return Sent(fields, uploads, _fingerprint("video", fields, uploads))
 
 
-async def read_document(request: Request) -> tuple[Document, str]:
-    """A whole spec, and its fingerprint.
+async def read_sent_spec(request: Request, limits: Limits) -> SentSpec:
+    """A whole spec; in a form, with what it begins or ends with.
+
+    Raises:
+        Refusal: the body is neither a form nor JSON nor YAML, or the form is wrong.
+        SpecError: the spec is not well-formed.
+    """
+    if _kind(request) != _FORM:
+        document, content = await _spec(request)
+        return SentSpec(document, {}, _fingerprint(f"run {request.url.query}", content, {}))
+    fields, uploads = await _form(request, limits, KEYS)
+    if {*fields} != {_SPEC}:
+        hint = f"send the field {_SPEC} (JSON), and files as {', '.join(KEYS)}"
+        raise Refusal(400, f"a form has the field {_SPEC} and no other", code="invalid_value", param=_SPEC, hint=hint)
+    document = read_spec(fields[_SPEC].encode(), as_json=True)
+    return SentSpec(document, uploads, _fingerprint(f"run {request.url.query}", fields, uploads))
+
+
+async def read_document(request: Request) -> Document:
+    """A whole spec.
 
     Raises:
         Refusal: the body is neither JSON nor YAML.
         SpecError: it is not well-formed.
     """
-    kind = _kind(request)
-    if kind != "application/json" and kind not in _YAML:
-        raise Refusal(415, "send the spec as application/json or application/yaml", code="unsupported_media_type")
-    content = await request.body()
-    document = read_spec(content, as_json=kind == "application/json")
-    return document, hashlib.sha256(b"run\n" + str(request.url.query).encode() + b"\n" + content).hexdigest()
+    return (await _spec(request))[0]
 
 
 def key_of(request: Request) -> str | None:
@@ -102,33 +132,39 @@ def priority_of(request: Request) -> int:
     return int(text)
 
 
-async def _form(request: Request, limits: Limits) -> Sent:
-    fields: dict[str, Any] = {}
-    picture: bytes | None = None
-    async with request.form(max_files=1, max_fields=64, max_part_size=LARGEST) as form:
+async def _spec(request: Request) -> tuple[Document, str]:
+    kind = _kind(request)
+    if kind != "application/json" and kind not in _YAML:
+        raise Refusal(415, "send the spec as application/json or application/yaml", code="unsupported_media_type")
+    content = await request.body()
+    return read_spec(content, as_json=kind == "application/json"), hashlib.sha256(content).hexdigest()
+
+
+async def _form(request: Request, limits: Limits, names: tuple[str, ...]) -> tuple[dict[str, str], dict[str, bytes]]:
+    """The fields of a form, and its files, which have one of some names."""
+    fields: dict[str, str] = {}
+    uploads: dict[str, bytes] = {}
+    async with request.form(max_files=len(names), max_fields=64, max_part_size=LARGEST) as form:
         for name, value in form.multi_items():
-            if name in fields or (name == REFERENCE and picture is not None):
+            if name in fields or name in uploads:
                 raise Refusal(400, f"{name[:100]} was sent twice", code="invalid_value", param=name[:100])
             if not isinstance(value, UploadFile):
                 fields[name] = value
-            elif name == REFERENCE:
-                picture = await value.read(limits.upload + 1)
+            elif name in names:
+                uploads[name] = await value.read(limits.upload + 1)
             else:
                 raise Refusal(400, f"{name[:100]} takes no file", code="invalid_value", param=name[:100])
-    if REFERENCE in fields:
-        raise Refusal(
-            400,
-            f"{REFERENCE} must be an uploaded file; this service loads nothing from addresses",
-            code="invalid_value",
-            param=REFERENCE,
-        )
-    return Sent(fields, picture, _fingerprint("video", fields, picture))
+    for name in names:
+        if name in fields:
+            message = f"{name} must be an uploaded file; this service loads nothing from addresses"
+            raise Refusal(400, message, code="invalid_value", param=name)
+    return fields, uploads
 
 
 def _kind(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def _fingerprint(what: str, fields: Mapping[str, Any], picture: bytes | None) -> str:
-    written = json.dumps(fields, sort_keys=True, default=str).encode()
-    return hashlib.sha256(b"\n".join((what.encode(), written, hashlib.sha256(picture or b"").digest()))).hexdigest()
+def _fingerprint(what: str, sent: object, uploads: Mapping[str, bytes]) -> str:
+    files = {name: hashlib.sha256(content).hexdigest() for name, content in uploads.items()}
+    return hashlib.sha256(json.dumps([what, sent, files], sort_keys=True, default=str).encode()).hexdigest()

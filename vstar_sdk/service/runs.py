@@ -15,8 +15,9 @@ from vstar_sdk.service.orders import Order
 from vstar_sdk.service.pictures import preview_jpeg
 from vstar_sdk.service.records import Record
 from vstar_sdk.service.refusals import absent
-from vstar_sdk.service.requests import key_of, priority_of, read_document
+from vstar_sdk.service.requests import key_of, priority_of, read_sent_spec
 from vstar_sdk.service.service import Service
+from vstar_sdk.service.uploads import KEYS, Key, begun_with, uploaded
 from vstar_sdk.service.videos import AT_ONCE
 
 
@@ -52,10 +53,11 @@ def runs(service: Service) -> APIRouter:
 
     @router.post("", openapi_extra=_body(), status_code=201)
     async def create(request: Request, response: Response) -> dict[str, Any]:
-        """Run a spec, in JSON or YAML. `start.from` may be the id of a finished run."""
+        """Run a spec, in JSON or YAML. `start.from` may be the id of a finished run; a form brings pictures and videos."""
         key, priority = key_of(request), priority_of(request)
-        document, fingerprint = await read_document(request)
-        order = Order(document, priority, None, key, fingerprint)
+        sent = await read_sent_spec(request, service.limits)
+        document, files = await anyio.to_thread.run_sync(begun_with, sent.document, sent.uploads, service.limits, limiter=limiter)
+        order = Order(document, priority, None, key, sent.fingerprint, files)
         record, same = await anyio.to_thread.run_sync(service.submit, order, limiter=limiter)
         if same:
             response.headers["Idempotent-Replayed"] = "true"
@@ -90,6 +92,13 @@ def runs(service: Service) -> APIRouter:
     def spec(run: str) -> Response:
         """The spec as it runs, in YAML."""
         return Response(service.spec(service.record(run)), media_type="application/yaml")
+
+    @router.get("/{run}/start/{key}", response_class=FileResponse)
+    def start(run: str, key: Key) -> FileResponse:
+        """The picture or video that was uploaded for a key of `start`, to be saved."""
+        if (path := uploaded(service.uploads(service.record(run)), key)) is None:
+            raise absent("upload of this name")
+        return FileResponse(path, filename=path.name)
 
     @router.get("/{run}/manifest")
     def manifest(run: str) -> dict[str, Any]:
@@ -127,12 +136,17 @@ def runs(service: Service) -> APIRouter:
 def _body() -> dict[str, Any]:
     """What OpenAPI says of the body; `/schema` has the schema."""
     schema = {"type": "object", "description": "A spec; its JSON Schema is at /schema."}
+    files = {key: {"type": "string", "format": "binary"} for key in KEYS}
+    form = {"type": "object", "required": ["spec"], "properties": {"spec": schema, **files}}
     return {
         "parameters": [
             {"name": "priority", "in": "query", "schema": {"type": "integer", "minimum": -10, "maximum": 10, "default": 0}}
         ],
         "requestBody": {
             "required": True,
-            "content": {kind: {"schema": schema} for kind in ("application/json", "application/yaml")},
+            "content": {
+                **{kind: {"schema": schema} for kind in ("application/json", "application/yaml")},
+                "multipart/form-data": {"schema": form},
+            },
         },
     }

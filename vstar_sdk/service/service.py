@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -26,8 +26,6 @@ from vstar_sdk.spec.document import Document
 from vstar_sdk.spec.guard import Guard
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from vstar_sdk.previews import Preview
     from vstar_sdk.runs.plan import Plan
 
@@ -131,6 +129,27 @@ class Service:
         """
         return self._intake.plan(document, self._shelf.draft())
 
+    @contextmanager
+    def planned(self, document: Document, files: Mapping[str, bytes]) -> Generator[Plan]:
+        """What a spec would do, were it submitted with some files, which are there meanwhile.
+
+        Raises:
+            Refusal: see `plan`.
+            VstarError: see `plan`, or the disk refuses.
+        """
+        if not files:
+            yield self.plan(document)
+            return
+        job = new_id()
+        try:
+            try:
+                folder = self._shelf.begin(job, files)
+            except OSError as error:
+                raise _full(error) from error
+            yield self._intake.plan(document, folder, (folder,))
+        finally:
+            self._shelf.remove(job)
+
     def record(self, job: str) -> Record:
         """A job.
 
@@ -152,6 +171,10 @@ class Service:
     def folder(self, record: Record) -> Path:
         """The run directory of a job."""
         return self._shelf.run(record.id)
+
+    def uploads(self, record: Record) -> Path:
+        """The folder of what was uploaded for a job, among other files."""
+        return self._shelf.folder(record.id)
 
     def spec(self, record: Record) -> bytes:
         """The spec of a job, as YAML.
@@ -288,7 +311,7 @@ class Service:
         except BaseException as error:
             self._shelf.remove(job)
             if isinstance(error, OSError):
-                raise OutputError(f"a job cannot be written: {error.strerror}", hint="is the disk full?") from error
+                raise _full(error) from error
             raise
 
     def _finished_run(self, job: str) -> Path:
@@ -297,6 +320,10 @@ class Service:
         if record.state != "done":
             raise Refusal(409, f"the video to continue from is {record.state}", code="not_done", param="start")
         return self._shelf.run(job)
+
+
+def _full(error: OSError) -> OutputError:
+    return OutputError(f"a job cannot be written: {error.strerror}", hint="is the disk full?")
 
 
 def _check_same(record: Record, order: Order) -> None:

@@ -12,7 +12,6 @@ from fastapi.responses import FileResponse
 
 from vstar_sdk.service.artifacts import sheet_of, video_of
 from vstar_sdk.service.fields import VideoFields, read_fields, spec_of
-from vstar_sdk.service.limits import Limits
 from vstar_sdk.service.listing import page
 from vstar_sdk.service.orders import Order
 from vstar_sdk.service.pictures import first_frame_jpeg
@@ -20,12 +19,10 @@ from vstar_sdk.service.records import Record
 from vstar_sdk.service.refusals import Refusal
 from vstar_sdk.service.requests import key_of, read_video
 from vstar_sdk.service.service import Service
-from vstar_sdk.service.uploads import picture
+from vstar_sdk.service.uploads import REFERENCE, begun_with
 from vstar_sdk.spec.document import Document
 
 _STATUS = {"queued": "queued", "running": "in_progress", "done": "completed", "failed": "failed", "cancelled": "failed"}
-
-_PICTURE = "input.png"
 
 AT_ONCE = 8
 """Orders that are checked or wait for it, at the same time; others wait without a thread."""
@@ -67,10 +64,10 @@ def videos(service: Service, bases: Mapping[str, Mapping[str, Any]]) -> APIRoute
         key = key_of(request)
         sent = await read_video(request, service.limits)
         fields = read_fields(sent.fields)
-        spec, files = spec_of(fields, bases), dict[str, bytes]()
-        if sent.picture is not None:
-            spec, files = await anyio.to_thread.run_sync(_begun_with, spec, sent.picture, service.limits, limiter=limiter)
-        order = Order(Document(spec), fields.priority, fields.model, key, sent.fingerprint, files)
+        document, files = Document(spec_of(fields, bases)), dict[str, bytes]()
+        if sent.uploads:
+            document, files = await anyio.to_thread.run_sync(begun_with, document, sent.uploads, service.limits, limiter=limiter)
+        order = Order(document, fields.priority, fields.model, key, sent.fingerprint, files)
         record, same = await anyio.to_thread.run_sync(service.submit, order, limiter=limiter)
         if same:
             response.headers["Idempotent-Replayed"] = "true"
@@ -117,20 +114,10 @@ def videos(service: Service, bases: Mapping[str, Mapping[str, Any]]) -> APIRoute
     return router
 
 
-def _begun_with(spec: dict[str, Any], content: bytes, limits: Limits) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """A spec whose video begins with an uploaded picture, and the files that it needs.
-
-    Raises:
-        Refusal: the picture cannot be used.
-    """
-    start: dict[str, Any] = spec.get("start") or {}
-    return spec | {"start": start | {"first": _PICTURE}}, {_PICTURE: picture(content, limits)}
-
-
 def _body() -> dict[str, Any]:
     """What OpenAPI says of the body."""
     fields = VideoFields.model_json_schema()
-    picture = {"input_reference": {"type": "string", "format": "binary"}}
-    form = {**fields, "properties": {**fields["properties"], **picture}}
+    reference = {REFERENCE: {"type": "string", "format": "binary"}}
+    form = {**fields, "properties": {**fields["properties"], **reference}}
     content = {"application/json": {"schema": fields}, "multipart/form-data": {"schema": form}}
     return {"requestBody": {"required": True, "content": content}}

@@ -80,6 +80,11 @@ class FramewiseAdapter(ABC):
     def family(self) -> Family:
         """What nursing needs to know of the denoiser."""
 
+    @property
+    def vae(self) -> Any:
+        """The decoder."""
+        return self.networks.vae
+
     @abstractmethod
     def weights(self) -> Mapping[str, str]:
         """SHA-256 of every weight file, by its name."""

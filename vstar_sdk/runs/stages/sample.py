@@ -28,6 +28,10 @@ from vstar_sdk.sampling.noise import folded, step_noise
 from vstar_sdk.sampling.sampler import denoise
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from vstar_sdk.attention.plan import AttentionPlan
@@ -54,7 +58,7 @@ def sample(
         state: has the conditioning.
         until: steps after which to stop; None goes on to the end.
         saved: where the sampler's state is kept on the way.
-        palette: how the model's latents look, as far as earlier runs know; for previews.
+        palette: how the model's latents look, as far as earlier runs know; where previews are wanted.
 
     Returns:
         The state with its latents, or, where it was stopped, with its sampler.
@@ -176,8 +180,11 @@ class _Reports:
         if clean is None:
             return None
         latents = clean[0].float().cpu().numpy()
-        colours = self._palette.fitted(done, latents, lambda index: self._adapter.decode(clean[:, :, index : index + 1]))
-        return Preview(latents, colours)
+
+        def decode(mosaic: NDArray[np.float32]) -> Iterator[NDArray[np.uint8]]:
+            return self._adapter.decode(torch.tensor(mosaic)[None].to(clean))
+
+        return Preview(latents, self._palette.fitted(done, latents, decode))
 
     def _keep(self) -> None:
         if self._saved is None:
