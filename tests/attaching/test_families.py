@@ -14,6 +14,7 @@ from tests.joint_oracle import materialised
 from vstar_sdk import Bias, Wrap, attach
 from vstar_sdk.errors import ModelError, SamplerError
 from vstar_sdk.options import RegularizerOptions
+from vstar_sdk.regularizers.tar import TarOptions
 
 several = pytest.mark.parametrize("held", [name for name, held in FAMILIES.items() if not held.one_text], indirect=True)
 alike = pytest.mark.parametrize("held", [name for name, held in FAMILIES.items() if held.one_text], indirect=True)
@@ -89,6 +90,20 @@ def test_tar_changes_the_clip_and_strength_0_changes_no_bit(held, pipe):
         assert not torch.allclose(held.make(pipe), plain, atol=1e-3)
     with attach(pipe, [{**TAR, "strength": 0.0}]):
         assert torch.equal(held.make(pipe), plain)
+
+
+@pytest.mark.parametrize("held", ["ltx", pytest.param("hunyuan15", marks=pytest.mark.slow)], indirect=True)
+def test_what_is_left_out_has_the_defaults_of_a_run_on_such_a_model(held, pipe):
+    brief = {"use": "tar", "sigma": {0: 1}, "window": [0.0, 1.0]}
+
+    def made(regularizer: Any) -> torch.Tensor:
+        with attach(pipe, [regularizer]):
+            return held.make(pipe)
+
+    wanted = made({**brief, "stat": "spread", "strength": 0.5})
+    assert torch.equal(made(brief), wanted)
+    assert torch.equal(made(TarOptions(sigma={0: 1}, window=(0.0, 1.0))), wanted)
+    assert not torch.equal(made({**brief, "stat": "max", "strength": 1.0}), wanted)
 
 
 def test_tar_equals_the_formula_materialised_in_float64_and_adds_nothing_to_text(held, pipe):

@@ -9,6 +9,7 @@ import pytest
 import torch
 from diffusers.pipelines.cogvideo.pipeline_cogvideox import CogVideoXPipeline
 from diffusers.pipelines.hunyuan_video1_5.pipeline_hunyuan_video1_5 import HunyuanVideo15Pipeline
+from diffusers.pipelines.kandinsky5.pipeline_kandinsky import Kandinsky5T2VPipeline
 from diffusers.pipelines.ltx.pipeline_ltx import LTXPipeline
 from diffusers.pipelines.ltx2.pipeline_ltx2 import LTX2Pipeline
 from diffusers.pipelines.wan.pipeline_wan import WanPipeline
@@ -27,6 +28,7 @@ PIPELINES: dict[str, Any] = {
     "cogvideox_2b": CogVideoXPipeline,
     "cogvideox_5b": CogVideoXPipeline,
     "hunyuan15_dir": HunyuanVideo15Pipeline,
+    "kandinsky5_dir": Kandinsky5T2VPipeline,
 }
 OTHERS = {"skyreels_dir": "skyreels", "cosmos_dir": "cosmos 2.5"}
 """Pipelines of which `FAMILIES` knows what they need, by the fixture of their folder."""

@@ -20,11 +20,28 @@ from vstar_sdk.errors import SpecError
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 from vstar_sdk.sampling.conditioning import Conditioning
 
-MODELS = ["wan_21", "wan_22", "tiny_ltx", "tiny_ltx2", "tiny_ltx23", "cogvideox_2b", "cogvideox_5b", "hunyuan15_dir"]
-CROSS, JOINT = MODELS[:5], MODELS[5:]
+MODELS = [
+    "wan_21",
+    "wan_22",
+    "tiny_ltx",
+    "tiny_ltx2",
+    "tiny_ltx23",
+    "cogvideox_2b",
+    "cogvideox_5b",
+    "hunyuan15_dir",
+    "kandinsky5_dir",
+]
+SLOW = ["skyreels_dir", "cosmos_dir"]
 WINTER_TOO = "a snowy landscape in winter, and an orange autumn"
 
-of_each = pytest.mark.parametrize("adapter", [*MODELS, pytest.param("skyreels_dir", marks=pytest.mark.slow)], indirect=True)
+of_each = pytest.mark.parametrize(
+    "adapter", [*MODELS, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)], indirect=True
+)
+
+
+def near(adapter: Any) -> float:
+    """How far equal outputs may be apart: Kandinsky rounds what it rotates to bfloat16."""
+    return 1e-4 if adapter.facts.name == "Kandinsky 5" else 3e-6
 
 
 def latents(adapter: Any) -> Tensor:
@@ -78,8 +95,8 @@ def test_frames_that_read_one_state_alone_are_the_plain_model_under_its_prompt(a
     x = latents(adapter)
     for branch, prompt in enumerate((OTHER, prompts[state])):
         wanted = adapter.denoise(x, torch.tensor(700), one_text(adapter, prompt))
-        assert (got[branch] - wanted[0]).abs().max() < 3e-6
-    assert (got[0] - got[1]).abs().max() > 3e-5
+        assert (got[branch] - wanted[0]).abs().max() < near(adapter)
+    assert (got[0] - got[1]).abs().max() > 10 * near(adapter)
 
 
 @contextmanager
@@ -151,8 +168,8 @@ def test_a_nursed_network_equals_one_whose_attention_to_the_states_is_materialis
         wanted = adapter.denoise(x, torch.tensor(700), text[1:])
     assert len(seen) == len([site for site in adapter.facts.text_sites if "transformer_2" not in site.name])
     plain = adapter.denoise(x, torch.tensor(700), text[1:])
-    assert (got - wanted[0]).abs().max() < 2e-6
-    assert (got - plain[0]).abs().max() > 2e-5
+    assert (got - wanted[0]).abs().max() < near(adapter)
+    assert (got - plain[0]).abs().max() > 10 * near(adapter)
 
 
 def _patch(adapter: Any) -> int:
@@ -180,8 +197,8 @@ def test_it_stands_beside_tar_and_leaves_the_model_as_it_was(adapter):
 def test_the_plan_says_where_text_is_told_apart(adapter):
     bias = torch.zeros(frames_of(adapter), 2, dtype=torch.float64)
     words = planned(adapter, bias, Tar(TarOptions(sigma={0: 1}))).describe(4)
-    if adapter.facts.text_sites[0].kind == "cross":
-        assert "attn2  level 0" in words
+    if (first := adapter.facts.text_sites[0]).kind == "cross":
+        assert f"{first.name}  level 0" in words
         assert "steps 0-3 segment bias (relay)" in words
     else:
         assert "frame-pair bias with row statistics with a segment bias (relay, Tar)" in words

@@ -14,7 +14,14 @@ from vstar_sdk.errors import PluginError, RunPaused
 from vstar_sdk.runs.plan import make_plan
 
 SUMMER, WINTER, AUTUMN = "a green landscape in summer", "a snowy landscape in winter", "an orange landscape in autumn"
-KINDS = {"wan_21": "wan", "wan_22": "wan", "tiny_ltx": "ltx", "tiny_ltx2": "ltx2", "cogvideox_2b": "cogvideox"}
+KINDS = {
+    "wan_21": "wan",
+    "wan_22": "wan",
+    "tiny_ltx": "ltx",
+    "tiny_ltx2": "ltx2",
+    "cogvideox_2b": "cogvideox",
+    "kandinsky5_dir": "kandinsky5",
+}
 
 
 def story(name: str, directory: Any, /, **changes: Any) -> dict[str, Any]:
@@ -32,7 +39,7 @@ def story(name: str, directory: Any, /, **changes: Any) -> dict[str, Any]:
     return {**own, "model": {"use": KINDS[name], "path": str(directory)}, **changes}
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=[name if name != "kandinsky5_dir" else pytest.param(name, marks=pytest.mark.slow) for name in KINDS])
 def told(request: pytest.FixtureRequest) -> Any:
     """Makes a story on a tiny model."""
     directory = request.getfixturevalue(request.param)
@@ -45,7 +52,8 @@ def test_a_story_is_told_by_relay(session, told):
     assert result.spec.timeline.part == "relay"
     assert torch.equal(session.run(result.spec).latents, result.latents)
     two = session.run(told(sampling={"steps": 2, "guidance_batch": "two"}))
-    torch.testing.assert_close(two.latents, result.latents, atol=1e-4, rtol=0)
+    noise = 1e-3 if result.adapter.facts.name == "Kandinsky 5" else 1e-4  # it rounds what it rotates to bfloat16
+    torch.testing.assert_close(two.latents, result.latents, atol=noise, rtol=0)
     other = session.run(told(synopsis={"use": "states", "states": [SUMMER, WINTER]}))
     assert (other.latents - result.latents).abs().max() > 1e-5
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeGuard
 
 from vstar_sdk.attaching.captions import Bringing
@@ -36,11 +36,11 @@ def read(
     fps: float,
     plugins: Iterable[object],
     *,
-    joint: bool = False,
+    joint: Callable[[Families], bool] = lambda _: False,
 ) -> tuple[tuple[Regularizer, ...], Synopsis | None, Bringing, Families]:
     """Validate the arguments of `vstar_sdk.attach`, whose docstring says what they are, and find the families that are known.
 
-    With ``joint``, options that are left out are those for joint models.
+    Options that are left out are those for joint models, where ``joint`` says that it is for one; it is given the families.
 
     Raises:
         SpecError: one is wrong.
@@ -62,13 +62,15 @@ def read(
         },
         plugins=plugins,
     )
+    families = _families(loaded.catalog)
+    for_joint = joint(families)
     chosen: list[Regularizer] = []
     for index, (one, options) in enumerate(zip(given, loaded.spec.regularizers, strict=True)):
         path = ("regularizers", index)
         try:
             if isinstance(one, Mapping | Options):
                 meant = options if isinstance(one, Mapping) else one
-                if joint and isinstance(meant, RegularizerOptions):
+                if for_joint and isinstance(meant, RegularizerOptions):
                     meant = meant.for_joint()
                 chosen.append(loaded.catalog.make("regularizers", meant, path=path))
             elif how := KINDS["regularizers"].promises.missing(one):
@@ -78,7 +80,6 @@ def read(
                 chosen.append(loaded.catalog.contain("regularizers", one, path))
         except SpecError as error:
             raise error if error.path else SpecError(f"regularizers[{index}]: {error.message}", hint=error.hint) from None
-    families = _families(loaded.catalog)
     bringing = _bringing(loaded, timeline)
     if states is None:
         return tuple(chosen), None, bringing, families

@@ -54,7 +54,8 @@ def attach(
     Args:
         pipe: the pipeline.
         regularizers: in order, each a mapping as in a spec (``{"use": "tar", "sigma": {0: 1}}``, parts of plugins included), a
-            name alone, an option model, or an object. Default: ``tar`` with its defaults; ``[]`` is none.
+            name alone, an option model, or an object. Default: ``tar`` with its defaults; ``[]`` is none. What is left out has
+            the defaults that a run on such a model has.
         synopsis: the key states, a `Synopsis` or a list of captions and of mappings of ``caption`` and ``at``. The pipeline's
             own text encoder reads them, and they take the place of its prompt; its negative prompt stays.
         interpolation: ``linear`` (the paper's), ``hold`` or ``smooth``.
@@ -74,7 +75,9 @@ def attach(
         SamplerError: raised by the call: several videos at once with a synopsis, a timestep that the scheduler does not have,
             more frames than the denoiser has positions for, an attention processor that was replaced meanwhile, gradients.
     """
-    chosen, story, bringing, known = read(regularizers, synopsis, interpolation, timeline, fps, plugins)
+    chosen, story, bringing, known = read(
+        regularizers, synopsis, interpolation, timeline, fps, plugins, joint=lambda known: _joint(pipe, known)
+    )
     fps = float(fps)  # valid by now, and perhaps a text
     denoisers = _denoisers(pipe, known)
     families = {name: known.family(type(denoiser).__name__) for name, denoiser in denoisers.items()}
@@ -109,6 +112,12 @@ def attach(
     if not any(one.calls for one in attached):
         names = " and ".join(denoisers)
         warnings.warn(f"attach: the pipeline's {names} was never called inside the block", UserWarning, stacklevel=3)
+
+
+def _joint(pipe: Any, known: Families) -> bool:
+    """Whether regularizers have the defaults for joint models, as `vstar_sdk.models.contract.Facts.joint` says it for a run."""
+    denoisers = _denoisers(pipe, known).values()
+    return any(site.kind == "joint" for one in denoisers for site in known.family(type(one).__name__).sites(one.config))
 
 
 def _denoisers(pipe: Any, known: Families) -> dict[str, Any]:

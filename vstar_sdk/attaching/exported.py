@@ -188,7 +188,7 @@ def export_attention(
         PluginError: a plugin that one names is broken.
     """
     joint = bool(sites) and all(site.kind == "joint" for site in sites)
-    chosen, *_ = read(regularizers, None, "linear", None, clock.fps, plugins, joint=joint)
+    chosen, *_ = read(regularizers, None, "linear", None, clock.fps, plugins, joint=lambda _: joint)
     if not chosen:
         raise SpecError("regularizers: there is nothing to export", hint="name at least one", path=("regularizers",))
     plan = plan_attention(sites, chosen, clock, steps)

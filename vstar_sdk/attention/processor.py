@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
@@ -92,6 +93,20 @@ class NursedProcessor:
         if layout is ALL_VIDEO:
             return self.attend(query, key, value)
         return cast(JointExecutor, self.attend)(query, key, value, layout=layout)
+
+    def nearest(self, videos: int, device: torch.device) -> Tensor:
+        """The key state that each frame reads most of at a cross site: for what can be told only one.
+
+        Args:
+            videos: of the call.
+            device: of the result.
+
+        Returns:
+            ``(videos, frames)``; the first state wherever nothing says which.
+        """
+        if isinstance(self.attend, SegmentAttention):
+            return self.attend.nearest(videos, device)
+        return torch.zeros(videos, self.site.frames, dtype=torch.int64, device=device)
 
     def reading(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
         """Cross-attention to the text of key states, at a cross site.

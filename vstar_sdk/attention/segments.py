@@ -34,6 +34,18 @@ class SegmentAttention:
         self._bias.on(device, torch.float32)
         self._state.on(device, torch.int64)
 
+    def nearest(self, videos: int, device: torch.device) -> Tensor:
+        """The state that each frame reads most of, ``(videos, frames)``.
+
+        Of a video that the prompt does not condition it is the first, where its text stands.
+
+        Args:
+            videos: of the call.
+            device: of the result.
+        """
+        most = self._bias.on(device, torch.float32).argmax(dim=1)
+        return torch.stack([most if told else torch.zeros_like(most) for told in self._current.prompted(videos)])
+
     def __call__(
         self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None, mask: Tensor | None = None
     ) -> Tensor:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from tests.attaching.families import FAMILIES, Unchecked
+from tests.attaching.families import FAMILIES
 from tests.denoised import denoised, scheduler_for
-from tests.transformer_models import ONE, OTHER, changed, check_frames, latents, one_text
+from tests.transformer_models import ONE, OTHER, changed, check_frames, cosmos_packages, latents, one_text
 from vstar_sdk import MissingDependency, ModelError, load_spec
 from vstar_sdk.models.cosmos.options import CosmosOptions
 from vstar_sdk.models.cosmos.source import CosmosSource
@@ -24,12 +24,10 @@ HELD = FAMILIES["cosmos 2.5"]
 
 
 @pytest.fixture
-def installed(monkeypatch):
-    """Stand-ins for the packages that the model needs, neither of which the tests have."""
-    for name, members in (("torchvision", {}), ("cosmos_guardrail", {"CosmosSafetyChecker": Unchecked})):
-        spec = importlib.machinery.ModuleSpec(name, None)
-        monkeypatch.setitem(sys.modules, name, SimpleNamespace(__spec__=spec, **members))
-    HELD.prepare(None)
+def installed():
+    """See `cosmos_packages`."""
+    with cosmos_packages():
+        yield
 
 
 @pytest.fixture

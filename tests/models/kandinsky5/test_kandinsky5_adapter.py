@@ -12,14 +12,18 @@ from torch import Tensor
 
 from tests.denoised import denoised, scheduler_for
 from tests.tiny_kandinsky5 import VAE
-from tests.transformer_models import FRAMES, ONE, OTHER, Wants, check_decoded, check_frames, latents, one_text, plan
+from tests.transformer_models import FRAMES, ONE, OTHER, Wants, check_decoded, check_frames, clock, latents, one_text, plan
 from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.operations import Mix
+from vstar_sdk.attention.plan import plan_attention
+from vstar_sdk.attention.telling import reading_sites, with_text
+from vstar_sdk.attention.telling import told as told_plan
 from vstar_sdk.models.diffusers.hunyuan_decoding import decode_in_windows
 from vstar_sdk.models.diffusers.measuring import LiveBytes
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.kandinsky5.inputs import call, scale_factor
 from vstar_sdk.models.kandinsky5.text import TOKENS, Told, packed, told
+from vstar_sdk.sampling.conditioning import Conditioning
 
 SHORT = "a snowy winter"
 MOMENT = torch.tensor(700.0)
@@ -142,6 +146,24 @@ def test_a_frame_that_attends_to_itself_alone_is_a_clip_of_its_own_text(adapter)
     assert torch.allclose(mixed[:, :, :3], only_one[:, :, :3], atol=1e-4)
     assert torch.allclose(mixed[:, :, 3:], only_other[:, :, 3:], atol=1e-4)
     assert not torch.allclose(only_one, only_other, atol=1e-2)
+
+
+def test_by_relay_each_frame_has_the_tokens_and_the_vector_of_the_state_that_it_reads(adapter):
+    """Likewise, where the texts of both states are there for all frames."""
+    texts = adapter.encode([ONE, SHORT])
+    bias = torch.tensor([[0.0, -torch.inf]] * 3 + [[-torch.inf, 0.0]] * 2, dtype=torch.float64)
+    alone = Wants(Mix(lambda d: (d == 0).to(d)))
+    facts, x = adapter.facts, latents(adapter)
+    with nurse(adapter.denoiser, plan(adapter, alone), adapter.family) as nursing:
+        nursing.at(0, 1)
+        of_one, of_other = (adapter.denoise(x, MOMENT, text.expand(1, 5, -1, -1)) for text in texts)
+    both = plan_attention(reading_sites(facts.sites, facts.text_sites), [alone], clock(adapter))
+    relayed = told_plan(with_text(both, facts.text_sites, "relay"), bias, texts.shape[1], [(0, 8), (9, 16)])
+    with nurse(adapter.denoiser, relayed, adapter.family) as nursing:
+        nursing.at(0, 1)
+        got = adapter.denoise(x, MOMENT, Conditioning(texts, texts[0], bias).sequences()[0][None])
+    assert torch.allclose(got[:, :, :3], of_one[:, :, :3], atol=1e-4)
+    assert torch.allclose(got[:, :, 3:], of_other[:, :, 3:], atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-_NEVER = -10000.0
+NEVER = -10000.0
 """What diffusers adds to the logits of padding."""
 
 
@@ -40,4 +40,4 @@ def without_presence(text: Tensor) -> tuple[Tensor, Tensor]:
     embeddings, present = text[..., :-1], text[..., -1:]
     there = present > 0
     own = embeddings / torch.where(there, present, torch.ones_like(present))
-    return own, torch.where(there, present.log(), torch.full_like(present, _NEVER))[..., 0]
+    return own, torch.where(there, present.log(), torch.full_like(present, NEVER))[..., 0]

@@ -32,12 +32,14 @@ def stack_sites(config: Mapping[str, Any], kind: str) -> tuple[SiteAddress, ...]
     )
 
 
-def cross_sites(sites: Sequence[SiteAddress]) -> tuple[SiteAddress, ...]:
+def cross_sites(sites: Sequence[SiteAddress], own: str = "attn1", reader: str = "attn2") -> tuple[SiteAddress, ...]:
     """The cross-attentions to the text, ``attn2`` beside every ``attn1``.
 
     Args:
         sites: the attentions over the tokens of a clip.
+        own: what a block calls such an attention.
+        reader: what it calls the one to the text.
     """
     return tuple(
-        replace(site, name=f"{site.name.removesuffix('attn1')}attn2", kind="cross", reads=True, rotary=None) for site in sites
+        replace(site, name=f"{site.name.removesuffix(own)}{reader}", kind="cross", reads=True, rotary=None) for site in sites
     )

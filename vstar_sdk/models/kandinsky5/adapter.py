@@ -24,7 +24,8 @@ from vstar_sdk.models.diffusers.site_check import check_sites
 from vstar_sdk.models.diffusers.transformer_loras import add_loras
 from vstar_sdk.models.kandinsky5.family import KANDINSKY5, Kandinsky5Family
 from vstar_sdk.models.kandinsky5.inputs import call
-from vstar_sdk.models.kandinsky5.text import cut_off, packed, told
+from vstar_sdk.models.kandinsky5.states import text_of
+from vstar_sdk.models.kandinsky5.text import cut_off, packed
 from vstar_sdk.models.loras import Lora
 from vstar_sdk.models.modules import modules_of
 from vstar_sdk.weights.components import load_component
@@ -70,7 +71,7 @@ class Kandinsky5Adapter(LatentAdapter):
     def predict(self, latents: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
         """See `LatentAdapter.predict`."""
         dtype = latents.dtype
-        own = told(text, self.denoiser.config.in_text_dim2)
+        own = text_of(self.denoiser, text, latents.shape[2])
         own = own._replace(tokens=own.tokens.to(dtype), pooled=own.pooled.to(dtype))
         return call(self.denoiser, latents, timestep.to(dtype), own, self.vae.spatial_compression_ratio)
 

@@ -15,9 +15,9 @@ from vstar_sdk.models.diffusers.guidance import branches_by_turn
 from vstar_sdk.models.diffusers.pipelines import text_encoder_of
 from vstar_sdk.models.family import Branches, DenoiserCall, Family
 from vstar_sdk.models.kandinsky5.frame_text import reading
-from vstar_sdk.models.kandinsky5.processor import Kandinsky5Processor, kandinsky5_processor
-from vstar_sdk.models.kandinsky5.sites import POSITIONS, kandinsky5_sites
-from vstar_sdk.models.kandinsky5.text import cut_off, packed, told
+from vstar_sdk.models.kandinsky5.processor import Kandinsky5Processor, Kandinsky5TextProcessor, kandinsky5_processor
+from vstar_sdk.models.kandinsky5.sites import POSITIONS, kandinsky5_sites, kandinsky5_text_sites
+from vstar_sdk.models.kandinsky5.text import Told, cut_off, packed, told, told_states
 
 
 class Kandinsky5Family(Family):
@@ -33,7 +33,11 @@ class Kandinsky5Family(Family):
         """See `Family.sites`."""
         return kandinsky5_sites(config)
 
-    def processor(self, attn: Any, site: Site) -> Kandinsky5Processor:
+    def text_sites(self, config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
+        """See `Family.text_sites`."""
+        return kandinsky5_text_sites(config)
+
+    def processor(self, attn: Any, site: Site) -> Kandinsky5Processor | Kandinsky5TextProcessor:
         """See `Family.processor`."""
         return kandinsky5_processor(attn, site)
 
@@ -77,15 +81,21 @@ class Kandinsky5Family(Family):
 
     def tell(self, during: ExitStack, denoiser: nn.Module, call: DenoiserCall, text: Tensor) -> None:
         """See `Family.tell`: hooks fold the latent frames into the batch, but for the self-attentions."""
+        self._tell(during, denoiser, call, told(text, call[self.pooled].shape[-1]))
+
+    def tell_states(self, during: ExitStack, denoiser: nn.Module, call: DenoiserCall, text: Tensor, nearest: Tensor) -> None:
+        """See `Family.tell_states`: a frame has the vector of the state that it reads most of."""
+        self._tell(during, denoiser, call, told_states(text, call[self.pooled].shape[-1], nearest))
+
+    def _tell(self, during: ExitStack, denoiser: nn.Module, call: DenoiserCall, text: Told) -> None:
         own, pooled, timestep = call[self.text], call[self.pooled], call[self.timestep]
-        new = told(text, pooled.shape[-1])
-        during.enter_context(reading(denoiser, new))
+        during.enter_context(reading(denoiser, text))
         call.set(
             **{
-                self.text: new.tokens.to(own.dtype),
-                self.pooled: new.pooled.to(pooled.dtype),
-                self.timestep: timestep.repeat_interleave(new.frames or 1),
-                "text_rope_pos": torch.arange(new.tokens.shape[1], device=own.device),
+                self.text: text.tokens.to(own.dtype),
+                self.pooled: text.pooled.to(pooled.dtype),
+                self.timestep: timestep.repeat_interleave(len(text.tokens) // len(timestep)),
+                "text_rope_pos": torch.arange(text.tokens.shape[1], device=own.device),
             }
         )
 

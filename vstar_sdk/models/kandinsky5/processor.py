@@ -1,4 +1,4 @@
-"""Self-attention of Kandinsky 5, whose attention has a class of its own: its nursed processor, and one for masked text."""
+"""Attention of Kandinsky 5, which has a class of its own: its nursed processors, and one for masked text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from diffusers.models.transformers.transformer_kandinsky import Kandinsky5Attention, Kandinsky5AttnProcessor
 from torch import Tensor
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn import functional
 
 from vstar_sdk.attention.processor import NursedProcessor
 from vstar_sdk.attention.sites import Site
@@ -51,6 +51,45 @@ class Kandinsky5Processor(NursedProcessor):
         return attn.out_layer(self.attention(query, key, value).transpose(1, 2).flatten(2))
 
 
+class Kandinsky5TextProcessor(NursedProcessor):
+    """Cross-attention to the text; with nothing to do it equals ``Kandinsky5AttnProcessor``.
+
+    Attributes:
+        bias: added to the logits of the text's tokens, ``(videos, text tokens)``; set by the family for a call.
+    """
+
+    bias: Tensor | None = None
+
+    def __call__(
+        self,
+        attn: Any,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor,
+        rotary_emb: Tensor | None = None,
+        sparse_params: Any = None,
+    ) -> Tensor:
+        """Cross-attention (the signature is diffusers').
+
+        Args:
+            attn: a ``Kandinsky5Attention``.
+            hidden_states: ``(batch, frames * positions, channels)``.
+            encoder_hidden_states: the text of all key states, ``(batch, text tokens, channels)``.
+            rotary_emb: None.
+            sparse_params: None.
+
+        Returns:
+            ``(batch, frames * positions, channels)``.
+
+        Raises:
+            SamplerError: the call has another number of frames than planned.
+        """
+        del sparse_params
+        check_tokens(self.site, hidden_states, None, None)
+        query, key, value = _projected(attn, hidden_states, encoder_hidden_states, rotary_emb)
+        mask = None if self.bias is None else self.bias[:, None, None].to(query.dtype)
+        return attn.out_layer(self.reading(query, key, value, mask).transpose(1, 2).flatten(2))
+
+
 class PartialText:
     """Attention to texts that are not all there; otherwise it equals ``Kandinsky5AttnProcessor``, which knows no mask.
 
@@ -73,11 +112,11 @@ class PartialText:
         del sparse_params
         context = hidden_states if encoder_hidden_states is None else encoder_hidden_states
         query, key, value = _projected(attn, hidden_states, context, rotary_emb)
-        out = scaled_dot_product_attention(query, key, value, attn_mask=self._bias.to(query.dtype))
+        out = functional.scaled_dot_product_attention(query, key, value, attn_mask=self._bias.to(query.dtype))
         return attn.out_layer(out.transpose(1, 2).flatten(2))
 
 
-def kandinsky5_processor(attn: Any, site: Site) -> Kandinsky5Processor:
+def kandinsky5_processor(attn: Any, site: Site) -> Kandinsky5Processor | Kandinsky5TextProcessor:
     """The processor for a site, once it is sure that it can stand in for what is there.
 
     Args:
@@ -88,7 +127,7 @@ def kandinsky5_processor(attn: Any, site: Site) -> Kandinsky5Processor:
         ModelError: it is another attention, or does more than plain attention.
     """
     check_stands_in(attn, site, Kandinsky5Attention, (Kandinsky5AttnProcessor,), heads="num_heads")
-    return Kandinsky5Processor(site)
+    return Kandinsky5TextProcessor(site) if site.kind == "cross" else Kandinsky5Processor(site)
 
 
 def _projected(attn: Any, hidden: Tensor, context: Tensor, rotary: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from vstar_sdk.attention.sites import SiteAddress
 from vstar_sdk.errors import ModelError
+from vstar_sdk.models.diffusers.stacks import cross_sites
 from vstar_sdk.models.rotary import of_time
 
 POSITIONS = 128
@@ -52,3 +53,15 @@ def kandinsky5_sites(config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
         )
         for layer in range(layers)
     )
+
+
+def kandinsky5_text_sites(config: Mapping[str, Any]) -> tuple[SiteAddress, ...]:
+    """The cross-attentions of a ``Kandinsky5Transformer3DModel`` to the text, in the order in which it runs them.
+
+    Args:
+        config: the network's ``config.json``.
+
+    Raises:
+        ModelError: see `kandinsky5_sites`.
+    """
+    return cross_sites(kandinsky5_sites(config), "self_attention", "cross_attention")

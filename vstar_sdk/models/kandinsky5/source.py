@@ -13,7 +13,7 @@ from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.flow_matching import flow_config
 from vstar_sdk.models.diffusers.pipeline_source import PipelineSource, check_class, of_this_family
 from vstar_sdk.models.kandinsky5.options import Kandinsky5Options
-from vstar_sdk.models.kandinsky5.sites import POSITIONS, kandinsky5_sites
+from vstar_sdk.models.kandinsky5.sites import POSITIONS, kandinsky5_sites, kandinsky5_text_sites
 from vstar_sdk.parts import Register, RegisterFamily, hookimpl
 from vstar_sdk.weights.directory import read_config
 from vstar_sdk.weights.finding import CONFIGURATION
@@ -41,7 +41,7 @@ class Kandinsky5Source(PipelineSource[Kandinsky5Options]):
         network, vae = read_config(directory, "transformer/config.json"), read_config(directory, "vae/config.json")
         index = read_config(directory, "model_index.json")
         with of_this_family(directory):
-            sites = kandinsky5_sites(network)
+            sites, text_sites = kandinsky5_sites(network), kandinsky5_text_sites(network)
             check_class(index, "pipeline", "Kandinsky5T2VPipeline")
             check_class(network, "transformer", "Kandinsky5Transformer3DModel")
             check_class(vae, "vae", "AutoencoderKLHunyuanVideo")
@@ -50,6 +50,7 @@ class Kandinsky5Source(PipelineSource[Kandinsky5Options]):
         return Facts(
             name="Kandinsky 5",
             sites=sites,
+            text_sites=text_sites,
             encodes=True,
             frames=121,
             width=768,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from vstar_sdk.models.diffusers.masked_text import with_presence, without_presence
+from vstar_sdk.models.diffusers.masked_text import NEVER, with_presence, without_presence
 from vstar_sdk.models.diffusers.prompts import end_beyond
 
 TOKENS = 512
@@ -23,12 +23,15 @@ class Told(NamedTuple):
         pooled: ``(texts, other dim)``.
         bias: ``(texts, tokens)`` for the logits of the text, float32; None where all of it is there in every text.
         frames: latent frames, where each has a text of its own; None where a text is for a whole video.
+        nearest: where every frame reads all texts of its video, one for each key state: ``(videos, latent frames)``, that whose
+            vector each frame has.
     """
 
     tokens: Tensor
     pooled: Tensor
     bias: Tensor | None
     frames: int | None
+    nearest: Tensor | None = None
 
 
 def packed(tokens: Tensor, pooled: Tensor) -> Tensor:
@@ -63,6 +66,21 @@ def told(text: Tensor, pooled_dim: int) -> Told:
     embeddings, bias = without_presence(each[:, : 1 + longest])
     bias = bias[:, 1:] if bias[:, 1:].any() else None
     return Told(embeddings[:, 1:], embeddings[:, 0, :pooled_dim], bias, None if same else text.shape[1])
+
+
+def told_states(text: Tensor, pooled_dim: int, nearest: Tensor) -> Told:
+    """What some videos are told, of which every frame reads all key states.
+
+    All places of every text stay, as the plan counts them; that of the pooled vector, behind the tokens, is masked.
+
+    Args:
+        text: ``(videos, states, 1 + tokens, dim + 1)``: see `packed`.
+        pooled_dim: channels of the pooled vector.
+        nearest: see `Told`.
+    """
+    embeddings, bias = without_presence(text.flatten(0, 1).float().roll(-1, dims=1))
+    bias[:, -1] = NEVER
+    return Told(embeddings, embeddings[:, -1, :pooled_dim], bias, None, nearest)
 
 
 def cut_off(tokenizer: Any, prompt: str) -> str:
