@@ -21,10 +21,13 @@ from vstar_sdk.regularizers.tar import Tar, TarOptions
 from vstar_sdk.sampling.conditioning import Conditioning
 
 MODELS = ["wan_21", "wan_22", "tiny_ltx", "tiny_ltx2", "tiny_ltx23", "cogvideox_2b", "cogvideox_5b", "hunyuan15_dir"]
+SLOW = ["skyreels_dir", "motif_dir"]
 CROSS, JOINT = MODELS[:5], MODELS[5:]
 WINTER_TOO = "a snowy landscape in winter, and an orange autumn"
 
-of_each = pytest.mark.parametrize("adapter", [*MODELS, pytest.param("skyreels_dir", marks=pytest.mark.slow)], indirect=True)
+of_each = pytest.mark.parametrize(
+    "adapter", [*MODELS, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)], indirect=True
+)
 
 
 def latents(adapter: Any) -> Tensor:
