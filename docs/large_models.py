@@ -28,6 +28,7 @@ PRESETS = (
     "cogvideox/cogvideox-5b",
     "hunyuan15/hunyuan-1.5-480p",
     "mochi/mochi-1",
+    "motif/motif-video-2b",
     "kandinsky5/kandinsky-5-lite",
 )
 """The specs of the table, by their files below ``specs/``."""

@@ -29,6 +29,7 @@ from vstar_sdk.models.kandinsky5.source import Kandinsky5Options, Kandinsky5Sour
 from vstar_sdk.models.ltx.source import LTXOptions, LTXSource
 from vstar_sdk.models.ltx2.source import LTX2Options, LTX2Source
 from vstar_sdk.models.mochi.source import MochiOptions, MochiSource
+from vstar_sdk.models.motif.source import MotifOptions, MotifSource
 from vstar_sdk.models.wan.skyreels import SkyReelsOptions, SkyReelsSource
 from vstar_sdk.models.wan.source import WanOptions, WanSource
 from vstar_sdk.options import RegularizerOptions
@@ -65,6 +66,7 @@ SOURCES: Mapping[str, tuple[Any, Any]] = {
     "cosmos_dir": (CosmosSource, CosmosOptions),
     "kandinsky5_dir": (Kandinsky5Source, Kandinsky5Options),
     "mochi_dir": (MochiSource, MochiOptions),
+    **dict.fromkeys(("motif_dir", "motif_read_once"), (MotifSource, MotifOptions)),
     "skyreels_dir": (SkyReelsSource, SkyReelsOptions),
 }
 """By the fixtures of the tiny models."""

@@ -40,6 +40,7 @@ class Held:
         positions: tokens of a latent frame.
         text: tokens before and behind those of the video, in the same sequence.
         negative_text: tokens behind the video's, where the negative prompt has another number of them.
+        also: tokens behind the video's in other blocks, which are no text.
         layers: attentions over frames that one call of the network runs.
         one_text: whether all frames read one text.
         noise: by how much a text that is told may differ from the pipeline's own: 0 is bit for bit.
@@ -57,6 +58,7 @@ class Held:
     positions: int = 4
     text: tuple[int, int] = (0, 0)
     negative_text: int | None = None
+    also: int | None = None
     layers: int = 2
     one_text: bool = False
     noise: float = 0.0
@@ -78,7 +80,7 @@ class Held:
     @property
     def tokens(self) -> tuple[int, ...]:
         """Of the whole sequence; of each kind."""
-        behind = {self.text[1], self.text[1] if self.negative_text is None else self.negative_text}
+        behind = {self.text[1], *(one for one in (self.negative_text, self.also) if one is not None)}
         return tuple(self.video.stop + tokens for tokens in behind)
 
     def load(self, directory: Path) -> Any:
@@ -236,8 +238,19 @@ FAMILIES: Mapping[str, Held] = {
         negative_text=0,
         one_text=True,
     ),
+    "motif": Held(
+        model="motif_dir",
+        pipeline="motif_video.pipeline_motif_video:MotifVideoPipeline",
+        unguided={},
+        text=(0, 512),
+        also=20,
+        layers=3,
+        one_text=True,
+    ),
 }
 """LTX-2, whose clips have a sound, has tests of its own."""
+SLOW = frozenset({"motif"})
+"""Of which only a part of the tests is quick: those of its own file."""
 
 
 def networks(pipe: Any) -> list[Any]:

@@ -9,18 +9,25 @@ import pytest
 import torch
 from accelerate import cpu_offload
 
-from tests.attaching.families import FAMILIES, NEGATIVE, ONE, OTHER, TAR, Held, networks, state
+from tests.attaching.families import FAMILIES, NEGATIVE, ONE, OTHER, SLOW, TAR, Held, networks, state
 from tests.joint_oracle import materialised
 from vstar_sdk import Bias, Wrap, attach
 from vstar_sdk.errors import ModelError, SamplerError
 from vstar_sdk.options import RegularizerOptions
 from vstar_sdk.regularizers.tar import TarOptions
 
-several = pytest.mark.parametrize("held", [name for name, held in FAMILIES.items() if not held.one_text], indirect=True)
-alike = pytest.mark.parametrize("held", [name for name, held in FAMILIES.items() if held.one_text], indirect=True)
+
+def of_those(wanted: Callable[[str, Held], bool]) -> list[Any]:
+    """Parameters: the families of a kind."""
+    marks = {True: pytest.mark.slow, False: ()}
+    return [pytest.param(name, marks=marks[name in SLOW]) for name, held in FAMILIES.items() if wanted(name, held)]
 
 
-@pytest.fixture(params=FAMILIES)
+several = pytest.mark.parametrize("held", of_those(lambda _, held: not held.one_text), indirect=True)
+alike = pytest.mark.parametrize("held", of_those(lambda _, held: held.one_text), indirect=True)
+
+
+@pytest.fixture(params=of_those(lambda *_: True))
 def held(request: pytest.FixtureRequest) -> Held:
     """What is known of a pipeline."""
     return FAMILIES[request.param]
@@ -238,7 +245,7 @@ def test_offloaded_it_makes_the_same_and_is_as_it_was(held, pipe):
     assert torch.equal(held.make(pipe), plain)
 
 
-@pytest.mark.parametrize("held", [name for name in FAMILIES if name != "hunyuan15"], indirect=True)  # it takes none
+@pytest.mark.parametrize("held", of_those(lambda name, _: name != "hunyuan15"), indirect=True)  # it takes none
 def test_callbacks_of_steps_are_called(held, pipe):
     steps: list[int] = []
 

@@ -17,6 +17,7 @@ OF_FOLDERS = {
     "hunyuan15": "hunyuan15_dir",
     "kandinsky5": "kandinsky5_dir",
     "mochi": "mochi_dir",
+    "motif": "motif_dir",
 }
 
 

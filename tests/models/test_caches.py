@@ -24,7 +24,17 @@ FIRST: dict[str, Any] = {"use": "first-block", "threshold": 0.5}
 TAYLOR: dict[str, Any] = {"use": "taylorseer", "interval": 3, "warm_up": 1}
 MAG: dict[str, Any] = {"use": "magcache", "ratios": [1.0, 0.99], "threshold": 5.0, "most": 1}
 STEPS = 5
-OF_TEXT = ("wan_21", "skyreels_dir", "tiny_ltx", "tiny_ltx2", "cogvideox_5b", "hunyuan15_dir", "kandinsky5_dir", "mochi_dir")
+OF_TEXT = (
+    "wan_21",
+    "skyreels_dir",
+    "tiny_ltx",
+    "tiny_ltx2",
+    "cogvideox_5b",
+    "hunyuan15_dir",
+    "kandinsky5_dir",
+    "mochi_dir",
+    "motif_dir",
+)
 
 
 def theirs(cache: dict[str, Any], layers: list[str]) -> Any:

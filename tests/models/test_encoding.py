@@ -12,7 +12,7 @@ from vstar_sdk.models.contract import EncodingAdapter
 
 FAST = ("wan_21",)
 MODELS = {"wan_21": 9, "cogvideox_5b": 17, "hunyuan15_dir": 9, "kandinsky5_dir": 9, "mochi_dir": 13, "tiny_ltx": 17}
-MODELS |= {"tiny_ltx2": 17}
+MODELS |= {"tiny_ltx2": 17, "motif_dir": 9}
 """Frames of a clip, by tiny model."""
 
 

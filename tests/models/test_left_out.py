@@ -17,7 +17,7 @@ from vstar_sdk.attention.nursing import nurse
 from vstar_sdk.attention.operations import Skip
 from vstar_sdk.attention.plan import plan_attention
 
-JOINT = ["wan_21", "tiny_ltx", "tiny_ltx2", "cogvideox_5b", "hunyuan15_dir", "mochi_dir", "kandinsky5_dir"]
+JOINT = ["wan_21", "tiny_ltx", "tiny_ltx2", "cogvideox_5b", "hunyuan15_dir", "mochi_dir", "kandinsky5_dir", "motif_dir"]
 
 
 def branch_of(adapter: Any, what: Any, block: int) -> torch.Tensor:
@@ -100,7 +100,7 @@ def test_without_a_layer_it_is_the_layer_skip_of_diffusers(adapter):
     assert (worse - prompt).abs().max() > 1e-4
 
 
-@pytest.mark.parametrize("adapter", ["hunyuan15_dir", "tiny_ltx2", "mochi_dir", "kandinsky5_dir"], indirect=True)
+@pytest.mark.parametrize("adapter", ["hunyuan15_dir", "tiny_ltx2", "mochi_dir", "kandinsky5_dir", "motif_dir"], indirect=True)
 def test_blocks_give_back_all_their_streams(adapter):
     prompt, worse = branch_of(adapter, "layer", 0)
     close(adapter, prompt, plain(adapter))

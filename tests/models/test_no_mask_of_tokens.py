@@ -23,7 +23,17 @@ SIDES = {"tiny_ltx": 640, "tiny_ltx2": 640, "tiny_ltx23": 640}
 """Pixels of a side, so that a clip has about a thousand tokens; else 256."""
 QUICK = ("wan_21", "hunyuan15_dir")
 """Without text among the tokens, and with some of it hidden."""
-OTHERS = ("skyreels_dir", "tiny_ltx", "tiny_ltx2", "tiny_ltx23", "cogvideox_2b", "cogvideox_5b", "kandinsky5_dir", "mochi_dir")
+OTHERS = (
+    "skyreels_dir",
+    "tiny_ltx",
+    "tiny_ltx2",
+    "tiny_ltx23",
+    "cogvideox_2b",
+    "cogvideox_5b",
+    "kandinsky5_dir",
+    "mochi_dir",
+    "motif_dir",
+)
 
 
 class Largest(TorchDispatchMode):

@@ -26,6 +26,7 @@ class Sequence:
     Attributes:
         before: tokens of text before the video's.
         after: behind them.
+        also: behind them in other blocks, which are no text.
         side: of the pictures, so that a latent frame has four tokens.
         near: by how much the result may differ from the formula in float64.
         processor: the attribute of its blocks' processors that a backend is set at; None where they have none.
@@ -33,6 +34,7 @@ class Sequence:
 
     before: int = 0
     after: int = 0
+    also: int | None = None
     side: int = 32
     near: float = 1e-5
     backends: bool = True
@@ -46,6 +48,7 @@ MODELS: Mapping[str, Sequence] = {
     "cogvideox_5b": Sequence(before=226, backends=False),
     "hunyuan15_dir": Sequence(after=76),
     "mochi_dir": Sequence(after=6, backends=False),
+    "motif_dir": Sequence(after=512, also=20),
     "kandinsky5_dir": Sequence(near=1e-4),  # the model rounds rotated queries and keys to bfloat16
 }
 each = pytest.mark.parametrize(("adapter", "sequence"), MODELS.items(), indirect=["adapter"])
@@ -78,7 +81,8 @@ def test_a_nursed_network_equals_one_whose_attention_is_materialised(adapter, se
         nursing.at(0, 1)
         got = adapter.denoise(x, timestep, text)
     video = slice(sequence.before, sequence.before + 4 * clock(adapter).latents)
-    with materialised(operation, clock(adapter), video, video.stop + sequence.after) as added:
+    behind = [sequence.after] if sequence.also is None else [sequence.after, sequence.also]
+    with materialised(operation, clock(adapter), video, *(video.stop + tokens for tokens in behind)) as added:
         wanted = adapter.denoise(x, timestep, text)
     assert len(added) in (len(adapter.facts.sites), 2 * len(adapter.facts.sites))  # Mochi takes one video after the other
     for one in added:
@@ -133,7 +137,9 @@ def test_changes_of_the_logits_and_wraps_act_between_tokens_of_the_video(adapter
 def test_a_regularizer_acts_in_chosen_blocks_and_no_others(adapter, sequence):
     planned = plan(adapter, Tar(TarOptions(sigma={0: 2}, blocks=(1, 1))))
     assert {site.site.index for site in planned.sites} == {1}
-    with pytest.raises(SpecError, match="the model has no block 7; it has blocks 0 to 1") as refused:
+    with pytest.raises(
+        SpecError, match=f"the model has no block 7; it has blocks 0 to {len(adapter.facts.sites) - 1}"
+    ) as refused:
         plan(adapter, Tar(TarOptions(blocks=(0, 7))))
     assert refused.value.path == ("regularizers", 0, "blocks")
     with pytest.raises(SpecError, match="no temporal attention at level 1") as refused:
@@ -169,7 +175,7 @@ def test_recorded_maps_say_how_much_of_a_frames_attention_to_the_video_goes_to_e
     with nurse(adapter.denoiser, plan(adapter, identity), adapter.family, recording=recording) as nursing:
         nursing.at(0, 1)
         adapter.denoise(latents(adapter, side=sequence.side), torch.tensor(900.0), one_text(adapter))
-    own, replaced = recording.maps()[0]
+    own, replaced = recording.maps()[0][:2]
     count = clock(adapter).latents
     torch.testing.assert_close(replaced, torch.eye(count))
     torch.testing.assert_close(own.sum(-1), torch.ones(count))

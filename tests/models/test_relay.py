@@ -31,7 +31,7 @@ MODELS = [
     "hunyuan15_dir",
     "kandinsky5_dir",
 ]
-SLOW = ["skyreels_dir", "cosmos_dir"]
+SLOW = ["skyreels_dir", "cosmos_dir", "motif_dir"]
 WINTER_TOO = "a snowy landscape in winter, and an orange autumn"
 
 of_each = pytest.mark.parametrize(

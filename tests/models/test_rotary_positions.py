@@ -95,7 +95,12 @@ def stretched(adapter: Any, name: str) -> Generator[None]:
             hook.remove()
 
 
-@pytest.mark.parametrize("adapter", ["wan_21", "cogvideox_5b", "hunyuan15_dir", "tiny_ltx", "kandinsky5_dir"], indirect=True)
+SLOW = pytest.param("motif_read_once", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize(
+    "adapter", ["wan_21", "cogvideox_5b", "hunyuan15_dir", "tiny_ltx", "kandinsky5_dir", SLOW], indirect=True
+)
 def test_other_positions_are_those_of_a_network_that_has_others(adapter, request):
     name = request.node.callspec.params["adapter"]
     x, timestep, text = latents(adapter), torch.tensor(500.0), one_text(adapter)

@@ -13,7 +13,7 @@ from vstar_sdk.errors import SamplerError, SpecError
 from vstar_sdk.models.diffusers.measuring import LiveBytes
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 
-ONE_TEXT = ("cogvideox_2b", "cogvideox_5b", "hunyuan15_dir", "mochi_dir")
+ONE_TEXT = ("cogvideox_2b", "cogvideox_5b", "hunyuan15_dir", "motif_dir", "mochi_dir")
 """Whose text and video share one attention."""
 COUNTS = [
     ("wan_21", (64, 16, 80, 2), ("61 or 65", "13 or 17", "77 or 81", "1 or 5")),
@@ -25,6 +25,7 @@ COUNTS = [
     ("kandinsky5_dir", (120, 2, 600), ("117 or 121", "1 or 5", "509")),
     ("cosmos_dir", (16, 2, 92), ("13 or 17", "1 or 5", "61")),
     ("mochi_dir", (64, 2, 162), ("61 or 67", "1 or 7", "157 or 163")),
+    ("motif_dir", (120, 2), ("117 or 121", "1 or 5")),
 ]
 
 
@@ -49,6 +50,7 @@ def test_an_impossible_count_of_frames_names_both_neighbours(request, name, fram
         ("hunyuan15_dir", "hunyuan15"),
         ("kandinsky5_dir", "kandinsky5"),
         ("mochi_dir", "mochi"),
+        ("motif_dir", "motif"),
         ("cosmos_dir", "cosmos"),
     ],
 )
@@ -67,6 +69,7 @@ def test_compiling_is_refused(tmp_path, name, word):
         ("hunyuan15_dir", "s" * 48 + " winter", " winter"),
         ("kandinsky5_dir", "s" * 512 + " winter", " winter"),
         ("mochi_dir", "a " * 254 + "green winter autumn", "winter autumn"),
+        ("motif_dir", "a" * 512 + "winter", "winter"),
     ],
     indirect=["adapter"],
 )
@@ -139,5 +142,6 @@ def test_recorded_maps_are_of_the_video_alone(adapter):
         nursing.at(0, 1)
         adapter.denoise(latents(adapter), torch.tensor(900.0), one_text(adapter))
     maps = recording.maps()[0]
-    assert maps.shape == (2, clip.latents, clip.latents)
-    torch.testing.assert_close(maps.sum(-1), torch.ones(2, clip.latents))
+    layers = len(adapter.facts.sites)
+    assert maps.shape == (layers, clip.latents, clip.latents)
+    torch.testing.assert_close(maps.sum(-1), torch.ones(layers, clip.latents))

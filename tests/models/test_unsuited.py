@@ -63,7 +63,6 @@ def test_a_folder_of_it_is_refused_by_what_it_is(model: str, tmp_path: Path, req
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("motif", "Motif-Video is in diffusers, and its family is not built here"),
         ("MiniMax-H3", "MiniMax-H3 is in diffusers, .* modular"),
     ],
 )

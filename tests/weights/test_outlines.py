@@ -34,6 +34,7 @@ SITES = {
     "cogvideox/cogvideox-5b": 42,
     "hunyuan15/hunyuan-1.5-480p": 54,
     "mochi/mochi-1": 48,
+    "motif/motif-video-2b": 36,
     "kandinsky5/kandinsky-5-lite": 32,
 }
 """Temporal attentions of the released networks: their blocks, and of Wan 2.2's two networks."""

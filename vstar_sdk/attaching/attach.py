@@ -47,9 +47,9 @@ def attach(
     `Family` knows: ``UNet3DConditionModel`` (ModelScope, ZeroScope), ``UNetMotionModel`` (AnimateDiff),
     ``WanTransformer3DModel`` (Wan 2.1 and 2.2), ``SkyReelsV2Transformer3DModel``, ``LTXVideoTransformer3DModel``,
     ``LTX2VideoTransformer3DModel``, ``CogVideoXTransformer3DModel``, ``HunyuanVideo15Transformer3DModel``,
-    ``Kandinsky5Transformer3DModel``, ``MochiTransformer3DModel``, ``CosmosTransformer3DModel`` (Cosmos Predict 2.5), or one that
-    a plugin has registered a family for. The moment of the schedule comes from the timestep that the denoiser is given, looked
-    up in ``pipe.scheduler``.
+    ``Kandinsky5Transformer3DModel``, ``MochiTransformer3DModel``, ``MotifVideoTransformer3DModel``, ``CosmosTransformer3DModel``
+    (Cosmos Predict 2.5), or one that a plugin has registered a family for. The moment of the schedule comes from the timestep
+    that the denoiser is given, looked up in ``pipe.scheduler``.
 
     Args:
         pipe: the pipeline.

@@ -11,7 +11,6 @@ _NOT_BUILT = "is in diffusers, and its family is not built here yet"
 CLASSES: Mapping[str, str] = {
     "SanaVideoTransformer3DModel": f"SANA-Video cannot be nursed: {_LINEAR}",
     "SanaTransformer2DModel": f"SANA makes pictures, and {_LINEAR}",
-    "MotifVideoTransformer3DModel": f"Motif-Video {_NOT_BUILT}",
     "MiniMaxH3Transformer3DModel": (
         f"MiniMax-H3 {_NOT_BUILT}: diffusers has it only as modular blocks without steps to hook into, and text, sound and video "
         "are one sequence whose positions it is given from outside"
@@ -22,8 +21,6 @@ CLASSES: Mapping[str, str] = {
 _NAMES: Mapping[str, str] = {
     "sana": "SanaVideoTransformer3DModel",
     "sanavideo": "SanaVideoTransformer3DModel",
-    "motif": "MotifVideoTransformer3DModel",
-    "motifvideo": "MotifVideoTransformer3DModel",
     "minimaxh3": "MiniMaxH3Transformer3DModel",
     "minimax": "MiniMaxH3Transformer3DModel",
 }
