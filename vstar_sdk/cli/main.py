@@ -34,6 +34,7 @@ COMMANDS = {
     "extend": Lazy("vstar_sdk.cli.rework:extend", "Extend a finished run at its end."),
     "undo": Lazy("vstar_sdk.cli.history:undo", "Undo a redo or an extend."),
     "history": Lazy("vstar_sdk.cli.history:history", "Show the runs that a run continues, and what each changed."),
+    "transfer": Lazy("vstar_sdk.cli.transfer:transfer", "Make a video at the pace of a real clip."),
     "rerun": Lazy("vstar_sdk.cli.rerun:rerun", "Make a finished run again, and compare the frames."),
     "sweep": Lazy("vstar_sdk.cli.sweep:sweep", "Make many videos from a spec with a key 'sweep'."),
     "status": Lazy("vstar_sdk.cli.status:status", "Show the progress of a sweep."),
