@@ -38,6 +38,7 @@ VALUES = {
     "FirstBlockCache": "A cache of the first block",
     "TaylorSeerCache": "TaylorSeer",
     "MagCache": "MagCache",
+    "Profile": "A profile",
 }
 """Models of values, and the title under which the page has them."""
 
@@ -116,6 +117,7 @@ NAMED = {
     "FirstBlockCache": "[a cache of the first block](#a-cache-of-the-first-block)",
     "TaylorSeerCache": "[TaylorSeer](#taylorseer)",
     "MagCache": "[MagCache](#magcache)",
+    "Profile": "[a profile](#a-profile)",
 }
 
 

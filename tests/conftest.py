@@ -10,6 +10,7 @@ from vstar_sdk.testing.tiny_factorised import write_factorised
 pytest_plugins = [
     "vstar_sdk.testing.fixtures",
     "tests.messages_api",
+    "tests.moving_clips",
     "tests.tiny_models",
     "tests.tiny_wan",
     "tests.tiny_ltx",

@@ -261,6 +261,13 @@ class RegularizerOptions(Options):
         """
         return self
 
+    def resolved(self) -> Self:
+        """These options for the run and its resolved spec: what they name outside of the spec is read and stands in its place.
+
+        By default they are as they are. The path of a `LocalFile` is absolute here.
+        """
+        return self
+
     def named_levels(self) -> set[int]:
         """Every level that the options name: the integer keys of all mappings, and the field ``levels`` if there is one."""
         named: set[int] = set()

@@ -145,7 +145,7 @@ def beside(name: str, folder: Path | None) -> Reached:
 
 @dataclass(frozen=True)
 class LocalFile(Reaches):
-    """Marks an option of a finisher that holds the path of a file: ``Annotated[str, LocalFile()]``.
+    """Marks an option of a finisher or a regularizer that holds the path of a file: ``Annotated[str, LocalFile()]``.
 
     A relative path begins at the spec's folder; the part is given an absolute one, and a resolved spec one from its own folder.
     """

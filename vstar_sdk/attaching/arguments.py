@@ -70,8 +70,8 @@ def read(
         try:
             if isinstance(one, Mapping | Options):
                 meant = options if isinstance(one, Mapping) else one
-                if for_joint and isinstance(meant, RegularizerOptions):
-                    meant = meant.for_joint()
+                if isinstance(meant, RegularizerOptions):
+                    meant = _resolved(meant.for_joint() if for_joint else meant, index)
                 chosen.append(loaded.catalog.make("regularizers", meant, path=path))
             elif how := KINDS["regularizers"].promises.missing(one):
                 hint = "give a mapping such as {'use': 'tar'}, or an object"
@@ -85,6 +85,14 @@ def read(
         return tuple(chosen), None, bringing, families
     writer = loaded.catalog.make("synopses", loaded.spec.synopsis)
     return tuple(chosen), writer.write(Brief(prompt="", frames=0, fps=fps)), bringing, families
+
+
+def _resolved(options: RegularizerOptions, index: int) -> RegularizerOptions:
+    """The options with the files that they name read."""
+    try:
+        return options.resolved()
+    except SpecError as error:
+        raise error.under("regularizers", index) from None
 
 
 def _bringing(loaded: LoadedSpec, timeline: object) -> Bringing:

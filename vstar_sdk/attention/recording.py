@@ -40,10 +40,11 @@ class Recording:
     Args:
         sites: which, in the order in which they are wanted.
         steps: of the schedule, from 0.
+        heads: keep the maps of a site's heads apart.
     """
 
-    def __init__(self, sites: Sequence[Site], steps: Iterable[int]) -> None:
-        self.sites = tuple(sites)
+    def __init__(self, sites: Sequence[Site], steps: Iterable[int], *, heads: bool = False) -> None:
+        self.sites, self._heads = tuple(sites), heads
         self.steps = tuple(sorted(set(steps)))
         if not _of_a_clip(self.sites):
             raise SamplerError("a recording needs the sites of a clip", hint="Site.at(address, clock) makes one")
@@ -52,7 +53,8 @@ class Recording:
             raise SamplerError("a recording needs sites of one clip, and at least one step from 0 on")
         size = frames.pop()
         shape = (len(self.steps), len(self.sites))
-        self._sums, self._counts = torch.zeros(*shape, size, size), torch.zeros(shape)
+        apart = (max(site.heads for site in self.sites),) if heads else ()
+        self._sums, self._counts = torch.zeros(*shape, *apart, size, size), torch.zeros(shape)
 
     def to(self, device: torch.device | str) -> Recording:
         """Put the buffers on a device, before the run."""
@@ -62,6 +64,8 @@ class Recording:
     def maps(self) -> Tensor:
         """The maps ``(steps, sites, frames, frames)``, float32, on the CPU; each row of each sums to 1 (see `Slot.add` for text).
 
+        With heads apart ``(steps, sites, heads, frames, frames)``, 0 for heads that a site does not have.
+
         Raises:
             SamplerError: a site did not run in one of the steps.
         """
@@ -69,15 +73,19 @@ class Recording:
         missing: list[list[int]] = cast(Any, (counts == 0).nonzero()).tolist()
         for step, site in missing[:1]:
             raise SamplerError(f"{self.sites[site].name} did not run in step {self.steps[step]}, so it has no map")
-        return self._sums.cpu() / counts[..., None, None]
+        return self._sums.cpu() / counts.reshape(*counts.shape, *[1] * (self._sums.ndim - counts.ndim))
 
     def seen(self) -> Iterator[tuple[Site, int, Tensor]]:
-        """Site, step and map ``(frames, frames)`` of those that ran: in the order of the steps, and of the network."""
+        """Site, step and map of those that ran: in the order of the steps, and of the network.
+
+        A map is ``(frames, frames)``, or ``(heads, frames, frames)`` with the site's heads apart.
+        """
         sums, counts = self._sums.cpu(), self._counts.cpu()
         for place, step in enumerate(self.steps):
             for number, site in enumerate(self.sites):
                 if count := float(counts[place, number]):
-                    yield site, step, sums[place, number] / count
+                    total = sums[place, number]
+                    yield site, step, (total[: site.heads] if self._heads else total) / count
 
     def turn(self, index: int) -> None:
         """A schedule begins, or goes back: what was recorded of the steps that come again is forgotten.
@@ -109,7 +117,8 @@ class Recording:
         if step not in self.steps or site not in self.sites:
             return None
         where = self.steps.index(step), self.sites.index(site)
-        return Slot(self._sums[where], self._counts[where])
+        total = self._sums[where]
+        return Slot(total[: site.heads] if self._heads else total, self._counts[where])
 
 
 def _of_a_clip(sites: Iterable[object]) -> bool:
@@ -118,7 +127,12 @@ def _of_a_clip(sites: Iterable[object]) -> bool:
 
 
 class Slot:
-    """The buffers of one site and step: a sum of maps ``(frames, frames)``, and how many they are."""
+    """The buffers of one site and step: a sum of maps, and how many they are.
+
+    Args:
+        total: ``(frames, frames)``, or ``(heads, frames, frames)`` to keep heads apart.
+        count: 0-d.
+    """
 
     def __init__(self, total: Tensor, count: Tensor) -> None:
         self._total, self._count = total, count
@@ -152,7 +166,8 @@ class Slot:
                 A query without any, as far as its precision can tell, has no say in it; the row of a frame without others is 0.
         """
         batch, heads, tokens, head_dim = query.shape
-        frames, video = len(self._total), layout.video(tokens)
+        frames, video = self._total.shape[-1], layout.video(tokens)
+        alike = (0, 3) if self._total.ndim == 3 else (0, 1, 3)
         positions = (video.stop - video.start) // frames
         # One-hot vectors of the keys' frames; many tokens need fused attention, which wants values as wide as the keys.
         width = frames if positions == 1 else max(frames, head_dim)
@@ -164,21 +179,21 @@ class Slot:
             if isinstance(attend, WrappedAttention | RotatedAttention | SegmentedJointAttention)
             else max(1, CHUNK // (heads * tokens * width))
         )
-        rows, seeing = torch.zeros_like(self._total), torch.zeros_like(self._total[:, :1])
+        rows, seeing = torch.zeros_like(self._total), torch.zeros_like(self._total[..., :1])
         for start in range(0, batch, size):
             some = slice(start, start + size)
             q, k, v = query[some], key[some], values.expand(len(query[some]), heads, -1, -1)
             if layout is ALL_VIDEO:
                 maps = torch.unflatten(attend(q, k, v)[..., :frames], 2, (frames, positions))
-                self._total.add_(maps.sum((0, 1, 3), dtype=torch.float32).to(self._total.device))
+                self._total.add_(maps.sum(alike, dtype=torch.float32).to(self._total.device))
                 continue
             maps = cast(JointExecutor, attend)(q, k, v, layout=layout.of(some))[:, :, video, :frames].float()
             maps = torch.unflatten(maps, 2, (frames, positions))
             to_video = maps.sum(dim=-1, keepdim=True)
             divided = torch.where(to_video > 0.0, maps / to_video, 0.0)
-            rows.add_(divided.sum((0, 1, 3)).to(rows.device))
-            seeing.add_((to_video > 0.0).sum((0, 1, 3)).to(rows.device))
-        count = batch * heads * positions
+            rows.add_(divided.sum(alike).to(rows.device))
+            seeing.add_((to_video > 0.0).sum(alike).to(rows.device))
+        count = batch * positions * (heads if self._total.ndim == 2 else 1)
         if layout is not ALL_VIDEO:
             self._total.add_(rows * (count / seeing.clamp_min(1.0)))
         self._count.add_(count)

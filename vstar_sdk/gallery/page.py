@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-import jinja2
-
 from vstar_sdk.gallery.axes import Table, axes_of, table_of
 from vstar_sdk.gallery.clips import Shown
+from vstar_sdk.gallery.rendering import render
 
 _EMBEDDED = 48 << 20
 """Bytes of videos that a page holds itself; more are linked."""
@@ -46,8 +45,8 @@ def page(clips: Sequence[Shown], title: str, folder: Path, *, about: str = "", t
         for number, clip in enumerate(clips)
     ]
     small = all(int((clip.spec.get("size") or [512])[0]) <= 128 for clip in clips)
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
+    return render(
+        _TEMPLATE,
         title=title,
         about=f"{about} {len(clips)} clips. They play together; drag the slider to hold them at one moment.".strip(),
         width=220 if small else 340,

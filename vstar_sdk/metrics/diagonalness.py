@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
@@ -68,15 +68,9 @@ class Diagonalness:
 
     def observe(self, site: Site, moment: Moment, attention: Tensor) -> None:
         """Add a map."""
-        import torch
-
-        place = torch.tensor(site.clock.positions, dtype=torch.float64)
-        near = (place[:, None] - place).abs() <= site.duration(self._options.radius)
-        rows = attention.double()
-        seeing = rows.sum(dim=1) > 0.5
-        even = float(near[seeing].double().mean()) if bool(seeing.any()) else 1.0
-        if even < 1.0:
-            self._sum += (float((rows * near)[seeing].sum(dim=1).mean()) - even) / (1.0 - even)
+        number = diagonalness(attention, site.clock.positions, site.duration(self._options.radius))
+        if number is not None:
+            self._sum += number
             self._maps += 1
 
     def add(self, frame: NDArray[np.uint8]) -> None:
@@ -91,6 +85,27 @@ class Diagonalness:
         if not self._maps:
             raise SpecError("diagonalness saw no attention map", hint="widen its window, or name other levels")
         return {"diagonalness": self._sum / self._maps}
+
+
+def diagonalness(attention: Tensor, positions: Sequence[float], radius: float) -> float | None:
+    """The number of one map; see `Diagonalness`.
+
+    Args:
+        attention: ``(frames, frames)``.
+        positions: where each frame is; see `vstar_sdk.Clock`.
+        radius: in the units of the positions.
+
+    Returns:
+        At most 1; None where all frames are near, or attention goes to text alone.
+    """
+    import torch
+
+    place = torch.tensor(positions, dtype=torch.float64)
+    near = (place[:, None] - place).abs() <= radius
+    rows = attention.double()
+    seeing = rows.sum(dim=1) > 0.5
+    even = float(near[seeing].double().mean()) if bool(seeing.any()) else 1.0
+    return (float((rows * near)[seeing].sum(dim=1).mean()) - even) / (1.0 - even) if even < 1.0 else None
 
 
 @hookimpl

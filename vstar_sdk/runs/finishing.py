@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from vstar_sdk.errors import SpecError
 from vstar_sdk.finishers.contract import Finisher, SoundFinisher
 from vstar_sdk.footage import Footage, Sound
 from vstar_sdk.options import Options
 from vstar_sdk.plugin.boundary.frames import Source
-from vstar_sdk.reach import LocalFile
+from vstar_sdk.reach import LocalFile, marks_of
 from vstar_sdk.runs.settings import MOST_FRAMES, MOST_PIXELS
 from vstar_sdk.runs.story import Story
 from vstar_sdk.spec.loading import LoadedSpec
@@ -21,6 +22,9 @@ from vstar_sdk.timeline import Timeline
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+Chosen = TypeVar("Chosen", bound=Options)
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ def finishing_of(loaded: LoadedSpec, footage: Footage) -> Finishing:
     clips = [footage]
     sound: Sound | None = None
     for index, options in enumerate(loaded.spec.finish):
-        here = with_files(options, lambda file: str((loaded.document.folder or Path()).absolute() / Path(file).expanduser()))
+        here = with_files(options, partial(from_spec, loaded))
         finisher: Finisher = loaded.catalog.make("finishers", here, path=("finish", index))
         try:
             clip = finisher.plan(clips[-1])
@@ -85,15 +89,20 @@ def finishing_of(loaded: LoadedSpec, footage: Footage) -> Finishing:
     return Finishing(tuple(finishers), tuple(clips), sound)
 
 
-def with_files(options: Options, moved: Callable[[str], str]) -> Options:
+def from_spec(loaded: LoadedSpec, file: str) -> str:
+    """The absolute path of a file that a spec names."""
+    return str((loaded.document.folder or Path()).absolute() / Path(file).expanduser())
+
+
+def with_files(options: Chosen, moved: Callable[[str], str]) -> Chosen:
     """Options with other paths in their fields that hold files (see `LocalFile`); the same where there are none.
 
     Args:
-        options: of a finisher.
+        options: of a finisher, or of a regularizer.
         moved: gives the other path.
     """
-    fields = type(options).model_fields
-    marked = [name for name, info in fields.items() if any(isinstance(mark, LocalFile) for mark in info.metadata)]
+    kind = type(options)
+    marked = [name for name in kind.model_fields if any(isinstance(mark, LocalFile) for mark in marks_of(kind, name))]
     held = {name: getattr(options, name) for name in marked}
     return options.model_copy(update={name: moved(path) for name, path in held.items() if path}) if held else options
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, cast
 
 from vstar_sdk.attention.check import check_guided
@@ -18,7 +20,7 @@ from vstar_sdk.runs.beginning import Beginning, beginning_of
 from vstar_sdk.runs.caching import check_cache
 from vstar_sdk.runs.engine import Engine, engine_of
 from vstar_sdk.runs.exporters import carrying, check_exporters
-from vstar_sdk.runs.finishing import finished_timeline, finishing_of
+from vstar_sdk.runs.finishing import finished_timeline, finishing_of, from_spec, with_files
 from vstar_sdk.runs.kept import Kept, kept_of
 from vstar_sdk.runs.measuring import check_metrics
 from vstar_sdk.runs.settings import Settings, settings_of
@@ -45,6 +47,7 @@ class Plan:
         final: what is written: size, number and rate of the frames behind the finishers.
         sound: that goes with them, or None.
         engine: the parts that denoise.
+        regularizers: their options, as the resolved spec has them.
         attention: what the regularizers do at every site, and the branches of the guidance that change theirs.
         writer: the synopsis part.
         text: how the key states reach the frames.
@@ -60,6 +63,7 @@ class Plan:
     final: Footage = field(compare=False)
     sound: Sound | None = field(compare=False)
     engine: Engine = field(compare=False)
+    regularizers: tuple[RegularizerOptions, ...] = field(compare=False)
     attention: AttentionPlan = field(compare=False)
     writer: SynopsisWriter = field(compare=False)
     text: Text = field(compare=False)
@@ -130,7 +134,8 @@ def make_plan(loaded: LoadedSpec) -> Plan:
         settings = settings_of(loaded.spec, facts, engine)
         text = _text(loaded)
         facts.check_text(text.reads, loaded.spec.timeline.part)
-        attention = _attention(loaded, facts, settings, engine, text)
+        regularizers = _regularizers(loaded, facts)
+        attention = _attention(loaded, regularizers, facts, settings, engine, text)
         check_cache(loaded, source, attention, engine.sampler_name, settings.steps)
         finishing = finishing_of(loaded, settings.footage(loaded.spec.prompt))
         final = finishing.final
@@ -151,23 +156,53 @@ def make_plan(loaded: LoadedSpec) -> Plan:
         check_metrics(loaded, told, [Site.at(address, clock) for address in facts.sites], settings.steps)
     except SpecError as error:
         raise loaded.error(error) from None
-    return Plan(loaded, source, facts, settings, final, finishing.sound, engine, attention, writer, text, story, kept, beginning)
+    return Plan(
+        loaded,
+        source,
+        facts,
+        settings,
+        final,
+        finishing.sound,
+        engine,
+        regularizers,
+        attention,
+        writer,
+        text,
+        story,
+        kept,
+        beginning,
+    )
 
 
-def regularizers_of(spec: RunSpec, facts: Facts) -> list[RegularizerOptions]:
-    """The options of the regularizers, with the defaults that are right for the model."""
-    written = cast(list[RegularizerOptions], spec.regularizers)
-    return [options.for_joint() for options in written] if facts.joint else written
+def _regularizers(loaded: LoadedSpec, facts: Facts) -> tuple[RegularizerOptions, ...]:
+    """The options of the regularizers, with the defaults that are right for the model, and the files that they name read.
+
+    Raises:
+        SpecError: one cannot be read; with its path in the spec.
+    """
+    found: list[RegularizerOptions] = []
+    for index, options in enumerate(cast(list[RegularizerOptions], loaded.spec.regularizers)):
+        try:
+            found.append(with_files(options.for_joint() if facts.joint else options, partial(from_spec, loaded)).resolved())
+        except SpecError as error:
+            raise error.under("regularizers", index) from None
+    return tuple(found)
 
 
 def _text(loaded: LoadedSpec) -> Text:
     return loaded.catalog.make("texts", loaded.spec.timeline, path=("timeline",))
 
 
-def _attention(loaded: LoadedSpec, facts: Facts, settings: Settings, engine: Engine, text: Text) -> AttentionPlan:
+def _attention(
+    loaded: LoadedSpec,
+    chosen: Iterable[RegularizerOptions],
+    facts: Facts,
+    settings: Settings,
+    engine: Engine,
+    text: Text,
+) -> AttentionPlan:
     regularizers = [
-        loaded.catalog.make("regularizers", options, path=("regularizers", index))
-        for index, options in enumerate(regularizers_of(loaded.spec, facts))
+        loaded.catalog.make("regularizers", options, path=("regularizers", index)) for index, options in enumerate(chosen)
     ]
     clock = facts.clock(settings.frames, settings.fps)
     readers = facts.text_sites if text.reads == "states" else ()
@@ -200,7 +235,10 @@ def _made(
     """The plan again, its parts made again."""
     source, writer = loaded.catalog.make("models", loaded.spec.model), loaded.catalog.make("synopses", loaded.spec.synopsis)
     engine, text = engine_of(loaded, facts), _text(loaded)
-    attention = _attention(loaded, facts, settings, engine, text)
+    regularizers = _regularizers(loaded, facts)
+    attention = _attention(loaded, regularizers, facts, settings, engine, text)
     finishing = finishing_of(loaded, settings.footage(loaded.spec.prompt))
     final, sound = finishing.final, finishing.sound
-    return Plan(loaded, source, facts, settings, final, sound, engine, attention, writer, text, story, kept, beginning)
+    return Plan(
+        loaded, source, facts, settings, final, sound, engine, regularizers, attention, writer, text, story, kept, beginning
+    )

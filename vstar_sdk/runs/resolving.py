@@ -10,7 +10,7 @@ from typing import Any
 
 from vstar_sdk.runs.finishing import with_files
 from vstar_sdk.runs.instruments import metrics_of
-from vstar_sdk.runs.plan import Plan, regularizers_of
+from vstar_sdk.runs.plan import Plan
 from vstar_sdk.runs.story import Story
 from vstar_sdk.spec.loading import load_spec
 from vstar_sdk.spec.run_spec import RunSpec
@@ -34,7 +34,7 @@ def resolve(plan: Plan, story: Story, dtype: str | None = None, folder: Path | N
         "size": [settings.width, settings.height],
         "fps": settings.fps,
         "negative_prompt": story.negative_prompt,
-        "regularizers": [options.model_dump(mode="json") for options in regularizers_of(plan.spec, plan.facts)],
+        "regularizers": [options.model_dump(mode="json") for options in plan.regularizers],
         "start": pinned(plan, folder),
         "finish": [with_files(options, partial(_from, plan, folder)).model_dump(mode="json") for options in plan.spec.finish],
         "synopsis": to_options(story.written),

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from vstar_sdk.attention.plan import AttentionPlan
+    from vstar_sdk.attention.recording import Recording
     from vstar_sdk.models.contract import Adapter
     from vstar_sdk.runs.saved import Saved
     from vstar_sdk.runs.story import Story
@@ -49,6 +50,7 @@ def sample(
     until: int | None = None,
     saved: Saved | None = None,
     palette: Palette | None = None,
+    recording: Recording | None = None,
 ) -> RunState:
     """Denoise, from the beginning or from where the state's sampler stands.
 
@@ -59,6 +61,7 @@ def sample(
         until: steps after which to stop; None goes on to the end.
         saved: where the sampler's state is kept on the way.
         palette: how the model's latents look, as far as earlier runs know; where previews are wanted.
+        recording: takes attention maps, in the place of what the metrics ask for.
 
     Returns:
         The state with its latents, or, where it was stopped, with its sampler.
@@ -71,7 +74,7 @@ def sample(
         return state
     conditioning = made(state.conditioning)
     numbers, device = run.plan.settings, adapter.device
-    recording = recording_of(run.plan)
+    recording = recording_of(run.plan) if recording is None else recording
     if recording is not None:
         recording.to(device)
     with run.stage("sample"), enough_memory(run.plan, "sample"), torch.no_grad():

@@ -1,0 +1,173 @@
+"""Whether the pace of a clip carries over: does what comes out move as its reference does?
+
+``python -m benchmarks.transfer [--seeds N] [--frames F] [--records FILE] [--report]``
+
+The world renders one landscape three times: standing still, and panned by 1 and by 4 pixels a frame. Each becomes a ``transfer``,
+as a bias and as a mix, for captions with a camera that pans and for stories. Runs are paired by prompt and seed. The records are
+kept line by line: a benchmark that was stopped goes on, and ``--report`` prints the tables of what there is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from vstar_sdk import Session
+from vstar_sdk.miniworld.grammar import families, key_captions
+from vstar_sdk.miniworld.world import scene
+
+SPEEDS = {"still": 0.0, "slow": 1.0, "fast": 4.0}
+"""Pixels that the camera moves in a frame of the reference."""
+FORMS: Mapping[str, Mapping[str, Any]] = {
+    "bias": {"form": "bias"},
+    "bias, levels 0 and 1": {"form": "bias", "levels": [0, 1]},
+    "mix": {"form": "mix"},
+    "mix, levels 0 and 1": {"form": "mix", "levels": [0, 1]},
+}
+STORIES = (
+    "a landscape from winter to autumn",
+    "a volcano wakes up",
+    "a red flower opens",
+    "a city from morning to night",
+)
+RECORDS = Path(__file__).parent / "results" / "transfer.jsonl"
+DRAWS = 10_000
+
+
+def prompts() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Names of prompts, and what a spec says of them."""
+    for family in families().values():
+        if family.pans:
+            caption = key_captions(family, family.keys[0], scene(family.name, 0).colour, "left")[0]
+            yield f"pan: {family.name}", {"synopsis": {"use": "states", "states": [caption]}}
+    for story in STORIES:
+        yield f"story: {story}", {"prompt": story, "synopsis": {"use": "miniworld", "states": 4}}
+
+
+def write_reference(path: Path, speed: float, frames: int) -> Path:
+    """A landscape of the world without change of its own, seen by a camera that moves."""
+    at = np.arange(frames)
+    pictures = scene("landscape", 3).render(np.full(frames, 0.5), np.zeros(frames), 100 + speed * at)
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("libx264rgb", rate=8, options={"qp": "0"})
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "rgb24"
+        for picture in pictures:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def conditions(folder: Path, frames: int) -> dict[str, list[dict[str, Any]]]:
+    """The regularizers of every condition, by its name."""
+    clips = {name: str(write_reference(folder / f"{name}.mp4", speed, frames)) for name, speed in SPEEDS.items()}
+    found: dict[str, list[dict[str, Any]]] = {"plain": []}
+    for form, options in FORMS.items():
+        for name, clip in clips.items():
+            if name != "still" or options["form"] == "mix":  # a bias of a still clip is the plain model
+                found[f"{form}: {name}"] = [{"use": "transfer", "clip": clip, **options}]
+    return found
+
+
+def motion(frames: NDArray[np.uint8]) -> float:
+    """Mean difference of neighbouring frames, 0 to 1."""
+    return float(np.abs(np.diff(frames.astype(float), axis=0)).mean() / 255)
+
+
+def pan_speed(frames: NDArray[np.uint8], apart: int = 2, most: int = 12) -> float:
+    """Pixels to the side in a frame: the shift by which frames some apart agree best, on average, without its sign."""
+    pictures = frames.astype(float)
+    shifts: list[float] = []
+    for one, other in zip(pictures, pictures[apart:], strict=False):
+        width = one.shape[1]
+        costs: dict[int, float] = {}
+        for shift in range(-most, most + 1):
+            ahead, behind = max(0, shift), max(0, -shift)
+            costs[shift] = float(np.abs(one[:, ahead : width - behind] - other[:, behind : width - ahead]).mean())
+        shifts.append(min(costs, key=lambda shift: (costs[shift], abs(shift))) / apart)
+    return abs(float(np.mean(shifts)))
+
+
+def measure(seeds: int, frames: int, records: Path) -> None:
+    """Make what is not recorded yet."""
+    records.parent.mkdir(exist_ok=True)
+    done = {(one["prompt"], one["seed"], one["condition"], one["frames"]) for one in read(records)}
+    with tempfile.TemporaryDirectory() as folder, Session() as session, records.open("a") as file:
+        chosen = conditions(Path(folder), frames)
+        for seed in range(seeds):
+            for prompt, changes in prompts():
+                for name, regularizers in chosen.items():
+                    if (prompt, seed, name, frames) in done:
+                        continue
+                    spec = {"frames": frames, "seed": seed, "regularizers": regularizers, **changes}
+                    made = np.stack(list(session.run(spec).frames()))
+                    line = {"prompt": prompt, "seed": seed, "condition": name, "frames": frames}
+                    line |= {"motion": round(motion(made), 6), "pan": round(pan_speed(made), 4)}
+                    file.write(json.dumps(line) + "\n")
+                    file.flush()
+
+
+def read(records: Path) -> list[dict[str, Any]]:
+    """All that is recorded."""
+    return [json.loads(line) for line in records.read_text().splitlines()] if records.exists() else []
+
+
+def interval(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Mean and 95 % interval of it, by resampling."""
+    drawn = np.random.default_rng(0).choice(values, (DRAWS, len(values))).mean(axis=1)
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return float(values.mean()), float(low), float(high)
+
+
+def report(lines: list[dict[str, Any]], kind: str, number: str) -> None:
+    """Print one table: a number under every condition, and paired differences."""
+    found: dict[str, dict[tuple[str, int], float]] = {}
+    for line in lines:
+        if line["prompt"].startswith(kind):
+            found.setdefault(line["condition"], {})[line["prompt"], line["seed"]] = line[number]
+    if not found:
+        return
+    pairs = sorted(set.intersection(*(set(one) for one in found.values())))
+    print(f"\n{kind}s, {number}, {len(pairs)} pairs; mean (95 % interval)\n")
+    print("| | plain | still | slow | fast | slow - still | fast - slow | fast - plain |\n|---|---|---|---|---|---|---|---|")
+
+    def of(condition: str) -> NDArray[np.float64]:
+        return np.array([found[condition][pair] for pair in pairs])
+
+    def cell(values: NDArray[np.float64]) -> str:
+        mean, low, high = (1000 * one if number == "motion" else one for one in interval(values))
+        return f"{mean:.2f} ({low:.2f} to {high:.2f})"
+
+    for form in FORMS:
+        still = f"{form}: still" if f"{form}: still" in found else "plain"
+        columns = [of("plain"), of(still), of(f"{form}: slow"), of(f"{form}: fast")]
+        plain, first, second, third = columns
+        print(f"| {form} | {' | '.join(map(cell, [*columns, second - first, third - second, third - plain]))} |")
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--frames", type=int, default=16)
+    parser.add_argument("--records", type=Path, default=RECORDS)
+    parser.add_argument("--report", action="store_true", help="print what is recorded, and make nothing")
+    args = parser.parse_args()
+    if not args.report:
+        measure(args.seeds, args.frames, args.records)
+    lines = [one for one in read(args.records) if one["frames"] == args.frames]
+    print(f"miniworld, {args.frames} frames; motion in thousandths of the range of a pixel, pan in pixels a frame")
+    for kind in ("pan", "story"):
+        for number in ("motion", "pan"):
+            report(lines, kind, number)
+
+
+if __name__ == "__main__":
+    main()
