@@ -10,6 +10,8 @@ from vstar_sdk.scoring.stories import Telling
 
 Better = Literal["lower", "higher"] | None
 
+_ATTENTION = {"use": "diagonalness", "window": [0.3, 0.5]}
+
 METRICS: Mapping[Telling, tuple[Mapping[str, Any], ...]] = {
     "story": (
         {"use": "miniworld"},
@@ -19,9 +21,9 @@ METRICS: Mapping[Telling, tuple[Mapping[str, Any], ...]] = {
         {"use": "detail"},
         {"use": "repetition"},
         {"use": "layout"},
-        {"use": "diagonalness", "window": [0.3, 0.5]},
+        _ATTENTION,
     ),
-    "pan": ({"use": "miniworld-pan"},),
+    "pan": ({"use": "miniworld-pan"}, _ATTENTION),
 }
 """The metrics of a clip, as they stand in a spec. Each that cannot measure it is left out by name."""
 

@@ -1,0 +1,252 @@
+"""What the leaderboard's clips say of TAR: ``python -m benchmarks.findings`` fills the marked places of ``docs/findings.md``.
+
+It makes nothing: it reads the records of ``python -m benchmarks.leaderboard``. Three questions:
+
+*The diagonal.* Of every clip there is how diagonal its attention was, and what it shows. Clips of one story and seed differ by
+their method alone, so that a number's place among them is compared: Spearman's correlation of the residuals from the mean of the
+story and seed, over all methods that are told by key states. The second table has the clips of the plain model alone, whose
+residuals are from the mean of the story: there, seeds differ. Intervals: 95 %, by bootstrap over stories and seeds.
+
+*TAR itself*: with other statistics, at all lengths, without key states, and what it does to motion. Paired differences.
+
+*The dial*: what is told by ``longvideo/speed``, at each of its settings.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.leaderboard.entries import BASE, read_entries
+from benchmarks.leaderboard.records import RECORDS, Record, current, read
+from benchmarks.nursing.report import fill
+from vstar_sdk.metrics.intervals import interval
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+SHOWN: Mapping[str, str] = {
+    "stage_error": "error of the stage",
+    "order": "order",
+    "moved": "way moved in the story",
+    "evolution": "last frame from the first",
+    "pan_speed": "speed of a pan",
+    "pan_steady": "steadiness of a pan",
+    "flicker": "flicker",
+    "layout": "layout",
+    "detail": "detail",
+}
+"""What a clip shows, by the names of the records."""
+
+FEWEST_METHODS, FEWEST_GROUPS = 8, 10
+"""Methods of one story and seed, and stories and seeds, without which there is no correlation."""
+
+STATISTICS = ("TAR", "TAR spread", "TAR mean", "TAR constant")
+LENGTHS = ("stage_error", "order", "moved", "evolution", "pan_speed", "flicker", "detail", "layout")
+SPEEDS = {"speed 0.5": 0.5, "speed 0.71": 0.71, BASE: 1.0, "speed 1.41": 1.41, "speed 2": 2.0}
+
+
+@dataclass(frozen=True)
+class Board:
+    """The records of a model at a length, by entry."""
+
+    model: str
+    frames: int
+    entries: Mapping[str, Sequence[Record]]
+
+    @property
+    def title(self) -> str:
+        """Of its rows."""
+        return f"{self.model}, {self.frames}"
+
+    def clips(self, entry: str) -> dict[tuple[str, str, int], Record]:
+        """The clips of an entry by story and seed."""
+        return {group(one): one for one in self.entries.get(entry, ()) if "refused" not in one}
+
+
+def group(record: Record) -> tuple[str, str, int]:
+    """Story and seed of a clip."""
+    return record["family"], record["kind"], record["seed"]
+
+
+def boards(folder: Path = RECORDS) -> list[Board]:
+    """All models and lengths, the shortest first."""
+    found: list[Board] = []
+    for path in folder.glob("*.jsonl"):
+        if records := read(path):
+            found.append(Board(records[0]["model"], records[0]["frames"], current(records)))
+    return sorted(found, key=lambda board: (board.model, board.frames))
+
+
+def residuals(clips: Sequence[Record], by: Callable[[Record], Any], number: str) -> dict[Any, NDArray[np.float64]]:
+    """``(n, 2)`` for every group: diagonalness and a number, each less its mean in the group."""
+    groups: dict[Any, list[tuple[float, float]]] = {}
+    for clip in clips:
+        if "diagonalness" in clip and number in clip:
+            groups.setdefault(by(clip), []).append((clip["diagonalness"], clip[number]))
+    return {name: np.array(pairs) - np.mean(pairs, axis=0) for name, pairs in groups.items()}
+
+
+def rank_correlation(pairs: NDArray[np.float64]) -> float:
+    """Spearman's; 0 where one side does not vary."""
+    ranks = np.stack([_ranks(side) for side in pairs.T])
+    return 0.0 if np.ptp(pairs, axis=0).min() == 0 else float(np.corrcoef(ranks)[0, 1])
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Places from the least; equal values share the mean of theirs."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    return ((2 * ends - counts - 1) / 2)[inverse]
+
+
+def correlation(groups: Sequence[NDArray[np.float64]], resamples: int = 1000) -> tuple[float, float, float]:
+    """Spearman's over all groups, with its 95 % interval by resampling groups: low, value, high."""
+    rng = np.random.default_rng(0)
+    draws = [
+        rank_correlation(np.concatenate([groups[at] for at in rng.integers(0, len(groups), len(groups))]))
+        for _ in range(resamples)
+    ]
+    low, high = np.percentile(draws, [2.5, 97.5])
+    return float(low), rank_correlation(np.concatenate(groups)), float(high)
+
+
+def told_by_states() -> set[str]:
+    """The entries that are told by key states, the world's own."""
+    return {entry.name for entry in read_entries() if "synopsis" not in entry.spec}
+
+
+def across_methods(board: Board, number: str) -> list[NDArray[np.float64]]:
+    """Residuals of the clips of one story and seed, by all methods."""
+    names = told_by_states()
+    clips = [clip for entry in board.entries if entry in names for clip in board.clips(entry).values()]
+    return [pairs for pairs in residuals(clips, group, number).values() if len(pairs) >= FEWEST_METHODS]
+
+
+def across_seeds(board: Board, number: str) -> list[NDArray[np.float64]]:
+    """Residuals of the plain model's clips from their story's mean: a group for each seed, so that seeds are drawn whole."""
+    clips = [*board.clips(BASE).values()]
+    means = {story: pairs for story, pairs in residuals(clips, lambda clip: group(clip)[:2], number).items() if len(pairs) > 1}
+    seeds = max((len(pairs) for pairs in means.values()), default=0)
+    return [np.array([pairs[seed] for pairs in means.values() if seed < len(pairs)]) for seed in range(seeds)]
+
+
+def diagonal(found: Sequence[Board], pick: Callable[[Board, str], list[NDArray[np.float64]]], fewest: int) -> str:
+    """A row for each number, a column for each model and length that has enough clips."""
+    enough = [board for board in found if len(pick(board, "flicker")) >= fewest]
+    if not enough:
+        return "Too few clips yet."
+    rows: list[list[str]] = []
+    for number, title in SHOWN.items():
+        cells: list[str] = []
+        for board in enough:
+            groups = pick(board, number)
+            cells.append(
+                _cell(*correlation(groups)) if len(groups) >= fewest or (number.startswith("pan") and len(groups) > 1) else ""
+            )
+        if any(cells):
+            rows.append([title, *cells])
+    return _table(["correlation with diagonalness", *(board.title for board in enough)], rows)
+
+
+def differences(board: Board, entry: str, against: str, number: str) -> tuple[float, float, float] | None:
+    """Of the clips that both have: low, mean, high; None without at least 6."""
+    ours, theirs = board.clips(entry), board.clips(against)
+    pairs = [ours[key][number] - theirs[key][number] for key in ours if number in ours[key] and number in theirs.get(key, {})]
+    found = interval(pairs) if len(pairs) >= 6 else None
+    return None if found is None else (found.low, found.mean, found.high)
+
+
+def changes(found: Sequence[Board], rows: Sequence[tuple[str, str]]) -> str:
+    """What entries change, against others: a row for each at each length."""
+    lines: list[list[str]] = []
+    for entry, against in rows:
+        for board in found:
+            cells = [differences(board, entry, against, number) for number in LENGTHS]
+            if any(cells):
+                lines.append([f"{entry} less {against}, {board.title}", *("" if one is None else _cell(*one) for one in cells)])
+    return _table(["", *(f"`{number}`" for number in LENGTHS)], lines) if lines else "Too few clips yet."
+
+
+def dial(found: Sequence[Board]) -> str:
+    """Speeds told and shown: means, and how well they are ordered in each story and seed."""
+    rows: list[list[str]] = []
+    for board in found:
+        for number in ("pan_speed", "evolution", "moved"):
+            sides = {factor: board.clips(entry) for entry, factor in SPEEDS.items()}
+            keys = [key for key in sides[1.0] if all(number in side.get(key, {}) for side in sides.values())]
+            if len(keys) < 6:
+                continue
+            means = [float(np.mean([side[key][number] for key in keys])) for side in sides.values()]
+            factors = np.array([*sides])
+            orders = [rank_correlation(np.array([factors, [side[key][number] for side in sides.values()]]).T) for key in keys]
+            found_order = interval(orders)
+            order = _cell(found_order.low, found_order.mean, found_order.high)
+            rows.append([f"`{number}`, {board.title}", *(f"{mean:.3f}" for mean in means), order, f"{len(keys)}"])
+    head = ["", *(f"{factor:g}" for factor in SPEEDS.values()), "rank correlation with the factor", "clips"]
+    return _table(head, rows) if rows else "Too few clips yet."
+
+
+def picture(found: Sequence[Board], path: Path) -> None:
+    """The means of the methods: diagonalness against the error of the stage, and against evolution."""
+    import matplotlib.pyplot as plt
+
+    names = told_by_states()
+    shown = [board for board in found if len(across_methods(board, "flicker")) >= FEWEST_GROUPS]
+    numbers = ("stage_error", "evolution", "flicker")
+    figure, axes = plt.subplots(
+        len(shown), len(numbers), figsize=(12, 3.6 * len(shown)), layout="constrained", squeeze=False, sharex="row"
+    )
+    for board, row in zip(shown, axes, strict=True):
+        for number, axis in zip(numbers, row, strict=True):
+            for entry in board.entries:
+                clips = [clip for clip in board.clips(entry).values() if "diagonalness" in clip and number in clip]
+                if entry not in names or not clips:
+                    continue
+                x, y = (float(np.mean([clip[name] for clip in clips])) for name in ("diagonalness", number))
+                tar = entry.startswith("TAR")
+                axis.scatter(x, y, s=34, color="#c0504d" if tar else "#222222" if entry == BASE else "#2f6fb0", zorder=3)
+                axis.annotate(entry, (x, y), xytext=(4, 3), textcoords="offset points", fontsize=6, color="0.35")
+            axis.set_title(f"{board.title} frames", fontsize=10)
+            axis.set_xlabel("diagonalness")
+            axis.set_ylabel(SHOWN[number])
+            axis.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=110)
+
+
+def _cell(low: float, value: float, high: float) -> str:
+    text = f"{value:+.3f} ({low:+.3f} to {high:+.3f})"
+    return text if low <= 0 <= high else f"**{text}**"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---", *["---:"] * (len(head) - 1)], *rows])
+
+
+def tables(folder: Path = RECORDS) -> dict[str, str]:
+    """What stands between the marks of the page."""
+    found = boards(folder)
+    return {
+        "methods": diagonal(found, across_methods, FEWEST_GROUPS),
+        "seeds": diagonal(found, across_seeds, 3),
+        "statistics": changes(found, [(entry, BASE) for entry in STATISTICS]),
+        "alone": changes(found, [(f"one prompt + {entry}", "one prompt") for entry in STATISTICS[:2]]),
+        "dial": dial(found),
+    }
+
+
+def main() -> None:
+    """Fill the page and draw its picture."""
+    argparse.ArgumentParser(prog="python -m benchmarks.findings", description=__doc__).parse_args()
+    fill(DOCS / "findings.md", tables())
+    picture(boards(), DOCS / "images" / "findings-diagonal.png")
+    print(f"{DOCS / 'findings.md'} and its picture are written")
+
+
+if __name__ == "__main__":
+    main()
