@@ -19,7 +19,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from benchmarks.nursing.report import interval
+from vstar_sdk.metrics.intervals import interval
 from vstar_sdk.miniworld.grammar import Family, families, key_captions, vocabulary
 from vstar_sdk.miniworld.reader import Reading
 
@@ -157,8 +157,8 @@ def report() -> str:
             cells = [f"{100 * np.mean([known[number].strange for number in some]):.0f} %"]
             cells += [f"{np.mean([writer[number] for number in some]):.3f}"]
             for name in NUMBERS:
-                low, mean, high = interval([more[name][number] * (1 if name == "error" else -1) for number in some])
-                cells += [f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]"]
+                found = interval([more[name][number] * (1 if name == "error" else -1) for number in some])
+                cells += [f"{found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"]
             lines.append(f"| {style} | {len(some)} | {' | '.join(cells)} |")
         pairs = [(known[number].strange, off) for number, off in more["error"].items()]
         low, high = resampled(pairs, slope)
