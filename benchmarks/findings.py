@@ -10,6 +10,8 @@ residuals are from the mean of the story: there, seeds differ. Intervals: 95 %, 
 *TAR itself*: with other statistics, at all lengths, without key states, and what it does to motion. Paired differences.
 
 *The dial*: what is told by ``longvideo/speed``, at each of its settings.
+
+The tables of `benchmarks.dial` and `benchmarks.wordings` are put into the page, too.
 """
 
 from __future__ import annotations
@@ -243,7 +245,11 @@ def tables(folder: Path = RECORDS) -> dict[str, str]:
 def main() -> None:
     """Fill the page and draw its picture."""
     argparse.ArgumentParser(prog="python -m benchmarks.findings", description=__doc__).parse_args()
-    fill(DOCS / "findings.md", tables())
+    from benchmarks import dial as pacing
+    from benchmarks import wordings
+
+    none = "Too few clips yet."
+    fill(DOCS / "findings.md", tables() | {"pacing": pacing.report() or none, "wordings": wordings.report() or none})
     picture(boards(), DOCS / "images" / "findings-diagonal.png")
     print(f"{DOCS / 'findings.md'} and its picture are written")
 
