@@ -21,7 +21,7 @@ def test_the_ratio_of_a_story_of_known_speeds_is_found(ratio):
 
 
 def test_a_story_that_never_gets_to_the_middle_has_no_speed_there():
-    first, second = dial.speeds_shown(np.linspace(0, 0.3, dial.FRAMES), "city")
+    first, _ = dial.speeds_shown(np.linspace(0, 0.3, dial.FRAMES), "city")
     assert 0 < first < 0.02
     assert dial.ratio_shown({"first": first, "second": -1.0}) == pytest.approx(np.log2(first / 1e-3))
 
