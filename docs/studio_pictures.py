@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import httpx2
 from PIL import Image
 
 from tests.service.conftest import served
@@ -30,6 +31,14 @@ def main() -> None:
             page.locator("#parts").get_by_label("Factor").fill("0.8")
             page.locator("dd", has_text="tar, longvideo/ultravico").wait_for()
             run_button(page).click()
+            video(page)
+            begin = Path(folder) / "morning.jpg"
+            run = httpx2.get(f"{address}/v1/runs").json()["data"][0]["id"]
+            begin.write_bytes(httpx2.get(f"{address}/v1/videos/{run}/content?variant=thumbnail").content)
+            page.get_by_label("Begins with: choose a picture or a video").set_input_files(begin)
+            page.locator("dd", has_text="first: frame 0").wait_for()
+            run_button(page).click()
+            page.locator("#stage canvas").wait_for()
             video(page)
         for width, height in ((1280, 900), (390, 1560)):
             for theme in ("light", "dark"):

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 from vstar_sdk import events
+from vstar_sdk.cli.graphics import strip
 from vstar_sdk.cli.main import cli
-from vstar_sdk.cli.preview import strip
 from vstar_sdk.cli.progress import Progress
 from vstar_sdk.previews import Preview
 
@@ -140,7 +140,7 @@ def test_pictures_of_any_size_fit_into_terminals_of_any_width(size, columns):
 def test_four_strips_are_printed_on_a_terminal_and_elsewhere_it_is_refused(tmp_path, monkeypatch):
     printed = []
     monkeypatch.setattr("vstar_sdk.cli.preview.on_terminal", lambda: True)
-    monkeypatch.setattr("vstar_sdk.cli.preview.strip", lambda frames, columns: printed.append(frames.shape) or "strip")
+    monkeypatch.setattr("vstar_sdk.cli.preview.strip", lambda frames, columns, way: printed.append(frames.shape) or "strip")
     words = ["run", "a volcano wakes up", "--frames", "4", "--set", "sampling.steps=10", "--preview", "terminal"]
     assert CliRunner().invoke(cli, [*words, "-o", str(tmp_path / "run")]).exit_code == 0
     assert len(printed) == 4

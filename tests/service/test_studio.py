@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx2
 import pytest
 import yaml
+from PIL import Image
 
 from tests.service.conftest import served
 from tests.service.studio_browser import browser, compose, drag, page_of, run_button, video, violations
@@ -26,7 +27,7 @@ def chromium():
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    with served(tmp_path_factory.mktemp("studio"), guard=Guard(plugins=("longvideo",))) as address:
+    with served(tmp_path_factory.mktemp("studio"), guard=Guard(plugins=("longvideo", "example"))) as address:
         yield address
 
 
@@ -168,7 +169,7 @@ def test_every_part_of_the_schema_has_a_form(chromium, address):
             last = page.locator("#parts .card").last
             assert last.locator(".name").inner_text() == name
             assert last.get_by_label("Strength: how it is written").count() == 1, name
-    assert all("400" in one for one in problems)  # one of a plugin that is not allowed
+    assert all("400" in one for one in problems)  # some need an option
 
 
 @pytest.mark.slow
@@ -176,14 +177,62 @@ def test_what_is_refused_is_told_and_text_stays_text(chromium, address):
     problems = []
     with page_of(chromium, address, problems=problems) as page:
         compose(page)
-        page.get_by_label("Add to regularizers").select_option("example/lean")
-        page.get_by_role("alert").filter(has_text="the plugin 'example' is not allowed").wait_for()
+        page.get_by_label("Add to regularizers").select_option("longvideo/ultravico")
+        page.locator("#parts").get_by_label("Factor").fill("-1")
+        page.get_by_role("alert").filter(has_text="factor").wait_for()
         assert run_button(page).is_disabled()
-        page.get_by_role("button", name="Remove example/lean").click()
+        page.get_by_role("button", name="Remove longvideo/ultravico").click()
         page.locator("dd", has_text="12 frames").wait_for()
         page.fill("#caption-0", "<img src=x onerror=alert(1)>")
         page.locator("#anchor-0[aria-valuetext*='<img']").wait_for()
         assert page.locator("main img[src=x]").count() == 0
+    assert all("400" in one for one in problems)
+
+
+def test_parts_of_plugins_that_are_refused_are_not_offered(client):
+    names = {*client.get("/schema").json()["properties"]["regularizers"]["items"]["discriminator"]["mapping"]}
+    assert "tar" in names
+    assert not [name for name in names if "/" in name]  # the guard of this service allows no plugin
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    path = tmp_path_factory.mktemp("pictures") / "a <b>.png"
+    Image.new("RGB", (64, 64), "teal").save(path)
+    return path
+
+
+@pytest.mark.slow
+def test_a_clip_begins_with_a_picture_that_is_chosen_and_removed(chromium, address, first):
+    problems = []
+    with page_of(chromium, address, problems=problems) as page:
+        compose(page)
+        begins = page.get_by_label("Begins with: choose a picture or a video")
+        begins.set_input_files(first)
+        page.locator("dd", has_text="first: frame 0").wait_for()
+        page.locator("#said", has_text="The clip begins with a <b>.png").wait_for()
+        assert page.locator("#given img").evaluate("image => image.decode().then(() => image.naturalWidth)") == 64
+        assert page.evaluate("document.activeElement.id") == "begin-remove"
+        assert violations(page) == []
+        run_button(page).click()
+        video(page)
+        assert spec_of(address)["start"] == {"first": "first.png"}
+
+        page.keyboard.press("Escape")
+        page.locator("#begin-remove").focus()
+        page.keyboard.press("Enter")
+        page.locator("dd", has_text="first: frame 0").wait_for(state="detached")
+        assert page.evaluate("document.activeElement.id") == "begin-file"
+        page.get_by_role("button", name="Edit").first.click()  # it comes back with its run
+        page.locator("dd", has_text="first: frame 0").wait_for()
+        assert page.locator("#given img").count() == 1
+        page.wait_for_timeout(1000)
+        page.reload()
+        page.locator("#given", has_text="not on this page: choose it again").wait_for()
+        page.get_by_role("alert").wait_for()
+        assert violations(page) == []
+        page.get_by_role("button", name="Remove first.png").click()
+        page.locator("dd", has_text="12 frames").wait_for()
     assert all("400" in one for one in problems)
 
 

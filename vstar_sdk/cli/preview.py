@@ -7,26 +7,21 @@ import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from vstar_sdk import events
+from vstar_sdk.cli.graphics import Way, strip, way_of
 from vstar_sdk.cli.printing import on_terminal, warn
 from vstar_sdk.errors import OutputError
 from vstar_sdk.output.whole import draft_of
 from vstar_sdk.previews import is_preview
 from vstar_sdk.reading.escapes import printable
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
 TERMINAL = "terminal"
 """What `--preview` names to print on the terminal."""
 
 _MOMENTS = 4
 """Strips of a run on the terminal, evenly over its steps; the last comes with the last step."""
-_WIDEST = 32
-"""Characters of a picture's width, at most."""
 
 
 class Preview(Protocol):
@@ -87,10 +82,11 @@ class InFile:
 
 
 class OnTerminal:
-    """Strips of a few frames in half blocks, at four moments of the sampling."""
+    """Strips of a few frames, at four moments of the sampling; as pictures where the terminal has them."""
 
     def __init__(self) -> None:
         self._shown = 0
+        self._way: Way = way_of(os.environ)
 
     def check(self) -> None:
         """Refuse what is no terminal."""
@@ -107,32 +103,4 @@ class OnTerminal:
 
             self._shown = moment
             with suppress(OSError, ValueError):
-                tqdm.write(strip(event.preview.frames(), shutil.get_terminal_size().columns), file=sys.stderr)
-
-
-def strip(frames: NDArray[np.uint8], columns: int) -> str:
-    """Frames beside each other in half blocks of 24-bit colours.
-
-    Args:
-        frames: ``(F, height, width, 3)``, RGB; as many are shown as fit, the first and the last among them.
-        columns: of the terminal.
-    """
-    import numpy as np
-    from PIL import Image
-
-    count, height, width, _ = frames.shape
-    wide = max(1, min(width, _WIDEST, columns - 1))
-    high = max(2, round(height * wide / width / 2) * 2)
-    number = max(1, min(count, (columns - 1) // (wide + 1)))
-    chosen = [round(index * (count - 1) / max(1, number - 1)) for index in range(number)]
-    pictures = [np.asarray(Image.fromarray(frames[index]).resize((wide, high), Image.Resampling.BOX)) for index in chosen]
-    lines: list[str] = []
-    for row in range(0, high, 2):
-        cells = ["".join(_half(above, below) for above, below in zip(one[row], one[row + 1], strict=True)) for one in pictures]
-        lines.append("\x1b[0m ".join(cells) + "\x1b[0m")
-    return "\n".join(lines)
-
-
-def _half(above: NDArray[np.uint8], below: NDArray[np.uint8]) -> str:
-    """One character: two pixels on top of each other."""
-    return "\x1b[38;2;{};{};{};48;2;{};{};{}m\u2580".format(*above.tolist(), *below.tolist())
+                tqdm.write(strip(event.preview.frames(), shutil.get_terminal_size().columns, self._way), file=sys.stderr)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from typing import Any
 
@@ -73,7 +73,7 @@ def create_app(service: Service, access: Access, metrics: Metrics, bases: Mappin
     app.include_router(runs(service))
     app.include_router(redoing(service))
     app.include_router(drafts(service))
-    schema = cache(json_schema)
+    schema = cache(partial(json_schema, plugins=service.plugins))
 
     @app.get("/v1/models", tags=["models"])
     async def models() -> dict[str, Any]:
@@ -83,7 +83,7 @@ def create_app(service: Service, access: Access, metrics: Metrics, bases: Mappin
 
     @app.get("/schema", tags=["service"])
     def specs() -> dict[str, Any]:
-        """The JSON Schema of specs, with the parts that are installed."""
+        """The JSON Schema of specs, with the parts that they may name here."""
         return schema()
 
     @app.get("/health", tags=["service"])

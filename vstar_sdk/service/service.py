@@ -55,7 +55,7 @@ class Service:
         max_models: int | None = 1,
         on_end: Callable[[Record, float], object] = lambda record, seconds: None,
     ) -> None:
-        self.limits = limits or Limits()
+        self.limits, self.plugins = limits or Limits(), guard.plugins
         self._shelf = Shelf(folder)
         try:
             self._jobs = Jobs(self._shelf, self.limits)

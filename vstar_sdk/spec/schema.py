@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import create_model
@@ -28,16 +28,22 @@ TITLE = "vstar spec"
 """Title of the schema, by which a file that holds it is known."""
 
 
-def json_schema(*, core: bool = False) -> dict[str, Any]:
+def json_schema(*, core: bool = False, plugins: Collection[str] | None = None) -> dict[str, Any]:
     """The JSON Schema of specs, as ``vstar schema`` prints it: for editors, and to make a form of.
 
     Args:
         core: the built-in parts alone; else those of every installed plugin that is well, too.
+        plugins: of the installed plugins these alone; None: all.
 
     Raises:
         PluginError: a plugin is quarantined, and ``VSTAR_PLUGINS_STRICT`` makes that an error.
     """
-    return schema_of(discovery.built_in_catalog() if core else installed_catalog(_log.warning))
+    catalog = discovery.built_in_catalog() if core else installed_catalog(_log.warning)
+    if plugins is not None:
+        known, catalog = catalog.known, discovery.built_in_catalog()
+        for name in sorted({*plugins} & {*known}):
+            catalog.add(known[name])
+    return schema_of(catalog)
 
 
 def schema_of(catalog: Catalog) -> dict[str, Any]:

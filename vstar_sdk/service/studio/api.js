@@ -16,13 +16,13 @@ export class Refused extends Error {
 }
 
 /** A response that is not an error; asks for a token where one is missing. */
-export async function ask(path, { method = "GET", json, yaml, headers = {}, signal } = {}) {
+export async function ask(path, { method = "GET", json, yaml, form, headers = {}, signal } = {}) {
   for (;;) {
     const sent = { ...headers };
     if (token) sent.Authorization = `Bearer ${token}`;
     if (json !== undefined) sent["Content-Type"] = "application/json";
     if (yaml !== undefined) sent["Content-Type"] = "application/yaml";
-    const body = json !== undefined ? JSON.stringify(json) : yaml;
+    const body = json !== undefined ? JSON.stringify(json) : yaml ?? form; // a form brings its own Content-Type
     const answer = await fetch(path, { method, headers: sent, body, signal, cache: "no-store" });
     if (answer.status === 401) {
       token = await askToken(token !== "");
@@ -37,6 +37,7 @@ export async function ask(path, { method = "GET", json, yaml, headers = {}, sign
 
 export const get = async (path) => (await ask(path)).json();
 export const post = async (path, json, more = {}) => (await ask(path, { method: "POST", json, ...more })).json();
+export const send = async (path, sent, more = {}) => (await ask(path, { method: "POST", ...sent, ...more })).json();
 export const blob = async (path) => (await ask(path)).blob();
 
 /** Save a file of the service under a name. */

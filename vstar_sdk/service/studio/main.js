@@ -1,7 +1,8 @@
 // The page: what was written before is there again, everything is set up, and Run runs.
 
-import { Refused, get, post } from "./api.js";
+import { Refused, get, send } from "./api.js";
 import { $, say, settled } from "./dom.js";
+import * as given from "./given.js";
 import * as options from "./options.js";
 import * as plan from "./plan.js";
 import * as runs from "./runs.js";
@@ -40,7 +41,7 @@ function prompt() {
 async function run() {
   $("run").disabled = true;
   try {
-    const made = await post("/v1/runs", state.spec, { headers: { "Idempotency-Key": crypto.randomUUID?.() ?? String(Math.random()) } });
+    const made = await send("/v1/runs", given.sent(state.spec), { headers: { "Idempotency-Key": crypto.randomUUID?.() ?? String(Math.random()) } });
     say(made.position ? `Queued: ${made.position} before it.` : "The run begins.");
     tell("runs");
     $("run").disabled = false;
@@ -61,6 +62,7 @@ async function begin() {
   prompt();
   $("studio").hidden = false; // from here on somebody types: nothing may replace the spec
   plan.begin();
+  given.begin();
   timeline.begin();
   yaml.begin();
   empty();

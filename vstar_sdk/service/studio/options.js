@@ -7,6 +7,7 @@ import { kindOf, load, plainText } from "./schema.js";
 import { edit, on, state } from "./store.js";
 
 const SECTIONS = ["sampling", "model", "synopsis", "timeline", "output", "finish", "metrics", "expect", "start", "plugins"];
+const ELSEWHERE = { start: ["first", "last", "clip", "into", "sha256", "digests"] }; // chosen next to the prompt, or written by the service
 const BASICS = ["frames", "size", "fps", "seed"];
 let properties = null;
 
@@ -22,7 +23,7 @@ function control(key, from) {
   if (items) return h("div", {}, h("p", { class: "note open" }, plainText(schema.description)), partList(key, items, state.spec[key], state.plan?.parts[key] ?? [], set(key, from)));
   const found = kindOf(schema);
   const about = h("p", { class: "note open" }, plainText(schema.description));
-  if (found.kind === "object") return h("div", {}, about, objectFields(found.properties, state.spec[key] ?? {}, (now) => set(key, from)(Object.keys(now).length ? now : undefined), []));
+  if (found.kind === "object") return h("div", {}, about, objectFields(found.properties, state.spec[key] ?? {}, (now) => set(key, from)(Object.keys(now).length ? now : undefined), ELSEWHERE[key] ?? []));
   if (found.kind === "part") return h("div", {}, about, partField(key, found, schema, state.spec[key], set(key, from)));
   return field(key, { ...schema, title: titleOf(key) }, state.spec[key], set(key, from));
 }
@@ -80,9 +81,10 @@ function reframed(value) {
   }, "basics");
 }
 
-/** The whole description of the field with the focus; screen readers have it with the field. */
+/** The whole description of the field with the focus; screen readers have it with the field. It stays while a button is pressed, which would move. */
 function help(event) {
-  $("help").textContent = event.target.closest(".field")?.querySelector(":scope > .note")?.textContent ?? "";
+  const note = event.target.closest(".field")?.querySelector(":scope > .note");
+  if (note) $("help").textContent = note.textContent;
 }
 
 export async function begin() {

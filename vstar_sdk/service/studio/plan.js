@@ -1,7 +1,8 @@
 // The plan: what the spec in the editor would do, asked anew whenever it changes; memory and time a little later.
 
-import { Refused, post } from "./api.js";
+import { Refused, send } from "./api.js";
 import { $, fill, h, settled } from "./dom.js";
+import { sent } from "./given.js";
 import { seconds } from "./stage.js";
 import { edit, on, state, tell } from "./store.js";
 
@@ -12,7 +13,7 @@ const worth = () => Boolean(state.spec.prompt?.trim()) || typeof state.spec.syno
 const ask = settled(250, async (mine) => {
   if (!worth()) return none();
   try {
-    const plan = await post("/v1/plan", state.spec);
+    const plan = await send("/v1/plan", sent(state.spec));
     if (mine !== asked) return;
     plan.costs = undefined;
     state.plan = plan;
@@ -26,7 +27,7 @@ const ask = settled(250, async (mine) => {
 
 /** Memory and time take longer: they are counted on the model's networks. */
 const costs = settled(700, async (mine) => {
-  const told = await post("/v1/plan?costs=true", state.spec).catch(() => null);
+  const told = await send("/v1/plan?costs=true", sent(state.spec)).catch(() => null);
   if (mine !== asked || !told) return;
   state.plan.costs = told.costs;
   draw();
@@ -54,6 +55,7 @@ function draw() {
     ["Sampling", `${plan.steps} steps · ${plan.scheduler} · guidance ${plan.guidance}`],
     ["Attention", plan.parts.regularizers.join(", ") || "unchanged"],
     plan.kept ? ["Kept", `frames ${plan.kept.frames} of an earlier run`] : null,
+    plan.start.length ? ["Given", plan.start.map((each) => `${each.key}: ${frames(each.frames)}`).join(" · ")] : null,
     ["Memory", memory(plan.costs)],
     ["Time", time(plan.costs)],
   ].filter(Boolean);
@@ -63,6 +65,8 @@ function draw() {
     h("details", { class: "more" }, h("summary", {}, "What each attention does"), h("pre", {}, plan.attention)),
     ...plan.warnings.map((text) => h("p", { class: "warning" }, text)));
 }
+
+const frames = (written) => (written === "" ? "read by the model" : `${/^\d+$/.test(written) ? "frame" : "frames"} ${written}`);
 
 function memory(costs) {
   if (costs === undefined) return "estimating…";

@@ -3,6 +3,7 @@
 import { Refused, ask, blob, get, post } from "./api.js";
 import { compare } from "./compare.js";
 import { $, fill, h, say } from "./dom.js";
+import { bring } from "./given.js";
 import { empty, show } from "./stage.js";
 import { on, replace, state, tell } from "./store.js";
 
@@ -89,7 +90,9 @@ export async function specOf(run) {
 
 async function use(run) {
   try {
-    replace(await specOf(run));
+    const spec = await specOf(run);
+    await bring(run, spec);
+    replace(spec);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     say(error.message, true);
