@@ -29,6 +29,7 @@ PRESETS = (
     "hunyuan15/hunyuan-1.5-480p",
     "mochi/mochi-1",
     "kandinsky5/kandinsky-5-lite",
+    "cosmos/cosmos-predict-2.5-2b",
 )
 """The specs of the table, by their files below ``specs/``."""
 

@@ -35,6 +35,7 @@ SITES = {
     "hunyuan15/hunyuan-1.5-480p": 54,
     "mochi/mochi-1": 48,
     "kandinsky5/kandinsky-5-lite": 32,
+    "cosmos/cosmos-predict-2.5-2b": 28,
 }
 """Temporal attentions of the released networks: their blocks, and of Wan 2.2's two networks."""
 
