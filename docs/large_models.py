@@ -30,6 +30,7 @@ PRESETS = (
     "mochi/mochi-1",
     "motif/motif-video-2b",
     "kandinsky5/kandinsky-5-lite",
+    "cosmos/cosmos-predict-2.5-2b",
 )
 """The specs of the table, by their files below ``specs/``."""
 

@@ -9,11 +9,15 @@ import pytest
 import torch
 
 from vstar_sdk.models.contract import EncodingAdapter
+from vstar_sdk.models.diffusers.measuring import LiveBytes
+from vstar_sdk.models.wan.encoding import in_scale
 
 FAST = ("wan_21",)
 MODELS = {"wan_21": 9, "cogvideox_5b": 17, "hunyuan15_dir": 9, "kandinsky5_dir": 9, "mochi_dir": 13, "tiny_ltx": 17}
 MODELS |= {"tiny_ltx2": 17, "motif_dir": 9}
 """Frames of a clip, by tiny model."""
+STREAMED = {"tiny_ltx": 25, "tiny_ltx2": 25, "tiny_ltx23": 25, "hunyuan15_dir": 17, "kandinsky5_dir": 29, "cosmos_dir": 17}
+"""Those that encode a latent frame, or a window, at a time; and a clip of several."""
 
 
 @pytest.mark.parametrize(
@@ -35,6 +39,43 @@ def test_what_is_encoded_is_decoded_as_the_autoencoder_alone_gives_it_back(adapt
     got = np.stack(list(adapter.decode(adapter.encode_frames(iter(clip))))).astype(int)
     assert got.shape == wanted.shape
     assert np.abs(got - wanted).max() <= 1
+
+
+def frames_of(count: int, side: int = 64) -> Any:
+    """A clip, frame by frame."""
+    random = np.random.default_rng(0)
+    return (random.integers(0, 256, (side, side, 3), np.uint8) for _ in range(count))
+
+
+@pytest.mark.parametrize(
+    ("adapter", "frames"),
+    [pytest.param(name, count, marks=() if name == "tiny_ltx" else pytest.mark.slow) for name, count in STREAMED.items()],
+    indirect=["adapter"],
+)
+def test_a_clip_that_is_encoded_bit_by_bit_has_the_latents_of_the_whole(adapter: Any, frames: int):
+    for count in (1, frames):
+        clip = np.stack(list(frames_of(count)))
+        given = torch.tensor(clip).permute(3, 0, 1, 2)[None].float() / 127.5 - 1
+        with torch.no_grad():
+            means = adapter.vae.encode(given).latent_dist.mode()
+        wanted = in_scale(adapter.vae, means) if adapter.facts.name.startswith("Cosmos") else adapter.scaled(means)
+        got = adapter.encode_frames(iter(clip))
+        assert got.shape == wanted.shape
+        assert (got - wanted).abs().max() < 2e-5 * max(1.0, float(wanted.abs().max()))
+
+
+@pytest.mark.parametrize(
+    "adapter",
+    [pytest.param(name, marks=() if name == "tiny_ltx" else pytest.mark.slow) for name in STREAMED],
+    indirect=True,
+)
+def test_memory_of_encoding_does_not_grow_with_the_clip(adapter: Any):
+    peaks: list[int] = []
+    for count in (33, 81):
+        with LiveBytes() as memory:
+            adapter.encode_frames(frames_of(count))
+        peaks.append(memory.peak)
+    assert peaks[1] < 1.1 * peaks[0]
 
 
 @pytest.mark.slow

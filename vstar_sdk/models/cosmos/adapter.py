@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.quantized import load_denoiser
 from vstar_sdk.models.diffusers.site_check import attentions_within, check_sites
 from vstar_sdk.models.wan.decoding import decode_causally
+from vstar_sdk.models.wan.encoding import encode_causally
 from vstar_sdk.weights.components import load_component
 
 if TYPE_CHECKING:
@@ -95,6 +96,10 @@ class CosmosAdapter(LatentAdapter):
         frames = np.stack([*decode_causally(self.vae, latents, self.placement, tiling=self.options.tiling)])
         self.guardrail.to(self.device)
         yield from np.asarray(self.guardrail.check_video_safety(frames), dtype=np.uint8)
+
+    def encode_frames(self, frames: Iterable[NDArray[np.uint8]]) -> Tensor:
+        """See `LatentAdapter.encode_frames`."""
+        return encode_causally(self.vae, frames, self.placement, tiling=self.options.tiling)
 
 
 def guardrail_of() -> Any:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from vstar_sdk.attention.sites import Site, SiteAddress
@@ -17,7 +16,7 @@ from vstar_sdk.models.cosmos.sites import cosmos_sites, cosmos_text_sites
 from vstar_sdk.models.cosmos.text import TOKENS, cut_off
 from vstar_sdk.models.diffusers.frame_text import folded_frames
 from vstar_sdk.models.diffusers.guidance import branches_by_turn
-from vstar_sdk.models.diffusers.pipelines import text_encoder_of
+from vstar_sdk.models.diffusers.pipelines import encoded_captions, text_encoder_of
 from vstar_sdk.models.family import Branches, DenoiserCall, Family
 from vstar_sdk.models.modules import modules_of
 
@@ -67,19 +66,13 @@ class CosmosFamily(Family):
         config: Any = denoiser.config
         return max(size // patch for size, patch in zip(config.max_size, config.patch_size, strict=True))
 
-    @torch.no_grad()
     def encode(self, pipe: Any, captions: Sequence[str]) -> Tensor:
         """See `Family.encode`: 512 tokens, with the hidden states of all layers of the text encoder in their channels."""
-        text_encoder_of(pipe)
-        given = [
-            pipe.encode_prompt(caption, do_classifier_free_guidance=False, max_sequence_length=TOKENS)[0] for caption in captions
-        ]
-        return torch.cat(given)
+        return encoded_captions(pipe, captions, TOKENS)
 
     def cut_off(self, pipe: Any, caption: str) -> str:
         """See `Family.cut_off`."""
-        tokenizer, _ = text_encoder_of(pipe)
-        return cut_off(tokenizer, caption)
+        return cut_off(text_encoder_of(pipe)[0], caption)
 
     def branches(self, pipe: Any, denoiser: nn.Module) -> AbstractContextManager[Branches]:
         """See `Family.branches`: the pipeline calls the network for the prompt first, with one text object for all steps."""

@@ -66,6 +66,7 @@ class CosmosSource(PipelineSource[CosmosOptions]):
             name="Cosmos Predict 2.5",
             sites=sites,
             text_sites=text_sites,
+            encodes=True,
             frames=93,
             width=1280,
             height=704,

@@ -94,6 +94,23 @@ def encode_whole(
         return (found.mode() if generator is None else found.sample(generator)).float().cpu()
 
 
+@torch.no_grad()
+def encode_in_parts(
+    vae: Any, parts: Iterable[Tensor], placement: Placement, encode: Callable[[Iterator[Tensor]], Iterator[Tensor]]
+) -> Tensor:
+    """The same of a clip in parts, by an encoder that remembers what it needs of the past: memory does not grow with the clip.
+
+    Args:
+        vae: whose encoder it is.
+        parts: ``(1, 3, frames, height, width)`` from -1 to 1, see `chunks`.
+        placement: of it.
+        encode: from these, on the device, to the means of their latent frames, in the encoder's scale.
+    """
+    with placement.using(vae), placement.computing():
+        given = (part.to(placement.device, vae.dtype) for part in parts)
+        return torch.cat([mean.float().cpu() for mean in encode(given)], dim=2)
+
+
 @contextmanager
 def _tiled(vae: Any, tiling: bool) -> Generator[None]:
     before = vae.use_tiling

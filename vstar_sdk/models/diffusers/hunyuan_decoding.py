@@ -114,13 +114,23 @@ def decoded(vae: Any, latents: Tensor) -> Tensor:
     """
     decoder = vae.decoder
     x = decoder.conv_in(vae.post_quant_conv(latents))
-    middle = decoder.mid_block
-    x = middle.resnets[0](x)
-    for attention, residual in zip(middle.attentions, middle.resnets[1:], strict=True):
-        x = residual(x if attention is None else _attended(attention, x))
+    x = in_the_middle(decoder.mid_block, x)
     for block in decoder.up_blocks:
         x = block(x)
     return decoder.conv_out(decoder.conv_act(decoder.conv_norm_out(x)))
+
+
+def in_the_middle(block: Any, x: Tensor) -> Tensor:
+    """The block in the middle of the encoder or the decoder, without its mask.
+
+    Args:
+        block: it.
+        x: ``(1, channels, frames, height, width)``.
+    """
+    x = block.resnets[0](x)
+    for attention, residual in zip(block.attentions, block.resnets[1:], strict=True):
+        x = residual(x if attention is None else _attended(attention, x))
+    return x
 
 
 def _attended(attention: Any, x: Tensor) -> Tensor:

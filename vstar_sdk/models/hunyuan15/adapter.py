@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ from vstar_sdk.models.diffusers.quantized import load_denoiser
 from vstar_sdk.models.diffusers.site_check import attentions_within, check_sites
 from vstar_sdk.models.diffusers.still import still_latents
 from vstar_sdk.models.hunyuan15.decoding import decode_causally
+from vstar_sdk.models.hunyuan15.encoding import encode_causally
 from vstar_sdk.models.hunyuan15.family import HUNYUAN15, Hunyuan15Family
 from vstar_sdk.models.hunyuan15.inputs import Picture, call
 from vstar_sdk.models.hunyuan15.states import text_of_states
@@ -103,6 +104,10 @@ class Hunyuan15Adapter(LatentAdapter):
     def decode(self, latents: Tensor) -> Iterator[NDArray[np.uint8]]:
         """See `LatentAdapter.decode`."""
         return decode_causally(self.vae, latents, self.placement, tiling=self.options.tiling)
+
+    def encode_frames(self, frames: Iterable[NDArray[np.uint8]]) -> Tensor:
+        """See `LatentAdapter.encode_frames`."""
+        return self.scaled(encode_causally(self.vae, frames, self.placement, tiling=self.options.tiling))
 
     @torch.no_grad()
     def condition(self, pictures: Mapping[str, NDArray[np.uint8]], frames: int, generator: torch.Generator) -> Condition:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from diffusers.models.autoencoders.autoencoder_kl_hunyuanvideo15 import AutoencoderKLHunyuanVideo15
 from torch import Tensor
-from torch.nn.functional import pad, scaled_dot_product_attention
 
 from vstar_sdk.models.diffusers.decoding import decode_clip
 from vstar_sdk.models.diffusers.tiles import Grid
+from vstar_sdk.models.hunyuan15.causal import Causal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,63 +49,34 @@ def decode_causally(
     return decode_clip(vae, latents, placement, decode, grid)
 
 
-class CausalDecoder:
+class CausalDecoder(Causal):
     """The decoder with the memory of one clip, or of one tile of it."""
 
     def __init__(self, vae: AutoencoderKLHunyuanVideo15) -> None:
+        super().__init__()
         network: Any = vae
-        self._decoder, self._first = network.decoder, True
-        self._past: dict[Any, Tensor] = {}
+        self._decoder = network.decoder
 
     def __call__(self, latent: Tensor) -> Tensor:
         """The frames of the next latent frame, ``(1, channels, 1, height, width)``."""
         network = self._decoder
-        x = self._convolved(network.conv_in, latent) + latent.repeat_interleave(network.repeat, dim=1)
-        middle = network.mid_block
-        x = self._residual(middle.resnets[0], x)
-        for attention, residual in zip(middle.attentions, middle.resnets[1:], strict=True):
-            x = self._residual(residual, x if attention is None else self._attended(attention, x))
+        x = self.convolved(network.conv_in, latent) + latent.repeat_interleave(network.repeat, dim=1)
+        x = self.middle(network.mid_block, x)
         for block in network.up_blocks:
             for residual in block.resnets:
-                x = self._residual(residual, x)
+                x = self.residual(residual, x)
             for upsampler in block.upsamplers or ():
                 x = self._upsampled(upsampler, x)
-        x = self._convolved(network.conv_out, network.conv_act(network.norm_out(x)))
-        self._first = False
+        x = self.convolved(network.conv_out, network.conv_act(network.norm_out(x)))
+        self.first = False
         return x
-
-    def _convolved(self, causal: Any, x: Tensor) -> Tensor:
-        """A causal convolution, which sees the frames before these; before the first one it is itself."""
-        *around, before, _ = causal.time_causal_padding
-        x = pad(x, (*around, 0, 0), mode=causal.pad_mode)
-        if before:
-            past = self._past.get(causal)
-            x = torch.cat([x[:, :, :1].expand(-1, -1, before, -1, -1) if past is None else past, x], dim=2)
-            self._past[causal] = x[:, :, -before:].clone()
-        return causal.conv(x)
-
-    def _residual(self, block: Any, x: Tensor) -> Tensor:
-        inside = self._convolved(block.conv1, block.nonlinearity(block.norm1(x)))
-        inside = self._convolved(block.conv2, block.nonlinearity(block.norm2(inside)))
-        return inside + (x if block.conv_shortcut is None else block.conv_shortcut(x))
-
-    def _attended(self, attention: Any, x: Tensor) -> Tensor:
-        """Attention of one latent frame to itself and all before it."""
-        normal = attention.norm(x)
-        made = (project(normal).flatten(2).transpose(1, 2) for project in (attention.to_q, attention.to_k, attention.to_v))
-        query, key, value = (one[:, None].contiguous() for one in made)
-        if attention in self._past:
-            key, value = (torch.cat(both, dim=2) for both in zip(self._past[attention], (key, value), strict=True))
-        self._past[attention] = torch.stack([key, value])
-        out = scaled_dot_product_attention(query, key, value)[:, 0]
-        return attention.proj_out(out.transpose(1, 2).reshape(x.shape)) + x
 
     def _upsampled(self, upsampler: Any, x: Tensor) -> Tensor:
         """Twice the size and, where time is upsampled, twice the frames; the first of a clip stays one."""
-        inside, spread = self._convolved(upsampler.conv, x), upsampler._dcae_upsample_rearrange
+        inside, spread = self.convolved(upsampler.conv, x), upsampler._dcae_upsample_rearrange
         if not upsampler.add_temporal_upsample:
             return spread(inside) + spread(x.repeat_interleave(upsampler.repeats, dim=1))
-        alone = int(self._first)
+        alone = int(self.first)
         parts: list[Tensor] = []
         if alone:
             first = spread(inside[:, :, :1])

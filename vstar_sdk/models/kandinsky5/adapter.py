@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from transformers import AutoTokenizer, CLIPTextModel, CLIPTokenizer, Qwen2_5_VL
 
 from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.hunyuan_decoding import decode_in_windows
+from vstar_sdk.models.diffusers.hunyuan_encoding import encode_in_windows
 from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.quantized import load_denoiser
@@ -78,6 +79,10 @@ class Kandinsky5Adapter(LatentAdapter):
     def decode(self, latents: Tensor) -> Iterator[NDArray[np.uint8]]:
         """See `LatentAdapter.decode`."""
         return decode_in_windows(self.vae, latents, self.placement, tiling=self.options.tiling)
+
+    def encode_frames(self, frames: Iterable[NDArray[np.uint8]]) -> Tensor:
+        """See `LatentAdapter.encode_frames`."""
+        return self.scaled(encode_in_windows(self.vae, frames, self.placement, tiling=self.options.tiling))
 
 
 def load(

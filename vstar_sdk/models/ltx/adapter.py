@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ from vstar_sdk.models.diffusers.quantized import load_denoiser
 from vstar_sdk.models.diffusers.site_check import check_sites
 from vstar_sdk.models.diffusers.still import moments_of, still_latents
 from vstar_sdk.models.diffusers.streamed_decoding import decode_streamed, in_denoisers_scale, in_own_scale
+from vstar_sdk.models.diffusers.streamed_encoding import encode_streamed
 from vstar_sdk.models.diffusers.t5_tokenizer import load_t5_tokenizer
 from vstar_sdk.models.diffusers.transformer_loras import add_loras, check_of_frames
 from vstar_sdk.models.loras import Lora
@@ -104,6 +105,10 @@ class LTXAdapter(LatentAdapter):
             noise = torch.randn(own.shape, generator=torch.Generator().manual_seed(0))
             own = (1 - share) * own + share * noise.to(own)
         return decode_streamed(self.vae, own, self.placement, timestep=timestep, tiling=self.options.tiling)
+
+    def encode_frames(self, frames: Iterable[NDArray[np.uint8]]) -> Tensor:
+        """See `LatentAdapter.encode_frames`."""
+        return self.scaled(encode_streamed(self.vae, frames, self.placement, tiling=self.options.tiling))
 
     def scaled(self, latents: Tensor) -> Tensor:
         """See `LatentAdapter.scaled`."""

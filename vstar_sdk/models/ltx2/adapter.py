@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ from vstar_sdk.models.diffusers.quantized import load_denoiser
 from vstar_sdk.models.diffusers.site_check import check_sites
 from vstar_sdk.models.diffusers.still import moments_of, still_latents
 from vstar_sdk.models.diffusers.streamed_decoding import decode_streamed, in_denoisers_scale, in_own_scale
+from vstar_sdk.models.diffusers.streamed_encoding import encode_streamed
 from vstar_sdk.models.diffusers.transformer_loras import add_loras
 from vstar_sdk.models.loras import Lora
 from vstar_sdk.models.ltx2.family import LTX2, LTX2Family
@@ -102,6 +103,10 @@ class LTX2Adapter(LatentAdapter):
         timestep = 0.0 if self.vae.config["timestep_conditioning"] else None
         own = in_own_scale(self.vae, latents)
         return decode_streamed(self.vae, own, self.placement, timestep=timestep, tiling=self.options.tiling)
+
+    def encode_frames(self, frames: Iterable[NDArray[np.uint8]]) -> Tensor:
+        """See `LatentAdapter.encode_frames`."""
+        return self.scaled(encode_streamed(self.vae, frames, self.placement, tiling=self.options.tiling))
 
     def scaled(self, latents: Tensor) -> Tensor:
         """See `LatentAdapter.scaled`."""

@@ -10,7 +10,7 @@ from diffusers.models.autoencoders import autoencoder_kl_wan
 from diffusers.models.autoencoders.autoencoder_kl_wan import AutoencoderKLWan, WanCausalConv3d
 from torch import Tensor
 
-from vstar_sdk.models.diffusers.encoding import chunks, encode_whole
+from vstar_sdk.models.diffusers.encoding import chunks, encode_in_parts, encode_whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,10 +55,7 @@ def encode_parts(vae: AutoencoderKLWan, parts: Iterable[Tensor], placement: Plac
     """
     if tiling:
         return in_scale(vae, encode_whole(vae, torch.cat(list(parts), dim=2), placement, tiling=True))
-    encode = CausalEncoder(vae)
-    with placement.using(vae), placement.computing():
-        means = [encode(some.to(placement.device, vae.dtype)).float().cpu() for some in parts]
-    return in_scale(vae, torch.cat(means, dim=2))
+    return in_scale(vae, encode_in_parts(vae, parts, placement, lambda given: map(CausalEncoder(vae), given)))
 
 
 def in_scale(vae: AutoencoderKLWan, latents: Tensor) -> Tensor:

@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from vstar_sdk.attention.sites import Site, SiteAddress
 from vstar_sdk.clock import Rhythm
 from vstar_sdk.errors import SamplerError
 from vstar_sdk.models.diffusers.guidance import branches_as_said
-from vstar_sdk.models.diffusers.pipelines import text_encoder_of
+from vstar_sdk.models.diffusers.pipelines import encoded_captions, text_encoder_of
 from vstar_sdk.models.family import Branches, DenoiserCall, Family
 from vstar_sdk.models.wan.experts import latent_frame_text
 from vstar_sdk.models.wan.processor import WanProcessor, WanTextProcessor, wan_processor
@@ -60,19 +59,13 @@ class WanFamily(Family):
         config: Any = denoiser.config
         return int(config.rope_max_seq_len)
 
-    @torch.no_grad()
     def encode(self, pipe: Any, captions: Sequence[str]) -> Tensor:
         """See `Family.encode`: 512 tokens, as the pipeline takes them unless it is told otherwise."""
-        text_encoder_of(pipe)
-        given = [
-            pipe.encode_prompt(caption, do_classifier_free_guidance=False, max_sequence_length=TOKENS)[0] for caption in captions
-        ]
-        return torch.cat(given)
+        return encoded_captions(pipe, captions, TOKENS)
 
     def cut_off(self, pipe: Any, caption: str) -> str:
         """See `Family.cut_off`."""
-        tokenizer, _ = text_encoder_of(pipe)
-        return cut_off(tokenizer, caption)
+        return cut_off(text_encoder_of(pipe)[0], caption)
 
     def branches(self, pipe: Any, denoiser: nn.Module) -> AbstractContextManager[Branches]:
         """See `Family.branches`: the pipeline says ``cond`` or ``uncond`` around each call, for caches."""
