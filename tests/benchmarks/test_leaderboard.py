@@ -16,8 +16,8 @@ from vstar_sdk import Session
 from vstar_sdk.scoring.stories import ORDER, Story, stories_of
 
 
-def clip(entry, story, seed, spec="1", against="VSP", **numbers):
-    about = {"entry": entry, "against": against, "model": "miniworld", "frames": 16, "seed": seed, "spec": spec}
+def clip(entry, story, seed, spec="1", **numbers):
+    about = {"entry": entry, "against": "VSP", "model": "miniworld", "frames": 16, "seed": seed, "spec": spec}
     return about | {"family": story.family, "kind": story.kind} | numbers
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from vstar_sdk import Session, SpecError, VstarError, score
 from vstar_sdk.scoring.score import plan_score
 from vstar_sdk.scoring.stories import ORDER, Story, stories_of
 
-SMALL = {"frames": [4], "families": ["volcano"], "seeds": 2, "overrides": ["sampling.steps=1"]}
+SMALL: dict[str, Any] = {"frames": [4], "families": ["volcano"], "seeds": 2, "overrides": ["sampling.steps=1"]}
 PROMPT = "a volcano from calm to cooled"
 
 FAULTY = """
@@ -152,7 +153,8 @@ def test_families_are_named_or_counted_and_pan_where_they_can():
 
 
 def test_a_pan_is_measured_as_a_pan(tmp_path):
-    plan = plan_score(["tar"], out=tmp_path, models=["miniworld"], against=[], one_prompt=False, **SMALL | {"families": ["city"]})
+    city: dict[str, Any] = {**SMALL, "families": ["city"]}
+    plan = plan_score(["tar"], out=tmp_path, models=["miniworld"], against=[], one_prompt=False, **city)
     measured = {story.name: [one["use"] for one in found.metrics] for story, found in plan.pairs[0][0].measured.items()}
     assert measured["city pan"] == ["miniworld-pan"]
     assert "miniworld-pan" not in measured["city"]
