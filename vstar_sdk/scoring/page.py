@@ -55,4 +55,6 @@ def _shown(score: Score) -> Iterator[Shown]:
     for pair in zip(score.clips[:half], score.clips[half:], strict=True):
         for clip, side in zip(pair, (score.part, score.against), strict=True):
             if clip.made:
-                yield replace(read_clip(clip.directory), name=f"{clip.story.name}, seed {clip.seed}: {side}")
+                shown = read_clip(clip.directory)
+                spec = {key: value for key, value in shown.spec.items() if key != "metrics"}
+                yield replace(shown, name=f"{clip.story.name}, seed {clip.seed}: {side}", spec=spec)
