@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from vstar_sdk import Session, SpecError, VstarError, score
+from vstar_sdk.scoring.codes import contents
 from vstar_sdk.scoring.score import plan_score
 from vstar_sdk.scoring.stories import ORDER, Story, stories_of
 
@@ -169,3 +171,11 @@ def test_the_other_side_of_one_prompt_is_one_prompt(tmp_path):
     assert [side.spec["synopsis"] for side in plan.pairs[0]] == [{"use": "none"}] * 2
     assert plan.clips == plan.left() == 4
     assert json.dumps(plan.pairs[0][0].spec)
+
+
+def test_a_file_that_a_part_reads_counts_by_what_is_in_it(tmp_path):
+    (tmp_path / "clip.mp4").write_bytes(b"1")
+    data = {"regularizers": [{"use": "acme/transfer", "clip": "clip.mp4", "sigma": {0: "no such file"}}]}
+    first = contents(data, tmp_path)
+    assert first == {"clip.mp4": sha256(b"1").hexdigest()}
+    assert contents(data, tmp_path / "other") == {}
