@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,8 +17,8 @@ from vstar_sdk import Session
 from vstar_sdk.scoring.stories import ORDER, Story, stories_of
 
 
-def clip(entry, story, seed, spec="1", against="VSP", **numbers):
-    about = {"entry": entry, "against": against, "model": "miniworld", "frames": 16, "seed": seed, "spec": spec}
+def clip(entry, story, seed, *, spec="1", **numbers: Any):
+    about = {"entry": entry, "against": "VSP", "model": "miniworld", "frames": 16, "seed": seed, "spec": spec}
     return about | {"family": story.family, "kind": story.kind} | numbers
 
 
@@ -28,7 +29,7 @@ def records(tmp_path):
     write(path, {"entry": "RIFLEx", "against": "VSP", "model": "miniworld", "frames": 16, "spec": "9", "refused": "no turns"})
     for seed in range(LEAST_SEEDS):
         for story in stories_of(ORDER):
-            numbers = {"order": rng.normal()} if story.kind == "story" else {"pan_speed": rng.normal()}
+            numbers: dict[str, Any] = {"order": rng.normal()} if story.kind == "story" else {"pan_speed": rng.normal()}
             write(path, clip("VSP", story, seed, **numbers))
             write(path, clip("better", story, seed, **{name: value + 0.5 for name, value in numbers.items()}))
             if (story.family, seed) != ("city", 1):

@@ -115,10 +115,11 @@ def test_a_run_s_states_are_known_and_a_film_s_are_not(run):
     assert "this clip's are not known" in film.stderr
 
 
-def test_the_metrics_of_frames_alone_are_all_but_those_of_stories_and_those_of_maps():
+def test_the_metrics_of_frames_alone_are_all_but_those_of_stories_of_maps_and_of_long_clips():
     from vstar_sdk.plugin.discovery import built_in_catalog
 
-    assert {*PICTURES} == {part.name for part in built_in_catalog().parts("metrics")} - {"change", "diagonalness", "miniworld"}
+    others = {"change", "miniworld", "miniworld-colour", "miniworld-pan", "diagonalness", "repetition"}
+    assert {*PICTURES} == {part.name for part in built_in_catalog().parts("metrics")} - others
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,7 @@ def test_the_metrics_of_frames_alone_are_all_but_those_of_stories_and_those_of_m
         (["-e", "flicker<inf"], "cannot read"),
         (["-e", "flicker=0.1"], "cannot read"),
         (["-e", "flicker is maybe"], "cannot read"),
-        (["-e", "miniworld>0"], "'miniworld' is a metric, and measures stage_error, order, scene"),
+        (["-e", "miniworld>0"], "'miniworld' is a metric, and measures stage_error, order, moved, scene"),
         (["-e", "acme/detail>0"], "no installed package brings the namespace 'acme'"),
         (["-e", "flickr<0.1"], "no metric measures 'flickr'. Did you mean 'flicker'?"),
         (["-m", "flickr"], "error: -m flickr: unknown metric 'flickr'. Did you mean 'flicker'?"),

@@ -50,6 +50,6 @@ def test_the_colour_of_a_render_is_told_and_another_is_not(family):
 def test_what_is_not_asked_for_is_not_measured(metric, prompt, words):
     with pytest.raises(SpecError, match=words):
         metric(Options()).begin(Footage(frames=8, width=64, height=64, fps=8, prompt=prompt))
-    for size in ({"frames": 2}, {"width": 80}):
+    for frames, width in ((2, 64), (8, 80)):
         with pytest.raises(SpecError, match="judge"):
-            metric(Options()).begin(Footage(**{"frames": 8, "width": 64, "height": 64, "fps": 8, "prompt": prompt} | size))
+            metric(Options()).begin(Footage(frames=frames, width=width, height=64, fps=8, prompt=prompt))

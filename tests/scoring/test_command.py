@@ -52,6 +52,7 @@ def test_a_table_a_page_and_json(invoke, tmp_path):
     assert {row["name"]: row["difference"]["n"] for row in found["rows"]}["stage_error"] == 2
 
 
+@pytest.mark.slow
 def test_failed_clips_are_named_and_the_rest_is_compared(packages, invoke):
     packages.add("acme", FAULTY.replace("SEEDS", "[1]"))
     ran = invoke("acme/sloppy")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
+from typing import Any
 
 import pytest
 
 from vstar_sdk import Session, SpecError, VstarError, score
+from vstar_sdk.scoring.codes import contents
 from vstar_sdk.scoring.score import plan_score
 from vstar_sdk.scoring.stories import ORDER, Story, stories_of
 
-SMALL = {"frames": [4], "families": ["volcano"], "seeds": 2, "overrides": ["sampling.steps=1"]}
+SMALL: dict[str, Any] = {"frames": [4], "families": ["volcano"], "seeds": 2, "overrides": ["sampling.steps=1"]}
 PROMPT = "a volcano from calm to cooled"
 
 FAULTY = """
@@ -67,17 +70,19 @@ def test_numbers_are_those_of_the_runs_and_nothing_is_made_twice(tmp_path, begun
     begun.clear()
     assert small(["tar"], tmp_path) == found
     assert begun == []
-    # Another part shares the other side; one seed more makes one pair more.
-    small(["uniform"], tmp_path)
-    assert begun == ["volcano, seed 0: uniform", "volcano, seed 1: uniform"]
+    # Another part shares the other side, and may be compared with this one.
+    assert small(["uniform"], tmp_path, seeds=1, against=["tar"]).against == "tar"
+    assert begun == ["volcano, seed 0: uniform"]
+    small(["uniform"], tmp_path, seeds=1)
+    assert begun == ["volcano, seed 0: uniform"]
+
+
+@pytest.mark.slow
+def test_one_seed_more_makes_one_pair_more(tmp_path, begun):
+    small(["tar"], tmp_path)
     begun.clear()
     assert small(["tar"], tmp_path, seeds=3).rows[0].difference.n == 3
     assert begun == ["volcano, seed 2: tar", "volcano, seed 2: the-model-alone"]
-    # Against it, the part is the other side, and all is there.
-    begun.clear()
-    turned = small(["uniform"], tmp_path, against=["tar"])
-    assert begun == []
-    assert turned.against == "tar"
 
 
 def test_what_was_stopped_goes_on(tmp_path, begun):
@@ -152,7 +157,8 @@ def test_families_are_named_or_counted_and_pan_where_they_can():
 
 
 def test_a_pan_is_measured_as_a_pan(tmp_path):
-    plan = plan_score(["tar"], out=tmp_path, models=["miniworld"], against=[], one_prompt=False, **SMALL | {"families": ["city"]})
+    city: dict[str, Any] = {**SMALL, "families": ["city"]}
+    plan = plan_score(["tar"], out=tmp_path, models=["miniworld"], against=[], one_prompt=False, **city)
     measured = {story.name: [one["use"] for one in found.metrics] for story, found in plan.pairs[0][0].measured.items()}
     assert measured["city pan"] == ["miniworld-pan"]
     assert "miniworld-pan" not in measured["city"]
@@ -165,3 +171,11 @@ def test_the_other_side_of_one_prompt_is_one_prompt(tmp_path):
     assert [side.spec["synopsis"] for side in plan.pairs[0]] == [{"use": "none"}] * 2
     assert plan.clips == plan.left() == 4
     assert json.dumps(plan.pairs[0][0].spec)
+
+
+def test_a_file_that_a_part_reads_counts_by_what_is_in_it(tmp_path):
+    (tmp_path / "clip.mp4").write_bytes(b"1")
+    data = {"regularizers": [{"use": "acme/transfer", "clip": "clip.mp4", "sigma": {0: "no such file"}}]}
+    first = contents(data, tmp_path)
+    assert first == {"clip.mp4": sha256(b"1").hexdigest()}
+    assert contents(data, tmp_path / "other") == {}

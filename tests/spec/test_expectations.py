@@ -146,7 +146,7 @@ def test_what_is_expected_is_measured_once_by_the_metric_that_is_there_or_by_ano
     ("number", "words", "hint"),
     [
         ("ordre", "no metric measures 'ordre'. Did you mean 'order'?", None),
-        ("miniworld", "'miniworld' is a metric, and measures stage_error, order, scene", "expect one of these"),
+        ("miniworld", "'miniworld' is a metric, and measures stage_error, order, moved, scene", "expect one of these"),
         ("kit/edgs", "no metric measures 'kit/edgs'. Did you mean 'kit/edges'?", "if kit/sized does, write it under metrics"),
         ("kit/size", "no metric measures 'kit/size'.", "if kit/sized does, write it under metrics, with its options"),
         ("nobody/size", "no installed package brings the namespace 'nobody'", None),

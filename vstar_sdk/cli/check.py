@@ -31,9 +31,9 @@ def check(
 ) -> None:
     """Measure FILM: an MP4 video, or a run directory.
 
-    Without -m it uses the metrics of the video's spec, or else all that need no story; without -e, what that spec expects. An MP4
-    is measured as it is: compressed, and enlarged if its exporter did that. So its numbers differ slightly from those in the
-    manifest.
+    Without -m it uses the metrics of the video's spec, or else all that need neither a story nor a long clip; without -e, what
+    that spec expects. An MP4 is measured as it is: compressed, and enlarged if its exporter did that. So its numbers differ
+    slightly from those in the manifest.
     """
     from vstar_sdk.runs.checking import check as measure
 

@@ -94,7 +94,7 @@ def score(
     else:
         document("\n".join(table(one) for one in scores))
         document(f"\n{page}\n")
-    _check([clip for one in scores for clip in one.failed])
+    _check([clip for one in scores for clip in one.clips])
 
 
 def _tell(plan: ScorePlan, *, as_json: bool) -> None:
@@ -124,14 +124,21 @@ def _write(scores: Sequence[Score], out: Path) -> Path:
     return page
 
 
-def _check(failed: Sequence[ClipOf]) -> None:
-    """Tell what failed.
+def _check(clips: Sequence[ClipOf]) -> None:
+    """Tell what failed, and what is not there.
 
     Raises:
-        VstarError: something did.
+        VstarError: some is not.
     """
+    failed = [clip for clip in clips if clip.failed is not None]
+    absent = sum(not clip.made for clip in clips) - len(failed)
     for clip in failed[:_SHOWN]:
         say(f"{printable(str(clip.directory))}: {printable(str(clip.failed))}", label="failed: ", color="red")
     if failed:
         said = f"{len(failed)} clip{'s' if len(failed) > 1 else ''} failed, and what was compared is the rest"
         raise VstarError(said, hint="the same command tries them again")
+    if absent:
+        raise VstarError(
+            f"{absent} of {len(clips)} clips are not there, and what was compared is the rest",
+            hint="another process is at them; the same command continues",
+        )

@@ -26,7 +26,7 @@ def page(clips: Sequence[Shown], title: str, folder: Path, *, about: str = "", t
         title: its heading.
         folder: that it will stand in: where the videos are too large to be held, it links them from there.
         about: what is shown, said before how to play it.
-        tables: in the place of that of the clips' metrics.
+        tables: above the clips, in the place of that of their metrics below them.
 
     Raises:
         OSError: a video cannot be read.
@@ -53,7 +53,8 @@ def page(clips: Sequence[Shown], title: str, folder: Path, *, about: str = "", t
         rendering="pixelated" if small else "auto",
         axes=axes,
         cells=cells,
-        tables=[table for table in [table_of(clips, axes)] if table] if tables is None else tables,
+        above=tables or [],
+        below=[table for table in [table_of(clips, axes)] if table] if tables is None else [],
     )
 
 

@@ -40,13 +40,15 @@ class ClipOf:
         story: that it tells.
         seed: of it.
         directory: its run directory.
+        made: whether it is there.
         numbers: what was measured.
-        failed: why there is none; None: there is one, or it was not tried.
+        failed: why there is none; None: there is one, or it is not made yet.
     """
 
     story: Story
     seed: int
     directory: Path
+    made: bool
     numbers: Mapping[str, float]
     failed: str | None = None
 
@@ -106,7 +108,8 @@ def clips_of(side: Condition, stories: Sequence[Story], seeds: int, out: Path) -
         for story in stories:
             folder = sweep.path(side.cell(story))
             failed = Failed.read(folder)
-            yield ClipOf(story, seed, folder, _numbers(folder), failed.message if failed is not None else None)
+            made = (folder / MANIFEST).is_file()
+            yield ClipOf(story, seed, folder, made, _numbers(folder), failed.message if failed is not None else None)
 
 
 def _made(sweep: Sweep, cell: str) -> bool:

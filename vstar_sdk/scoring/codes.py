@@ -1,4 +1,4 @@
-"""Which code decides a clip: the package, and the plugins that its spec names. A method that was edited is another method."""
+"""What decides a clip beside its spec: the code of the plugins and the files that it names. An edited method is another one."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import hashlib
 import importlib.util
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, cast
 
 import vstar_sdk
 from vstar_sdk.plugin import discovery
+from vstar_sdk.weights.directory import file_hash
 
 _LARGEST = 4096
 """Files of a package that are read."""
+_LONGEST_PATH = 4096
+"""Letters."""
 
 
 def codes(namespaces: Iterable[str]) -> dict[str, str]:
@@ -30,6 +34,22 @@ def codes(namespaces: Iterable[str]) -> dict[str, str]:
         dist = points[0].dist if points else None
         found[name] = f"{dist.version if dist else ''} {_digest(points[0].module.partition('.')[0])}" if points else ""
     return found
+
+
+def contents(data: object, folder: Path | None) -> dict[str, str]:
+    """SHA-256 of every file that a text in a spec names, by that text.
+
+    Args:
+        data: plain mappings, lists and scalars.
+        folder: where relative paths begin; None: where the program was started.
+    """
+    if isinstance(data, dict | list | tuple):
+        inside = cast(dict[Any, Any], data).values() if isinstance(data, dict) else cast(list[Any], data)
+        return {name: digest for value in inside for name, digest in contents(value, folder).items()}
+    if not isinstance(data, str) or "\0" in data or len(data) > _LONGEST_PATH:
+        return {}
+    path = (folder or Path()) / data
+    return {data: file_hash(path.absolute())} if data and path.is_file() else {}
 
 
 def _digest(module: str) -> str:

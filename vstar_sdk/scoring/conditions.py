@@ -17,7 +17,7 @@ from vstar_sdk.miniworld.grammar import vocabulary
 from vstar_sdk.runs.instruments import metrics_of
 from vstar_sdk.runs.measuring import Measuring, check_maps
 from vstar_sdk.runs.plan import make_plan
-from vstar_sdk.scoring.codes import codes
+from vstar_sdk.scoring.codes import codes, contents
 from vstar_sdk.scoring.fragments import Fragment, applied
 from vstar_sdk.scoring.measures import METRICS
 from vstar_sdk.scoring.stories import ORDER, Story, stories_of
@@ -134,16 +134,16 @@ class Condition:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of all that decides its clips: spec, stories, what is measured, weights, and the code of the plugins it names.
+        """SHA-256 of all that decides its clips: spec, stories, metrics, weights, and the plugins and files that it names.
 
         Raises:
             PluginError: a plugin is not installed.
         """
         told = [[story.name, list(self.measured[story].metrics)] for story in _ALL]
         named = sorted({*mentions(self.spec), *listed(self.spec)})
-        folder = str(self.fragment.folder.absolute()) if self.fragment.folder else None
         weights = next((dict(one.weights) for one in self.measured.values() if one.refused is None), None)
-        whole = [self.spec, told, folder, codes(named), weights]
+        files = contents(self.spec, self.fragment.folder)
+        whole = [self.spec, told, files, codes(named), weights]
         return hashlib.sha256(json.dumps(whole, sort_keys=True, default=str).encode()).hexdigest()
 
     def sweep(self, seed: int, within: Path) -> Sweep:

@@ -10,7 +10,6 @@ from vstar_sdk.gallery.axes import Table
 from vstar_sdk.gallery.clips import Shown, read_clip
 from vstar_sdk.gallery.page import page
 from vstar_sdk.gallery.sweep import MOST
-from vstar_sdk.runs.belongings import MANIFEST
 from vstar_sdk.scoring.score import Score
 from vstar_sdk.scoring.table import difference
 
@@ -55,5 +54,7 @@ def _shown(score: Score) -> Iterator[Shown]:
     half = len(score.clips) // 2
     for pair in zip(score.clips[:half], score.clips[half:], strict=True):
         for clip, side in zip(pair, (score.part, score.against), strict=True):
-            if (clip.directory / MANIFEST).is_file():
-                yield replace(read_clip(clip.directory), name=f"{clip.story.name}, seed {clip.seed}: {side}")
+            if clip.made:
+                shown = read_clip(clip.directory)
+                spec = {key: value for key, value in shown.spec.items() if key != "metrics"}
+                yield replace(shown, name=f"{clip.story.name}, seed {clip.seed}: {side}", spec=spec)

@@ -60,9 +60,10 @@ class Score:
         said = ", ".join(story.family for story in told) + (
             f"; pans: {', '.join(story.family for story in pans)}" if pans else ""
         )
+        seeds = "seed 0" if self.seeds == 1 else f"seeds 0 to {self.seeds - 1}"
         chance = 0.05 * sum(row.difference.n >= FEWEST for row in self.rows)
         return (
-            f"Both sides tell the same stories {how} with the same seeds, 0 to {self.seeds - 1}: {said}.",
+            f"Both sides tell the same stories {how} with the same {seeds}: {said}.",
             "A difference is the mean of pairs of one story and one seed; in brackets its 95 % interval, by "
             f"{RESAMPLES:,} bootstrap draws of the pairs.",
             f"A difference whose interval contains 0 is no finding, nor is one of fewer than {FEWEST} pairs. Of these rows, "
@@ -177,7 +178,7 @@ class ScorePlan:
     def left(self) -> int:
         """How many are to be made."""
         sides = [side for pair in self.pairs for side in pair]
-        return sum(not clip.numbers for side in sides for clip in clips_of(side, self.stories, self.seeds, self.out))
+        return sum(not clip.made for side in sides for clip in clips_of(side, self.stories, self.seeds, self.out))
 
     def make(self, report: Callable[[str], object] = lambda line: None) -> None:
         """Make the clips that are not there; see `vstar_sdk.scoring.clips.make`."""
