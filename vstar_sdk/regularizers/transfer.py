@@ -37,7 +37,7 @@ MOST = 4096
 class Profile(Options):
     """What a clip says by the distance of its frames, as numbers."""
 
-    values: list[Annotated[float, Field(ge=0.0, le=1000.0)]] = Field(min_length=2, max_length=MOST, examples=[[1.0, 0.6, 0.3, 0.1]])
+    values: list[Annotated[float, Field(ge=0.0, le=1000.0)]] = Field(min_length=2, max_length=MOST, examples=[[1.0, 0.6, 0.3]])
     """Of frames 0, 1, 2, ... frames apart; the first is above 0."""
     fps: float = Field(gt=0.0, le=1000.0, examples=[8.0])
     """Frames of the clip in a second."""
