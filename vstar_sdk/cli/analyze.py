@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vstar_sdk.cli.analyze_levels import levels
 from vstar_sdk.cli.arguments import OutPath, SpecArguments, several_specs
 from vstar_sdk.cli.commands import Command, Group
 from vstar_sdk.cli.printing import document
@@ -171,3 +172,6 @@ def _write(out: Path, files: Iterable[tuple[str, bytes]]) -> None:
             document(f"{out / name}\n")
     except OSError as error:
         raise OutputError(f"{printable(str(out))} cannot be written: {error.strerror}") from error
+
+
+analyze.add_command(levels)

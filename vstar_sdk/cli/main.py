@@ -49,7 +49,7 @@ COMMANDS = {
     "diff": Lazy("vstar_sdk.cli.diff:diff", "Show the differences between two specs, runs or videos."),
     "open": Lazy("vstar_sdk.cli.show:open_result", "Open a result in the system's viewer."),
     "compare": Lazy("vstar_sdk.cli.compare:compare", "Compare runs on a page and a picture."),
-    "analyze": Lazy("vstar_sdk.cli.analyze:analyze", "Show attention maps, and what each level does."),
+    "analyze": Lazy("vstar_sdk.cli.analyze:analyze", "Look at attention maps, and at what each level does."),
     "parts": Lazy("vstar_sdk.cli.parts:parts", "List the parts that a spec can name."),
     "doctor": Lazy("vstar_sdk.cli.doctor:doctor", "Show versions, devices, caches, and what is missing."),
     "plugins": Lazy("vstar_sdk.cli.plugins:plugins", "List the installed plugins and their health."),

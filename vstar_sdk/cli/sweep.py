@@ -69,7 +69,7 @@ def sweep(
         return
     made = plan.make_executor()
     plan.sweep.claim()
-    _do(plan, made, retry_failed=retry_failed, quiet=quiet)
+    carry_out(plan, made, retry_failed=retry_failed, quiet=quiet)
     if (page := _page(plan)) is not None and not quiet:
         say(f"wrote {printable(str(page))}")
     status = SweepStatus.of(plan.sweep)
@@ -77,10 +77,18 @@ def sweep(
         document_json(status.json())
     else:
         document(f"{directory}\n")
-    _check(status)
+    check_done(status)
 
 
-def _do(plan: SweepPlan, made: Executor, *, retry_failed: bool, quiet: bool) -> None:
+def carry_out(plan: SweepPlan, made: Executor, *, retry_failed: bool, quiet: bool) -> None:
+    """Run the cells of a sweep that are left.
+
+    Args:
+        plan: of the sweep, which is claimed.
+        made: runs them.
+        retry_failed: those that failed, too.
+        quiet: no progress.
+    """
     from vstar_sdk.sweeps.cells import retry, tidy
 
     if retry_failed:
@@ -102,7 +110,7 @@ def _page(plan: SweepPlan) -> Path | None:
         return None
 
 
-def _check(status: SweepStatus) -> None:
+def check_done(status: SweepStatus) -> None:
     """Tell what is not done.
 
     Raises:
