@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
 from vstar_sdk.events import Event, Step
+from vstar_sdk.runs.wakers import Wakers
 
 
 class EventLog:
@@ -22,7 +21,7 @@ class EventLog:
         self._closed = False
         self._shown: int | None = None
         self._changed = threading.Condition()
-        self._wakers: list[Callable[[], None]] = []
+        self._wakers = Wakers()
 
     def append(self, event: Event) -> Event:
         """Add an event.
@@ -71,15 +70,7 @@ class EventLog:
             since: number of the first one; 0 is the beginning, and so is whatever is less.
         """
         since = max(0, since)
-        loop, changed = asyncio.get_running_loop(), asyncio.Event()
-
-        def wake() -> None:
-            with suppress(RuntimeError):  # the loop was closed while its reader was half through
-                loop.call_soon_threadsafe(changed.set)
-
-        with self._changed:
-            self._wakers.append(wake)
-        try:
+        with self._wakers.waiting() as changed:
             while True:
                 changed.clear()
                 with self._changed:
@@ -91,16 +82,12 @@ class EventLog:
                     return
                 if not new:
                     await changed.wait()
-        finally:
-            with self._changed:
-                self._wakers.remove(wake)
 
     def renew(self) -> None:
         """Take a new lock, in a process that was forked."""
         self._changed = threading.Condition()
-        self._wakers.clear()
+        self._wakers = Wakers()
 
     def _wake(self) -> None:
         self._changed.notify_all()
-        for wake in self._wakers:
-            wake()
+        self._wakers.wake()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Any
+
+from vstar_sdk.runs.wakers import Wakers
 
 
 class JobLog:
@@ -23,7 +24,7 @@ class JobLog:
         self._path = path
         self._ended = ended
         self._changed = threading.Lock()
-        self._wakers: list[Callable[[], None]] = []
+        self._wakers = Wakers()
         content = path.read_bytes() if path.exists() else b""
         whole = content.rfind(b"\n") + 1
         if whole < len(content) and not ended:  # a machine that lost its power
@@ -45,7 +46,7 @@ class JobLog:
             with self._path.open("ab") as file:
                 file.write(line + b"\n")
             self._lines.append(line)
-            self._wake()
+            self._wakers.wake()
 
     @property
     def tells_the_end(self) -> bool:
@@ -56,7 +57,7 @@ class JobLog:
         """Readers end, for nothing will come any more."""
         with self._changed:
             self._ended = True
-            self._wake()
+            self._wakers.wake()
 
     def ends_before(self, since: int) -> bool:
         """Whether there is nothing to read from a number on, and never will be."""
@@ -71,15 +72,7 @@ class JobLog:
             idle: seconds without an event after which None comes.
         """
         since = max(0, since)
-        loop, changed = asyncio.get_running_loop(), asyncio.Event()
-
-        def wake() -> None:
-            with suppress(RuntimeError):  # the loop was closed while its reader was half through
-                loop.call_soon_threadsafe(changed.set)
-
-        with self._changed:
-            self._wakers.append(wake)
-        try:
+        with self._wakers.waiting() as changed:
             while True:
                 changed.clear()
                 with self._changed:
@@ -96,10 +89,3 @@ class JobLog:
                         await changed.wait()
                 except TimeoutError:
                     yield None
-        finally:
-            with self._changed:
-                self._wakers.remove(wake)
-
-    def _wake(self) -> None:
-        for wake in self._wakers:
-            wake()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -162,6 +163,62 @@ class HunyuanVideo(nn.Module):
         return tokens[:, : -context.shape[1]]
 
 
+class TimeBlock(nn.Module):
+    """The part of ComfyUI's ``BasicTransformerBlock`` that attends over frames."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attn1 = Attention()
+
+    def forward(self, x: Tensor, transformer_options: Any) -> Tensor:
+        return x + self.attn1(x, transformer_options=transformer_options)
+
+
+class SpatialVideoTransformer(nn.Module):
+    """A stack over space, which this one leaves out, and one over time: each position is a sequence of frames."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.time_stack = nn.ModuleList([TimeBlock()])
+
+    def forward(self, x: Tensor, frames: int, transformer_options: Any) -> Tensor:
+        _, _, height, width = x.shape
+        sequences = x.unflatten(0, (-1, frames)).permute(0, 3, 4, 1, 2).flatten(0, 2)
+        sequences = self.time_stack[0](sequences, transformer_options)
+        return sequences.unflatten(0, (-1, height, width)).permute(0, 3, 4, 1, 2).flatten(0, 1)
+
+
+class Downsample(nn.Module):
+    def forward(self, x: Tensor, *more: Any) -> Tensor:
+        return nn.functional.avg_pool2d(x, 2)
+
+
+class Upsample(nn.Module):
+    def forward(self, x: Tensor, *more: Any) -> Tensor:
+        return nn.functional.interpolate(x, scale_factor=2.0)
+
+
+class UNetModel(nn.Module):
+    """Frames in the batch, two resolutions."""
+
+    default_num_video_frames = None
+
+    def __init__(self, *, video: bool = True) -> None:
+        super().__init__()
+        layers = [[], [Downsample()], [SpatialVideoTransformer()] if video else []]
+        self.input_blocks = nn.ModuleList(nn.Sequential(*one) for one in layers)
+        self.middle_block = nn.Sequential(*[SpatialVideoTransformer()] if video else [])
+        last = [Upsample(), SpatialVideoTransformer()] if video else [Upsample()]
+        self.output_blocks = nn.ModuleList([nn.Sequential(*last)])
+
+    def forward(self, x: Tensor, timesteps: Tensor, context: Tensor, transformer_options: Any, num_video_frames: int) -> Tensor:
+        del timesteps, context
+        for part in (*self.input_blocks, self.middle_block, *self.output_blocks):
+            for layer in part.children():
+                x = layer(x, num_video_frames, transformer_options)
+        return x
+
+
 class Clip:
     """Reads a caption as random numbers of its own."""
 
@@ -193,6 +250,10 @@ def called(model: Any, step: int = 0, override: Any = None, **more: Any) -> Tens
     if override is not None:
         options["optimized_attention_override"] = override
     given = {"context": torch.cat([text("a bud"), text("blurred")]), "transformer_options": options}
+    if isinstance(network, UNetModel):
+        rows = one.repeat(2, 1, 1, 1, 1).transpose(1, 2).flatten(0, 1)
+        with torch.no_grad():
+            return model(rows, SIGMAS[step] * 1000, num_video_frames=FRAMES, **given | more)
     if not isinstance(network, WanModel):
         given["attention_mask"] = None
     with torch.no_grad():
@@ -217,6 +278,41 @@ def test_tar_is_the_formula_and_the_model_stays_as_it_is(model_of: Any, kind: An
     assert worst(out, plain) > 1e-2
     assert torch.equal(called(joint), plain)
     assert not any(one._forward_pre_hooks for one in joint.model.diffusion_model.modules())
+
+
+def paper(sigma: float, positions: int) -> Callable[..., Tensor]:
+    """TAR as in the paper, at attentions over frames of so many positions."""
+    frame = torch.arange(FRAMES).double()
+    band = torch.exp(-((frame[:, None] - frame) ** 2) / (2 * sigma**2))
+
+    def attend(func: Any, q: Tensor, k: Tensor, v: Tensor, heads: int, **more: Any) -> Tensor:
+        if len(q) != 2 * positions:
+            return func(q, k, v, heads, **more)
+        q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))
+        logits = q.double() @ k.double().transpose(-1, -2) / math.sqrt(q.shape[-1])
+        logits = logits + logits.amax(-1, keepdim=True) * band
+        return (logits.softmax(-1) @ v.double()).float().transpose(1, 2).flatten(2)
+
+    return attend
+
+
+@pytest.mark.parametrize(("level", "positions"), [(0, 16), (1, 4)])
+def test_tar_on_attention_over_frames_is_the_papers_at_its_level(model_of: Any, level: int, positions: int):
+    torch.manual_seed(0)
+    model = model_of(UNetModel())
+    out = called(applied(model, regularizers=[TAR | {"sigma": {level: 2}}]))
+    assert worst(out, called(model, override=paper(2.0, positions))) < 1e-5
+    assert worst(out, called(model)) > 1e-3
+    assert torch.equal(called(applied(model, regularizers=[TAR | {"sigma": {0: 2, 1: 2}}]), step=3), called(model, step=3))
+
+
+def test_branches_are_told_apart_where_frames_are_rows_of_the_batch(model_of: Any):
+    torch.manual_seed(0)
+    model = model_of(UNetModel())
+    first = called(applied(model, regularizers=[{"use": "longvideo/first-frame", "window": [0.0, 1.0]}]))
+    plain = called(model)
+    assert worst(first[FRAMES:], plain[FRAMES:]) < 1e-5
+    assert worst(first[:FRAMES], plain[:FRAMES]) > 1e-4
 
 
 def test_padding_of_the_text_is_hidden_as_the_model_hides_it(model_of: Any):
@@ -289,10 +385,12 @@ class Unet(nn.Module):
 @pytest.mark.parametrize(
     ("kind", "more", "message"),
     [
-        (Unet, {"regularizers": [TAR]}, "cannot nurse a Unet\nWhat to do: it knows WanModel, LTXVModel, HunyuanVideo"),
+        (Unet, {"regularizers": [TAR]}, "cannot nurse a Unet\nWhat to do: it knows WanModel, LTXVModel, HunyuanVideo, UNetModel"),
         (WanModel, {}, "nothing to apply"),
         (WanModel, {"synopsis": Synopsis((State("a bud"),))}, "needs a CLIP"),
         (HunyuanVideo, {"synopsis": Synopsis((State("a bud"),)), "clip": Clip()}, "of this HunyuanVideo share one text"),
+        (UNetModel, {"synopsis": Synopsis((State("a bud"),)), "clip": Clip()}, "of this UNetModel read a picture, and no text"),
+        (partial(UNetModel, video=False), {"regularizers": [TAR]}, "a UNetModel that makes single pictures"),
     ],
 )
 def test_what_cannot_be_applied_is_told(model_of: Any, kind: Any, more: dict[str, Any], message: str):

@@ -31,6 +31,10 @@ pytestmark = [
 ]
 SIZES = {"wan": (5, 4, 4), "hunyuan": (5, 4, 4), "ltx": (5, 4, 8)}
 """Latent frames, tokens of one, frames to each latent frame."""
+EMPTY = {
+    "ltx": ("EmptyLTXVLatentVideo", {"width": 64, "height": 64, "length": 33, "batch_size": 1}),
+    "svd": ("EmptyLatentImage", {"width": 64, "height": 64, "batch_size": 6}),  # its frames are the batch
+}
 
 
 class Comfy:
@@ -67,7 +71,7 @@ class Comfy:
     def run(self, nodes: dict[str, Any]) -> dict[str, Any]:
         """Run a workflow that ends well."""
         told = self.wait(self.begin(nodes))
-        assert told["status"]["status_str"] == "success", told["status"]["messages"]
+        assert told["status"]["status_str"] == "success", json.dumps(told["status"]["messages"][-1])
         return told["outputs"]
 
     def fault(self, nodes: dict[str, Any]) -> str:
@@ -116,15 +120,14 @@ def comfy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Comfy]:
 
 def sampled(kind: str, around: dict[str, Any], model: list[Any], prompt: str = "a bud") -> dict[str, Any]:
     """A workflow that samples a tiny model and saves its latents."""
-    empty = "EmptyLTXVLatentVideo" if kind == "ltx" else "EmptyHunyuanLatentVideo"
-    size = {"width": 64, "height": 64, "length": 33} if kind == "ltx" else {"width": 32, "height": 32, "length": 17}
+    empty, size = EMPTY.get(kind, ("EmptyHunyuanLatentVideo", {"width": 32, "height": 32, "length": 17, "batch_size": 1}))
     sampler = {"seed": 1, "steps": 4, "cfg": 3.0, "sampler_name": "euler", "scheduler": "simple", "denoise": 1.0}
     links = {"model": model, "positive": ["positive", 0], "negative": ["negative", 0], "latent_image": ["empty", 0]}
     return {
         "tiny": {"class_type": "TestTiny", "inputs": {"kind": kind}},
         "positive": {"class_type": "CLIPTextEncode", "inputs": {"clip": ["tiny", 1], "text": prompt}},
         "negative": {"class_type": "CLIPTextEncode", "inputs": {"clip": ["tiny", 1], "text": "blurred"}},
-        "empty": {"class_type": empty, "inputs": {**size, "batch_size": 1}},
+        "empty": {"class_type": empty, "inputs": size},
         "sampler": {"class_type": "KSampler", "inputs": sampler | links},
         "save": {"class_type": "SaveLatent", "inputs": {"samples": ["sampler", 0], "filename_prefix": "tiny"}},
         **around,
@@ -166,7 +169,19 @@ def test_tar_on_a_model_is_the_formula(comfy: Comfy, kind: str):
     assert (nursed - wanted).abs().max() < 1e-3 * effect
 
 
-@pytest.mark.parametrize("kind", SIZES)
+def test_tar_on_stable_video_diffusion_is_the_papers(comfy: Comfy):
+    both = tar(sigma={"0": 2, "1": 2}) | applied(regularizers=["tar", 0])
+    nursed = latents(comfy, sampled("svd", both, ["apply", 0]))
+    inputs = {"model": ["tiny", 0], "frames": 6, "sigma": 2}
+    wanted = latents(comfy, sampled("svd", {"paper": {"class_type": "TestPaper", "inputs": inputs}}, ["paper", 0]))
+    plain = latents(comfy, sampled("svd", {}, ["tiny", 0]))
+    effect = (nursed - plain).abs().max()
+    assert plain.shape == (6, 4, 8, 8)
+    assert effect > 1e-2
+    assert (nursed - wanted).abs().max() < 1e-3 * effect
+
+
+@pytest.mark.parametrize("kind", [*SIZES, "svd"])
 def test_a_model_stays_as_it_is_and_strength_0_is_plain(comfy: Comfy, kind: str):
     plain = latents(comfy, sampled(kind, {}, ["tiny", 0]))
     off = latents(comfy, sampled(kind, tar(strength=0.0) | applied(regularizers=["tar", 0]), ["apply", 0]))
@@ -197,6 +212,7 @@ def test_a_story_is_told_frame_by_frame(comfy: Comfy, kind: str):
     [
         ("flux", tar() | applied(regularizers=["tar", 0]), "VSTAR cannot nurse a Flux\nWhat to do: it knows WanModel"),
         ("hunyuan", story("a bud") | applied(**TOLD), "the frames of this HunyuanVideo share one text"),
+        ("svd", story("a bud") | applied(**TOLD), "the frames of this UNetModel read a picture, and no text"),
         ("wan", story("a bud") | applied(synopsis=["story", 0]), "a synopsis needs a CLIP"),
         ("wan", applied(), "nothing to apply"),
         ("wan", tar(sigma={"3": 1}) | applied(regularizers=["tar", 0]), "no temporal attention at level 3"),

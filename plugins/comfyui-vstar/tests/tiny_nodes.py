@@ -66,7 +66,33 @@ FLUX = {
     "qkv_bias": True,
     "guidance_embed": False,
 }
+SVD = {
+    "image_size": 32,
+    "use_spatial_transformer": True,
+    "legacy": False,
+    "num_classes": "sequential",
+    "adm_in_channels": 768,
+    "in_channels": 8,
+    "out_channels": 4,
+    "model_channels": 64,  # 64 channels a head
+    "channel_mult": [1, 2],
+    "num_res_blocks": [1, 1],
+    "transformer_depth": [1, 1],
+    "transformer_depth_middle": 1,
+    "transformer_depth_output": [1, 1, 1, 1],
+    "use_linear_in_transformer": True,
+    "context_dim": WIDTH,
+    "extra_ff_mix_layer": True,
+    "use_spatial_context": True,
+    "merge_strategy": "learned_with_images",
+    "merge_factor": 0.0,
+    "video_kernel_size": [3, 1, 1],
+    "use_temporal_resblock": True,
+    "use_temporal_attention": True,
+    "disable_temporal_crossattention": False,
+}
 MODELS = {
+    "svd": (supported.SVD_img2vid, SVD),
     "wan": (supported.WAN21_T2V, WAN),
     "ltx": (supported.LTXV, LTX),
     "hunyuan": (supported.HunyuanVideo, HUNYUAN),
@@ -113,6 +139,34 @@ class Tiny:
         return comfy.model_patcher.ModelPatcher(model, CPU, CPU), Clip(kind == "ltx")
 
 
+class Paper:
+    """TAR as in the paper on attention over frames, with every logit made in float64, in the place of ComfyUI's attention."""
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"model": ("MODEL",), "frames": ("INT",), "sigma": ("INT",)}}
+
+    RETURN_TYPES = ("MODEL",)
+    FUNCTION = "put"
+    CATEGORY = "tests"
+
+    def put(self, model, frames, sigma):
+        frame = torch.arange(frames).double()
+        band = torch.exp(-((frame[:, None] - frame) ** 2) / (2 * sigma**2))
+
+        def attend(func, q, k, v, heads, *args, **more):
+            if q.shape != k.shape or q.shape[1] != frames:
+                return func(q, k, v, heads, *args, **more)
+            q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))
+            logits = q.double() @ k.double().transpose(-1, -2) * q.shape[-1] ** -0.5
+            logits = logits + logits.amax(-1, keepdim=True) * band
+            return (logits.softmax(-1) @ v.double()).to(v.dtype).transpose(1, 2).flatten(2)
+
+        made = model.clone()
+        made.model_options.setdefault("transformer_options", {})["optimized_attention_override"] = attend
+        return (made,)
+
+
 class Formula:
     """TAR on joint attention with every logit made in float64, in the place of ComfyUI's attention."""
 
@@ -149,4 +203,4 @@ class Formula:
         return (made,)
 
 
-NODE_CLASS_MAPPINGS = {"TestTiny": Tiny, "TestFormula": Formula}
+NODE_CLASS_MAPPINGS = {"TestTiny": Tiny, "TestFormula": Formula, "TestPaper": Paper}

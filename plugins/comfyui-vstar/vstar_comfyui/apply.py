@@ -28,8 +28,8 @@ class VstarApply(io.ComfyNode):
             node_id="VstarApply",
             display_name="VSTAR Apply to MODEL",
             category=sockets.CATEGORY,
-            description="Nurses a Wan, LTX or Hunyuan video model: regularizers on its attention over frames, key states as the "
-            "text of every frame. The model that comes in stays as it is.",
+            description="Nurses a Wan, LTX, Hunyuan or Stable Video Diffusion model: regularizers on its attention over frames, "
+            "key states as the text of every frame. The model that comes in stays as it is.",
             inputs=[
                 io.Model.Input("model"),
                 sockets.Regularizers.Input("regularizers", optional=True, tooltip="Without any, TAR is not applied either."),
@@ -74,7 +74,7 @@ def apply(
     if synopsis is not None:
         if not network.texts:
             raise ModelError(
-                f"the frames of this {type(model.model.diffusion_model).__name__} share one text",
+                f"the frames of this {type(model.model.diffusion_model).__name__} {network.untold}",
                 hint="leave the synopsis out and write the prompt; regularizers can be applied",
             )
         if clip is None:

@@ -46,9 +46,17 @@ class Call:
         """Positional and named arguments."""
         return self._bound.args, self._bound.kwargs
 
-    def prompted(self) -> tuple[bool, ...]:
-        """For each video of the call, whether the prompt conditions it."""
-        videos = len(self.get("x"))
+    def timestep(self) -> float:
+        """On the model's scale."""
+        return float(self.get("timestep", self.get("timesteps")).max())
+
+    def prompted(self, rows: int = 1) -> tuple[bool, ...]:
+        """For each video of the call, whether the prompt conditions it.
+
+        Args:
+            rows: of the batch, that are one video.
+        """
+        videos = len(self.get("x")) // rows
         chunks: list[int] = self.options.get("cond_or_uncond") or [0]
         return tuple(chunk == 0 for chunk in chunks for _ in range(videos // len(chunks)))
 

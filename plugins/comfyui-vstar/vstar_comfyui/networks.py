@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from vstar_sdk import ModelError, Rhythm, SamplerError, SiteAddress, sites_of
 
+from . import unet
 from .calls import Call
 
 
@@ -19,12 +20,20 @@ class Tokens(NamedTuple):
         height: of a frame, in tokens.
         width: of a frame, in tokens.
         first: whether the video stands first; else it stands behind all other tokens.
+        apart: whether each position is a sequence of its own, whose tokens are the frames; then the frames of a video are rows of
+            the network's batch.
     """
 
     frames: int
     height: int
     width: int
     first: bool = True
+    apart: bool = False
+
+    @property
+    def length(self) -> int:
+        """Tokens of the video in a sequence."""
+        return self.frames if self.apart else self.frames * self.height * self.width
 
 
 @dataclass(frozen=True)
@@ -33,15 +42,17 @@ class Network:
 
     Attributes:
         sites: its attentions over frames, by the names of the modules that make one each.
-        texts: its cross-attentions to the text, in the same order; none where text and video share one attention.
+        texts: its cross-attentions to the text, in the same order; none where a frame has no text of its own.
         rhythm: how its latent frames stand for frames.
         tokens: reads a call.
+        untold: why there are no ``texts``.
     """
 
     sites: tuple[SiteAddress, ...]
     texts: tuple[str, ...]
     rhythm: Rhythm
     tokens: Callable[[Call], Tokens]
+    untold: str = "share one text"
 
 
 def network_of(model: Any) -> Network:
@@ -127,10 +138,24 @@ def _hunyuan(model: Any) -> Network:
     return Network(named, (), Rhythm.causal(4), tokens)
 
 
+def _video_unet(model: Any) -> Network:
+    def tokens(call: Call) -> Tokens:
+        _, _, height, width = call.get("x").shape
+        frames = call.get("num_video_frames", model.default_num_video_frames)
+        return Tokens(int(frames), int(height), int(width), apart=True)
+
+    return Network(unet.sites(model), (), Rhythm(), tokens, untold="read a picture, and no text")
+
+
 def _refuse(call: Call, argument: str, what: str) -> None:
     if call.get(argument) is not None:
         raise SamplerError(f"VSTAR cannot nurse a call with {what} ({argument})", hint="leave it out of the conditioning")
 
 
-KNOWN: dict[str, Callable[[Any], Network]] = {"WanModel": _wan, "LTXVModel": _ltx, "HunyuanVideo": _hunyuan}
+KNOWN: dict[str, Callable[[Any], Network]] = {
+    "WanModel": _wan,
+    "LTXVModel": _ltx,
+    "HunyuanVideo": _hunyuan,
+    "UNetModel": _video_unet,
+}
 """By the class of the network."""

@@ -63,8 +63,8 @@ class Nursed:
         step, steps = call.step()
         acting = [name for name in exported.sites if exported.acts(name, step, steps)]
         options = dict(call.options)
-        timestep = float(call.get("timestep").max())
-        moment = {"step": step, "steps": steps, "timestep": timestep, "prompted": call.prompted()}
+        prompted = call.prompted(tokens.frames if tokens.apart else 1)
+        moment = {"step": step, "steps": steps, "timestep": call.timestep(), "prompted": prompted}
         options[_OVERRIDE] = _override(exported, tokens, moment, options.get(_OVERRIDE))
         call.set(**{OPTIONS: options})
         for name in acting:
@@ -121,7 +121,7 @@ def _override(exported: ExportedAttention, tokens: Tokens, moment: dict[str, Any
             return call(q, k, v, heads, **asked, **more)
         if not skip_reshape:
             q, k, v = (torch.unflatten(x, -1, (heads, -1)).transpose(1, 2) for x in (q, k, v))
-        others = q.shape[2] - tokens.frames * tokens.height * tokens.width
+        others = q.shape[2] - tokens.length
         params = AttentionParams(
             name,
             **moment,
