@@ -15,6 +15,7 @@ from typing import Any, cast
 from unittest.mock import patch
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from tests.attaching.families import FAMILIES, Unchecked
@@ -160,3 +161,24 @@ def check_decoded(frames: Iterable[Any], whole: Tensor) -> None:
     wanted = whole.div(2).add(0.5).clamp(0, 1).mul(255).round().permute(1, 2, 3, 0).int().numpy()
     assert got.shape == wanted.shape
     assert np.abs(got - wanted).max() <= 1
+
+
+def check_picture_at_strength_0(session: Any, use: str, directory: Path, picture: Path, side: int = 64) -> None:
+    """Be sure that a run with a first picture is the same, bit for bit, with TAR at strength 0, and another with TAR."""
+    spec: dict[str, Any] = {
+        "model": {"use": use, "path": str(directory)},
+        "synopsis": {"use": "states", "states": [ONE]},
+        "size": [side, side],
+        "frames": FRAMES,
+        "regularizers": [],
+        "sampling": {"steps": 2},
+        "output": [],
+        "start": {"first": str(picture)},
+    }
+
+    def latents(*regularizers: Any) -> Tensor:
+        return session.run(spec | {"regularizers": list(regularizers)}).latents
+
+    plain = latents()
+    assert torch.equal(latents({"use": "tar", "strength": 0}), plain)
+    assert (latents({"use": "tar", "sigma": 1, "strength": 4}) - plain).abs().max() > 1e-4

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from pydantic import ValidationError
+from safetensors.torch import save_file
 
 from tests.transformer_models import latents, load, one_text, source
 from vstar_sdk import MissingDependency, ModelError
@@ -120,6 +121,24 @@ def test_torchao_int8_is_near_the_plain_model_and_smaller(wide):
     assert 0 < difference < 0.05
     weight = small.denoiser.transformer.blocks[0].ffn.net[2].weight
     assert type(weight) is not type(plain.denoiser.transformer.blocks[0].ffn.net[2].weight)
+
+
+@slow
+def test_a_lora_stands_beside_weights_that_torchao_has_quantised(wide, tmp_path):
+    pytest.importorskip("torchao", reason="weights are quantised by torchao")
+    pytest.importorskip("peft", reason="LoRAs are loaded by peft")
+    torch.manual_seed(0)
+    down, up = torch.randn(2, 32), torch.randn(32, 2)
+    layer = "transformer.blocks.0.attn1.to_q"
+    save_file({f"{layer}.lora_A.weight": down, f"{layer}.lora_B.weight": up}, tmp_path / "lora.safetensors")
+    plain = source("wan_21", wide, quantize="torchao-int8").load("cpu", "float32")
+    loras = [{"path": str(tmp_path / "lora.safetensors"), "weight": 0.7}]
+    changed = source("wan_21", wide, quantize="torchao-int8", loras=loras).load("cpu", "float32")
+    own, other = (adapter.denoiser.transformer.blocks[0].attn1.to_q for adapter in (plain, changed))
+    assert type(other.base_layer.weight) is type(own.weight)
+    x = torch.randn(1, 5, 32)
+    torch.testing.assert_close(other(x), own(x) + 0.7 * x @ down.T @ up.T, atol=1e-4, rtol=0)
+    assert (step(changed) - step(plain)).abs().max() > 1e-3
 
 
 @slow

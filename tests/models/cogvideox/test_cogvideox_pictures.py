@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.denoised import denoised, gaussian, scheduler_for
 from tests.tiny_cogvideox import write_tiny_cogvideox
-from tests.transformer_models import FRAMES, ONE, OTHER, load
+from tests.transformer_models import FRAMES, ONE, OTHER, check_picture_at_strength_0, load
 from vstar_sdk.errors import SpecError
 
 SIDE, LATENT_FRAMES = 32, 5
@@ -71,3 +71,8 @@ def test_it_samples_what_the_pipeline_makes_of_the_picture(adapter, inverted):
     )
     assert (got.transpose(1, 2) - wanted).abs().max() < 1e-5
     assert adapter.beside is None
+
+
+def test_strength_0_changes_no_bit_of_a_run_with_a_picture(adapter, session, tmp_path):
+    Image.fromarray(PICTURE).save(tmp_path / "a.png")
+    check_picture_at_strength_0(session, "cogvideox", adapter.directory, tmp_path / "a.png", SIDE)

@@ -7,8 +7,10 @@ import sys
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from tests.attaching.families import FAMILIES
 from tests.denoised import denoised, scheduler_for
@@ -141,3 +143,22 @@ def test_one_spec_from_states_to_frames(session, cosmos_dir, installed, timeline
     frames = list(session.run(spec).frames())
     assert len(frames) == 17
     assert frames[0].shape == (32, 32, 3)
+
+
+@pytest.mark.slow
+def test_a_first_picture_is_kept(session, cosmos_dir, installed, tmp_path):
+    picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    spec = {
+        "model": {"use": "cosmos", "path": str(cosmos_dir)},
+        "synopsis": {"use": "states", "states": [ONE]},
+        "frames": 17,
+        "size": [32, 32],
+        "regularizers": [],
+        "sampling": {"steps": 2},
+        "output": [],
+    }
+    made, plain = (session.run(spec | {"start": start}) for start in ({"first": str(tmp_path / "a.png")}, None))
+    assert torch.equal(made.latents[:, :, :1], made.load().encode_frames([picture]))
+    assert made.latents.isfinite().all()
+    assert (made.latents[:, :, 1:] - plain.latents[:, :, 1:]).abs().max() > 1e-3

@@ -17,7 +17,7 @@ from transformers import SiglipImageProcessor, SiglipVisionConfig, SiglipVisionM
 
 from tests.denoised import denoised, gaussian, scheduler_for
 from tests.tiny_hunyuan15 import write_tiny_hunyuan15
-from tests.transformer_models import FEW, ONE, OTHER, load
+from tests.transformer_models import FEW, ONE, OTHER, check_picture_at_strength_0, load
 
 FRAMES, LATENT_FRAMES, SIDE = 9, 3, 64
 PICTURE = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
@@ -68,3 +68,8 @@ def test_it_samples_what_the_pipeline_makes_of_the_picture(adapter):
     changed = denoised(other, text, negative, noise, built, steps=3, guidance=4.0, guidance_batch="two")
     assert (changed - wanted).abs().max() > 1e-3
     assert dataclasses.replace(given.adapter, first=None) == adapter
+
+
+def test_strength_0_changes_no_bit_of_a_run_with_a_picture(adapter, session, tmp_path):
+    Image.fromarray(PICTURE).save(tmp_path / "a.png")
+    check_picture_at_strength_0(session, "hunyuan15", adapter.directory, tmp_path / "a.png")

@@ -11,6 +11,7 @@ from diffusers.pipelines.ltx2.pipeline_ltx2_image2video import LTX2ImageToVideoP
 from PIL import Image
 
 from tests.denoised import denoised, scheduler_for
+from tests.transformer_models import check_picture_at_strength_0
 from vstar_sdk.models.ltx2.source import LTX2Options, LTX2Source
 from vstar_sdk.sampling.held import Held
 
@@ -45,3 +46,9 @@ def test_it_samples_what_the_pipeline_makes_of_the_picture(model, monkeypatch):
     got = denoised(given.adapter, text, negative, noise, built, steps=4, guidance=3.0, held=held)
     mean, std = (values.view(1, -1, 1, 1, 1) for values in (adapter.vae.latents_mean, adapter.vae.latents_std))
     assert ((got * std + mean)[0] - wanted).abs().max() < 1e-4
+
+
+@pytest.mark.slow
+def test_strength_0_changes_no_bit_of_a_run_with_a_picture(session, tiny_ltx2, tmp_path):
+    Image.fromarray(PICTURE).save(tmp_path / "a.png")
+    check_picture_at_strength_0(session, "ltx2", tiny_ltx2, tmp_path / "a.png")

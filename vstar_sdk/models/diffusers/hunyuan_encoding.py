@@ -69,8 +69,9 @@ def _blended(vae: Any, windows: Iterable[Tensor], *, tiling: bool) -> Iterator[T
             before = latents
             yield latents[:, :, : kept + 1] if frames.shape[2] > vae.tile_sample_min_num_frames else latents
         else:
-            before = vae.blend_t(before, latents[:, :, 1:], shared)
-            yield before[:, :, :kept]
+            latents = vae.blend_t(before, latents[:, :, 1:], shared)
+            before = latents
+            yield latents[:, :, :kept]
 
 
 def _encoded(vae: Any, frames: Tensor, *, tiling: bool) -> Tensor:
