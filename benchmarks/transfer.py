@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vstar_sdk import Session
+from vstar_sdk.metrics.intervals import interval
 from vstar_sdk.miniworld.grammar import families, key_captions
 from vstar_sdk.miniworld.world import scene
 
@@ -40,7 +41,6 @@ STORIES = (
     "a city from morning to night",
 )
 RECORDS = Path(__file__).parent / "results" / "transfer.jsonl"
-DRAWS = 10_000
 
 
 def prompts() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -119,13 +119,6 @@ def read(records: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in records.read_text().splitlines()] if records.exists() else []
 
 
-def interval(values: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Mean and 95 % interval of it, by resampling."""
-    drawn = np.random.default_rng(0).choice(values, (DRAWS, len(values))).mean(axis=1)
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return float(values.mean()), float(low), float(high)
-
-
 def report(lines: list[dict[str, Any]], kind: str, number: str) -> None:
     """Print one table: a number under every condition, and paired differences."""
     found: dict[str, dict[tuple[str, int], float]] = {}
@@ -142,8 +135,8 @@ def report(lines: list[dict[str, Any]], kind: str, number: str) -> None:
         return np.array([found[condition][pair] for pair in pairs])
 
     def cell(values: NDArray[np.float64]) -> str:
-        mean, low, high = (1000 * one if number == "motion" else one for one in interval(values))
-        return f"{mean:.2f} ({low:.2f} to {high:.2f})"
+        found = interval((1000 * values if number == "motion" else values).tolist())
+        return f"{found.mean:.2f} ({found.low:.2f} to {found.high:.2f})"
 
     for form in FORMS:
         if f"{form}: fast" not in found:

@@ -74,7 +74,14 @@ def test_what_cannot_run_is_an_error_with_its_name(invoke, tmp_path):
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 def test_one_that_is_killed_goes_on_where_it_was(tmp_path, how, code):
     command = [sys.executable, "-m", "vstar_sdk.cli.main", "score", "tar", "--families", "volcano", "--seeds", "2", "-o", "out"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+    )
     assert process.stderr is not None
     assert process.stderr.readline().startswith("1 of 4: volcano, seed 0, tar: done")
     time.sleep(2)  # in the middle of the next clip

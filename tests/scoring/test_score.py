@@ -179,3 +179,4 @@ def test_a_file_that_a_part_reads_counts_by_what_is_in_it(tmp_path):
     first = contents(data, tmp_path)
     assert first == {"clip.mp4": sha256(b"1").hexdigest()}
     assert contents(data, tmp_path / "other") == {}
+    assert contents({"negative_prompt": "very " * 2000, "other": "\0"}, tmp_path) == {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,8 +15,6 @@ from vstar_sdk.weights.directory import file_hash
 
 _LARGEST = 4096
 """Files of a package that are read."""
-_LONGEST_PATH = 4096
-"""Letters."""
 
 
 def codes(namespaces: Iterable[str]) -> dict[str, str]:
@@ -46,10 +45,11 @@ def contents(data: object, folder: Path | None) -> dict[str, str]:
     if isinstance(data, dict | list | tuple):
         inside = cast(dict[Any, Any], data).values() if isinstance(data, dict) else cast(list[Any], data)
         return {name: digest for value in inside for name, digest in contents(value, folder).items()}
-    if not isinstance(data, str) or "\0" in data or len(data) > _LONGEST_PATH:
-        return {}
-    path = (folder or Path()) / data
-    return {data: file_hash(path.absolute())} if data and path.is_file() else {}
+    if isinstance(data, str) and data:
+        with suppress(OSError, ValueError):  # a text that is no path: it is too long, say
+            path = ((folder or Path()) / data).absolute()
+            return {data: file_hash(path)} if path.is_file() else {}
+    return {}
 
 
 def _digest(module: str) -> str:

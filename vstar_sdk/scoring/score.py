@@ -67,7 +67,7 @@ class Score:
             "A difference is the mean of pairs of one story and one seed; in brackets its 95 % interval, by "
             f"{RESAMPLES:,} bootstrap draws of the pairs.",
             f"A difference whose interval contains 0 is no finding, nor is one of fewer than {FEWEST} pairs. Of these rows, "
-            f"{chance:.1f} differ by chance alone. Intervals of few pairs are too narrow.",
+            f"about {chance:.1f} would differ by chance alone. Intervals of few pairs are too narrow.",
             f"{self.setting.model} was trained on these scenes: what holds in its world need not hold for another model.",
             f"Stages are read by the world's judge, whose own mean error here is {sum(errors) / len(errors):.3f}.",
             "diagonalness is of the attention itself: whatever changes attention changes it. A clip that stands still has little "
