@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from contextlib import contextmanager
+from typing import cast
 
+import av
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
@@ -66,6 +70,18 @@ def wait_for(client, run, states=ENDED, seconds=60):
         assert time.monotonic() < end, f"the run is {found}"
         time.sleep(0.02)
     return found
+
+
+def clip(frames=3, size=(16, 16), end="mp4"):
+    """A video as bytes."""
+    file = io.BytesIO()
+    with av.open(file, "w", format={"mkv": "matroska"}.get(end, end)) as container:
+        stream = cast(av.VideoStream, container.add_stream("libx264", rate=8))
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        for shade in range(frames):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((*size[::-1], 3), shade, np.uint8))))
+        container.mux(stream.encode())
+    return file.getvalue()
 
 
 @pytest.fixture(scope="module")

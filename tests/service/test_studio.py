@@ -10,7 +10,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from tests.service.conftest import served
+from tests.service.conftest import clip, served
 from tests.service.studio_browser import browser, compose, drag, page_of, run_button, video, violations
 from vstar_sdk import Guard
 from vstar_sdk.service.access import access
@@ -233,6 +233,32 @@ def test_a_clip_begins_with_a_picture_that_is_chosen_and_removed(chromium, addre
         assert violations(page) == []
         page.get_by_role("button", name="Remove first.png").click()
         page.locator("dd", has_text="12 frames").wait_for()
+    assert all("400" in one for one in problems)
+
+
+@pytest.mark.slow
+def test_a_clip_ends_with_a_video_and_what_is_none_is_told(chromium, address, tmp_path):
+    problems = []
+    end = tmp_path / "end.mp4"
+    end.write_bytes(clip(4, (64, 64)))
+    (tmp_path / "no.mp4").write_bytes(b"no video")
+    with page_of(chromium, address, problems=problems) as page:
+        compose(page)
+        ends = page.get_by_label("Ends with: choose a picture or a video")
+        ends.set_input_files(end)
+        page.locator("dd", has_text="into: frames 8-11").wait_for()
+        shown = (
+            "video => new Promise(done => video.readyState ? done(video.videoWidth) : "
+            "video.onloadedmetadata = () => done(video.videoWidth))"
+        )
+        assert page.locator("#given video").evaluate(shown) == 64
+        page.click("#tab-yaml")
+        page.locator("#yaml-note", has_text="the same spec").wait_for()
+        assert yaml.safe_load(page.get_by_label("The spec as YAML").input_value())["start"] == {"into": "end.mp4"}
+        page.get_by_role("button", name="Remove end.mp4").click()
+        ends.set_input_files(tmp_path / "no.mp4")
+        page.get_by_role("alert").filter(has_text="into takes a video, and this is none").wait_for()
+        assert run_button(page).is_disabled()
     assert all("400" in one for one in problems)
 
 

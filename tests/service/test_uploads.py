@@ -6,14 +6,11 @@ import io
 import json
 import struct
 import zlib
-from typing import cast
 
-import av
-import numpy as np
 import pytest
 from PIL import Image
 
-from tests.service.conftest import LIMITS, STORY, wait_for
+from tests.service.conftest import LIMITS, STORY, clip, wait_for
 from vstar_sdk.service.refusals import Refusal
 from vstar_sdk.service.uploads import begun_with, picture, video
 from vstar_sdk.spec.document import Document
@@ -27,18 +24,6 @@ def png(width, height, data=b""):
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
-
-
-def clip(frames=3, size=(16, 16), end="mp4"):
-    """A video as bytes."""
-    file = io.BytesIO()
-    with av.open(file, "w", format={"mkv": "matroska"}.get(end, end)) as container:
-        stream = cast(av.VideoStream, container.add_stream("libx264", rate=8))
-        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
-        for shade in range(frames):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((*size[::-1], 3), shade, np.uint8))))
-        container.mux(stream.encode())
-    return file.getvalue()
 
 
 def test_a_picture_of_too_many_pixels_is_refused_before_it_is_unpacked():

@@ -33,7 +33,7 @@ _CELL = 8
 """Pixels of a character's width, for sixels: few, so that they fit where characters are small."""
 _CHUNK = 4096
 """Bytes of an escape of kitty's protocol, at most."""
-_COLOURS = 64
+_COLOURS = 255
 
 
 def way_of(environment: Mapping[str, str]) -> Way:

@@ -195,12 +195,13 @@ def test_a_model_stays_as_it_is_and_strength_0_is_plain(comfy: Comfy, kind: str)
     assert (first != plain).any()
 
 
-@pytest.mark.parametrize("kind", ["wan", "ltx"])
-def test_a_story_is_told_frame_by_frame(comfy: Comfy, kind: str):
+@pytest.mark.parametrize(("kind", "timeline"), [("wan", "blend"), ("ltx", "blend"), ("wan", "relay")])
+def test_a_story_is_told_frame_by_frame(comfy: Comfy, kind: str, timeline: str):
+    told = TOLD | {"timeline": timeline}
     plain = latents(comfy, sampled(kind, {}, ["tiny", 0]))
-    one = latents(comfy, sampled(kind, story("a bud") | applied(**TOLD), ["apply", 0], prompt="something else"))
+    one = latents(comfy, sampled(kind, story("a bud") | applied(**told), ["apply", 0], prompt="something else"))
     assert (one - plain).abs().max() < 1e-4
-    two = latents(comfy, sampled(kind, story("a bud @ 0\na flower @ 16") | applied(**TOLD), ["apply", 0]))
+    two = latents(comfy, sampled(kind, story("a bud @ 0\na flower @ 16") | applied(**told), ["apply", 0]))
     flower = latents(comfy, sampled(kind, {}, ["tiny", 0], prompt="a flower"))
     to_bud, to_flower = ((two - end).abs().mean((0, 1, 3, 4)) for end in (plain, flower))
     assert to_bud[0] < to_flower[0]

@@ -36,6 +36,14 @@ class VstarApply(io.ComfyNode):
                 sockets.Synopsis.Input("synopsis", optional=True, tooltip="Takes the place of the positive prompt."),
                 io.Clip.Input("clip", optional=True, tooltip="Reads the key states; needed with a synopsis."),
                 io.Float.Input("fps", default=16.0, min=0.01, max=1000.0, optional=True),
+                io.Combo.Input(
+                    "timeline",
+                    options=["blend", "relay"],
+                    default="blend",
+                    optional=True,
+                    tooltip="blend: every frame reads a mixture of the states. relay (Wan): all frames read all states, "
+                    "each most of all its own.",
+                ),
                 io.Combo.Input("interpolation", options=["linear", "hold", "smooth"], default="linear", optional=True),
             ],
             outputs=[io.Model.Output(display_name="model")],
@@ -50,14 +58,21 @@ class VstarApply(io.ComfyNode):
         clip: Any = None,
         fps: float = 16.0,
         interpolation: str = "linear",
+        timeline: str = "blend",
     ) -> Any:
         """See `io.ComfyNode`."""
         with with_remedy():
-            return io.NodeOutput(apply(model, regularizers or [], synopsis, clip, fps, interpolation))
+            return io.NodeOutput(apply(model, regularizers or [], synopsis, clip, fps, interpolation, timeline))
 
 
 def apply(
-    model: Any, regularizers: list[dict[str, Any]], synopsis: Synopsis | None, clip: Any, fps: float, interpolation: str
+    model: Any,
+    regularizers: list[dict[str, Any]],
+    synopsis: Synopsis | None,
+    clip: Any,
+    fps: float,
+    interpolation: str,
+    timeline: str,
 ) -> Any:
     """A clone of a MODEL that is nursed; see `VstarApply`.
 
@@ -79,7 +94,10 @@ def apply(
             )
         if clip is None:
             raise SpecError("a synopsis needs a CLIP that reads it", hint="connect the CLIP of the prompt")
-        texts = FrameTexts(clip, synopsis, interpolation)
+        if timeline == "relay" and not network.relays:
+            kind = type(model.model.diffusion_model).__name__
+            raise ModelError(f"the text of a {kind} cannot be relayed", hint="choose the timeline blend")
+        texts = FrameTexts(clip, synopsis, timeline, interpolation)
     nursed = model.clone()
     nursed.add_wrapper_with_key(_AROUND_NETWORK, _KEY, Nursed(network, regularizers, texts, fps))
     return nursed

@@ -14,6 +14,7 @@ from vstar_sdk import Clock, SamplerError, Synopsis, load_spec
 
 from .calls import Call
 from .networks import Tokens
+from .relaying import relay
 
 
 class FrameTexts:
@@ -22,18 +23,19 @@ class FrameTexts:
     Args:
         clip: ComfyUI's CLIP.
         synopsis: the key states.
+        timeline: the text part, ``blend`` or ``relay``.
         interpolation: see `vstar_sdk.Timeline`.
     """
 
-    def __init__(self, clip: Any, synopsis: Synopsis, interpolation: str) -> None:
+    def __init__(self, clip: Any, synopsis: Synopsis, timeline: str, interpolation: str) -> None:
         self._synopsis = synopsis
-        loaded = load_spec({"prompt": "a story", "timeline": {"use": "blend", "interpolation": interpolation}})
+        loaded = load_spec({"prompt": "a story", "timeline": {"use": timeline, "interpolation": interpolation}})
         self._part: Any = loaded.catalog.make("texts", loaded.spec.timeline)
         read = [_encoded(clip, caption) for caption in synopsis.prompts()]
         longest = max(text.shape[1] for text, _ in read)
         self._states = torch.cat([_longer(text, longest) for text, _ in read])
         self._seen = torch.stack([_longer_mask(seen, text.shape[1], longest) for text, seen in read]).any(0)
-        self._made: tuple[Clock, Tensor] | None = None
+        self._made: tuple[Clock, Any] | None = None
 
     def enter(self, during: ExitStack, model: nn.Module, names: Sequence[str], call: Call, clock: Clock, tokens: Tokens) -> None:
         """Give every frame its own text, for one call: the videos of the prompt read the states, the others their own text.
@@ -47,7 +49,7 @@ class FrameTexts:
             tokens: of the call.
 
         Raises:
-            SamplerError: the sequence holds more than the video, or the text is of another width.
+            SamplerError: the sequence holds more than the video, the text is of another width, or it cannot be relayed.
         """
         given: Tensor = call.get("context")
         if not tokens.first or call.get("keyframe_idxs") is not None:
@@ -60,8 +62,12 @@ class FrameTexts:
                 f"the CLIP gives text of {self._states.shape[-1]} channels, and the model was given {given.shape[-1]}",
                 hint="connect the CLIP that the prompt is encoded with",
             )
+        made = self._frames(clock)
+        if made.bias is not None:
+            relay(during, model, names, call, made.embeddings, made.bias)
+            return
         prompted, frames = call.prompted(), tokens.frames
-        told = self._frames(clock).to(given)
+        told = made.embeddings.to(given)
         length = max(told.shape[1], given.shape[1])
         rows = [
             _longer(told if told_of else text[None].expand(frames, -1, -1), length) for told_of, text in _pairs(prompted, given)
@@ -78,10 +84,10 @@ class FrameTexts:
             during.callback(module.register_forward_pre_hook(fold.before, with_kwargs=True).remove)
             during.callback(module.register_forward_hook(fold.after).remove)
 
-    def _frames(self, clock: Clock) -> Tensor:
-        """``(latent frames, tokens, dim)``."""
+    def _frames(self, clock: Clock) -> Any:
+        """A `vstar_sdk.FrameText`."""
         if self._made is None or self._made[0] != clock:
-            self._made = clock, self._part.text(self._synopsis, self._states, clock).embeddings
+            self._made = clock, self._part.text(self._synopsis, self._states, clock)
         return self._made[1]
 
 

@@ -46,6 +46,7 @@ class Network:
         rhythm: how its latent frames stand for frames.
         tokens: reads a call.
         untold: why there are no ``texts``.
+        relays: whether its frames can read the text of all states, told apart: it masks no text.
     """
 
     sites: tuple[SiteAddress, ...]
@@ -53,6 +54,7 @@ class Network:
     rhythm: Rhythm
     tokens: Callable[[Call], Tokens]
     untold: str = "share one text"
+    relays: bool = False
 
 
 def network_of(model: Any) -> Network:
@@ -92,7 +94,7 @@ def _wan(model: Any) -> Network:
     sites = sites_of("WanTransformer3DModel", config)
     named = tuple(replace(site, name=f"blocks.{site.index}.self_attn") for site in sites)
     texts = tuple(f"blocks.{site.index}.cross_attn" for site in sites) if model.img_emb is None else ()
-    return Network(named, texts, Rhythm.causal(4), tokens)
+    return Network(named, texts, Rhythm.causal(4), tokens, relays=True)
 
 
 def _ltx(model: Any) -> Network:

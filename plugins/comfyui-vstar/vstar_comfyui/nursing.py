@@ -16,12 +16,11 @@ from vstar_sdk import AttentionParams, Clock, ExportedAttention, SamplerError
 from .calls import OPTIONS, Call
 from .faults import with_remedy
 from .frame_text import FrameTexts
+from .naming import OVERRIDE, naming
 from .networks import Network, Tokens
 
 SITE = "vstar_site"
 """The key of ``transformer_options`` that names the attention that is called."""
-
-_OVERRIDE = "optimized_attention_override"
 
 
 class Nursed:
@@ -65,25 +64,11 @@ class Nursed:
         options = dict(call.options)
         prompted = call.prompted(tokens.frames if tokens.apart else 1)
         moment = {"step": step, "steps": steps, "timestep": call.timestep(), "prompted": prompted}
-        options[_OVERRIDE] = _override(exported, tokens, moment, options.get(_OVERRIDE))
+        options[OVERRIDE] = _override(exported, tokens, moment, options.get(OVERRIDE))
         call.set(**{OPTIONS: options})
         for name in acting:
-            hook = model.get_submodule(name).register_forward_pre_hook(_naming(name), with_kwargs=True)
+            hook = model.get_submodule(name).register_forward_pre_hook(naming(SITE, name), with_kwargs=True)
             during.callback(hook.remove)
-
-
-def _naming(name: str) -> Callable[..., Any]:
-    """A hook that writes the name of an attention into the options that its call brings."""
-
-    def name_it(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        if OPTIONS not in kwargs:
-            raise SamplerError(
-                f"{name} ({type(module).__name__}) is not told {OPTIONS}, by which its attention is replaced",
-                hint="update ComfyUI, or the node pack that the model comes from",
-            )
-        return args, kwargs | {OPTIONS: kwargs[OPTIONS] | {SITE: name}}
-
-    return name_it
 
 
 def _override(exported: ExportedAttention, tokens: Tokens, moment: dict[str, Any], before: Any) -> Callable[..., Any]:
