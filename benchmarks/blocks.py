@@ -1,6 +1,6 @@
 """One transformer block of large models at their own number of tokens, with random weights, with and without TAR.
 
-``python -m benchmarks.blocks [--heads N] [--device cuda --dtype bfloat16] [--rounds N] [--families NAME ...] [--tiny]``: a
+``python -m benchmarks.blocks [--heads N] [--device cuda --dtype bfloat16] [--rounds N] [--families NAME ...] [--no-own]``: a
 network of one block, from the configuration of the released model; ``--heads`` makes it narrower, so that a CPU can do it. The
 peak is that of the tensors that PyTorch makes in a call, beside weights and inputs; on a GPU the device's own count.
 """
@@ -178,6 +178,7 @@ def main() -> None:
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--rounds", type=int, default=2, help="1: memory alone")
     parser.add_argument("--families", nargs="+", default=list(FAMILIES), choices=list(FAMILIES))
+    parser.add_argument("--no-own", action="store_true", help="without diffusers' own, which may mask tokens by tokens")
     parser.add_argument("--tiny", action="store_true")
     arguments = parser.parse_args()
     device, dtype = torch.device(arguments.device), getattr(torch, arguments.dtype)
@@ -190,7 +191,8 @@ def main() -> None:
         make, heads = FAMILIES[name]
         heads = arguments.heads or heads
         block = make(heads, device, dtype, tiny=arguments.tiny)
-        called: dict[str, Callable[[], object]] = {"diffusers' own": block.call, "plain": block.nursed(None)}
+        called: dict[str, Callable[[], object]] = {} if arguments.no_own else {"diffusers' own": block.call}
+        called["plain"] = block.nursed(None)
         called |= {tar: block.nursed(options) for tar, options in TAR_OF_JOINT.items()}
         if device.type == "cuda":
             called |= {f"{tar}, fused": block.nursed(options, fused=True) for tar, options in TAR_OF_JOINT.items()}
