@@ -72,6 +72,8 @@ def test_lists_are_added_to_what_both_sides_have_and_all_else_takes_its_place():
         (["{use: longvideo/freenoise, stride: 2}"], SpecError, "is the name of 2 parts"),
         (["frames=64"], SpecError, "frames is not what a score compares"),
         ([{"frames": 64}], SpecError, "a part to score: frames is not what a score compares"),
+        (["sampling=4"], SpecError, "--set sampling: sampling: write a mapping"),
+        (["plugins=acme"], SpecError, "--set plugins: plugins: write a list"),
         (["apg", "sampling.guidance=3"], SpecError, "sampling.guidance is set by another part, too"),
         (["relay", "blend"], SpecError, "blend: timeline is set by another part, too"),
         ([" "], SpecError, "a part to score is empty"),

@@ -116,16 +116,18 @@ def _checked(document: Document, shown: str) -> dict[str, Any]:
     """The keys of a fragment.
 
     Raises:
-        SpecError: it sets what is the same on both sides.
+        SpecError: it sets what is the same on both sides, or something in another shape.
     """
     data = dict(written_out(document.data))
     if data.get("regularizers") == [] and not any(path[:1] == ("regularizers",) for path in document.given):
         data.pop("regularizers")
     data.pop("version", None)
-    for key in data:
+    for key, value in data.items():
+        place = document.place((key,)) or shown
         if key not in KEYS:
-            place = document.place((key,)) or shown
             raise SpecError(f"{place}: {key} is not what a score compares", hint=f"a fragment may set {', '.join(KEYS)}")
+        if not isinstance(value, list if key in LISTS else dict if key == "sampling" else object):
+            raise SpecError(f"{place}: {key}: write a {'list' if key in LISTS else 'mapping'}", path=(key,))
     return data
 
 
