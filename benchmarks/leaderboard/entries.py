@@ -9,8 +9,7 @@ from typing import Any
 
 from vstar_sdk.reading.yaml_reader import read_yaml
 from vstar_sdk.scoring.conditions import Condition, Setting
-from vstar_sdk.scoring.fragments import Fragment
-from vstar_sdk.spec.names import written_out
+from vstar_sdk.scoring.fragments import Fragment, read_fragment
 
 FOLDER = Path(__file__).parent / "entries"
 BASE = "VSP"
@@ -33,7 +32,7 @@ class Entry:
 
     def condition(self, model: str, frames: int) -> Condition:
         """The entry on a model at a length."""
-        return Condition(Fragment(self.name, written_out(dict(self.spec))), Setting(model, frames))
+        return Condition(Fragment(self.name, read_fragment([self.spec]).data), Setting(model, frames))
 
 
 def read_entries(folder: Path = FOLDER) -> list[Entry]:

@@ -49,14 +49,22 @@ def measure(entries: Sequence[Entry], models: Sequence[str], frames: Sequence[in
                 path = file_of(folder, model, count)
                 sides = list(_able(entries, model, count, path))
                 done = {_key(record) for record in read(path)}
+                begun = {key[:2] for key in done}
                 todo = [one for one in _clips(sides, seeds) if (one[0].entry.name, one[0].spec, *_place(*one[1:])) not in done]
+                refused = set[str]()
                 for number, (side, story, seed) in enumerate(todo, 1):
+                    if side.entry.name in refused:
+                        continue
                     began = time.perf_counter()
                     try:
                         numbers = clip_numbers(session, side.condition, story, seed)
                     except VstarError as error:
                         print(f"{side.entry.name}: {story.name}, seed {seed}: FAILED: {error}", flush=True)
+                        if (side.entry.name, side.spec) not in begun:  # its first clip: the others would fail alike
+                            write(path, side.record(refused=str(error)))
+                            refused.add(side.entry.name)
                         continue
+                    begun.add((side.entry.name, side.spec))
                     seconds = round(time.perf_counter() - began, 1)
                     write(path, side.record(family=story.family, kind=story.kind, seed=seed, **numbers, seconds=seconds))
                     print(
@@ -76,15 +84,16 @@ def clip_numbers(session: Session, condition: Condition, story: Story, seed: int
 
 
 def _able(entries: Sequence[Entry], model: str, frames: int, path: Path) -> Iterator[Side]:
-    """The entries that run; of the others the reason is recorded, once."""
+    """The entries that run; of the others the reason is recorded, once. One that was refused while it ran is not tried again."""
     stories, known = stories_of(ORDER), {_key(record) for record in read(path)}
     for entry in entries:
         side = Side(entry, condition := entry.condition(model, frames), fingerprint(condition))
+        if (entry.name, side.spec, None, None, None) in known:
+            continue
         try:
             condition.check(stories)
         except SpecError as error:
-            if (entry.name, side.spec, None, None, None) not in known:
-                write(path, side.record(refused=error.message.partition(": ")[2]))
+            write(path, side.record(refused=error.message.partition(": ")[2]))
         else:
             yield side
 

@@ -13,7 +13,7 @@ from benchmarks.leaderboard.entries import Entry, read_entries
 from benchmarks.leaderboard.measure import clip_numbers, measure
 from benchmarks.leaderboard.records import NAMES, RECORDS, current, file_of, fingerprint, read, write
 from benchmarks.leaderboard.report import LEAST_SEEDS, PAGE, page_of
-from vstar_sdk import Session
+from vstar_sdk import Session, VstarError
 from vstar_sdk.scoring.stories import ORDER, Story, stories_of
 
 
@@ -94,6 +94,23 @@ def test_what_is_recorded_is_not_made_again_and_seeds_come_before_entries(tmp_pa
     measure(entries, ["miniworld"], [4], 2, tmp_path)
     assert len(made) == 45
     assert read(file_of(tmp_path, "miniworld", 4)) == found
+
+
+def test_an_entry_that_fails_on_its_first_clip_is_recorded_as_refused_and_left_alone(tmp_path, monkeypatch):
+    tried = []
+
+    def numbers(session, condition, story, seed):
+        tried.append(condition.label)
+        if condition.label == "bad":
+            raise VstarError("not on this schedule")
+        return {"order": 1.0}
+
+    monkeypatch.setattr(module, "clip_numbers", numbers)
+    entries = [Entry("VSP"), Entry("bad", spec={"regularizers": ["tar"]})]
+    for _ in range(2):
+        measure(entries, ["miniworld"], [4], 1, tmp_path)
+    assert tried == ["VSP"] * 11 + ["bad"]
+    assert read(file_of(tmp_path, "miniworld", 4))[-1]["refused"] == "not on this schedule"
 
 
 def test_every_method_of_the_plugin_is_an_entry():

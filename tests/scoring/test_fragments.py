@@ -8,6 +8,8 @@ from vstar_sdk import SpecError
 from vstar_sdk.errors import PluginError
 from vstar_sdk.scoring.fragments import Fragment, applied, read_fragment
 
+_NINE = {"regularizers": [{"use": "tar"}], "sampling": {"steps": 9}}
+
 
 @pytest.mark.parametrize(
     ("texts", "label", "data"),
@@ -25,6 +27,8 @@ from vstar_sdk.scoring.fragments import Fragment, applied, read_fragment
             "window + tar + apg + sampling.steps=12",
             {"regularizers": [{"use": "window"}, {"use": "tar"}], "sampling": {"guidance": {"use": "apg"}, "steps": 12}},
         ),
+        ([{"use": "tar", "sigma": {0: 2}}], "tar sigma 0: 2", {"regularizers": [{"use": "tar", "sigma": {0: 2}}]}),
+        ([{"regularizers": ["tar"], "sampling": {"steps": 9}}], "regularizers tar, sampling steps: 9", _NINE),
         ([], "", {}),
     ],
     ids=str,
@@ -67,6 +71,9 @@ def test_lists_are_added_to_what_both_sides_have_and_all_else_takes_its_place():
         (["{sigma: 4}"], SpecError, "a part has a key 'use'"),
         (["{use: longvideo/freenoise, stride: 2}"], SpecError, "is the name of 2 parts"),
         (["frames=64"], SpecError, "frames is not what a score compares"),
+        ([{"frames": 64}], SpecError, "a part to score: frames is not what a score compares"),
+        (["sampling=4"], SpecError, "--set sampling: sampling: write a mapping"),
+        (["plugins=acme"], SpecError, "--set plugins: plugins: write a list"),
         (["apg", "sampling.guidance=3"], SpecError, "sampling.guidance is set by another part, too"),
         (["relay", "blend"], SpecError, "blend: timeline is set by another part, too"),
         ([" "], SpecError, "a part to score is empty"),

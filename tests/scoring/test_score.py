@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from hashlib import sha256
 from typing import Any
 
@@ -109,18 +110,21 @@ def test_a_part_that_fails_in_the_middle_keeps_its_other_pairs_and_is_tried_agai
     begun.clear()
     small(["acme/sloppy"], tmp_path)
     assert begun == ["volcano, seed 1: acme-sloppy"]
-    # A method that was edited is another method.
-    (packages.folder / "vstar_acme_module.py").write_text(
-        (packages.folder / "vstar_acme_module.py").read_text().replace("in [1]", "in []")
-    )
-    begun.clear()
-    import sys
 
+
+@pytest.mark.slow
+def test_a_method_that_was_edited_is_another_method(packages, tmp_path, begun):
+    packages.add("acme", FAULTY.replace("SEEDS", "[5]"))
+    small(["acme/sloppy"], tmp_path)
+    begun.clear()
+    source = packages.folder / "vstar_acme_module.py"
+    source.write_text(source.read_text().replace("torch.randn(", "2 * torch.randn("))
     sys.modules.pop("vstar_acme_module")
-    assert small(["acme/sloppy"], tmp_path).failed == ()
+    small(["acme/sloppy"], tmp_path)
     assert begun == ["volcano, seed 0: acme-sloppy", "volcano, seed 1: acme-sloppy"]
 
 
+@pytest.mark.slow
 def test_a_part_that_fails_from_the_first_is_not_tried_to_the_end(packages, tmp_path, begun):
     packages.add("acme", FAULTY.replace("SEEDS", "range(9)"))
     with pytest.raises(VstarError, match=r"acme/sloppy failed on its first 2 clips: .*no noise today"):

@@ -42,25 +42,30 @@ class Fragment:
     folder: Path | None = None
 
 
-def read_fragment(texts: Sequence[str]) -> Fragment:
-    """A fragment of what is written on a command line; several texts are a combination.
+Written = str | Mapping[str, Any]
+"""Of what is scored: see `read_fragment`."""
+
+
+def read_fragment(parts: Sequence[Written]) -> Fragment:
+    """A fragment of what is written on a command line, or in a program; several parts are a combination.
 
     Args:
-        texts: each the name of a part (all parts of that name take part), a mapping with ``use`` and options, an assignment
-            ``PATH=VALUE``, or the name of a YAML or JSON file with keys of a spec.
+        parts: each the name of a part (all parts of that name take part), a mapping with ``use`` and options, an assignment
+            ``PATH=VALUE``, or the name of a YAML or JSON file with keys of a spec. In a program, a mapping may be one itself, or
+            hold keys of a spec.
 
     Raises:
         SpecError: one of them is none of these, or two of them set the same.
         PluginError: a plugin that one of them names is not installed, or broken.
     """
     label, data, folder = list[str](), dict[str, Any](), None
-    for text in texts:
-        one = _read(text)
+    for part in parts:
+        one = _read(part) if isinstance(part, str) else _of_mapping(part)
         if one.folder is not None and folder not in (None, one.folder):
-            raise SpecError(f"{printable(text)}: combined files must be in one folder", hint="copy them into one")
+            raise SpecError(f"{one.label}: combined files must be in one folder", hint="copy them into one")
         folder = folder or one.folder
         label.append(one.label)
-        data = _joined(data, one.data, printable(text))
+        data = _joined(data, one.data, one.label)
     return Fragment(" + ".join(label), data, folder)
 
 
@@ -88,33 +93,41 @@ def _read(text: str) -> Fragment:
         data = documents.parse(f"part: {text}", name=shown).data["part"]
         if not isinstance(data, dict) or not isinstance(cast(dict[Any, Any], data).get("use"), str):
             raise SpecError(f"{shown}: a part has a key 'use'", hint=_HINT)
-        part = cast(dict[str, Any], data)
-        return Fragment(_label(part), _placed(part["use"], part))
+        return _of_mapping(cast(dict[str, Any], data))
     if "=" in text:
         return Fragment(shown, _checked(overridden(Document({"regularizers": []}), text), shown))
     return Fragment(text, _placed(text, {"use": text}))
 
 
+def _of_mapping(data: Mapping[str, Any]) -> Fragment:
+    """A part with options, or keys of a spec."""
+    if isinstance(data.get("use"), str):
+        return Fragment(_label(data), _placed(data["use"], data))
+    return Fragment(_label(data), _checked(Document(dict(data)), "a part to score"))
+
+
 def _label(part: Mapping[str, Any]) -> str:
     """``tar sigma 4`` for a mapping."""
     others = re.sub(r"[{}'\"\[\]]", "", ", ".join(f"{key} {value}" for key, value in part.items() if key != "use"))
-    return printable(f"{part['use']} {others}".strip())
+    return printable(f"{part.get('use', '')} {others}".strip())
 
 
 def _checked(document: Document, shown: str) -> dict[str, Any]:
     """The keys of a fragment.
 
     Raises:
-        SpecError: it sets what is the same on both sides.
+        SpecError: it sets what is the same on both sides, or something in another shape.
     """
     data = dict(written_out(document.data))
     if data.get("regularizers") == [] and not any(path[:1] == ("regularizers",) for path in document.given):
         data.pop("regularizers")
     data.pop("version", None)
-    for key in data:
+    for key, value in data.items():
+        place = document.place((key,)) or shown
         if key not in KEYS:
-            place = document.place((key,)) or shown
             raise SpecError(f"{place}: {key} is not what a score compares", hint=f"a fragment may set {', '.join(KEYS)}")
+        if not isinstance(value, list if key in LISTS else dict if key == "sampling" else object):
+            raise SpecError(f"{place}: {key}: write a {'list' if key in LISTS else 'mapping'}", path=(key,))
     return data
 
 

@@ -13,7 +13,7 @@ from vstar_sdk.metrics.intervals import RESAMPLES
 from vstar_sdk.scoring.clips import ClipOf, clips_of, make
 from vstar_sdk.scoring.comparison import FEWEST, Row, compare
 from vstar_sdk.scoring.conditions import Condition, Setting
-from vstar_sdk.scoring.fragments import read_fragment
+from vstar_sdk.scoring.fragments import Written, read_fragment
 from vstar_sdk.scoring.stories import Story, stories_of
 
 
@@ -97,14 +97,14 @@ def _failed(clip: ClipOf) -> dict[str, Any]:
 
 
 def score(
-    parts: Sequence[str] = (),
+    parts: Sequence[Written] = (),
     *,
     out: str | Path,
     models: Sequence[str] = ("miniworld",),
     frames: Sequence[int] = (16,),
     families: Sequence[str] = (),
     seeds: int = 3,
-    against: Sequence[str] = (),
+    against: Sequence[Written] = (),
     one_prompt: bool = False,
     overrides: Sequence[str] = (),
     report: Callable[[str], object] = lambda line: None,
@@ -117,8 +117,8 @@ def score(
         print([(row.measure.name, row.difference, row.verdict) for row in found.rows])
 
     Args:
-        parts: each the name of a part, a mapping with ``use`` and options, an assignment ``PATH=VALUE``, or a YAML file with keys
-            of a spec; several are a combination.
+        parts: each the name of a part, a mapping with ``use`` and options (as a text or not), an assignment ``PATH=VALUE``, or a
+            YAML file with keys of a spec, or a mapping of these; several are a combination.
         out: the folder of clips. What is there is not made again; scores in one folder share their clips.
         models: as in ``use``; they must show the embedded world.
         frames: lengths; a score is made for each model and length.
@@ -191,14 +191,14 @@ class ScorePlan:
 
 
 def plan_score(
-    parts: Sequence[str],
+    parts: Sequence[Written],
     *,
     out: str | Path,
     models: Sequence[str],
     frames: Sequence[int],
     families: Sequence[str],
     seeds: int,
-    against: Sequence[str],
+    against: Sequence[Written],
     one_prompt: bool,
     overrides: Sequence[str],
 ) -> ScorePlan:
