@@ -29,6 +29,7 @@ PRESETS = (
     "hunyuan15/hunyuan-1.5-480p",
     "mochi/mochi-1",
     "motif/motif-video-2b",
+    "minimax-h3/minimax-h3",
     "kandinsky5/kandinsky-5-lite",
     "cosmos/cosmos-predict-2.5-2b",
 )

@@ -19,6 +19,7 @@ pytest_plugins = [
     "tests.tiny_hunyuan15",
     "tests.tiny_cosmos",
     "tests.tiny_kandinsky5",
+    "tests.tiny_minimax_h3",
     "tests.tiny_mochi",
     "tests.tiny_motif",
 ]

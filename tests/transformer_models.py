@@ -29,6 +29,7 @@ from vstar_sdk.models.hunyuan15.text import Lengths
 from vstar_sdk.models.kandinsky5.source import Kandinsky5Options, Kandinsky5Source
 from vstar_sdk.models.ltx.source import LTXOptions, LTXSource
 from vstar_sdk.models.ltx2.source import LTX2Options, LTX2Source
+from vstar_sdk.models.minimax_h3.source import MiniMaxH3Options, MiniMaxH3Source
 from vstar_sdk.models.mochi.source import MochiOptions, MochiSource
 from vstar_sdk.models.motif.source import MotifOptions, MotifSource
 from vstar_sdk.models.wan.skyreels import SkyReelsOptions, SkyReelsSource
@@ -66,6 +67,7 @@ SOURCES: Mapping[str, tuple[Any, Any]] = {
     "hunyuan15_dir": (Hunyuan15Source, Hunyuan15Options),
     "cosmos_dir": (CosmosSource, CosmosOptions),
     "kandinsky5_dir": (Kandinsky5Source, Kandinsky5Options),
+    "minimax_h3_dir": (MiniMaxH3Source, MiniMaxH3Options),
     "mochi_dir": (MochiSource, MochiOptions),
     **dict.fromkeys(("motif_dir", "motif_read_once"), (MotifSource, MotifOptions)),
     "skyreels_dir": (SkyReelsSource, SkyReelsOptions),

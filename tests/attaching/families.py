@@ -13,7 +13,9 @@ from typing import Any
 import torch
 from PIL import Image
 
+from tests.tiny_minimax_h3 import assembled, held_pipeline
 from vstar_sdk.clock import Clock, Rhythm
+from vstar_sdk.models.minimax_h3.sites import RHYTHM as MINIMAX_H3
 
 ONE, OTHER, NEGATIVE = "a green landscape in summer", 'a winter, "snow" on a sign', "an orange autumn"
 TAR: dict[str, Any] = {"use": "tar", "sigma": {0: 1}, "stat": "spread", "strength": 4.0, "window": [0.0, 1.0]}
@@ -109,6 +111,27 @@ class Held:
         own = {"num_frames": self.frames, "num_inference_steps": 2, "height": 32, "width": 32, "output_type": "latent"}
         asked = {**own, **self.call, **changes}
         return pipe(prompt=prompt, generator=torch.Generator().manual_seed(5), **asked).frames
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldBlocks(Held):
+    """A pipeline that is made of blocks: it has no class for the task, and is asked for its latents by having no decoder."""
+
+    def load(self, directory: Path) -> Any:
+        """See `Held.load`."""
+        return held_pipeline(directory)
+
+    def copied(self, pipe: Any) -> Any:
+        """See `Held.copied`."""
+        own = ("transformer", "scheduler", "audio_scheduler")
+        given = {name: part for name, part in pipe.components.items() if part is not None and name != "processor"}
+        return assembled({name: copy.deepcopy(part) if name in own else part for name, part in given.items()})
+
+    def make(self, pipe: Any, prompt: Any = ONE, **changes: Any) -> torch.Tensor:
+        """See `Held.make`."""
+        own = {"num_frames": self.frames, "num_inference_steps": 3, "height": 64, "width": 64}
+        made = pipe(prompt=prompt, generator=torch.Generator().manual_seed(5), **{**own, **self.call, **changes})
+        return torch.cat([made.get(name).flatten() for name in ("latents", "audio_latents")])
 
 
 def _short_text(pipe: Any) -> None:
@@ -247,9 +270,20 @@ FAMILIES: Mapping[str, Held] = {
         layers=3,
         one_text=True,
     ),
+    "minimax-h3": HeldBlocks(
+        model="minimax_h3_dir",
+        pipeline="of blocks",
+        unguided={},
+        frames=124,
+        rhythm=MINIMAX_H3,
+        text=(len(ONE) + 2 * 207, 0),
+        one_text=True,
+    ),
 }
 """LTX-2, whose clips have a sound, has tests of its own."""
-SLOW = frozenset({"motif"})
+BAKED = frozenset({"minimax-h3"})
+"""Whose guidance is baked in: there is no negative prompt, and one prompt for one video."""
+SLOW = frozenset({"motif", "minimax-h3"})
 """Of which only a part of the tests is quick: those of its own file."""
 
 

@@ -30,7 +30,7 @@ PIPELINES: dict[str, Any] = {
     "hunyuan15_dir": HunyuanVideo15Pipeline,
     "kandinsky5_dir": Kandinsky5T2VPipeline,
 }
-OTHERS = {"skyreels_dir": "skyreels", "cosmos_dir": "cosmos 2.5"}
+OTHERS = {"skyreels_dir": "skyreels", "cosmos_dir": "cosmos 2.5", "motif_dir": "motif"}
 """Pipelines of which `FAMILIES` knows what they need, by the fixture of their folder."""
 
 
@@ -50,7 +50,7 @@ def pipe(request: pytest.FixtureRequest) -> Any:
 
 def make(pipe: Any, prompt: str = SUMMER, **changes: Any) -> torch.Tensor:
     own: dict[str, Any] = {"num_frames": 17, "num_inference_steps": 2, "height": 64, "width": 64, "output_type": "latent"}
-    if not isinstance(pipe, HunyuanVideo15Pipeline):
+    if "guider" not in pipe.components:
         own["guidance_scale"] = 4.0
     if isinstance(pipe, LTX2Pipeline):
         own["spatio_temporal_guidance_blocks"] = [1]

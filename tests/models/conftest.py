@@ -16,6 +16,7 @@ OF_FOLDERS = {
     "cosmos": "cosmos_dir",
     "hunyuan15": "hunyuan15_dir",
     "kandinsky5": "kandinsky5_dir",
+    "minimax_h3": "minimax_h3_dir",
     "mochi": "mochi_dir",
     "motif": "motif_dir",
 }

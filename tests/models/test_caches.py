@@ -34,6 +34,7 @@ OF_TEXT = (
     "kandinsky5_dir",
     "mochi_dir",
     "motif_dir",
+    "minimax_h3_dir",
 )
 
 
@@ -94,7 +95,7 @@ def test_every_cache_that_a_family_offers_leaves_out_something_and_ends_with_the
     adapter = cached(name, request.getfixturevalue(name), written)
     if name == "hunyuan15_dir":
         object.__setattr__(adapter, "lengths", FEW)
-    side = 64 if name.startswith("tiny_ltx") else 32
+    side = 64 if name.startswith(("tiny_ltx", "minimax")) else 32
     ran: list[int] = []
     blocks = [module for module in adapter.denoiser.modules() if hasattr(module, "to_q") or hasattr(module, "to_query")]
     hooks = [(getattr(block, "to_q", None) or block.to_query).register_forward_hook(lambda *_: ran.append(1)) for block in blocks]

@@ -19,7 +19,7 @@ from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.attention.processor import NursedProcessor
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 
-SIDES = {"tiny_ltx": 640, "tiny_ltx2": 640, "tiny_ltx23": 640}
+SIDES = {"minimax_h3_dir": 448, "tiny_ltx": 640, "tiny_ltx2": 640, "tiny_ltx23": 640}
 """Pixels of a side, so that a clip has about a thousand tokens; else 256."""
 QUICK = ("wan_21", "hunyuan15_dir")
 """Without text among the tokens, and with some of it hidden."""
@@ -33,6 +33,7 @@ OTHERS = (
     "kandinsky5_dir",
     "mochi_dir",
     "motif_dir",
+    "minimax_h3_dir",
 )
 
 

@@ -49,6 +49,7 @@ MODELS: Mapping[str, Sequence] = {
     "hunyuan15_dir": Sequence(after=76),
     "mochi_dir": Sequence(after=6, backends=False),
     "motif_dir": Sequence(after=512, also=20),
+    "minimax_h3_dir": Sequence(before=27 + 2 * 37, side=64),  # text, and sound
     "kandinsky5_dir": Sequence(near=1e-4),  # the model rounds rotated queries and keys to bfloat16
 }
 each = pytest.mark.parametrize(("adapter", "sequence"), MODELS.items(), indirect=["adapter"])

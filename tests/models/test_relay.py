@@ -31,12 +31,11 @@ MODELS = [
     "hunyuan15_dir",
     "kandinsky5_dir",
 ]
-SLOW = ["skyreels_dir", "cosmos_dir", "motif_dir"]
+SLOW = ["skyreels_dir", "cosmos_dir", "motif_dir", "minimax_h3_dir"]
 WINTER_TOO = "a snowy landscape in winter, and an orange autumn"
 
-of_each = pytest.mark.parametrize(
-    "adapter", [*MODELS, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)], indirect=True
-)
+BROAD = [*MODELS, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
+of_each = pytest.mark.parametrize("adapter", BROAD, indirect=True)
 
 
 def near(adapter: Any) -> float:
@@ -49,7 +48,7 @@ def latents(adapter: Any) -> Tensor:
     return transformer_models.latents(adapter, side=64 if adapter.facts.name == "LTX-2" else 32)
 
 
-def texts(adapter: Any, *prompts: str, negative: str = "") -> Tensor:
+def texts(adapter: Any, *prompts: str, negative: str = OTHER) -> Tensor:
     """The negative prompt and key states as a run gives them: ``(2, 1, states * tokens, dim)``."""
     *states, other = adapter.encode([*prompts, negative])
     bias = torch.zeros(1, len(states))
@@ -59,11 +58,12 @@ def texts(adapter: Any, *prompts: str, negative: str = "") -> Tensor:
 
 def planned(adapter: Any, bias: Tensor | None, *regularizers: Any) -> Any:
     facts = adapter.facts
-    clock = facts.clock(FRAMES, facts.fps)
+    frames = facts.nearest(FRAMES)
+    clock = facts.clock(frames, facts.fps)
     plan = plan_attention(reading_sites(facts.sites, facts.text_sites), regularizers, clock, 4)
     tokens = adapter.encode([ONE]).shape[1]
-    half = FRAMES // 2
-    return told(with_text(plan, facts.text_sites, "relay"), bias, tokens, [(0, half - 1), (half, FRAMES - 1)])
+    half = frames // 2
+    return told(with_text(plan, facts.text_sites, "relay"), bias, tokens, [(0, half - 1), (half, frames - 1)])
 
 
 def predicted(adapter: Any, text: Tensor, bias: Tensor, *regularizers: Any) -> Tensor:
@@ -76,7 +76,7 @@ def predicted(adapter: Any, text: Tensor, bias: Tensor, *regularizers: Any) -> T
 
 
 def frames_of(adapter: Any) -> int:
-    return adapter.facts.clock(FRAMES, adapter.facts.fps).latents
+    return adapter.facts.clock(adapter.facts.nearest(FRAMES), adapter.facts.fps).latents
 
 
 def only(adapter: Any, state: int) -> Tensor:
@@ -100,7 +100,7 @@ def test_frames_that_read_one_state_alone_are_the_plain_model_under_its_prompt(a
 
 
 @contextmanager
-def materialised(keys: Tensor, bias: Tensor, video: int, first: bool) -> Generator[list[int]]:
+def materialised(keys: Tensor, bias: Tensor, video: int, first: bool, at: Tensor | None = None) -> Generator[list[int]]:
     """While it is open, a network's own attention to the text of states has the bias, with every logit made, in float64.
 
     Args:
@@ -108,6 +108,7 @@ def materialised(keys: Tensor, bias: Tensor, video: int, first: bool) -> Generat
         bias: ``(frames, states)``.
         video: how many video tokens there are.
         first: whether the text stands before them, in a sequence that holds both.
+        at: the frame of a token that all states share and that reads them as the frame does; -1 for the others.
     """
     stock, seen = functional.scaled_dot_product_attention, []
     frame = torch.arange(video) // (video // len(bias))
@@ -129,6 +130,9 @@ def materialised(keys: Tensor, bias: Tensor, video: int, first: bool) -> Generat
             text, clip = (text, clip + len(keys)) if first else (text + video, clip)
             logits[..., clip[:, None], text] += columns
             logits[..., text[:, None], clip] += columns.T
+            if at is not None:
+                reading = text[at >= 0]
+                logits[..., reading[:, None], text] += torch.where(keys < 0, 0.0, bias[:, keys.clamp_min(0)])[at[at >= 0]]
             strange = (keys[:, None] != keys) & (keys[:, None] >= 0) & (keys >= 0)
             logits[..., text[:, None], text] += torch.zeros(strange.shape, dtype=torch.float64).masked_fill(strange, -torch.inf)
         seen.append(1)
@@ -144,6 +148,9 @@ def materialised(keys: Tensor, bias: Tensor, video: int, first: bool) -> Generat
 def keys_of(adapter: Any, text: Tensor) -> Tensor:
     """Which state each text token is of, as the network orders them."""
     tokens = text.shape[-2] // 2
+    if adapter.facts.name == "MiniMax-H3":  # no padding; and the sound, which all states share
+        counts = (text[0].unflatten(0, (2, tokens))[..., -1] > 0).sum(1)
+        return torch.cat([torch.arange(2).repeat_interleave(counts), torch.full((2 * 37,), -1)])
     if adapter.facts.name != "HunyuanVideo 1.5":
         return torch.arange(2).repeat_interleave(tokens)
     glyphs = adapter.lengths.glyphs
@@ -163,13 +170,23 @@ def test_a_nursed_network_equals_one_whose_attention_to_the_states_is_materialis
     got = predicted(adapter, text, bias)[1]
     x = latents(adapter)
     video = frames * (x.shape[-1] * x.shape[-2] // _patch(adapter))
-    first = adapter.facts.name.startswith("CogVideoX")
-    with materialised(keys_of(adapter, text[1]), bias, video, first) as seen:
+    first = adapter.facts.name.startswith(("CogVideoX", "MiniMax"))
+    keys = keys_of(adapter, text[1])
+    with materialised(keys, bias, video, first, at_of(adapter, keys)) as seen:
         wanted = adapter.denoise(x, torch.tensor(700), text[1:])
     assert len(seen) == len([site for site in adapter.facts.text_sites if "transformer_2" not in site.name])
     plain = adapter.denoise(x, torch.tensor(700), text[1:])
     assert (got - wanted[0]).abs().max() < near(adapter)
     assert (got - plain[0]).abs().max() > 10 * near(adapter)
+
+
+def at_of(adapter: Any, keys: Tensor) -> Tensor | None:
+    """The latent frame of every token of a sound, 40 in a second where there are 24 frames, in two channels."""
+    if adapter.facts.name != "MiniMax-H3":
+        return None
+    spans = adapter.facts.clock(22, 24.0).spans
+    frames = [next(latent for latent, span in enumerate(spans) if int(token * 24 / 40) in span) for token in range(37)]
+    return torch.cat([torch.full((int((keys >= 0).sum()),), -1), torch.tensor(frames * 2)])
 
 
 def _patch(adapter: Any) -> int:

@@ -116,6 +116,6 @@ def test_other_positions_are_those_of_a_network_that_has_others(adapter, request
     assert (got - plain).abs().max() > 1e-4
 
 
-@pytest.mark.parametrize("adapter", ["cogvideox_2b", "tiny_ltx2", "mochi_dir"], indirect=True)
+@pytest.mark.parametrize("adapter", ["cogvideox_2b", "tiny_ltx2", "mochi_dir", "minimax_h3_dir"], indirect=True)
 def test_those_that_have_none_of_this_form_say_none(adapter):
     assert {site.rotary for site in adapter.facts.sites} == {None}

@@ -69,11 +69,14 @@ MODELS: Mapping[str, Told] = {
     "hunyuan15": Told("hunyuan15_dir", "hunyuan15", (4, 3, 2, 2), "hunyuan15/*.yaml", one_text=True),
     "kandinsky5": Told("kandinsky5_dir", "kandinsky5", (4, 3, 4, 4), "kandinsky5/*.yaml", near=1e-4),
     "motif": Told("motif_dir", "motif", (4, 3, 4, 4), "motif/*.yaml", one_text=True, blocks=2),
+    "minimax-h3": Told(
+        "minimax_h3_dir", "minimax-h3", (4, 7, 4, 4), "minimax-h3/*.yaml", one_text=True, size=(64, 64), frames=22
+    ),
     "mochi": Told("mochi_dir", "mochi", (12, 3, 4, 4), "mochi/*.yaml", one_text=True, frames=13, precision=0.08),
 }
 ONE_EACH = ["wan 2.1", "ltx", "cogvideox 5b", "kandinsky5", "mochi"]
 """What differs little from version to version is tested on one of each; HunyuanVideo's two thousand tokens take their time."""
-SLOW = ("motif",)
+SLOW = ("motif", "minimax-h3")
 """Tested on every story, all slow: what is quick of them is in their folders."""
 BROAD = [name if name in ONE_EACH else pytest.param(name, marks=pytest.mark.slow) for name in MODELS]
 one_each = pytest.mark.parametrize("told", BROAD, indirect=True)

@@ -28,6 +28,7 @@ TAKEN = {
     "cogvideox": "cogvideox 5b",
     "kandinsky5": "kandinsky5",
     "mochi": "mochi",
+    "minimax-h3": "minimax-h3",
 }
 """A pipeline of every family that takes LoRAs, in `FAMILIES`; LTX-2's is made of the same parts."""
 
@@ -148,6 +149,7 @@ def test_equal_weights_of_the_states_are_one_weight_in_attention_to_text_too(req
         ("cogvideox", "cogvideox_5b"),
         ("kandinsky5", "kandinsky5_dir"),
         ("mochi", "mochi_dir"),
+        ("minimax-h3", "minimax_h3_dir"),
     ],
 )
 def test_every_family_calls_its_network_with_a_lora_as_its_pipeline_does(request, tmp_path, family, name):

@@ -13,7 +13,7 @@ from vstar_sdk.errors import SamplerError, SpecError
 from vstar_sdk.models.diffusers.measuring import LiveBytes
 from vstar_sdk.regularizers.tar import Tar, TarOptions
 
-ONE_TEXT = ("cogvideox_2b", "cogvideox_5b", "hunyuan15_dir", "motif_dir", "mochi_dir")
+ONE_TEXT = ("cogvideox_2b", "cogvideox_5b", "hunyuan15_dir", "motif_dir", "minimax_h3_dir", "mochi_dir")
 """Whose text and video share one attention."""
 COUNTS = [
     ("wan_21", (64, 16, 80, 2), ("61 or 65", "13 or 17", "77 or 81", "1 or 5")),
@@ -26,6 +26,7 @@ COUNTS = [
     ("cosmos_dir", (16, 2, 92), ("13 or 17", "1 or 5", "61")),
     ("mochi_dir", (64, 2, 162), ("61 or 67", "1 or 7", "157 or 163")),
     ("motif_dir", (120, 2), ("117 or 121", "1 or 5")),
+    ("minimax_h3_dir", (120, 2, 5, 350), ("107 or 124", "22", "22", "345 or 362")),
 ]
 
 
@@ -51,6 +52,7 @@ def test_an_impossible_count_of_frames_names_both_neighbours(request, name, fram
         ("kandinsky5_dir", "kandinsky5"),
         ("mochi_dir", "mochi"),
         ("motif_dir", "motif"),
+        ("minimax_h3_dir", "minimax-h3"),
         ("cosmos_dir", "cosmos"),
     ],
 )
@@ -70,6 +72,7 @@ def test_compiling_is_refused(tmp_path, name, word):
         ("kandinsky5_dir", "s" * 512 + " winter", " winter"),
         ("mochi_dir", "a " * 254 + "green winter autumn", "winter autumn"),
         ("motif_dir", "a" * 512 + "winter", "winter"),
+        ("minimax_h3_dir", "a" * 2048 + "winter", "winter"),
     ],
     indirect=["adapter"],
 )
@@ -114,9 +117,10 @@ def test_frames_with_texts_of_their_own_are_refused(adapter):
     [
         *(
             (name, 32, 25, "saw 20 tokens; the plan is for 7 latent frames")
-            for name in ("wan_21", "wan_22", "kandinsky5_dir", *ONE_TEXT[:-1])
+            for name in ("wan_21", "wan_22", "kandinsky5_dir", *ONE_TEXT[:-2])
         ),
         ("mochi_dir", 32, 31, "saw 16 tokens; the plan is for 6 latent frames"),
+        ("minimax_h3_dir", 64, 39, "saw 28 tokens; the plan is for 12 latent frames"),
         ("tiny_ltx", 64, 33, "saw 12 tokens; the plan is for 5 latent frames"),
         ("tiny_ltx2", 64, 33, "saw 12 tokens; the plan is for 5 latent frames"),
     ],

@@ -58,14 +58,3 @@ def test_a_folder_of_it_is_refused_by_what_it_is(model: str, tmp_path: Path, req
     )
     with pytest.raises(ModelError, match=f"its transformer is a SanaVideoTransformer3DModel; {REASON}"):
         source(model, folder).facts()
-
-
-@pytest.mark.parametrize(
-    ("name", "why"),
-    [
-        ("MiniMax-H3", "MiniMax-H3 is in diffusers, .* modular"),
-    ],
-)
-def test_a_model_that_is_not_built_yet_is_named(name, why):
-    with pytest.raises(SpecError, match=f"unknown model '{name}': {why}"):
-        load_spec({"prompt": "a beach", "model": {"use": name}})

@@ -37,6 +37,7 @@ SITES = {
     "motif/motif-video-2b": 36,
     "kandinsky5/kandinsky-5-lite": 32,
     "cosmos/cosmos-predict-2.5-2b": 28,
+    "minimax-h3/minimax-h3": 50,
 }
 """Temporal attentions of the released networks: their blocks, and of Wan 2.2's two networks."""
 

@@ -47,9 +47,9 @@ def attach(
     `Family` knows: ``UNet3DConditionModel`` (ModelScope, ZeroScope), ``UNetMotionModel`` (AnimateDiff),
     ``WanTransformer3DModel`` (Wan 2.1 and 2.2), ``SkyReelsV2Transformer3DModel``, ``LTXVideoTransformer3DModel``,
     ``LTX2VideoTransformer3DModel``, ``CogVideoXTransformer3DModel``, ``HunyuanVideo15Transformer3DModel``,
-    ``Kandinsky5Transformer3DModel``, ``MochiTransformer3DModel``, ``MotifVideoTransformer3DModel``, ``CosmosTransformer3DModel``
-    (Cosmos Predict 2.5), or one that a plugin has registered a family for. The moment of the schedule comes from the timestep
-    that the denoiser is given, looked up in ``pipe.scheduler``.
+    ``Kandinsky5Transformer3DModel``, ``MochiTransformer3DModel``, ``MotifVideoTransformer3DModel``,
+    ``MiniMaxH3Transformer3DModel``, ``CosmosTransformer3DModel`` (Cosmos Predict 2.5), or one that a plugin has registered a
+    family for. The moment of the schedule comes from the timestep that the denoiser is given, looked up in ``pipe.scheduler``.
 
     Args:
         pipe: the pipeline.
@@ -120,9 +120,14 @@ def _joint(pipe: Any, known: Families) -> bool:
     return any(site.kind == "joint" for one in denoisers for site in known.family(type(one).__name__).sites(one.config))
 
 
+def _modular(pipe: Any) -> bool:
+    """Whether a pipeline is one of blocks; their class is known by name, because its import takes long."""
+    return any(kind.__name__ == "ModularPipeline" for kind in type(pipe).__mro__)
+
+
 def _denoisers(pipe: Any, known: Families) -> dict[str, Any]:
     """The components of a pipeline that are denoisers of a known family, by name."""
-    if not isinstance(pipe, DiffusionPipeline):
+    if not isinstance(pipe, DiffusionPipeline) and not _modular(pipe):
         raise ModelError(
             f"attach takes a diffusers pipeline, not a {type(pipe).__name__}", hint="pass the pipeline, not its unet"
         )

@@ -18,8 +18,8 @@ class SegmentedJointAttention:
 
     ``B[f, s]`` is added to the logits between the video tokens of frame ``f`` and the text of state ``s``, whichever of them is
     the query's; the text of a state does not read that of others. So it sees little but its own frames, as if it were their
-    prompt. A video that the prompt does not condition has one text, alone or in the place of the first state's: it computes as if
-    no other stood there.
+    prompt. What all states share reads all of them, or as the frame does that it is at (`Layout.at`). A video that the prompt
+    does not condition has one text, alone or in the place of the first state's: it computes as if no other stood there.
 
     Args:
         attend: the other.
@@ -56,7 +56,8 @@ class SegmentedJointAttention:
         return layout.states[0] if layout.states is not None else self._state.on(device, torch.int64)
 
     def _told(self, query: Tensor, key: Tensor, value: Tensor, layout: Layout) -> Tensor:
-        told = Told(self._bias.on(query.device, torch.float32), self._states(layout, query.device))
+        at = None if layout.at is None else layout.at[0]
+        told = Told(self._bias.on(query.device, torch.float32), self._states(layout, query.device), at)
         return self._attend(query, key, value, None, layout._replace(told=told))
 
     def _untold(self, query: Tensor, key: Tensor, value: Tensor, layout: Layout) -> Tensor:

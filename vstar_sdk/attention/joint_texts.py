@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
@@ -28,14 +29,23 @@ def with_texts_done(query: Tensor, key: Tensor, value: Tensor, layout: Layout) -
 
 
 def _with_states_done(out: Tensor, query: Tensor, key: Tensor, value: Tensor, layout: Layout, told: Told) -> Tensor:
-    """The same where key states are told apart: the text of each reads the frames with its bias, and no other state's text."""
+    """The same where key states are told apart: the text of each reads the frames with its bias, and no other state's text.
+
+    What all states share reads all of them, or where it is at a frame, as the frame does.
+    """
     tokens, beside = query.shape[2], layout.beside(query.shape[2], query.device)
-    for state in range(-1, told.bias.shape[1]):
-        text = beside[told.states == state]
-        if not len(text):
-            continue
-        mask = layout.mask if state < 0 else layout.text_row(told, state, tokens).to(query.dtype)
-        out[:, :, text] = scaled_dot_product_attention(query[:, :, text], key, value, attn_mask=mask)
+
+    def attend(chosen: Tensor, mask: Tensor | None) -> None:
+        rows = beside[chosen]
+        if len(rows):
+            out[:, :, rows] = scaled_dot_product_attention(query[:, :, rows], key, value, attn_mask=mask)
+
+    at = torch.full_like(told.states, -1) if told.at is None else told.at
+    attend((told.states < 0) & (at < 0), layout.mask)
+    for state in range(told.bias.shape[1]):
+        attend(told.states == state, layout.text_row(told, state, tokens).to(query.dtype))
+    for frame in range(len(told.bias) if told.at is not None else 0):
+        attend((told.states < 0) & (at == frame), layout.row(told, frame, tokens).to(query.dtype))
     return out
 
 

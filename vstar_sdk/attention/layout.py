@@ -14,10 +14,13 @@ class Told(NamedTuple):
     Attributes:
         bias: ``(frames, states)``, float32: between the tokens of a frame and those of a state, whichever of them is the query's.
         states: ``(texts,)``, int64: which state each token beside the video is of, in their order; -1 for what all states share.
+        at: ``(texts,)``, int64: the frame whose bias a shared token reads the states with, -1 for one that reads all alike. None
+            where all do.
     """
 
     bias: Tensor
     states: Tensor
+    at: Tensor | None = None
 
     @property
     def columns(self) -> Tensor:
@@ -41,6 +44,8 @@ class Layout(NamedTuple):
             always visible. None where nothing is padding.
         states: ``(batch, texts)``, int64: which key state each token beside the video is of, -1 for what all share. None where
             they are the states' tokens, one after the other.
+        at: ``(batch, texts)``, int64: the frame that a token is at which all states share, such as one of a sound: it reads the
+            states as the frame does; -1 for the others. None where there are none.
         told: the key states, where frames read them with a bias; all videos of the batch have the same.
     """
 
@@ -48,6 +53,7 @@ class Layout(NamedTuple):
     after: int = 0
     visible: Tensor | None = None
     states: Tensor | None = None
+    at: Tensor | None = None
     told: Told | None = None
 
     def video(self, tokens: int) -> slice:
@@ -69,8 +75,8 @@ class Layout(NamedTuple):
         """The layout of some videos of the batch."""
         if self.visible is None and self.states is None:
             return self
-        visible, states = (None if x is None else x[videos] for x in (self.visible, self.states))
-        return self._replace(visible=visible, states=states)
+        visible, states, at = (None if x is None else x[videos] for x in (self.visible, self.states, self.at))
+        return self._replace(visible=visible, states=states, at=at)
 
     def beside(self, tokens: int, device: torch.device) -> Tensor:
         """Where the tokens that are no video stand in a sequence of so many: ``(texts,)``, int64."""
