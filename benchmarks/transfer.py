@@ -21,8 +21,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.nursing.report import interval
 from vstar_sdk import Session
-from vstar_sdk.metrics.intervals import interval
 from vstar_sdk.miniworld.grammar import families, key_captions
 from vstar_sdk.miniworld.world import scene
 
@@ -56,7 +56,11 @@ def prompts() -> Iterator[tuple[str, dict[str, Any]]]:
 def write_reference(path: Path, speed: float, frames: int) -> Path:
     """A landscape of the world without change of its own, seen by a camera that moves."""
     at = np.arange(frames)
-    pictures = scene("landscape", 3).render(np.full(frames, 0.5), np.zeros(frames), 100 + speed * at)
+    return write_clip(path, scene("landscape", 3).render(np.full(frames, 0.5), np.zeros(frames), 100 + speed * at))
+
+
+def write_clip(path: Path, pictures: NDArray[np.uint8]) -> Path:
+    """Pictures of the world, ``(frames, 64, 64, 3)``, as a video without loss."""
     with av.open(str(path), "w") as container:
         stream: Any = container.add_stream("libx264rgb", rate=8, options={"qp": "0"})
         stream.width, stream.height, stream.pix_fmt = 64, 64, "rgb24"
@@ -128,15 +132,15 @@ def report(lines: list[dict[str, Any]], kind: str, number: str) -> None:
     if not found:
         return
     pairs = sorted(set.intersection(*(set(one) for one in found.values())))
-    print(f"\n{kind}s, {number}, {len(pairs)} pairs; mean (95 % interval)\n")
+    print(f"\n{'stories' if kind == 'story' else 'pans'}, {number}, {len(pairs)} pairs; mean (95 % interval)\n")
     print("| | plain | still | slow | fast | slow - still | fast - slow | fast - plain |\n|---|---|---|---|---|---|---|---|")
 
     def of(condition: str) -> NDArray[np.float64]:
         return np.array([found[condition][pair] for pair in pairs])
 
     def cell(values: NDArray[np.float64]) -> str:
-        found = interval((1000 * values if number == "motion" else values).tolist())
-        return f"{found.mean:.2f} ({found.low:.2f} to {found.high:.2f})"
+        low, mean, high = (1000 * one if number == "motion" else one for one in interval([*values]))
+        return f"{mean:.2f} ({low:.2f} to {high:.2f})"
 
     for form in FORMS:
         if f"{form}: fast" not in found:

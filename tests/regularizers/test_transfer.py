@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from click.testing import CliRunner
 from pydantic import ValidationError
 
 from tests.moving_clips import moving, write_clip
-from vstar_sdk import Guard, load_spec
+from vstar_sdk import Guard, RegularizerOptions, hookimpl, load_spec
 from vstar_sdk.attaching.arguments import read
 from vstar_sdk.attention.compiler import compile_acts
 from vstar_sdk.attention.operations import Bias, Mix
@@ -24,6 +26,7 @@ from vstar_sdk.attention.trial import try_functions
 from vstar_sdk.cli.main import cli
 from vstar_sdk.clock import Clock, Rhythm
 from vstar_sdk.errors import SpecError
+from vstar_sdk.options import LocalFile
 from vstar_sdk.regularizers.similarity import similarity, similarity_of_video
 from vstar_sdk.regularizers.transfer import Profile, Transfer, TransferOptions
 from vstar_sdk.runs.plan import make_plan
@@ -269,3 +272,36 @@ def test_attach_reads_the_clip_when_it_is_called(clip):
     with pytest.raises(SpecError, match=r"nowhere\.mp4 cannot be read") as refused:
         read(["tar", {"use": "transfer", "clip": "nowhere.mp4"}], None, "linear", None, 8.0, [])
     assert refused.value.path == ("regularizers", 1, "clip")
+
+
+def test_so_does_a_regularizer_of_a_plugin_that_names_a_file(tmp_path):
+    class ReadOptions(RegularizerOptions):
+        file: Annotated[str, LocalFile()] | None = None
+        slope: float = 0.0
+
+        def resolved(self):
+            return self.model_copy(update={"file": None, "slope": float(Path(self.file).read_text())}) if self.file else self
+
+    class Lean:
+        def __init__(self, options):
+            self.options = options
+
+        def operations(self, site):
+            return [Bias(lambda distance: -self.options.slope * distance.abs())]
+
+    class Acme:
+        vstar_plugin_name = "acme"
+
+        @hookimpl
+        def register_regularizers(self, register):
+            register("lean", options=ReadOptions, factory=Lean, summary="Leans.")
+
+    (tmp_path / "slope.txt").write_text("0.25")
+    (tmp_path / "story.yaml").write_text(yaml.safe_dump(STORY | {"regularizers": [{"use": "acme/lean", "file": "slope.txt"}]}))
+    plan = make_plan(load_spec(tmp_path / "story.yaml", plugins=[Acme()]))
+    assert plan.story is not None
+    (options,) = resolve(plan, plan.story).model_dump(mode="json")["regularizers"]
+    assert (options["file"], options["slope"]) == (None, 0.25)
+    operation = plan.attention.sites[0].acts[0].operations[0]
+    assert isinstance(operation, Bias)
+    assert float(operation.fn(torch.tensor(2.0))) == -0.5
