@@ -1,8 +1,8 @@
 """Whether generated clips lack the band that real clips have.
 
-``python -m benchmarks.bands [--seeds N] [--records FILE] [--report]``: for each story, seed and length the embedded model makes a
-clip, without regularizers, and looks at one of the same story that the world draws, which is as real as a clip can be to it. Maps
-of both are recorded in the middle of the schedule. Records are kept line by line.
+``python -m benchmarks.bands [--seeds N] [--records FILE] [--report] [--fill]``: for each story, seed and length the embedded
+model makes a clip, without regularizers, and looks at one of the same story that the world draws, which is as real as a clip can
+be to it. Maps of both are recorded in the middle of the schedule. Records are kept line by line.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.nursing.report import interval
-from benchmarks.transfer import read, write_clip
+from benchmarks.nursing.report import fill, interval
+from benchmarks.transfer import PAGE, read, write_clip
 from vstar_sdk import load_spec
 from vstar_sdk.analysis.generated import generated
 from vstar_sdk.analysis.maps import Maps, Where
@@ -63,17 +63,19 @@ def measure(seeds: int, records: Path) -> None:
                     file.flush()
 
 
-def report(lines: list[dict[str, Any]]) -> None:
-    """Print the table."""
-    print("| level | frames | number | real | generated | generated - real | pairs |\n|---|---:|---|---:|---:|---|---:|")
+def table(lines: list[dict[str, Any]]) -> str:
+    """Both kinds of clips, level by level, and the paired differences with their intervals."""
+    rows = ["| level | frames | number | real | generated | generated - real | pairs |", "|---|---:|---|---:|---:|---|---:|"]
     for level in ("level 0", "level 1"):
         for frames in LENGTHS:
             chosen = [one for one in lines if one["frames"] == frames]
             for name in NUMBERS if chosen else ():
                 drawn, made = (np.array([one[kind][level][name] for one in chosen]) for kind in ("real", "generated"))
                 low, mean, high = interval([*(made - drawn)])
-                cells = f"{drawn.mean():.3f} | {made.mean():.3f} | {mean:+.3f} ({low:+.3f} to {high:+.3f})"
-                print(f"| {level} | {frames} | {name} | {cells} | {len(chosen)} |")
+                text = f"{mean:+.3f} ({low:+.3f} to {high:+.3f})"
+                text = f"**{text}**" if low > 0 or high < 0 else text
+                rows.append(f"| {level} | {frames} | {name} | {drawn.mean():.3f} | {made.mean():.3f} | {text} | {len(chosen)} |")
+    return "\n".join(rows)
 
 
 def main() -> None:
@@ -82,10 +84,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--records", type=Path, default=RECORDS)
     parser.add_argument("--report", action="store_true", help="print what is recorded, and make nothing")
+    parser.add_argument("--fill", action="store_true", help="write the table into docs/analysis.md")
     args = parser.parse_args()
     if not args.report:
         measure(args.seeds, args.records)
-    report(read(args.records))
+    text = table(read(args.records))
+    print(text)
+    if args.fill:
+        fill(PAGE, {"bands": text})
 
 
 if __name__ == "__main__":

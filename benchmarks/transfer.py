@@ -1,6 +1,6 @@
 """Whether the pace of a clip carries over: does what comes out move as its reference does?
 
-``python -m benchmarks.transfer [--seeds N] [--frames F] [--records FILE] [--report]``
+``python -m benchmarks.transfer [--seeds N] [--frames F] [--records FILE] [--report] [--fill]``
 
 The world renders one landscape three times: standing still, and panned by 1 and by 4 pixels a frame. Each becomes a ``transfer``,
 as a bias and as a mix, for captions with a camera that pans and for stories. Runs are paired by prompt and seed. The records are
@@ -21,7 +21,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.nursing.report import interval
+from benchmarks.nursing.report import fill, interval
 from vstar_sdk import Session
 from vstar_sdk.miniworld.grammar import families, key_captions
 from vstar_sdk.miniworld.world import scene
@@ -40,6 +40,7 @@ STORIES = (
     "a red flower opens",
     "a city from morning to night",
 )
+PAGE = Path(__file__).parents[1] / "docs" / "analysis.md"
 RECORDS = Path(__file__).parent / "results" / "transfer.jsonl"
 
 
@@ -123,32 +124,30 @@ def read(records: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in records.read_text().splitlines()] if records.exists() else []
 
 
-def report(lines: list[dict[str, Any]], kind: str, number: str) -> None:
-    """Print one table: a number under every condition, and paired differences."""
+def table(lines: list[dict[str, Any]], kind: str, number: str) -> str:
+    """A number under every condition, and paired differences with their intervals."""
     found: dict[str, dict[tuple[str, int], float]] = {}
     for line in lines:
         if line["prompt"].startswith(kind):
             found.setdefault(line["condition"], {})[line["prompt"], line["seed"]] = line[number]
-    if not found:
-        return
-    pairs = sorted(set.intersection(*(set(one) for one in found.values())))
-    print(f"\n{'stories' if kind == 'story' else 'pans'}, {number}, {len(pairs)} pairs; mean (95 % interval)\n")
-    print("| | plain | still | slow | fast | slow - still | fast - slow | fast - plain |\n|---|---|---|---|---|---|---|---|")
+    scale, rows = (1000 if number == "motion" else 1), list[str]()
+    for form, options in FORMS.items():
+        names = ["plain", "plain" if options["form"] == "bias" else f"{form}: still", f"{form}: slow", f"{form}: fast"]
+        pairs = sorted(set.intersection(*(set(found.get(name, {})) for name in names)))
+        if pairs:
+            plain, still, slow, fast = (scale * np.array([found[name][pair] for pair in pairs]) for name in names)
+            means = [f"{column.mean():.2f}" for column in (plain, still, slow, fast)]
+            differences = [_difference(column) for column in (slow - still, fast - slow, fast - plain)]
+            rows.append(f"| {form} | {' | '.join([*means, *differences])} | {len(pairs)} |")
+    head = "| transfer | plain | still | slow | fast | slow - still | fast - slow | fast - plain | pairs |"
+    return "\n".join([head, "|---|---:|---:|---:|---:|---|---|---|---:|", *rows])
 
-    def of(condition: str) -> NDArray[np.float64]:
-        return np.array([found[condition][pair] for pair in pairs])
 
-    def cell(values: NDArray[np.float64]) -> str:
-        low, mean, high = (1000 * one if number == "motion" else one for one in interval([*values]))
-        return f"{mean:.2f} ({low:.2f} to {high:.2f})"
-
-    for form in FORMS:
-        if f"{form}: fast" not in found:
-            continue
-        still = f"{form}: still" if f"{form}: still" in found else "plain"
-        columns = [of("plain"), of(still), of(f"{form}: slow"), of(f"{form}: fast")]
-        plain, first, second, third = columns
-        print(f"| {form} | {' | '.join(map(cell, [*columns, second - first, third - second, third - plain]))} |")
+def _difference(values: NDArray[np.float64]) -> str:
+    """A mean with its interval; bold where that does not hold 0."""
+    low, mean, high = interval([*values])
+    text = f"{mean:+.2f} ({low:+.2f} to {high:+.2f})"
+    return f"**{text}**" if low > 0 or high < 0 else text
 
 
 def main() -> None:
@@ -158,14 +157,20 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=16)
     parser.add_argument("--records", type=Path, default=RECORDS)
     parser.add_argument("--report", action="store_true", help="print what is recorded, and make nothing")
+    parser.add_argument("--fill", action="store_true", help="write the tables into docs/analysis.md")
     args = parser.parse_args()
     if not args.report:
         measure(args.seeds, args.frames, args.records)
     lines = [one for one in read(args.records) if one["frames"] == args.frames]
-    print(f"miniworld, {args.frames} frames, preset fast; motion in thousandths of the range of a pixel, pan in pixels a frame")
-    for kind in ("pan", "story"):
-        for number in ("motion", "pan"):
-            report(lines, kind, number)
+    tables = {
+        "story-motion": table(lines, "story", "motion"),
+        "pan-motion": table(lines, "pan", "motion"),
+        "pan-speed": table(lines, "pan", "pan"),
+    }
+    for name, text in tables.items():
+        print(f"\n{name}\n\n{text}")
+    if args.fill:
+        fill(PAGE, tables)
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ def _save(picture: Image.Image, name: str) -> None:
     """A picture of flat colours as it is; one with frames at most `WIDTH` wide, in 256 colours."""
     if picture.width > 2 * WIDTH:
         picture = picture.resize((WIDTH, round(picture.height * WIDTH / picture.width)), Image.Resampling.LANCZOS)
-        picture = picture.quantize(256, dither=Image.Dither.NONE)
+        picture = picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG)
     picture.save(IMAGES / name, optimize=True)
     print(IMAGES / name)  # noqa: T201
 
