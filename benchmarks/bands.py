@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.nursing.report import fill, interval
+from benchmarks.nursing.report import fill
 from benchmarks.transfer import PAGE, read, write_clip
 from vstar_sdk import load_spec
 from vstar_sdk.analysis.generated import generated
 from vstar_sdk.analysis.maps import Maps, Where
 from vstar_sdk.analysis.real import looking, real
+from vstar_sdk.metrics.intervals import interval
 from vstar_sdk.miniworld.world import scene
 from vstar_sdk.runs.models import Models
 from vstar_sdk.runs.plan import make_plan
@@ -71,9 +72,9 @@ def table(lines: list[dict[str, Any]]) -> str:
             chosen = [one for one in lines if one["frames"] == frames]
             for name in NUMBERS if chosen else ():
                 drawn, made = (np.array([one[kind][level][name] for one in chosen]) for kind in ("real", "generated"))
-                low, mean, high = interval([*(made - drawn)])
-                text = f"{mean:+.3f} ({low:+.3f} to {high:+.3f})"
-                text = f"**{text}**" if low > 0 or high < 0 else text
+                found = interval((made - drawn).tolist())
+                text = f"{found.mean:+.3f} ({found.low:+.3f} to {found.high:+.3f})"
+                text = text if found.holds_zero else f"**{text}**"
                 rows.append(f"| {level} | {frames} | {name} | {drawn.mean():.3f} | {made.mean():.3f} | {text} | {len(chosen)} |")
     return "\n".join(rows)
 

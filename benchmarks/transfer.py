@@ -21,8 +21,9 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.nursing.report import fill, interval
+from benchmarks.nursing.report import fill
 from vstar_sdk import Session
+from vstar_sdk.metrics.intervals import interval
 from vstar_sdk.miniworld.grammar import families, key_captions
 from vstar_sdk.miniworld.world import scene
 
@@ -145,9 +146,9 @@ def table(lines: list[dict[str, Any]], kind: str, number: str) -> str:
 
 def _difference(values: NDArray[np.float64]) -> str:
     """A mean with its interval; bold where that does not hold 0."""
-    low, mean, high = interval([*values])
-    text = f"{mean:+.2f} ({low:+.2f} to {high:+.2f})"
-    return f"**{text}**" if low > 0 or high < 0 else text
+    found = interval(values.tolist())
+    text = f"{found.mean:+.2f} ({found.low:+.2f} to {found.high:+.2f})"
+    return text if found.holds_zero else f"**{text}**"
 
 
 def main() -> None:

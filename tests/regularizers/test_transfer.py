@@ -265,6 +265,7 @@ def test_the_profile_can_be_that_of_recorded_attention(tmp_path, clip):
         assert profiles[int(group["name"].removeprefix("level "))] == pytest.approx(wanted, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_attach_reads_the_clip_when_it_is_called(clip):
     (given, *_), *_ = read([{"use": "transfer", "clip": str(clip(12, 1))}], None, "linear", None, 8.0, [])
     values = given.options.model_dump()["profiles"][0]["values"]
