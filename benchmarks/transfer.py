@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,7 @@ from vstar_sdk.miniworld.world import scene
 
 SPEEDS = {"still": 0.0, "slow": 1.0, "fast": 4.0}
 """Pixels that the camera moves in a frame of the reference."""
-FORMS: Mapping[str, Mapping[str, Any]] = {
-    "bias": {"form": "bias"},
-    "mix": {"form": "mix"},
-    "bias, levels 0 and 1": {"form": "bias", "levels": [0, 1]},
-    "mix, levels 0 and 1": {"form": "mix", "levels": [0, 1]},
-}
+FORMS = ("bias", "mix")
 STORIES = (
     "a landscape from winter to autumn",
     "a volcano wakes up",
@@ -76,10 +71,10 @@ def conditions(folder: Path, frames: int) -> dict[str, list[dict[str, Any]]]:
     """The regularizers of every condition, by its name."""
     clips = {name: str(write_reference(folder / f"{name}.mp4", speed, frames)) for name, speed in SPEEDS.items()}
     found: dict[str, list[dict[str, Any]]] = {"plain": []}
-    for form, options in FORMS.items():
+    for form in FORMS:
         for name, clip in clips.items():
-            if name != "still" or options["form"] == "mix":  # a bias of a still clip is the plain model
-                found[f"{form}: {name}"] = [{"use": "transfer", "clip": clip, **options}]
+            if name != "still" or form == "mix":  # a bias of a still clip is the plain model
+                found[f"{form}: {name}"] = [{"use": "transfer", "clip": clip, "form": form}]
     return found
 
 
@@ -108,9 +103,8 @@ def measure(seeds: int, frames: int, records: Path) -> None:
     done = {(one["prompt"], one["seed"], one["condition"], one["frames"]) for one in read(records)}
     with tempfile.TemporaryDirectory() as folder, Session() as session, records.open("a") as file:
         chosen = conditions(Path(folder), frames)
-        wanted = product((False, True), range(seeds), prompts(), chosen.items())
-        for deeper, seed, (prompt, changes), (name, regularizers) in wanted:
-            if ("levels" in name) is not deeper or (prompt, seed, name, frames) in done:
+        for seed, (prompt, changes), (name, regularizers) in product(range(seeds), prompts(), chosen.items()):
+            if (prompt, seed, name, frames) in done:
                 continue
             spec = {"frames": frames, "seed": seed, "regularizers": regularizers, "sampling": {"preset": "fast"}, **changes}
             made = np.stack(list(session.run(spec).frames()))
@@ -132,8 +126,8 @@ def table(lines: list[dict[str, Any]], kind: str, number: str) -> str:
         if line["prompt"].startswith(kind):
             found.setdefault(line["condition"], {})[line["prompt"], line["seed"]] = line[number]
     scale, rows = (1000 if number == "motion" else 1), list[str]()
-    for form, options in FORMS.items():
-        names = ["plain", "plain" if options["form"] == "bias" else f"{form}: still", f"{form}: slow", f"{form}: fast"]
+    for form in FORMS:
+        names = ["plain", "plain" if form == "bias" else f"{form}: still", f"{form}: slow", f"{form}: fast"]
         pairs = sorted(set.intersection(*(set(found.get(name, {})) for name in names)))
         if pairs:
             plain, still, slow, fast = (scale * np.array([found[name][pair] for pair in pairs]) for name in names)
