@@ -250,6 +250,14 @@ def test_what_cannot_be_is_said(tmp_path, monkeypatch, clip, arguments, words):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_guard_keeps_the_output_below_the_working_folder(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("VSTAR_CONFIG", str(tmp_path / "none.yaml"))
+    done = vstar("analyze", "maps", "--guarded", "a volcano wakes up", "-o", tmp_path / "out")
+    assert (done.exit_code, "is outside of" in done.stderr) == (7, True)
+
+
 def test_a_model_that_does_not_encode_frames_is_refused(tmp_path, clip):
     plan = make_plan(load_spec({"prompt": "a volcano wakes up", "frames": 4, "regularizers": []}))
     blind = replace(plan, facts=replace(plan.facts, encodes=False))

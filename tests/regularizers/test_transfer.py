@@ -111,6 +111,13 @@ def test_it_acts_at_its_levels_and_never_before_the_first_block():
     assert len(given.operations(Site("attn", "mid", 1, 2, 8, FRAMES, 8.0))) == 1
 
 
+def test_models_whose_tokens_all_attend_have_the_defaults_of_tar():
+    given = {"profiles": {0: PROFILE}}
+    bias, mix = (TransferOptions.model_validate({**given, "form": form}).for_joint() for form in ("bias", "mix"))
+    assert (bias.stat, bias.strength, mix.strength) == ("spread", 0.5, 1.0)
+    assert TransferOptions.model_validate({**given, "strength": 2.0}).for_joint().strength == 2.0
+
+
 def test_the_similarity_is_a_gaussian_of_lins_concordance():
     frames = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), np.uint8)
     frames[1] = frames[0] // 2 + 30  # the same picture, paler
