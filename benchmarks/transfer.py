@@ -1,6 +1,6 @@
 """Whether the pace of a clip carries over: does what comes out move as its reference does?
 
-``python -m benchmarks.transfer [--seeds N] [--frames F] [--records FILE] [--report]``
+``python -m benchmarks.transfer [--seeds N] [--frames F] [--records FILE] [--report] [--fill]``
 
 The world renders one landscape three times: standing still, and panned by 1 and by 4 pixels a frame. Each becomes a ``transfer``,
 as a bias and as a mix, for captions with a camera that pans and for stories. Runs are paired by prompt and seed. The records are
@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.nursing.report import fill
 from vstar_sdk import Session
 from vstar_sdk.metrics.intervals import interval
 from vstar_sdk.miniworld.grammar import families, key_captions
@@ -28,18 +29,14 @@ from vstar_sdk.miniworld.world import scene
 
 SPEEDS = {"still": 0.0, "slow": 1.0, "fast": 4.0}
 """Pixels that the camera moves in a frame of the reference."""
-FORMS: Mapping[str, Mapping[str, Any]] = {
-    "bias": {"form": "bias"},
-    "mix": {"form": "mix"},
-    "bias, levels 0 and 1": {"form": "bias", "levels": [0, 1]},
-    "mix, levels 0 and 1": {"form": "mix", "levels": [0, 1]},
-}
+FORMS = ("bias", "mix")
 STORIES = (
     "a landscape from winter to autumn",
     "a volcano wakes up",
     "a red flower opens",
     "a city from morning to night",
 )
+PAGE = Path(__file__).parents[1] / "docs" / "analysis.md"
 RECORDS = Path(__file__).parent / "results" / "transfer.jsonl"
 
 
@@ -56,7 +53,11 @@ def prompts() -> Iterator[tuple[str, dict[str, Any]]]:
 def write_reference(path: Path, speed: float, frames: int) -> Path:
     """A landscape of the world without change of its own, seen by a camera that moves."""
     at = np.arange(frames)
-    pictures = scene("landscape", 3).render(np.full(frames, 0.5), np.zeros(frames), 100 + speed * at)
+    return write_clip(path, scene("landscape", 3).render(np.full(frames, 0.5), np.zeros(frames), 100 + speed * at))
+
+
+def write_clip(path: Path, pictures: NDArray[np.uint8]) -> Path:
+    """Pictures of the world, ``(frames, 64, 64, 3)``, as a video without loss."""
     with av.open(str(path), "w") as container:
         stream: Any = container.add_stream("libx264rgb", rate=8, options={"qp": "0"})
         stream.width, stream.height, stream.pix_fmt = 64, 64, "rgb24"
@@ -70,10 +71,10 @@ def conditions(folder: Path, frames: int) -> dict[str, list[dict[str, Any]]]:
     """The regularizers of every condition, by its name."""
     clips = {name: str(write_reference(folder / f"{name}.mp4", speed, frames)) for name, speed in SPEEDS.items()}
     found: dict[str, list[dict[str, Any]]] = {"plain": []}
-    for form, options in FORMS.items():
+    for form in FORMS:
         for name, clip in clips.items():
-            if name != "still" or options["form"] == "mix":  # a bias of a still clip is the plain model
-                found[f"{form}: {name}"] = [{"use": "transfer", "clip": clip, **options}]
+            if name != "still" or form == "mix":  # a bias of a still clip is the plain model
+                found[f"{form}: {name}"] = [{"use": "transfer", "clip": clip, "form": form}]
     return found
 
 
@@ -102,9 +103,8 @@ def measure(seeds: int, frames: int, records: Path) -> None:
     done = {(one["prompt"], one["seed"], one["condition"], one["frames"]) for one in read(records)}
     with tempfile.TemporaryDirectory() as folder, Session() as session, records.open("a") as file:
         chosen = conditions(Path(folder), frames)
-        wanted = product((False, True), range(seeds), prompts(), chosen.items())
-        for deeper, seed, (prompt, changes), (name, regularizers) in wanted:
-            if ("levels" in name) is not deeper or (prompt, seed, name, frames) in done:
+        for seed, (prompt, changes), (name, regularizers) in product(range(seeds), prompts(), chosen.items()):
+            if (prompt, seed, name, frames) in done:
                 continue
             spec = {"frames": frames, "seed": seed, "regularizers": regularizers, "sampling": {"preset": "fast"}, **changes}
             made = np.stack(list(session.run(spec).frames()))
@@ -119,32 +119,30 @@ def read(records: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in records.read_text().splitlines()] if records.exists() else []
 
 
-def report(lines: list[dict[str, Any]], kind: str, number: str) -> None:
-    """Print one table: a number under every condition, and paired differences."""
+def table(lines: list[dict[str, Any]], kind: str, number: str) -> str:
+    """A number under every condition, and paired differences with their intervals."""
     found: dict[str, dict[tuple[str, int], float]] = {}
     for line in lines:
         if line["prompt"].startswith(kind):
             found.setdefault(line["condition"], {})[line["prompt"], line["seed"]] = line[number]
-    if not found:
-        return
-    pairs = sorted(set.intersection(*(set(one) for one in found.values())))
-    print(f"\n{kind}s, {number}, {len(pairs)} pairs; mean (95 % interval)\n")
-    print("| | plain | still | slow | fast | slow - still | fast - slow | fast - plain |\n|---|---|---|---|---|---|---|---|")
-
-    def of(condition: str) -> NDArray[np.float64]:
-        return np.array([found[condition][pair] for pair in pairs])
-
-    def cell(values: NDArray[np.float64]) -> str:
-        found = interval((1000 * values if number == "motion" else values).tolist())
-        return f"{found.mean:.2f} ({found.low:.2f} to {found.high:.2f})"
-
+    scale, rows = (1000 if number == "motion" else 1), list[str]()
     for form in FORMS:
-        if f"{form}: fast" not in found:
-            continue
-        still = f"{form}: still" if f"{form}: still" in found else "plain"
-        columns = [of("plain"), of(still), of(f"{form}: slow"), of(f"{form}: fast")]
-        plain, first, second, third = columns
-        print(f"| {form} | {' | '.join(map(cell, [*columns, second - first, third - second, third - plain]))} |")
+        names = ["plain", "plain" if form == "bias" else f"{form}: still", f"{form}: slow", f"{form}: fast"]
+        pairs = sorted(set.intersection(*(set(found.get(name, {})) for name in names)))
+        if pairs:
+            plain, still, slow, fast = (scale * np.array([found[name][pair] for pair in pairs]) for name in names)
+            means = [f"{column.mean():.2f}" for column in (plain, still, slow, fast)]
+            differences = [_difference(column) for column in (slow - still, fast - slow, fast - plain)]
+            rows.append(f"| {form} | {' | '.join([*means, *differences])} | {len(pairs)} |")
+    head = "| transfer | plain | still | slow | fast | slow - still | fast - slow | fast - plain | pairs |"
+    return "\n".join([head, "|---|---:|---:|---:|---:|---|---|---|---:|", *rows])
+
+
+def _difference(values: NDArray[np.float64]) -> str:
+    """A mean with its interval; bold where that does not hold 0."""
+    found = interval(values.tolist())
+    text = f"{found.mean:+.2f} ({found.low:+.2f} to {found.high:+.2f})"
+    return text if found.holds_zero else f"**{text}**"
 
 
 def main() -> None:
@@ -154,14 +152,20 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=16)
     parser.add_argument("--records", type=Path, default=RECORDS)
     parser.add_argument("--report", action="store_true", help="print what is recorded, and make nothing")
+    parser.add_argument("--fill", action="store_true", help="write the tables into docs/analysis.md")
     args = parser.parse_args()
     if not args.report:
         measure(args.seeds, args.frames, args.records)
     lines = [one for one in read(args.records) if one["frames"] == args.frames]
-    print(f"miniworld, {args.frames} frames, preset fast; motion in thousandths of the range of a pixel, pan in pixels a frame")
-    for kind in ("pan", "story"):
-        for number in ("motion", "pan"):
-            report(lines, kind, number)
+    tables = {
+        "story-motion": table(lines, "story", "motion"),
+        "pan-motion": table(lines, "pan", "motion"),
+        "pan-speed": table(lines, "pan", "pan"),
+    }
+    for name, text in tables.items():
+        print(f"\n{name}\n\n{text}")
+    if args.fill:
+        fill(PAGE, tables)
 
 
 if __name__ == "__main__":

@@ -250,8 +250,31 @@ def test_what_cannot_be_is_said(tmp_path, monkeypatch, clip, arguments, words):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_guard_keeps_the_output_below_the_working_folder(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("VSTAR_CONFIG", str(tmp_path / "none.yaml"))
+    done = vstar("analyze", "maps", "--guarded", "a volcano wakes up", "-o", tmp_path / "out")
+    assert (done.exit_code, "is outside of" in done.stderr) == (7, True)
+
+
 def test_a_model_that_does_not_encode_frames_is_refused(tmp_path, clip):
     plan = make_plan(load_spec({"prompt": "a volcano wakes up", "frames": 4, "regularizers": []}))
     blind = replace(plan, facts=replace(plan.facts, encodes=False))
     with pytest.raises(SpecError, match="miniworld cannot look at a real clip: its adapter does not encode frames"):
         real(blind, clip(6, 2), Where(), Models())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["wan", "animatediff", "modelscope"])
+def test_every_family_looks_at_a_real_clip(wan_21, models, clip, family):
+    """Also where time is compressed, and where noise is added as flow matching adds it."""
+    model = {"use": "wan", "path": str(wan_21)} if family == "wan" else models[family]
+    spec = {"frames": 17 if family == "wan" else 8, "size": [32, 32], "model": model, "regularizers": []}
+    plan = make_plan(load_spec({**spec, "synopsis": {"use": "states", "states": ["a field"]}, "sampling": {"steps": 4}}))
+    for at, step in ((0.0, 0), (0.5, 2), (1.0, 3)):
+        maps = real(plan, clip(20, 2), Where(at), Models())
+        assert maps.step == step
+        latents = plan.attention.clock.latents
+        for one in maps.found:
+            torch.testing.assert_close(one.maps.sum(-1), torch.ones(one.site.heads, latents), atol=1e-4, rtol=0)

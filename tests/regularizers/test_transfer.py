@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from click.testing import CliRunner
 from pydantic import ValidationError
 
 from tests.moving_clips import moving, write_clip
-from vstar_sdk import Guard, load_spec
+from vstar_sdk import Guard, RegularizerOptions, hookimpl, load_spec
 from vstar_sdk.attaching.arguments import read
 from vstar_sdk.attention.compiler import compile_acts
 from vstar_sdk.attention.operations import Bias, Mix
@@ -24,6 +26,7 @@ from vstar_sdk.attention.trial import try_functions
 from vstar_sdk.cli.main import cli
 from vstar_sdk.clock import Clock, Rhythm
 from vstar_sdk.errors import SpecError
+from vstar_sdk.options import LocalFile
 from vstar_sdk.regularizers.similarity import similarity, similarity_of_video
 from vstar_sdk.regularizers.transfer import Profile, Transfer, TransferOptions
 from vstar_sdk.runs.plan import make_plan
@@ -106,6 +109,13 @@ def test_it_acts_at_its_levels_and_never_before_the_first_block():
     assert given.operations(SITE) == ()
     assert given.operations(Site("attn", "init", 1, 2, 8, FRAMES, 8.0)) == ()
     assert len(given.operations(Site("attn", "mid", 1, 2, 8, FRAMES, 8.0))) == 1
+
+
+def test_models_whose_tokens_all_attend_have_the_defaults_of_tar():
+    given = {"profiles": {0: PROFILE}}
+    bias, mix = (TransferOptions.model_validate({**given, "form": form}).for_joint() for form in ("bias", "mix"))
+    assert (bias.stat, bias.strength, mix.strength) == ("spread", 0.5, 1.0)
+    assert TransferOptions.model_validate({**given, "strength": 2.0}).for_joint().strength == 2.0
 
 
 def test_the_similarity_is_a_gaussian_of_lins_concordance():
@@ -262,6 +272,7 @@ def test_the_profile_can_be_that_of_recorded_attention(tmp_path, clip):
         assert profiles[int(group["name"].removeprefix("level "))] == pytest.approx(wanted, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_attach_reads_the_clip_when_it_is_called(clip):
     (given, *_), *_ = read([{"use": "transfer", "clip": str(clip(12, 1))}], None, "linear", None, 8.0, [])
     values = given.options.model_dump()["profiles"][0]["values"]
@@ -269,3 +280,36 @@ def test_attach_reads_the_clip_when_it_is_called(clip):
     with pytest.raises(SpecError, match=r"nowhere\.mp4 cannot be read") as refused:
         read(["tar", {"use": "transfer", "clip": "nowhere.mp4"}], None, "linear", None, 8.0, [])
     assert refused.value.path == ("regularizers", 1, "clip")
+
+
+def test_so_does_a_regularizer_of_a_plugin_that_names_a_file(tmp_path):
+    class ReadOptions(RegularizerOptions):
+        file: Annotated[str, LocalFile()] | None = None
+        slope: float = 0.0
+
+        def resolved(self):
+            return self.model_copy(update={"file": None, "slope": float(Path(self.file).read_text())}) if self.file else self
+
+    class Lean:
+        def __init__(self, options):
+            self.options = options
+
+        def operations(self, site):
+            return [Bias(lambda distance: -self.options.slope * distance.abs())]
+
+    class Acme:
+        vstar_plugin_name = "acme"
+
+        @hookimpl
+        def register_regularizers(self, register):
+            register("lean", options=ReadOptions, factory=Lean, summary="Leans.")
+
+    (tmp_path / "slope.txt").write_text("0.25")
+    (tmp_path / "story.yaml").write_text(yaml.safe_dump(STORY | {"regularizers": [{"use": "acme/lean", "file": "slope.txt"}]}))
+    plan = make_plan(load_spec(tmp_path / "story.yaml", plugins=[Acme()]))
+    assert plan.story is not None
+    (options,) = resolve(plan, plan.story).model_dump(mode="json")["regularizers"]
+    assert (options["file"], options["slope"]) == (None, 0.25)
+    operation = plan.attention.sites[0].acts[0].operations[0]
+    assert isinstance(operation, Bias)
+    assert float(operation.fn(torch.tensor(2.0))) == -0.5

@@ -46,6 +46,7 @@ def looking(plan: Plan) -> Plan:
                 "synopsis": {"use": "states", "states": ["-"]},
                 "regularizers": [],
                 "sampling": sampling,
+                "plugins": spec.model_dump(mode="json", include={"plugins"})["plugins"],
             },
             plugins=plan.loaded.given,
             guard=plan.loaded.guard,

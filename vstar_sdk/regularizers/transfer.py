@@ -69,8 +69,8 @@ class TransferOptions(RegularizerOptions):
     profiles: dict[Level, Profile] | None = Field(default=None, min_length=1)
     """In the place of a clip, what one says, for each level: a resolved spec has them, and needs the file no more."""
     form: Literal["bias", "mix"] = "bias"
-    """`bias` adds the profile to the logits, as TAR adds its band; `mix` mixes a map of it into the attention itself, which can
-    hold a video still, too."""
+    """`bias` adds the profile to the logits, as TAR adds its band; `mix` mixes a map of it into the attention itself, which
+    can also be even."""
     weight: float = Field(default=0.5, gt=0.0, le=1.0)
     """Of `mix`: the share of the map at strength 1."""
     stat: Literal["max", "spread", "none"] = "max"
@@ -139,7 +139,7 @@ class Transfer:
         if options.form == "bias" and options.strength and all(before == after for before, after in pairwise(profile.values)):
             raise SpecError(
                 "transfer: nothing changes in the clip, so that a bias of it is the same for all frames and changes nothing",
-                hint="use form: mix, which holds the video still, or another clip",
+                hint="use form: mix, where it is even attention, or another clip",
                 path=("clip",),
             )
         scale = _frames_of_clip(profile, options.distance, site)
