@@ -104,7 +104,8 @@ def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Places from the least; equal values share the mean of theirs."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
-    return ((2 * ends - counts - 1) / 2)[inverse]
+    middles: NDArray[np.float64] = (2 * ends - counts - 1) / 2
+    return middles[inverse]
 
 
 def correlation(groups: Sequence[NDArray[np.float64]], resamples: int = 1000) -> tuple[float, float, float]:

@@ -56,15 +56,15 @@ from .models.contract import Adapter as Adapter
 from .models.contract import Condition as Condition
 from .models.contract import ConditionedAdapter as ConditionedAdapter
 from .models.contract import EncodingAdapter as EncodingAdapter
-from .models.contract import Facts as Facts
 from .models.contract import ModelSource as ModelSource
-from .models.contract import Preset as Preset
 from .models.diffusers.framewise_adapter import FramewiseAdapter as FramewiseAdapter
 from .models.diffusers.framewise_adapter import Networks as Networks
 from .models.diffusers.placement import Placement as Placement
 from .models.diffusers.site_check import check_sites as check_sites
 from .models.estimates import Estimate as Estimate
 from .models.estimates import Workload as Workload
+from .models.facts import Facts as Facts
+from .models.facts import Preset as Preset
 from .models.family import Branches as Branches
 from .models.family import DenoiserCall as DenoiserCall
 from .models.family import Family as Family

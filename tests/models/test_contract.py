@@ -4,7 +4,7 @@ import pytest
 
 from vstar_sdk.clock import Rhythm
 from vstar_sdk.errors import SpecError
-from vstar_sdk.models.contract import Facts
+from vstar_sdk.models.facts import Facts
 
 
 def facts(**changes):

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from vstar_sdk.errors import SpecError
-from vstar_sdk.models.contract import Facts
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.spec.document import Document
 from vstar_sdk.spec.overrides import with_value
 from vstar_sdk.spec.sweep_keys import SWEEP

@@ -115,7 +115,7 @@ def attach(
 
 
 def _joint(pipe: Any, known: Families) -> bool:
-    """Whether regularizers have the defaults for joint models, as `vstar_sdk.models.contract.Facts.joint` says it for a run."""
+    """Whether regularizers have the defaults for joint models, as `vstar_sdk.models.facts.Facts.joint` says it for a run."""
     denoisers = _denoisers(pipe, known).values()
     return any(site.kind == "joint" for one in denoisers for site in known.family(type(one).__name__).sites(one.config))
 

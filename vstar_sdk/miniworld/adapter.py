@@ -15,10 +15,10 @@ from vstar_sdk.miniworld.networks.loading import load_weights, skip_idle
 from vstar_sdk.miniworld.networks.text_encoder import TextEncoder
 from vstar_sdk.miniworld.networks.unet import UNet
 from vstar_sdk.miniworld.prompts import Prompts, load_tokenizer
-from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.compiled import compile_denoiser
 from vstar_sdk.models.diffusers.framewise_adapter import FramewiseAdapter, Networks
 from vstar_sdk.models.diffusers.placement import Placement
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.models.unet3d.family import UNET3D, UNet3DFamily
 from vstar_sdk.weights.directory import weight_hashes

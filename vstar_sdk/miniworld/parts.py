@@ -11,7 +11,7 @@ from vstar_sdk.errors import SpecError
 from vstar_sdk.miniworld.grammar import vocabulary
 from vstar_sdk.miniworld.source import MiniworldSource
 from vstar_sdk.miniworld.writer import write
-from vstar_sdk.models.contract import Preset
+from vstar_sdk.models.facts import Preset
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.options import Options
 from vstar_sdk.parts import Register, hookimpl

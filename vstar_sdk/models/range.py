@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vstar_sdk.models.contract import Facts
+from vstar_sdk.models.facts import Facts
 
 AREA = 2.9
 """A picture may have so many times the model's own area, or so small a part of it. Wan's 720p has 2.3 times its 480p."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vstar_sdk.clock import Clock
 from vstar_sdk.errors import SpecError
 from vstar_sdk.frame_ranges import as_ranges, frames_in, ranges
-from vstar_sdk.models.contract import Facts
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.reading.escapes import printable
 from vstar_sdk.reading.fitting import Fitting
 from vstar_sdk.reading.pictures import Picture, read_picture

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from vstar_sdk.attention.branches import ChangedBranch
 from vstar_sdk.errors import SpecError
-from vstar_sdk.models.contract import Facts
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.options import Options, PlacedGuidanceOptions
 from vstar_sdk.plugin.kinds import KINDS
 from vstar_sdk.sampling.contract import Guidance, Noise, SchedulerSource

@@ -9,7 +9,7 @@ from pathlib import Path
 from vstar_sdk.clock import Clock
 from vstar_sdk.errors import SpecError
 from vstar_sdk.frame_ranges import as_ranges, frames_in
-from vstar_sdk.models.contract import Facts
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.reading.escapes import printable
 from vstar_sdk.runs.parent import Parent, read_parent
 from vstar_sdk.runs.settings import Settings

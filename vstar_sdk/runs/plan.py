@@ -13,7 +13,8 @@ from vstar_sdk.attention.sites import Site, fused_sites
 from vstar_sdk.attention.telling import reading_sites, with_text
 from vstar_sdk.errors import SpecError
 from vstar_sdk.footage import Footage, Sound
-from vstar_sdk.models.contract import Facts, ModelSource
+from vstar_sdk.models.contract import ModelSource
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.models.range import out_of_range
 from vstar_sdk.options import RegularizerOptions
 from vstar_sdk.runs.beginning import Beginning, beginning_of

@@ -9,7 +9,7 @@ from vstar_sdk import moments
 from vstar_sdk.attention.moment import steps_inside
 from vstar_sdk.errors import SpecError
 from vstar_sdk.footage import Footage
-from vstar_sdk.models.contract import Facts
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.runs.engine import Engine
 from vstar_sdk.spec.run_spec import RunSpec
 

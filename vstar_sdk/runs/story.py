@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vstar_sdk.errors import SpecError
-from vstar_sdk.models.contract import Facts
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.plugin.transforms import Transforms
 from vstar_sdk.runs.settings import Settings
 from vstar_sdk.spec.loading import LoadedSpec

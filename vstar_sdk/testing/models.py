@@ -16,7 +16,8 @@ from vstar_sdk.testing.text_sites import check_text_sites
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from vstar_sdk.models.contract import Adapter, Facts, ModelSource
+    from vstar_sdk.models.contract import Adapter, ModelSource
+    from vstar_sdk.models.facts import Facts
 
 
 def check_model(

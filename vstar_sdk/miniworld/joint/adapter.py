@@ -17,10 +17,10 @@ from vstar_sdk.miniworld.networks.autoencoder import Autoencoder
 from vstar_sdk.miniworld.networks.loading import load_weights
 from vstar_sdk.miniworld.networks.text_encoder import TextEncoder
 from vstar_sdk.miniworld.prompts import Prompts, load_tokenizer
-from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.framewise_adapter import FramewiseAdapter, Networks
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.site_check import check_sites
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.models.wan.adapter import self_attentions
 from vstar_sdk.models.wan.experts import latent_frame_text

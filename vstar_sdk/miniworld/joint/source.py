@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import field_validator
 
 from vstar_sdk.miniworld.grammar import vocabulary
-from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.counting import counted_once
 from vstar_sdk.models.diffusers.flow_matching import flow_config
 from vstar_sdk.models.diffusers.pipeline_source import check_class, of_this_family
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.models.wan.sites import wan_sites, wan_text_sites
 from vstar_sdk.weights.directory import read_config

@@ -20,9 +20,9 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from vstar_sdk.errors import ModelError, out_of_memory
 from vstar_sdk.models.animatediff.family import UNET_MOTION, UNetMotionFamily
 from vstar_sdk.models.animatediff.positions import LongerPositions
-from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.framewise_adapter import FramewiseAdapter, place
 from vstar_sdk.models.diffusers.site_check import attentions_within, check_sites
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.weights.components import load_component
 from vstar_sdk.weights.construction import unfilled

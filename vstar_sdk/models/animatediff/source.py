@@ -11,8 +11,8 @@ from pydantic import Field
 
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.animatediff.sites import motion_config, unet_motion_sites
-from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.counting import counted_once
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.models.loras import LoraOptions, find_lora, need_peft
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.options import ModelReference

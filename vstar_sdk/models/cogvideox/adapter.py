@@ -21,7 +21,7 @@ from vstar_sdk.models.cogvideox.decoding import decode_causally
 from vstar_sdk.models.cogvideox.family import COGVIDEOX, CogVideoXFamily
 from vstar_sdk.models.cogvideox.positions import rotary_positions
 from vstar_sdk.models.cogvideox.states import text_of_states
-from vstar_sdk.models.contract import Condition, Facts
+from vstar_sdk.models.contract import Condition
 from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
 from vstar_sdk.models.diffusers.one_text import text_of_all_frames
 from vstar_sdk.models.diffusers.placement import Placement
@@ -31,6 +31,7 @@ from vstar_sdk.models.diffusers.site_check import attentions_within, check_sites
 from vstar_sdk.models.diffusers.still import beside, still_latents
 from vstar_sdk.models.diffusers.t5_tokenizer import load_t5_tokenizer
 from vstar_sdk.models.diffusers.transformer_loras import add_loras
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.models.loras import Lora
 from vstar_sdk.weights.components import load_component
 

@@ -11,10 +11,10 @@ from vstar_sdk.clock import Rhythm
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.cogvideox.options import CogVideoXOptions
 from vstar_sdk.models.cogvideox.sites import cogvideox_sites, cogvideox_text_sites
-from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.pipeline_source import PipelineSource, check_class, of_this_family
 from vstar_sdk.models.diffusers.scheduler_classes import Known
 from vstar_sdk.models.diffusers.scheduler_source import offer
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.parts import Register, RegisterFamily, hookimpl
 from vstar_sdk.weights.directory import read_config
 from vstar_sdk.weights.finding import CONFIGURATION

@@ -17,7 +17,6 @@ from torch import Tensor
 from transformers import AutoTokenizer, Qwen2_5_VLForConditionalGeneration
 
 from vstar_sdk.errors import ModelError
-from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.cosmos.family import COSMOS, CosmosFamily, readers
 from vstar_sdk.models.cosmos.text import TOKENS, chat, cut_off, of_all_layers
 from vstar_sdk.models.diffusers.frame_text import folded_frames
@@ -25,6 +24,7 @@ from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.quantized import load_denoiser
 from vstar_sdk.models.diffusers.site_check import attentions_within, check_sites
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.models.wan.decoding import decode_causally
 from vstar_sdk.models.wan.encoding import encode_causally
 from vstar_sdk.weights.components import load_component

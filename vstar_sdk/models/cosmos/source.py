@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from vstar_sdk.clock import Rhythm
 from vstar_sdk.errors import MissingDependency
-from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.cosmos.options import CosmosOptions
 from vstar_sdk.models.cosmos.sites import cosmos_sites, cosmos_text_sites
 from vstar_sdk.models.diffusers.flow_matching import flow_config
 from vstar_sdk.models.diffusers.pipeline_source import PipelineSource, check_class, of_this_family
 from vstar_sdk.models.diffusers.scheduler_classes import Known
 from vstar_sdk.models.diffusers.scheduler_source import offer
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.parts import Register, RegisterFamily, hookimpl
 from vstar_sdk.weights.directory import read_config
 from vstar_sdk.weights.finding import CONFIGURATION

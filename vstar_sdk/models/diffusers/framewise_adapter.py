@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.clip_text import ClipText
 from vstar_sdk.models.diffusers.compiled import compile_denoiser, compile_errors
 from vstar_sdk.models.diffusers.decoding import decode_frames
 from vstar_sdk.models.diffusers.encoding import encode_pictures
 from vstar_sdk.models.diffusers.placement import Placement
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.models.family import Family
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.caching import caching, named
 from vstar_sdk.models.diffusers.encoding import encode_clip
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.transformer_loras import followed
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.models.family import Family
 from vstar_sdk.models.loras import Lora
 from vstar_sdk.models.pipeline_options import TransformerOptions

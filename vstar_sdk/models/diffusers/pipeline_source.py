@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from vstar_sdk.errors import ModelError
 from vstar_sdk.models.caches import Cache
-from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.counting import counted_once
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.models.loras import Lora, find_lora, need_peft
 from vstar_sdk.models.pipeline_options import TransformerOptions
 from vstar_sdk.models.unsuited import reason

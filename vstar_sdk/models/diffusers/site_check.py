@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from vstar_sdk.errors import ModelError
-from vstar_sdk.models.contract import Facts
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.models.modules import modules_of
 
 

@@ -21,13 +21,14 @@ from torch import Tensor
 from transformers import AutoTokenizer, ByT5Tokenizer, Qwen2_5_VLTextModel, T5EncoderModel
 
 from vstar_sdk.errors import SamplerError
-from vstar_sdk.models.contract import Condition, Facts
+from vstar_sdk.models.contract import Condition
 from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
 from vstar_sdk.models.diffusers.one_text import text_of_all_frames
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.quantized import load_denoiser
 from vstar_sdk.models.diffusers.site_check import attentions_within, check_sites
 from vstar_sdk.models.diffusers.still import still_latents
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.models.hunyuan15.decoding import decode_causally
 from vstar_sdk.models.hunyuan15.encoding import encode_causally
 from vstar_sdk.models.hunyuan15.family import HUNYUAN15, Hunyuan15Family

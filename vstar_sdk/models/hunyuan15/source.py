@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from vstar_sdk.clock import Rhythm
 from vstar_sdk.errors import ModelError
-from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.flow_matching import flow_config
 from vstar_sdk.models.diffusers.pipeline_source import PipelineSource, check_class, of_this_family
 from vstar_sdk.models.diffusers.scheduler_classes import Known
 from vstar_sdk.models.diffusers.scheduler_source import offer
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.models.hunyuan15.options import Hunyuan15Options
 from vstar_sdk.models.hunyuan15.sites import hunyuan15_sites, hunyuan15_text_sites
 from vstar_sdk.parts import Register, RegisterFamily, hookimpl

@@ -15,7 +15,6 @@ from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchE
 from torch import Tensor
 from transformers import AutoTokenizer, CLIPTextModel, CLIPTokenizer, Qwen2_5_VLForConditionalGeneration
 
-from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.hunyuan_decoding import decode_in_windows
 from vstar_sdk.models.diffusers.hunyuan_encoding import encode_in_windows
 from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
@@ -23,6 +22,7 @@ from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.quantized import load_denoiser
 from vstar_sdk.models.diffusers.site_check import check_sites
 from vstar_sdk.models.diffusers.transformer_loras import add_loras
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.models.kandinsky5.family import KANDINSKY5, Kandinsky5Family
 from vstar_sdk.models.kandinsky5.inputs import call
 from vstar_sdk.models.kandinsky5.states import text_of

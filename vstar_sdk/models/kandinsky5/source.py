@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from vstar_sdk.clock import Rhythm
 from vstar_sdk.errors import ModelError
-from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.flow_matching import flow_config
 from vstar_sdk.models.diffusers.pipeline_source import PipelineSource, check_class, of_this_family
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.models.kandinsky5.options import Kandinsky5Options
 from vstar_sdk.models.kandinsky5.sites import POSITIONS, kandinsky5_sites, kandinsky5_text_sites
 from vstar_sdk.parts import Register, RegisterFamily, hookimpl

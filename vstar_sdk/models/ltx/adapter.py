@@ -14,7 +14,7 @@ from diffusers.models.transformers.transformer_ltx import LTXAttention, LTXVideo
 from torch import Tensor
 from transformers import T5EncoderModel
 
-from vstar_sdk.models.contract import Condition, Facts
+from vstar_sdk.models.contract import Condition
 from vstar_sdk.models.diffusers.frame_text import folded_frames
 from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
 from vstar_sdk.models.diffusers.ltx_tokens import pack, readers, unpack
@@ -29,6 +29,7 @@ from vstar_sdk.models.diffusers.streamed_decoding import decode_streamed, in_den
 from vstar_sdk.models.diffusers.streamed_encoding import encode_streamed
 from vstar_sdk.models.diffusers.t5_tokenizer import load_t5_tokenizer
 from vstar_sdk.models.diffusers.transformer_loras import add_loras, check_of_frames
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.models.loras import Lora
 from vstar_sdk.models.ltx.family import LTX, LTXFamily
 from vstar_sdk.models.ltx.text import TOKENS, cut_off

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vstar_sdk.clock import Rhythm
-from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.flow_matching import flow_config
 from vstar_sdk.models.diffusers.ltx_configs import check_token_channels
 from vstar_sdk.models.diffusers.pipeline_source import PipelineSource, check_class, of_this_family
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.models.ltx.options import LTXOptions
 from vstar_sdk.models.ltx.sites import ltx_sites, ltx_text_sites
 from vstar_sdk.parts import Register, RegisterFamily, hookimpl

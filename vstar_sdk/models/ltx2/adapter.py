@@ -16,7 +16,7 @@ from diffusers.pipelines.ltx2.utils import apply_image_conditioning_crf, resolve
 from torch import Tensor
 from transformers import AutoTokenizer
 
-from vstar_sdk.models.contract import Condition, Facts
+from vstar_sdk.models.contract import Condition
 from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
 from vstar_sdk.models.diffusers.ltx_tokens import pack, unpack
 from vstar_sdk.models.diffusers.masked_text import with_presence, without_presence
@@ -29,6 +29,7 @@ from vstar_sdk.models.diffusers.still import moments_of, still_latents
 from vstar_sdk.models.diffusers.streamed_decoding import decode_streamed, in_denoisers_scale, in_own_scale
 from vstar_sdk.models.diffusers.streamed_encoding import encode_streamed
 from vstar_sdk.models.diffusers.transformer_loras import add_loras
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.models.loras import Lora
 from vstar_sdk.models.ltx2.family import LTX2, LTX2Family
 from vstar_sdk.models.ltx2.network import check_border, see

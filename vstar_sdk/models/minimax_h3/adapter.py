@@ -19,13 +19,13 @@ from torch import Tensor
 from transformers import AutoTokenizer, Qwen3VLForConditionalGeneration
 
 from vstar_sdk.errors import SamplerError
-from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
 from vstar_sdk.models.diffusers.one_text import text_of_all_frames
 from vstar_sdk.models.diffusers.placement import Placement
 from vstar_sdk.models.diffusers.quantized import load_denoiser
 from vstar_sdk.models.diffusers.site_check import attentions_within, check_sites
 from vstar_sdk.models.diffusers.transformer_loras import add_loras
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.models.loras import Lora
 from vstar_sdk.models.minimax_h3.coding import decode_in_parts, encode_in_parts
 from vstar_sdk.models.minimax_h3.family import MINIMAX_H3, MiniMaxH3Family

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vstar_sdk.errors import ModelError
-from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.flow_matching import flow_config
 from vstar_sdk.models.diffusers.pipeline_source import PipelineSource, check_class, of_this_family
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.models.minimax_h3.options import MiniMaxH3Options
 from vstar_sdk.models.minimax_h3.shifts import SHIFTS, shift_of
 from vstar_sdk.models.minimax_h3.sites import CYCLE, PATCH, RHYTHM, minimax_h3_sites, minimax_h3_text_sites

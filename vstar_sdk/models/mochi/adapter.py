@@ -14,7 +14,6 @@ from diffusers.models.transformers.transformer_mochi import MochiTransformer3DMo
 from torch import Tensor
 from transformers import T5EncoderModel
 
-from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
 from vstar_sdk.models.diffusers.one_text import text_of_all_frames
 from vstar_sdk.models.diffusers.placement import Placement
@@ -23,6 +22,7 @@ from vstar_sdk.models.diffusers.quantized import load_denoiser
 from vstar_sdk.models.diffusers.site_check import attentions_within, check_sites
 from vstar_sdk.models.diffusers.t5_tokenizer import load_t5_tokenizer
 from vstar_sdk.models.diffusers.transformer_loras import add_loras
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.models.loras import Lora
 from vstar_sdk.models.mochi.decoding import decode_causally
 from vstar_sdk.models.mochi.family import MOCHI, MochiFamily

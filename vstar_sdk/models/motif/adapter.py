@@ -18,7 +18,7 @@ from diffusers.models.transformers.transformer_motif_video import (
 from torch import Tensor
 from transformers import AutoTokenizer, T5Gemma2Encoder
 
-from vstar_sdk.models.contract import Condition, Facts
+from vstar_sdk.models.contract import Condition
 from vstar_sdk.models.diffusers.encoding import pixels
 from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
 from vstar_sdk.models.diffusers.one_text import text_of_all_frames
@@ -27,6 +27,7 @@ from vstar_sdk.models.diffusers.prompts import tokens_of
 from vstar_sdk.models.diffusers.quantized import load_denoiser
 from vstar_sdk.models.diffusers.site_check import attentions_within, check_sites
 from vstar_sdk.models.diffusers.still import still_latents
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.models.motif.family import MOTIF, MotifFamily
 from vstar_sdk.models.motif.inputs import Picture, call
 from vstar_sdk.models.motif.text import TOKENS, cut_off, packed

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from vstar_sdk.clock import Rhythm
 from vstar_sdk.errors import ModelError
-from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.flow_matching import flow_config
 from vstar_sdk.models.diffusers.pipeline_source import PipelineSource, check_class, of_this_family
 from vstar_sdk.models.diffusers.scheduler_classes import SHIFT
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.models.motif.options import MotifOptions
 from vstar_sdk.models.motif.sites import motif_sites, motif_text_sites
 from vstar_sdk.parts import Register, RegisterFamily, hookimpl

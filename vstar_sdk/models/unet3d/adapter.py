@@ -16,9 +16,9 @@ from diffusers.models.unets.unet_3d_condition import UNet3DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.framewise_adapter import FramewiseAdapter, place
 from vstar_sdk.models.diffusers.site_check import attentions_within, check_sites
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.models.unet3d.family import UNET3D, UNet3DFamily
 from vstar_sdk.models.unet3d.frame_text import FrameText

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from vstar_sdk.errors import ModelError
-from vstar_sdk.models.contract import Facts
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.models.unet3d.source import UNet3DSource
 from vstar_sdk.options import ModelReference

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vstar_sdk.errors import ModelError
-from vstar_sdk.models.contract import Facts, Preset
 from vstar_sdk.models.counting import counted_once
+from vstar_sdk.models.facts import Facts, Preset
 from vstar_sdk.models.pipeline_options import FramewiseOptions
 from vstar_sdk.models.unet3d.sites import unet3d_sites
 from vstar_sdk.parts import RegisterFamily, hookimpl

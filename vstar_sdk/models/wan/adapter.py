@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from transformers import AutoTokenizer, UMT5EncoderModel
 
 from vstar_sdk.errors import SamplerError
-from vstar_sdk.models.contract import Condition, Facts
+from vstar_sdk.models.contract import Condition
 from vstar_sdk.models.diffusers.latent_adapter import LatentAdapter
 from vstar_sdk.models.diffusers.parallel import check_share, join, share_tokens
 from vstar_sdk.models.diffusers.placement import Placement
@@ -26,6 +26,7 @@ from vstar_sdk.models.diffusers.prompts import tokens_of
 from vstar_sdk.models.diffusers.quantized import load_denoiser
 from vstar_sdk.models.diffusers.site_check import check_sites
 from vstar_sdk.models.diffusers.transformer_loras import add_loras, check_of_frames
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.models.loras import Lora
 from vstar_sdk.models.modules import modules_of
 from vstar_sdk.models.wan.decoding import decode_causally

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from vstar_sdk.clock import Rhythm
 from vstar_sdk.errors import ModelError
-from vstar_sdk.models.contract import Facts
 from vstar_sdk.models.diffusers.flow_matching import flow_config
 from vstar_sdk.models.diffusers.pipeline_source import PipelineSource, check_class, of_this_family
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.models.wan.options import WanOptions
 from vstar_sdk.models.wan.sites import wan_sites, wan_text_sites
 from vstar_sdk.parts import Register, RegisterFamily, hookimpl

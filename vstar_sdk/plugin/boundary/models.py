@@ -10,8 +10,9 @@ from typing import Any, cast
 
 from vstar_sdk.attention.sites import SiteAddress
 from vstar_sdk.clock import Rhythm
-from vstar_sdk.models.contract import Condition, Facts
+from vstar_sdk.models.contract import Condition
 from vstar_sdk.models.estimates import Estimate
+from vstar_sdk.models.facts import Facts
 from vstar_sdk.models.family import Family
 from vstar_sdk.plugin.boundary import values
 from vstar_sdk.plugin.boundary.calls import Call, ContractFault, Drawn, Entered, described
