@@ -253,7 +253,6 @@ def test_what_cannot_be_is_said(tmp_path, monkeypatch, clip, arguments, words):
 def test_a_guard_keeps_the_output_below_the_working_folder(tmp_path, monkeypatch):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setenv("VSTAR_CONFIG", str(tmp_path / "none.yaml"))
     done = vstar("analyze", "maps", "--guarded", "a volcano wakes up", "-o", tmp_path / "out")
     assert (done.exit_code, "is outside of" in done.stderr) == (7, True)
 
