@@ -215,7 +215,7 @@ def test_the_plan_says_where_text_is_told_apart(adapter):
     bias = torch.zeros(frames_of(adapter), 2, dtype=torch.float64)
     words = planned(adapter, bias, Tar(TarOptions(sigma={0: 1}))).describe(4)
     if (first := adapter.facts.text_sites[0]).kind == "cross":
-        assert f"{first.name}  level 0" in words
+        assert f"{first.name.rpartition('.')[2]}  level 0" in words
         assert "steps 0-3 segment bias (relay)" in words
     else:
         assert "frame-pair bias with row statistics with a segment bias (relay, Tar)" in words
