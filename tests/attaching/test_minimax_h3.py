@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
 from tests.attaching.families import FAMILIES, ONE, OTHER, TAR, state
+from tests.joint_oracle import materialised
 from vstar_sdk import Bias, attach
+from vstar_sdk.clock import Clock
 from vstar_sdk.errors import ModelError, SamplerError
+from vstar_sdk.models.minimax_h3.sites import RHYTHM
 from vstar_sdk.options import RegularizerOptions
 
 HELD = FAMILIES["minimax-h3"]
@@ -36,16 +40,26 @@ def test_relay_stands_beside_tar_and_leaves_the_pipeline_as_it_was(pipe):
     assert torch.equal(HELD.make(pipe), plain)
 
 
-def told(network: Any, *, keyframe: bool) -> dict[str, Any]:
-    """A call as the pipeline makes it with a keyframe: its text holds the picture, and its latents stand before the sound."""
-    from diffusers.modular_pipelines.minimax_h3.before_denoise import MiniMaxH3PrepareLayoutStep, MiniMaxH3SetTimestepsStep
+def told(given: str | None) -> dict[str, Any]:
+    """A call as the pipeline makes it with what is given: the text holds pictures, and their latents stand before the sound.
 
-    tags = torch.tensor([1, 0, 0, 1, 1] if keyframe else [1] * 5)
-    anchors = ("first",) if keyframe else ()
-    positions, kinds, video, audio, text, given, _ = MiniMaxH3PrepareLayoutStep.build_packed_sequence(
-        tags, 7, 4, 4, 37, (1, 2, 2), 2, 2, 0, anchors
-    )
-    times, which = MiniMaxH3SetTimestepsStep.build_row_timesteps(video, audio, given, 0, 5, 0.0, 0.0, 0.999, 1.0)
+    Args:
+        given: ``keyframe``; ``references``, a picture and a clip of another size with its sound; or None.
+    """
+    from diffusers.modular_pipelines.minimax_h3 import before_denoise as steps
+
+    tags = torch.tensor([1, 0, 0, 1, 1] if given else [1] * 5)
+    sizes = (7, 4, 4, 37, (1, 2, 2), 2, 2, 0)
+    if given == "references":
+        clip, picture = torch.zeros(1, 4, 7, 4, 6), torch.zeros(1, 4, 1, 6, 4)
+        kinds_of: list[Any] = [SimpleNamespace(kind="image"), SimpleNamespace(kind="video", has_audio=True)]
+        made = steps.MiniMaxH3Ref2VAPrepareLayoutStep.build_ref2va_packed_sequence(
+            tags, kinds_of, [picture, clip], [torch.zeros(2 * 37, 32)], *sizes
+        )
+    else:
+        made = steps.MiniMaxH3PrepareLayoutStep.build_packed_sequence(tags, *sizes, ("first",) if given else ())
+    positions, kinds, video, audio, text, still, heard = made
+    times, which = steps.MiniMaxH3SetTimestepsStep.build_row_timesteps(video, audio, still, heard, 5, 0.0, 0.0, 0.999, 1.0)
     seed = torch.Generator().manual_seed(3)
     return {
         "hidden_states": torch.randn(1, len(video), 16, generator=seed),
@@ -63,7 +77,8 @@ def told(network: Any, *, keyframe: bool) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def test_beside_a_keyframe_regularizers_act_on_the_generated_frames_and_a_synopsis_is_refused(pipe):
+@pytest.mark.parametrize("given", ["keyframe", "references"])
+def test_beside_what_is_given_regularizers_act_on_the_generated_frames_and_a_synopsis_is_refused(pipe, given):
     network, seen = pipe.transformer, []
 
     class Watching:
@@ -74,14 +89,19 @@ def test_beside_a_keyframe_regularizers_act_on_the_generated_frames_and_a_synops
             return [Bias(lambda distance: -distance.abs())]
 
     pipe.scheduler.set_timesteps(3)
-    call = told(network, keyframe=True)
+    call = told(given)
     plain = network(**call)
     with attach(pipe, [Watching()], fps=24.0):
         nursed = network(**call)
     assert set(seen) == {7}
+    video = slice(len(call["token_tags"]) - 7 * 4, len(call["token_tags"]))
+    with materialised(Bias(lambda distance: -distance.abs()), Clock(22, 24.0, RHYTHM), video, video.stop) as added:
+        wanted = network(**call)
+    assert len(added) == 2
+    assert (nursed[0] - wanted[0]).abs().max() < 1e-5
     assert (nursed[0] - plain[0]).abs().max() > 1e-4
     with attach(pipe, [], [ONE]):
-        network(**told(network, keyframe=False))
+        network(**told(None))
         with pytest.raises(SamplerError, match="the prompt holds pictures") as refused:
             network(**call)
     assert "omit the synopsis" in str(refused.value.hint)
