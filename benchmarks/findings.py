@@ -195,12 +195,14 @@ def dial(found: Sequence[Board]) -> str:
     return _table(head, rows) if rows else "Too few clips yet."
 
 
-def picture(found: Sequence[Board], path: Path) -> None:
-    """The means of the methods: diagonalness against the error of the stage, and against evolution."""
-    import matplotlib.pyplot as plt
-
+def picture(found: Sequence[Board], path: Path) -> str:
+    """Draw the means of the methods: diagonalness against error, evolution and flicker; the line that shows it, or ""."""
     names = told_by_states()
     shown = [board for board in found if len(across_methods(board, "flicker")) >= FEWEST_GROUPS]
+    if not shown:
+        return ""
+    import matplotlib.pyplot as plt
+
     numbers = ("stage_error", "evolution", "flicker")
     figure, axes = plt.subplots(
         len(shown), len(numbers), figsize=(12, 3.6 * len(shown)), layout="constrained", squeeze=False, sharex="row"
@@ -220,6 +222,7 @@ def picture(found: Sequence[Board], path: Path) -> None:
             axis.set_ylabel(SHOWN[number])
             axis.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=110)
+    return f"![Diagonalness of the methods against error, evolution and flicker](images/{path.name})"
 
 
 def _cell(low: float, value: float, high: float) -> str:
@@ -244,15 +247,15 @@ def tables(folder: Path = RECORDS) -> dict[str, str]:
 
 
 def main() -> None:
-    """Fill the page and draw its picture."""
+    """Draw the picture and fill the page."""
     argparse.ArgumentParser(prog="python -m benchmarks.findings", description=__doc__).parse_args()
     from benchmarks import dial as pacing
     from benchmarks import wordings
 
-    none = "Too few clips yet."
-    fill(DOCS / "findings.md", tables() | {"pacing": pacing.report() or none, "wordings": wordings.report() or none})
-    picture(boards(), DOCS / "images" / "findings-diagonal.png")
-    print(f"{DOCS / 'findings.md'} and its picture are written")
+    none, drawn = "Too few clips yet.", picture(boards(), DOCS / "images" / "findings-diagonal.png")
+    others = {"picture": drawn, "pacing": pacing.report() or none, "wordings": wordings.report() or none}
+    fill(DOCS / "findings.md", tables() | others)
+    print(f"{DOCS / 'findings.md'} is written")
 
 
 if __name__ == "__main__":
