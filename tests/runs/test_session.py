@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from vstar_sdk import RunCancelled, SamplerError, SpecError, StopRun, events, hookimpl, run
+from vstar_sdk import RunCancelled, SamplerError, Session, SpecError, StopRun, events, hookimpl, run
 from vstar_sdk.output.metadata import read_spec
 
 STORY = {"prompt": "a landscape from winter to autumn", "frames": 6, "sampling": {"steps": 3}}
@@ -206,7 +206,8 @@ def test_what_there_was_no_room_for_is_free_again_after_the_error(session, monke
         gc.enable()
 
 
-def test_every_step_shows_what_the_clip_is_going_to_be(session):
+def test_every_step_shows_what_the_clip_is_going_to_be(tmp_path, monkeypatch):
+    monkeypatch.setenv("VSTAR_CACHE_DIR", str(tmp_path))  # nothing was learned of its colours before
     spec = {"prompt": "a volcano wakes up", "frames": 4, "sampling": {"steps": 3}}
     steps: list[events.Step] = []
 
@@ -215,8 +216,9 @@ def test_every_step_shows_what_the_clip_is_going_to_be(session):
         def on_step(self, event):
             steps.append(event)
 
-    job = session.start(spec, previews=True, plugins=[Watches()])
-    final = np.stack(list(job.result().frames())).astype(float)
+    with Session() as session:
+        job = session.start(spec, previews=True, plugins=[Watches()])
+        final = np.stack(list(job.result().frames())).astype(float)
     small = final.reshape(4, 8, 8, 8, 8, 3).mean((2, 4))  # a latent stands for 8x8 pixels
     off = []
     for step in steps:
