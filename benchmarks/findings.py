@@ -97,7 +97,7 @@ def residuals(clips: Sequence[Record], by: Callable[[Record], Any], number: str)
 def rank_correlation(pairs: NDArray[np.float64]) -> float:
     """Spearman's; 0 where one side does not vary."""
     ranks = np.stack([_ranks(side) for side in pairs.T])
-    return 0.0 if np.ptp(pairs, axis=0).min() == 0 else float(np.corrcoef(ranks)[0, 1])
+    return 0.0 if np.ptp(pairs, axis=0).min() == 0 else float(np.asarray(np.corrcoef(ranks))[0, 1])
 
 
 def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
