@@ -45,7 +45,7 @@ SHOWN: Mapping[str, str] = {
 }
 """What a clip shows, by the names of the records."""
 
-FEWEST_METHODS, FEWEST_GROUPS = 8, 10
+FEWEST_METHODS, FEWEST_GROUPS = 8, 8
 """Methods of one story and seed, and stories and seeds, without which there is no correlation."""
 
 STATISTICS = ("TAR", "TAR spread", "TAR mean", "TAR constant")
@@ -74,6 +74,10 @@ class Board:
 def group(record: Record) -> tuple[str, str, int]:
     """Story and seed of a clip."""
     return record["family"], record["kind"], record["seed"]
+
+
+EXTREMES = {"identity", "uniform"}
+"""Entries that the picture leaves out: beside them all others are one point."""
 
 
 def boards(folder: Path = RECORDS) -> list[Board]:
@@ -205,24 +209,27 @@ def picture(found: Sequence[Board], path: Path) -> str:
 
     numbers = ("stage_error", "evolution", "flicker")
     figure, axes = plt.subplots(
-        len(shown), len(numbers), figsize=(12, 3.6 * len(shown)), layout="constrained", squeeze=False, sharex="row"
+        len(shown), len(numbers) + 1, figsize=(15, 4.2 * len(shown)), layout="constrained", squeeze=False, sharex=False
     )
-    for board, row in zip(shown, axes, strict=True):
+    for board, (*row, words) in zip(shown, axes, strict=True):
+        entries = [entry for entry in board.entries if entry in names - EXTREMES and board.clips(entry)]
+        colours = ["#c0504d" if entry.startswith("TAR") else "#222222" if entry == BASE else "#2f6fb0" for entry in entries]
         for number, axis in zip(numbers, row, strict=True):
-            for entry in board.entries:
+            for place, (entry, colour) in enumerate(zip(entries, colours, strict=True), 1):
                 clips = [clip for clip in board.clips(entry).values() if "diagonalness" in clip and number in clip]
-                if entry not in names or not clips:
-                    continue
-                x, y = (float(np.mean([clip[name] for clip in clips])) for name in ("diagonalness", number))
-                tar = entry.startswith("TAR")
-                axis.scatter(x, y, s=34, color="#c0504d" if tar else "#222222" if entry == BASE else "#2f6fb0", zorder=3)
-                axis.annotate(entry, (x, y), xytext=(4, 3), textcoords="offset points", fontsize=6, color="0.35")
-            axis.set_title(f"{board.title} frames", fontsize=10)
+                if clips:
+                    x, y = (float(np.mean([clip[name] for clip in clips])) for name in ("diagonalness", number))
+                    axis.scatter(x, y, s=150, color=colour, alpha=0.25, linewidths=0)
+                    axis.annotate(f"{place}", (x, y), ha="center", va="center", fontsize=7, color=colour)
+            axis.set_title(f"{board.title} frames: {SHOWN[number]}", fontsize=10)
             axis.set_xlabel("diagonalness")
-            axis.set_ylabel(SHOWN[number])
             axis.spines[["top", "right"]].set_visible(False)
+        words.axis("off")
+        for place, (entry, colour) in enumerate(zip(entries, colours, strict=True), 1):
+            at = (place - 1) / max(len(entries), 16)
+            words.text(0, 1 - at, f"{place}  {entry}", color=colour, fontsize=7.5, va="top", transform=words.transAxes)
     figure.savefig(path, dpi=110)
-    return f"![Diagonalness of the methods against error, evolution and flicker](images/{path.name})"
+    return f"![Diagonalness of the methods against error, evolution and flicker, without identity and uniform](images/{path.name})"
 
 
 def _cell(low: float, value: float, high: float) -> str:
