@@ -229,7 +229,7 @@ def picture(found: Sequence[Board], path: Path) -> str:
             at = (place - 1) / max(len(entries), 16)
             words.text(0, 1 - at, f"{place}  {entry}", color=colour, fontsize=7.5, va="top", transform=words.transAxes)
     figure.savefig(path, dpi=110)
-    return f"![Diagonalness of the methods against error, evolution and flicker, without identity and uniform](images/{path.name})"
+    return f"![Methods without identity and uniform: diagonalness against error, evolution and flicker](images/{path.name})"
 
 
 def _cell(low: float, value: float, high: float) -> str:
