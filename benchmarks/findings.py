@@ -152,10 +152,9 @@ def diagonal(found: Sequence[Board], pick: Callable[[Board, str], list[NDArray[n
     for number, title in SHOWN.items():
         cells: list[str] = []
         for board in enough:
-            groups = pick(board, number)
-            cells.append(
-                _cell(*correlation(groups)) if len(groups) >= fewest or (number.startswith("pan") and len(groups) > 1) else ""
-            )
+            groups, needed = pick(board, number), 2 if number.startswith("pan") else fewest
+            differ = len(groups) >= needed and np.ptp(np.concatenate(groups)[:, 1]) > 1e-9
+            cells.append(_cell(*correlation(groups)) if differ else "")
         if any(cells):
             rows.append([title, *cells])
     return _table(["correlation with diagonalness", *(board.title for board in enough)], rows)
