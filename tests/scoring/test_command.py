@@ -84,7 +84,10 @@ def test_one_that_is_killed_goes_on_where_it_was(tmp_path, how, code):
     )
     assert process.stderr is not None
     assert process.stderr.readline().startswith("1 of 4: volcano, seed 0, tar: done")
-    time.sleep(2)  # in the middle of the next clip
+    until = time.monotonic() + 60
+    while len([*tmp_path.rglob("synopsis.json")]) < 2:  # the next clip has begun
+        assert time.monotonic() < until
+        time.sleep(0.05)
     process.send_signal(how)
     process.wait(60)
     assert process.returncode == code
