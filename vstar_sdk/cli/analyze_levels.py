@@ -58,5 +58,5 @@ def levels(given: SpecArguments, parts: int, columns: int, out: Path, quiet: boo
         write_whole(out / DATA, json.dumps(data, indent=2).encode())
     except OSError as error:
         raise OutputError(f"{printable(str(out))} cannot be written: {error.strerror}") from error
-    for path in (out / SHEET, out / DATA, write_page(plan.sweep)):
+    for path in (out / SHEET, out / DATA, write_page(plan.sweep, list(chosen))):
         document(f"{path}\n")
