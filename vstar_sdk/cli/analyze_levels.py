@@ -22,7 +22,7 @@ from vstar_sdk.sweeps.status import SweepStatus
 SHEET, DATA = "levels.png", "levels.json"
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Replace the attention of each level, to see what it does.")
 @spec_arguments
 @click.option("--parts", type=click.IntRange(1, 16), default=4, show_default=True, help="Stretches of a stack of equal blocks.")
 @click.option("--columns", type=click.IntRange(2, 24), default=8, show_default=True, help="Frames of each clip on the sheet.")

@@ -124,8 +124,13 @@ class RunSpec(Options):
             raise ValueError(f"{frames} frames: a clip has at least 1")
         if isinstance(frames, int):
             parse(frames)
-        if isinstance(frames, str) and (parse(frames).unit != "seconds" or parse(frames).amount == 0):
-            raise ValueError(f"{frames!r}: write a number of frames (64) or seconds ('8s')")
+        if isinstance(frames, str):
+            try:
+                amount, unit = parse(frames)
+            except ValueError:
+                amount, unit = 0, ""
+            if unit != "seconds" or amount == 0:
+                raise ValueError(f"{frames!r}: write a number of frames (64) or seconds ('8s')")
         return frames
 
 
