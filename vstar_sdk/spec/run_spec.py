@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, cast
 
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
-from vstar_sdk.moments import LONGEST, parse
+from vstar_sdk.moments import LONGEST, PATTERN, parse
 from vstar_sdk.options import Number, Options, PartOf
 from vstar_sdk.plugin.kinds import KINDS
 from vstar_sdk.spec.expectations import Expected
@@ -125,11 +126,8 @@ class RunSpec(Options):
         if isinstance(frames, int):
             parse(frames)
         if isinstance(frames, str):
-            try:
-                amount, unit = parse(frames)
-            except ValueError:
-                amount, unit = 0, ""
-            if unit != "seconds" or amount == 0:
+            well_formed = re.match(PATTERN, frames) is not None
+            if not well_formed or parse(frames).unit != "seconds" or parse(frames).amount == 0:
                 raise ValueError(f"{frames!r}: write a number of frames (64) or seconds ('8s')")
         return frames
 
