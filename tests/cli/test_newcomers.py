@@ -82,6 +82,21 @@ def test_set_goes_after_the_short_options():
     assert '"seed": 3' in vstar("plan", "a volcano wakes up", "--seed", "9", "-s", "seed=3", "--json").stdout
 
 
+@pytest.mark.parametrize(
+    ("assignment", "words"),
+    [
+        ("smapling.steps=3", "error: --set smapling.steps: smapling: unknown key 'smapling'. Did you mean 'sampling'?"),
+        ("frames=lots", "error: --set frames: 'lots': write a number of frames (64) or seconds ('8s')"),
+        ("regularizers=[longvideo/rifelx]", "unknown regularizer 'longvideo/rifelx'. Did you mean 'longvideo/riflex'?"),
+        ("regularizers=[longvideo/nothing]", "unknown regularizer 'longvideo/nothing'. Known: longvideo/enhance, "),
+        ("start.first=gone.png", "hint: check the path: a relative one begins at the spec's folder"),
+    ],
+)
+def test_a_mistake_in_an_assignment_has_its_place_and_remedy(here, assignment, words):
+    Path("story.yaml").write_text("prompt: a volcano wakes up\n")
+    assert words in vstar("plan", "story.yaml", "--set", assignment, code=2).stderr
+
+
 def test_several_specs_are_validated_and_the_first_error_counts(here):
     (here / "good.yaml").write_text(STORY)
     (here / "bad.yaml").write_text("prompt: x\nframes: -1\n")

@@ -52,6 +52,12 @@ def test_a_fault_is_found(tmp_path, monkeypatch):
     assert list(faults("a.md")) == ["b.md: no such file", "#three: no such heading"]
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_no_page_has_the_marks_of_a_merge(page):
+    lines = (ROOT / page).read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if re.match(r"(<{7}|\|{7}|>{7}) |={7}$", line)] == []
+
+
 def test_links_outside_are_encrypted():
     plain = {link for page in PAGES for link in links(page) if link.startswith("http://")}
     assert plain == set()

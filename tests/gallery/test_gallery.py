@@ -71,12 +71,22 @@ def test_keys_that_divide_the_clips_alike_are_one_axis():
     ]
 
 
+def test_clips_without_key_states_are_not_averaged_with_those_that_have_some():
+    told = [{"synopsis": {"use": "states", "states": [{"caption": "a"}] * count}} for count in (1, 4)]
+    shown = clips(*told, metrics={0: {"flicker": 1.0}, 1: {"flicker": 3.0}})
+    axes = axes_of(shown)
+    assert [(axis.name, *axis.values) for axis in axes] == [("key states", "1", "4")]
+    table = table_of(shown, axes)
+    assert table is not None
+    assert [[*row] for row in table.rows] == [["1", "1", "1"], ["4", "1", "3"]]
+
+
 def test_metrics_are_averaged_over_seeds_alone():
     measured = {n: {"flicker": value} for n, value in enumerate([1.0, 2.0, 3.0, 10.0])}
     shown = clips({}, {"seed": 1}, {"seed": 2}, {"sampling": {"steps": 8}}, metrics=measured)
     table = table_of(shown, axes_of(shown))
     assert table is not None
-    assert [*table.head][-2:] == ["number", "flicker"]
+    assert [*table.head] == ["sampling.steps", "clips", "flicker"]
     (first, second) = table.rows
     assert first[-2:] == ["3", "2 (1 to 3)"]
     assert second[-2:] == ["1", "10"]

@@ -67,7 +67,7 @@ def side_by_side(clips: Sequence[Maps]) -> Image.Image:
         draw_curves(page, (at, top, at + _CURVES, top + _SIDE), curves, fine)
     foot = size[1] - _MARGIN - _LINE
     left_out = f" {len(shown)} of {len(names)} are shown." if len(shown) < len(names) else ""
-    draw_scale(page, (left, foot), 120, f"none, to what is said at the left, in times of even attention.{left_out}", fine)
+    draw_scale(page, (left, foot), 120, f"from no attention to the darkest value of the row, at the left.{left_out}", fine)
     return page
 
 

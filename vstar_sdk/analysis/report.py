@@ -68,6 +68,7 @@ def _page(clips: Sequence[Maps], title: str, picture: bytes, heads: Sequence[byt
         picture=_embedded(picture),
         head=["clip", "kind", "frames", "where", "heads", "diagonalness", "correlation", "entropy"],
         rows=rows,
+        words=(0, 1, 3),
         clips=[
             {"name": clip.name, "about": f"{clip.model}, {clip.words()}", "picture": _embedded(one)}
             for clip, one in zip(clips, heads, strict=True)

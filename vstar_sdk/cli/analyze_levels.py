@@ -22,7 +22,7 @@ from vstar_sdk.sweeps.status import SweepStatus
 SHEET, DATA = "levels.png", "levels.json"
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Replace the attention of each level, to see what it does.")
 @spec_arguments
 @click.option("--parts", type=click.IntRange(1, 16), default=4, show_default=True, help="Stretches of a stack of equal blocks.")
 @click.option("--columns", type=click.IntRange(2, 24), default=8, show_default=True, help="Frames of each clip on the sheet.")
@@ -58,5 +58,5 @@ def levels(given: SpecArguments, parts: int, columns: int, out: Path, quiet: boo
         write_whole(out / DATA, json.dumps(data, indent=2).encode())
     except OSError as error:
         raise OutputError(f"{printable(str(out))} cannot be written: {error.strerror}") from error
-    for path in (out / SHEET, out / DATA, write_page(plan.sweep)):
+    for path in (out / SHEET, out / DATA, write_page(plan.sweep, list(chosen))):
         document(f"{path}\n")

@@ -13,7 +13,7 @@ from vstar_sdk.reading.escapes import printable
 
 
 @click.command(cls=Command)
-@click.argument("film", type=click.Path(path_type=Path))
+@click.argument("film", metavar="VIDEO", type=click.Path(path_type=Path))
 @click.option("-m", "--metric", "metrics", multiple=True, metavar="NAME", help="A metric to measure. May be repeated.")
 @click.option(
     "-e",
@@ -29,7 +29,7 @@ from vstar_sdk.reading.escapes import printable
 def check(
     ctx: click.Context, film: Path, metrics: tuple[str, ...], expected: tuple[str, ...], prompt: str | None, as_json: bool
 ) -> None:
-    """Measure FILM: an MP4 video, or a run directory.
+    """Measure VIDEO: an MP4, or a run directory.
 
     Without -m it uses the metrics of the video's spec, or else all that need neither a story nor a long clip; without -e, what
     that spec expects. An MP4 is measured as it is: compressed, and enlarged if its exporter did that. So its numbers differ

@@ -45,7 +45,7 @@ def new() -> None:
     """Write a first spec or plugin."""
 
 
-@new.command("spec")
+@new.command("spec", short_help="Write a first spec, and its schema for editors.")
 @click.argument("path", type=click.Path(path_type=Path), default="story.yaml")
 @click.option("--prompt", default="a landscape from winter to autumn", show_default=True, help="The prompt.")
 def spec(path: Path, prompt: str) -> None:

@@ -26,8 +26,21 @@ _SHOWN = 8
 
 @click.command(cls=Command)
 @click.argument("parts", metavar="PART...", nargs=-1, required=True)
-@click.option("-m", "--model", "models", multiple=True, default=("miniworld",), show_default=True, help="May be repeated.")
-@click.option("--families", multiple=True, metavar="N|NAME", help="How many families of scenes, or names. Default: all.")
+@click.option(
+    "-m",
+    "--model",
+    "models",
+    multiple=True,
+    default=("miniworld",),
+    show_default=True,
+    help="A model of the embedded world. May be repeated.",
+)
+@click.option(
+    "--families",
+    multiple=True,
+    metavar="N|NAME",
+    help="The first N families of scenes, or one by name. Names may be repeated. Default: all.",
+)
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="Clips of each story.")
 @click.option(
     "--frames", multiple=True, type=click.IntRange(3, 4096), default=(16,), show_default=True, help="Length. May be repeated."

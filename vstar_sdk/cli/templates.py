@@ -109,7 +109,7 @@ def show(place: Place, name: str) -> None:
     document(read(_found(name, place.folder())).path.read_text(encoding="utf-8-sig"))
 
 
-@templates.command()
+@templates.command(short_help="Print the messages that a template makes.")
 @click.argument("name", shell_complete=complete_templates)
 @click.option("--prompt", metavar="TEXT", required=True, help="The prompt.")
 @click.option(

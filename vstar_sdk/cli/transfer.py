@@ -35,7 +35,7 @@ from vstar_sdk.spec.overrides import with_value
 )
 @click.option("--strength", type=click.FloatRange(0), metavar="S", help="How much of it acts; 0 is the plain model.")
 @click.option("--window", type=(float, float), metavar="START END", help="When, as fractions of the schedule. Default: 0 0.56.")
-@click.option("--level", "levels", type=click.IntRange(0), multiple=True, help="A level to act at; repeatable. Default: 0.")
+@click.option("--level", "levels", type=click.IntRange(0), multiple=True, help="A level to act at. May be repeated. Default: 0.")
 @click.option(
     "--distance",
     type=click.Choice(["seconds", "frames", "clip"]),

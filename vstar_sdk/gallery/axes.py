@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,6 +13,7 @@ from vstar_sdk.metrics.intervals import interval
 
 _LONGEST = 60
 _SEED = "seed"
+_STATES = "key states"
 
 
 @dataclass(frozen=True)
@@ -41,24 +42,27 @@ class Table:
     Attributes:
         head: names of the columns.
         rows: texts.
-        about: how to read it.
+        about: how to read it, one statement each.
         title: above it.
+        words: numbers of the columns that hold words; the others hold numbers.
     """
 
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
-    about: str
+    about: Sequence[str]
     title: str = "Measured"
+    words: Collection[int] = (0,)
 
 
 def axes_of(clips: Sequence[Shown]) -> list[Axis]:
     """The keys in which the specs of the clips differ.
 
-    Key states are left out: they follow the prompt. Of keys that divide the clips in the same way, the first stands for all.
+    Of key states only their number is compared: their texts follow the prompt. Of keys that divide the clips in the same way, the
+    first stands for all.
     The seed stands for itself alone.
     """
-    flat = [dict(_flat(clip.spec)) for clip in clips]
-    names = dict.fromkeys(name for one in flat for name in one if not name.startswith("synopsis."))
+    flat = [dict(_flat(_counted(clip.spec))) for clip in clips]
+    names = dict.fromkeys(name for one in flat for name in one)
     axes: list[Axis] = []
     divided: set[tuple[int, ...]] = set()
     for name in names:
@@ -83,10 +87,10 @@ def table_of(clips: Sequence[Shown], axes: Sequence[Axis]) -> Table | None:
     rows: list[list[str]] = []
     for values, members in groups.items():
         means = [_mean([clip.metrics[name] for clip in members if name in clip.metrics]) for name in names]
-        title = ", ".join(axis.values[value] for axis, value in zip(others, values, strict=True))
-        rows.append([title or "all", str(len(members)), *means])
+        titles = [axis.values[value] or "not set" for axis, value in zip(others, values, strict=True)]
+        rows.append([*titles, str(len(members)), *means])
     about = "Means over the clips of a row; in brackets the 95 % interval of the mean, by resampling them (three clips or more)."
-    return Table([", ".join(axis.name for axis in others) or "clips", "number", *names], rows, about)
+    return Table([*(axis.name for axis in others), "clips", *names], rows, [about], words=range(len(others)))
 
 
 def _short(texts: Iterable[str]) -> list[str]:
@@ -108,6 +112,17 @@ def _mean(values: Sequence[float]) -> str:
         return mean
     found = interval(values, resamples=2000)
     return f"{mean} ({found.low:.3g} to {found.high:.3g})"
+
+
+def _counted(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A spec with the number of its key states in the place of its synopsis."""
+    counted: dict[str, Any] = {}
+    for key, value in spec.items():
+        if key != "synopsis":
+            counted[key] = value
+        elif isinstance(value, Mapping) and isinstance(states := cast(Mapping[str, Any], value).get("states"), list):
+            counted[_STATES] = len(cast(list[Any], states))
+    return counted
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:

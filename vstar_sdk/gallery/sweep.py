@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,11 +34,12 @@ def sweep_clips(sweep: Sweep) -> list[Shown]:
     return clips
 
 
-def write_page(sweep: Sweep) -> Path | None:
+def write_page(sweep: Sweep, names: Sequence[str] | None = None) -> Path | None:
     """Write the page into the sweep directory; the one before is replaced.
 
     Args:
         sweep: with finished cells.
+        names: what to call the clips, in their order; None: by the titles of their cells.
 
     Returns:
         The page; None without a video, or with more than `MOST`.
@@ -48,6 +50,8 @@ def write_page(sweep: Sweep) -> Path | None:
     clips = sweep_clips(sweep)
     if not 1 <= len(clips) <= MOST:
         return None
+    if names is not None:
+        clips = [replace(clip, name=name) for clip, name in zip(clips, names, strict=True)]
     target = sweep.directory / PAGE
     try:
         write_whole(target, page(clips, str(clips[0].spec.get("prompt") or "A sweep"), sweep.directory).encode())

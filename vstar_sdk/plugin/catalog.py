@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -284,12 +284,24 @@ def unknown_part(kind: str, name: str, known: Iterable[str]) -> str:
     if kind == "models" and (why := reason(name)):
         return f"unknown {KINDS[kind].word} '{name}': {why}."
     message = f"unknown {KINDS[kind].word} '{name}'."
+    if near := nearest(name, known):
+        return f"{message} Did you mean '{near}'?"
+    namespace, slash, _ = name.partition("/")
+    there = [one for one in known if one.startswith(f"{namespace}/")] if slash else known
+    if not there:
+        return f"{message} Is the package that brings the namespace '{namespace}' installed?"
+    return f"{message} Known: {', '.join(there)}."
+
+
+def nearest(name: str, known: Collection[str]) -> str | None:
+    """The known name that is most like a name; the namespace of a plugin's part does not count: all of its parts have it."""
+    namespace, _, own = name.rpartition("/")
+    there = {one.rpartition("/")[2]: one for one in known if one.rpartition("/")[0] == namespace}
+    if namespace and there:
+        near = difflib.get_close_matches(own, there, 1, cutoff=0.5)
+        return there[near[0]] if near else None
     near = difflib.get_close_matches(name, known, 1, cutoff=0.5)
-    if near:
-        return f"{message} Did you mean '{near[0]}'?"
-    if "/" in name:
-        return f"{message} Is the package that brings the namespace '{name.partition('/')[0]}' installed?"
-    return f"{message} Known: {', '.join(known)}."
+    return near[0] if near else None
 
 
 class _Names:

@@ -82,7 +82,8 @@ def read_picture(path: Path) -> tuple[Picture, NDArray[np.uint8]]:
         content = read_bounded(path, MOST_BYTES)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        raise SpecError(f"{shown} cannot be read: {why}", hint=_HINT) from None
+        hint = "check the path: a relative one begins at the spec's folder" if isinstance(error, FileNotFoundError) else _HINT
+        raise SpecError(f"{shown} cannot be read: {why}", hint=hint) from None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the bound here is lower

@@ -32,6 +32,8 @@ from vstar_sdk.weights.directory import weight_hashes
 _OURS = ("prompt", "seed", "frames", "metrics", "output", "latents", "expect", "start", "size", "sweep", "executor")
 """Keys that a score sets itself."""
 
+_MODELS = "--model miniworld, or another model that was trained on its scenes"
+
 _ALL = stories_of(ORDER)
 """In the order of the cells."""
 
@@ -125,7 +127,8 @@ class Condition:
         for story in stories:
             if (error := self.measured[story].refused) is not None:
                 where = f"{self.label} cannot tell '{story.name}' on {self.setting.model} with {self.setting.frames} frames"
-                raise SpecError(f"{where}: {error.message}", hint=error.hint, path=error.path)
+                hint = error.hint or (_MODELS if error.message.startswith("model") else None)
+                raise SpecError(f"{where}: {error.message}", hint=hint, path=error.path)
 
     def document(self, story: Story, seed: int) -> Document:
         """The spec of a clip."""
@@ -170,7 +173,7 @@ class Condition:
         if known is None or not vocabulary() <= known:
             raise SpecError(
                 f"{self.setting.model} does not show the embedded world, so nothing is known of what its clips should show",
-                hint="--model miniworld, or a model trained on its scenes",
+                hint=_MODELS,
                 path=("model",),
             )
         sites = [Site.at(address, plan.attention.clock) for address in plan.facts.sites]

@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from vstar_sdk.errors import SpecError
 from vstar_sdk.plugin import discovery
-from vstar_sdk.plugin.catalog import Catalog
+from vstar_sdk.plugin.catalog import Catalog, nearest
 from vstar_sdk.plugin.kinds import KINDS, Kind
 from vstar_sdk.reading.escapes import printable
 from vstar_sdk.spec import document as documents
@@ -87,13 +87,15 @@ def _read(text: str) -> Fragment:
     if not text.strip():
         raise SpecError("a part to score is empty", hint=_HINT)
     if text.lower().endswith(_FILES):
+        if not Path(text).exists():
+            raise SpecError(f"there is no file {shown}", hint=f"write {_HINT}")
         document = documents.read(Path(text))
         return Fragment(Path(text).stem, _checked(document, shown), document.folder)
     if text.lstrip().startswith("{"):
-        data = documents.parse(f"part: {text}", name=shown).data["part"]
-        if not isinstance(data, dict) or not isinstance(cast(dict[Any, Any], data).get("use"), str):
+        data = documents.parse(text, name=shown).data
+        if not isinstance(data.get("use"), str):
             raise SpecError(f"{shown}: a part has a key 'use'", hint=_HINT)
-        return _of_mapping(cast(dict[str, Any], data))
+        return _of_mapping(data)
     if "=" in text:
         return Fragment(shown, _checked(overridden(Document({"regularizers": []}), text), shown))
     return Fragment(text, _placed(text, {"use": text}))
@@ -125,7 +127,7 @@ def _checked(document: Document, shown: str) -> dict[str, Any]:
     for key, value in data.items():
         place = document.place((key,)) or shown
         if key not in KEYS:
-            raise SpecError(f"{place}: {key} is not what a score compares", hint=f"a fragment may set {', '.join(KEYS)}")
+            raise SpecError(f"{place}: {key} is not what a score compares", hint=f"a file of parts may set {', '.join(KEYS)}")
         if not isinstance(value, list if key in LISTS else dict if key == "sampling" else object):
             raise SpecError(f"{place}: {key}: write a {'list' if key in LISTS else 'mapping'}", path=(key,))
     return data
@@ -169,10 +171,8 @@ def _kinds(name: str) -> list[Kind]:
         other = next((kind for kind, names in offered.items() if name in names), None)
         if other is not None:
             raise SpecError(f"'{name}' is one of the {other}, which a score does not compare", hint=_HINT)
-        import difflib
-
-        near = difflib.get_close_matches(name, [one for kind in able for one in sorted(offered[kind.name])], 1)
-        guess = f". Did you mean '{near[0]}'?" if near else ""
+        near = nearest(name, [one for kind in able for one in sorted(offered[kind.name])])
+        guess = f". Did you mean '{near}'?" if near else ""
         raise SpecError(f"there is no part '{printable(name)}' to score{guess}", hint=f"`vstar parts` lists them. Write {_HINT}")
     return found
 

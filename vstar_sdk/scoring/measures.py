@@ -50,7 +50,7 @@ MEASURES = (
     Measure("order", "miniworld", "higher", "rank correlation of stage and time"),
     Measure("moved", "miniworld", None, "way moved, as a share of the story's"),
     Measure("scene", "miniworld", "higher", "share of frames with the right scene"),
-    Measure("colour", "miniworld-colour", "higher", "share of clips in the right colour"),
+    Measure("colour", "miniworld-colour", "higher", "share of clips in the colour of the prompt"),
     Measure("evolution", "evolution", None, "difference of the last frame from the first"),
     Measure("flicker", "flicker", "lower", "distance of frames from the mean of their neighbours"),
     Measure("detail", "detail", "higher", "steps from pixel to pixel"),
@@ -59,6 +59,6 @@ MEASURES = (
     Measure("diagonalness", "diagonalness", None, "attention near the frame itself, steps at 30 to 50 %"),
     Measure("pan_speed", "miniworld-pan", None, "pixels a frame, to the side of the prompt"),
     Measure("pan_steady", "miniworld-pan", "higher", "share of steps at that speed"),
-    Measure("pan_side", "miniworld-pan", "higher", "share of pans to the right side"),
+    Measure("pan_side", "miniworld-pan", "higher", "share of pans to the side of the prompt"),
 )
 """In the order of tables."""

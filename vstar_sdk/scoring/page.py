@@ -11,9 +11,10 @@ from vstar_sdk.gallery.clips import Shown, read_clip
 from vstar_sdk.gallery.page import page
 from vstar_sdk.gallery.sweep import MOST
 from vstar_sdk.scoring.score import Score
-from vstar_sdk.scoring.table import difference
+from vstar_sdk.scoring.table import difference, short
 
-_HEAD = ("", "part", "against", "difference (95 % interval)", "", "pairs", "what")
+_HEAD = ("number", "part", "against", "difference (95 % interval)", "verdict", "pairs", "what it is")
+_WORDS = (0, 4, 6)
 
 
 def score_page(scores: Sequence[Score], folder: Path) -> str:
@@ -35,8 +36,8 @@ def _table(score: Score) -> Table:
     rows = [
         [
             row.measure.name,
-            f"{row.value.mean:.4g}",
-            f"{row.against.mean:.4g}",
+            short(row.value.mean),
+            short(row.against.mean),
             difference(row.difference),
             row.verdict,
             str(row.difference.n),
@@ -44,9 +45,9 @@ def _table(score: Score) -> Table:
         ]
         for row in score.rows
     ]
-    left_out = "".join(f" {name} is left out: {why}." for name, why in score.left_out.items())
+    left_out = [f"{name} is left out: {why}." for name, why in score.left_out.items()]
     title = f"{score.setting.model}, {score.setting.frames} frames"
-    return Table(_HEAD, rows, " ".join(score.notes) + left_out, title)
+    return Table(_HEAD, rows, [*score.notes, *left_out], title, _WORDS)
 
 
 def _shown(score: Score) -> Iterator[Shown]:

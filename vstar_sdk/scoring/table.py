@@ -18,7 +18,7 @@ _LEAST_WITH_INTERVAL = 3
 def table(score: Score) -> str:
     """What is compared, the numbers of both sides, and what may be said of them."""
     lines = [*_wrapped(score.title), ""]
-    lines.append(f"{'':12} {'part':>8} {'against':>8}  {'difference (95 % interval)':33} {'':7} {'pairs':>5}")
+    lines.append(f"{'number':12} {'part':>8} {'against':>8}  {'difference (95 % interval)':33} {'verdict':7} {'pairs':>5}")
     lines += [_line(row) for row in score.rows] or ["nothing was measured on both sides"]
     lines.append("")
     if score.left_out:
@@ -30,16 +30,16 @@ def table(score: Score) -> str:
 
 def difference(of: Interval) -> str:
     """``-0.0028 (-0.0051 to -0.0004)``; without an interval where there are fewer than three pairs."""
-    mean = f"{_short(of.mean, signed=True)}"
-    return mean if of.n < _LEAST_WITH_INTERVAL else f"{mean} ({_short(of.low, signed=True)} to {_short(of.high, signed=True)})"
+    mean = f"{short(of.mean, signed=True)}"
+    return mean if of.n < _LEAST_WITH_INTERVAL else f"{mean} ({short(of.low, signed=True)} to {short(of.high, signed=True)})"
 
 
 def _line(row: Row) -> str:
-    numbers = f"{_short(row.value.mean):>8} {_short(row.against.mean):>8}"
+    numbers = f"{short(row.value.mean):>8} {short(row.against.mean):>8}"
     return f"{row.measure.name:12} {numbers}  {difference(row.difference):33} {row.verdict:7} {row.difference.n:>5}"
 
 
-def _short(value: float, *, signed: bool = False) -> str:
+def short(value: float, *, signed: bool = False) -> str:
     """Four decimals, fewer before a large number."""
     places = 4 if abs(value) < 10 else 2
     return f"{value:{'+' if signed else ''}.{places}f}"

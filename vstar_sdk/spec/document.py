@@ -56,8 +56,21 @@ class Document:
         for length in range(len(path), 0, -1):
             if path[:length] in self.given:
                 return self.given[path[:length]]
+        if self._written_by_none(path):
+            for below, origin in self.given.items():
+                if below[: len(path)] == path:
+                    return origin
         line, column = self.position(path)
         return f"{self.name}:{line}:{column}" if self.name is not None else ""
+
+    def _written_by_none(self, path: SpecPath) -> bool:
+        """Whether the text has nothing at a path, so that what is there came with a value below it."""
+        node = self.root
+        for item in path:
+            if not isinstance(node, yaml.MappingNode):
+                return False
+            node = next((value for key, value in node.value if key.value == str(item)), None)
+        return node is None
 
     def position(self, path: SpecPath) -> tuple[int, int]:
         """Line and column, from 1, of the deepest part of the path that is written."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, cast
 
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
-from vstar_sdk.moments import LONGEST, parse
+from vstar_sdk.moments import LONGEST, PATTERN, parse
 from vstar_sdk.options import Number, Options, PartOf
 from vstar_sdk.plugin.kinds import KINDS
 from vstar_sdk.spec.expectations import Expected
@@ -124,8 +125,10 @@ class RunSpec(Options):
             raise ValueError(f"{frames} frames: a clip has at least 1")
         if isinstance(frames, int):
             parse(frames)
-        if isinstance(frames, str) and (parse(frames).unit != "seconds" or parse(frames).amount == 0):
-            raise ValueError(f"{frames!r}: write a number of frames (64) or seconds ('8s')")
+        if isinstance(frames, str):
+            well_formed = re.match(PATTERN, frames) is not None
+            if not well_formed or parse(frames).unit != "seconds" or parse(frames).amount == 0:
+                raise ValueError(f"{frames!r}: write a number of frames (64) or seconds ('8s')")
         return frames
 
 

@@ -66,7 +66,10 @@ def check_regularizer(
         for remembering in plan.remembering.values():
             _check_memory(remembering, plan)
         changed = [_check(first, second) for first, second in zip(plan.sites, again.sites, strict=True)]
-        assert any(changed), f"its operations change nothing at any site ({length} frames)"
+        assert any(changed), (
+            f"its operations change nothing at any site ({length} frames): make it with options that act on so short a clip, or "
+            f"say which lengths it is for, as in check_regularizer(..., frames=[16])"
+        )
         _check_elsewhere(regularizer, Clock(length, 8.0))
 
 
