@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vstar_sdk.scoring.stories import Story
@@ -35,7 +34,7 @@ class Length:
         return (*scheduler, f"sampling.steps={self.steps}")
 
 
-LENGTHS: Mapping[int, Length] = {
+LENGTHS: dict[int, Length] = {
     16: Length(("landscape", "flower", "city"), seeds=5),
     64: Length(("landscape", "city"), seeds=5, steps=12),
     128: Length(("landscape",), seeds=6, steps=8),

@@ -6,16 +6,17 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.leaderboard.lengths import LENGTHS, Length
 from benchmarks.leaderboard.records import Record, current, read
 from vstar_sdk.metrics.intervals import Interval, interval
 from vstar_sdk.scoring.comparison import Numbers, Row, compare
 from vstar_sdk.scoring.measures import MEASURES
-from vstar_sdk.scoring.stories import ORDER, Story, stories_of
+from vstar_sdk.scoring.stories import STORIES, Story
 
 PAGE = Path(__file__).parents[2] / "docs" / "leaderboard.md"
 
-LEAST_SEEDS = 3
-"""Seeds of every story that a row needs."""
+LEAST_SEEDS = 5
+"""Seeds of every story of `LENGTHS` that a row needs."""
 
 _GROUPS = {
     "The story": ("stage_error", "order", "moved", "scene", "colour"),
@@ -38,7 +39,9 @@ scores a method of your own, and how one joins.
 The first row of a table has the values of VSP, the model alone that is told by key states. All other rows are differences from
 it (or from the row that they name), paired by story and seed, with 95 % bootstrap intervals of the pairs. **Bold**: the interval
 does not contain 0. {chance} An arrow in the head is the better direction; where there is none, that depends on what is wanted.
-What holds in this world, which these models were trained on, need not hold for others. A row needs {seeds} seeds of every story.
+What holds in this world, which these models were trained on, need not hold for others. A row needs {seeds} seeds of every story
+of its length; clips of further stories count where both rows have them. TAR is the regularizer with the statistic that is the
+model's default: `max` on miniworld, `spread` on miniworld-dit, whose rows of that name are the same clips.
 """
 
 
@@ -70,9 +73,9 @@ def _section(records: Sequence[Record]) -> str:
     clips = {name: {_key(one): _numbers(one) for one in some if "refused" not in one} for name, some in entries.items()}
     refused = {name: some[-1]["refused"] for name, some in entries.items() if "refused" in some[-1]}
     against = {name: some[-1]["against"] for name, some in entries.items()}
-    enough = [name for name in entries if name not in refused and _seeds(clips[name]) >= LEAST_SEEDS]
-    first = records[0]
-    lines = [f"## {first['model']}, {first['frames']} frames\n"]
+    model, length = records[0]["model"], LENGTHS[records[0]["frames"]]
+    enough = [name for name in entries if name not in refused and _seeds(clips[name], length) >= LEAST_SEEDS]
+    lines = [f"## {model}, {records[0]['frames']} frames\n", _told(model, length)]
     base = enough[0] if enough and against[enough[0]] == enough[0] else None
     if base is not None:
         rows = {name: compare(clips[name], clips[against[name]]) for name in enough[1:] if against[name] in enough}
@@ -136,6 +139,13 @@ def _numbers(record: Record) -> dict[str, float]:
     return {measure.name: record[measure.name] for measure in MEASURES if measure.name in record}
 
 
-def _seeds(clips: Numbers) -> int:
-    """Of how many seeds there is every story of the world."""
-    return sum(all((story.name, seed) in clips for story in stories_of(ORDER)) for seed in {seed for _, seed in clips})
+def _told(model: str, length: Length) -> str:
+    """What the clips are, in a sentence."""
+    stories = ", ".join(STORIES[family] for family in length.families)
+    how = f"`{'`, `'.join(length.overrides(model))}`" if length.steps else "the sampling that is the model's default"
+    return f"Told are: {stories}; {length.seeds} seeds of each, with {how}.\n"
+
+
+def _seeds(clips: Numbers, length: Length) -> int:
+    """Of how many seeds there is every story of a length."""
+    return sum(all((story.name, seed) in clips for story in length.stories) for seed in {seed for _, seed in clips})
