@@ -1,8 +1,8 @@
 """Whether frames that are told to lie further apart show more motion: ``python -m benchmarks.speeds``.
 
 ``longvideo/speed`` multiplies the rotary positions of a model by a factor from 0.5 to 2. Measured is what clips of 16 frames,
-told by one prompt, show at each. Of stories: the way that the stage goes (1: all of the story's), and how far the last frame is from
-the first. Of pans: the pixels that the camera moves in a frame, to whichever side. A line a clip in
+told by one prompt, show at each. Of stories: the way that the stage goes (1: all of the story's), and how far the last frame
+is from the first. Of pans: the pixels that the camera moves in a frame, to whichever side. A line a clip in
 ``benchmarks/results/speeds.jsonl`` (what is there is not made again); ``python -m benchmarks.speeds report`` prints the table.
 """
 
