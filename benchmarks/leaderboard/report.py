@@ -23,7 +23,10 @@ _GROUPS = {
     "The picture": ("evolution", "flicker", "detail", "layout", "repetition"),
     "The camera, and attention": ("pan_speed", "pan_steady", "pan_side", "diagonalness"),
 }
-_PLACES = {"pan_speed": 2}
+_PLACES = {"flicker": 4, "detail": 4, "pan_speed": 2}
+_GLANCE = ("stage_error", "order", "flicker", "detail", "layout", "repetition")
+_MOST = 5
+"""Methods that are named at a glance, to either side."""
 _WEAK = 20
 """Comparisons of which one differs by chance."""
 _DIFFERENCE = re.compile(r"[+-][0-9.]+ \([+-][0-9.]+ to")
@@ -70,23 +73,47 @@ def page_of(folder: Path) -> str:
 def _section(records: Sequence[Record]) -> str:
     """The tables of a model at a length."""
     entries = current(records)
-    clips = {name: {_key(one): _numbers(one) for one in some if "refused" not in one} for name, some in entries.items()}
+    model, length = records[0]["model"], LENGTHS[records[0]["frames"]]
+    kinds = {story.kind for story in length.stories}
+    clips = {
+        name: {_key(one): _numbers(one) for one in some if one.get("kind") in kinds and "refused" not in one}
+        for name, some in entries.items()
+    }
     refused = {name: some[-1]["refused"] for name, some in entries.items() if "refused" in some[-1]}
     against = {name: some[-1]["against"] for name, some in entries.items()}
-    model, length = records[0]["model"], LENGTHS[records[0]["frames"]]
     enough = [name for name in entries if name not in refused and _seeds(clips[name], length) >= LEAST_SEEDS]
     lines = [f"## {model}, {records[0]['frames']} frames\n", _told(model, length)]
     base = enough[0] if enough and against[enough[0]] == enough[0] else None
     if base is not None:
         rows = {name: compare(clips[name], clips[against[name]]) for name in enough[1:] if against[name] in enough}
+        lines += ["### At a glance\n", _glance(base, {name: row for name, row in rows.items() if against[name] == base}), ""]
         for title, names in _GROUPS.items():
-            lines += [f"### {title}\n", _table(names, base, clips[base], rows, against), ""]
+            if any(name in clip for clip in clips[base].values() for name in names):
+                lines += [f"### {title}\n", _table(names, base, clips[base], rows, against), ""]
     missing = [name for name in entries if name not in refused and name not in enough]
     if missing:
         lines.append(f"Too few clips yet: {', '.join(missing)}.\n")
     if refused:
-        lines += ["Not on this model at this length:\n", *(f"- {name}: `{why}`" for name, why in refused.items()), ""]
+        whys = {why: [name for name, other in refused.items() if other == why] for why in refused.values()}
+        lines += ["Not on this model at this length:\n", *(f"- {', '.join(names)}: `{why}`" for why, names in whys.items()), ""]
     return "\n".join(lines)
+
+
+def _glance(base: str, rows: Mapping[str, Sequence[Row]]) -> str:
+    """Which methods are better and worse than the first row, the furthest first."""
+    lines = [f"|  | better than {base} | worse |", "| --- | --- | --- |"]
+    for number in _GLANCE:
+        found = [(name, row) for name, row in rows.items() for row in row if row.measure.name == number]
+        found.sort(key=lambda one: -abs(one[1].difference.mean))
+        if found:
+            sides = [[(name, row.difference.mean) for name, row in found if row.verdict == side] for side in ("better", "worse")]
+            lines.append(f"| `{number}` | {' | '.join(_named(side, _places(number)) for side in sides)} |")
+    return "\n".join(lines)
+
+
+def _named(found: Sequence[tuple[str, float]], places: int) -> str:
+    named = ", ".join(f"{name} ({mean:+.{places}f})" for name, mean in found[:_MOST])
+    return f"{named}, and {len(found) - _MOST} more" if len(found) > _MOST else named or "none"
 
 
 def _table(
@@ -117,6 +144,8 @@ def _value(value: Interval, places: int) -> str:
 def _cell(value: Interval | None, places: int) -> str:
     if value is None:
         return ""
+    if value.low == value.high == 0:
+        return "0"
     text = f"{value.mean:+.{places}f} ({value.low:+.{places}f} to {value.high:+.{places}f})"
     return text if value.holds_zero else f"**{text}**"
 
