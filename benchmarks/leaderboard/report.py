@@ -95,7 +95,7 @@ def _section(records: Sequence[Record]) -> str:
         lines.append(f"Too few clips yet: {', '.join(missing)}.\n")
     if refused:
         whys = {why: [name for name, other in refused.items() if other == why] for why in refused.values()}
-        lines += ["Not on this model at this length:\n", *(f"- {', '.join(names)}: `{why}`" for why, names in whys.items()), ""]
+        lines += ["Not on this model at this length:\n", *(f"- {'; '.join(names)}: `{why}`" for why, names in whys.items()), ""]
     return "\n".join(lines)
 
 
