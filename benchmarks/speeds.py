@@ -57,15 +57,15 @@ def report() -> str:
     lines: list[str] = []
     for model in dict.fromkeys(line["model"] for line in read_lines(RECORDS)):
         lines += [f"{model}, {FRAMES} frames, one prompt", ""]
-        lines += [f"| | {' | '.join(f'{factor:g}' for factor in FACTORS)} | rank correlation with the factor | clips |"]
-        lines += ["|---|" + "---:|" * (len(FACTORS) + 2)]
+        lines += [f"| | {' | '.join(f'{factor:g}' for factor in FACTORS)} | rank correlation with the factor | up to 1 | clips |"]
+        lines += ["|---|" + "---:|" * (len(FACTORS) + 3)]
         some = [line for line in read_lines(RECORDS) if line["model"] == model]
         for number, title in SHOWN.items():
             made = shown(some, number)
             if made:
                 means = " | ".join(f"{mean:.3f}" for mean in np.mean(made, axis=0))
-                orders = interval([rank_correlation(np.array([FACTORS, one]).T) for one in made])
-                lines.append(f"| {title} | {means} | {_said(orders)} | {len(made)} |")
+                whole, slower = (_said(_order(made, count)) for count in (len(FACTORS), FACTORS.index(1.0) + 1))
+                lines.append(f"| {title} | {means} | {whole} | {slower} | {len(made)} |")
         lines.append("")
     return "\n".join(lines)
 
@@ -77,6 +77,11 @@ def shown(lines: list[Line], number: str) -> list[list[float]]:
         if number in line:
             found.setdefault((line["story"], line["seed"]), {})[line["factor"]] = line[number]
     return [[one[factor] for factor in FACTORS] for one in found.values() if len(one) == len(FACTORS)]
+
+
+def _order(made: list[list[float]], count: int) -> Interval:
+    """How well the first numbers of each story and seed follow the factors."""
+    return interval([rank_correlation(np.array([FACTORS[:count], one[:count]]).T) for one in made])
 
 
 def _said(one: Interval) -> str:
