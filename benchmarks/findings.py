@@ -47,6 +47,7 @@ FEWEST_METHODS, FEWEST_GROUPS = 8, 6
 """Methods of one story and seed, and stories and seeds, without which there is no correlation."""
 
 STATISTICS = ("TAR max", "TAR spread", "TAR mean", "TAR constant")
+STRENGTHS = ("TAR at 0.5", "TAR", "TAR at 2")
 NUMBERS = ("stage_error", "order", "moved", "evolution", "flicker", "detail", "layout")
 SPEEDS = {"speed 0.5": 0.5, "speed 0.71": 0.71, BASE: 1.0, "speed 1.41": 1.41, "speed 2": 2.0}
 
@@ -245,6 +246,7 @@ def tables(folder: Path = RECORDS) -> dict[str, str]:
         "methods": diagonal(found, across_methods, FEWEST_GROUPS),
         "seeds": diagonal(found, across_seeds, 3),
         "statistics": changes(found, [(entry, BASE) for entry in STATISTICS]),
+        "strengths": changes(found, [(entry, BASE) for entry in STRENGTHS]),
         "alone": changes(found, [(f"one prompt + {entry}", "one prompt") for entry in ("TAR", "TAR spread")]),
         "dial": dial(found),
     }
