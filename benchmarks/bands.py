@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.lines import read_lines
 from benchmarks.nursing.report import fill
-from benchmarks.transfer import PAGE, read, write_clip
+from benchmarks.transfer import PAGE, write_clip
 from vstar_sdk import load_spec
 from vstar_sdk.analysis.generated import generated
 from vstar_sdk.analysis.maps import Maps, Where
@@ -45,7 +46,7 @@ def numbers_of(maps: Maps) -> dict[str, dict[str, float | None]]:
 
 def measure(seeds: int, records: Path) -> None:
     """Record what is not recorded yet."""
-    done = {(one["prompt"], one["seed"], one["frames"]) for one in read(records)}
+    done = {(one["prompt"], one["seed"], one["frames"]) for one in read_lines(records)}
     models = Models()
     with tempfile.TemporaryDirectory() as folder, records.open("a") as file:
         for seed in range(seeds):
@@ -89,7 +90,7 @@ def main() -> None:
     args = parser.parse_args()
     if not args.report:
         measure(args.seeds, args.records)
-    text = table(read(args.records))
+    text = table(read_lines(args.records))
     print(text)
     if args.fill:
         fill(PAGE, {"bands": text})

@@ -8,7 +8,6 @@ judge reads it. A line a clip in
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.findings import rank_correlation
+from benchmarks.lines import command, read_lines
 from vstar_sdk.metrics.intervals import Interval, interval
 from vstar_sdk.miniworld.grammar import families, key_captions
 
@@ -55,7 +55,7 @@ def speeds_shown(stages: NDArray[Any], name: str) -> tuple[float, float]:
 
 def records() -> list[dict[str, Any]]:
     """What was measured."""
-    return [json.loads(line) for line in RECORDS.read_text("utf-8").splitlines()] if RECORDS.exists() else []
+    return read_lines(RECORDS)
 
 
 def measure(model: str, seeds: int) -> None:
@@ -108,15 +108,8 @@ def _said(one: Interval) -> str:
 
 
 def main() -> None:
-    """Make clips, or print the tables."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.dial", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("report",), help="print the tables of what was made")
-    parser.add_argument("--model", default="miniworld")
-    parser.add_argument("--seeds", type=int, default=3)
-    given = parser.parse_args()
-    if given.what is None:
-        measure(given.model, given.seeds)
-    print(report())
+    """Make clips, and print the tables."""
+    command("dial", __doc__, measure, report, seeds=3)
 
 
 if __name__ == "__main__":

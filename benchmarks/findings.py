@@ -11,7 +11,7 @@ residuals are from the mean of the story: there, seeds differ. Intervals: 95 %, 
 
 *The dial*: what is told by ``longvideo/speed``, at each of its settings.
 
-The tables of `benchmarks.dial` and `benchmarks.wordings` are put into the page, too.
+The tables of `benchmarks.dial`, `benchmarks.speeds` and `benchmarks.wordings` are put into the page, too.
 """
 
 from __future__ import annotations
@@ -37,19 +37,18 @@ SHOWN: Mapping[str, str] = {
     "order": "order",
     "moved": "way moved in the story",
     "evolution": "last frame from the first",
-    "pan_speed": "speed of a pan",
-    "pan_steady": "steadiness of a pan",
     "flicker": "flicker",
     "layout": "layout",
     "detail": "detail",
 }
 """What a clip shows, by the names of the records."""
 
-FEWEST_METHODS, FEWEST_GROUPS = 8, 8
+FEWEST_METHODS, FEWEST_GROUPS = 8, 6
 """Methods of one story and seed, and stories and seeds, without which there is no correlation."""
 
-STATISTICS = ("TAR", "TAR spread", "TAR mean", "TAR constant")
-LENGTHS = ("stage_error", "order", "moved", "evolution", "pan_speed", "flicker", "detail", "layout")
+STATISTICS = ("TAR max", "TAR spread", "TAR mean", "TAR constant")
+STRENGTHS = ("TAR at 0.5", "TAR", "TAR at 2")
+NUMBERS = ("stage_error", "order", "moved", "evolution", "flicker", "detail", "layout")
 SPEEDS = {"speed 0.5": 0.5, "speed 0.71": 0.71, BASE: 1.0, "speed 1.41": 1.41, "speed 2": 2.0}
 
 
@@ -152,8 +151,8 @@ def diagonal(found: Sequence[Board], pick: Callable[[Board, str], list[NDArray[n
     for number, title in SHOWN.items():
         cells: list[str] = []
         for board in enough:
-            groups, needed = pick(board, number), 2 if number.startswith("pan") else fewest
-            differ = len(groups) >= needed and np.ptp(np.concatenate(groups)[:, 1]) > 1e-9
+            groups = pick(board, number)
+            differ = len(groups) >= fewest and np.ptp(np.concatenate(groups)[:, 1]) > 1e-9
             cells.append(_cell(*correlation(groups)) if differ else "")
         if any(cells):
             rows.append([title, *cells])
@@ -173,17 +172,17 @@ def changes(found: Sequence[Board], rows: Sequence[tuple[str, str]]) -> str:
     lines: list[list[str]] = []
     for entry, against in rows:
         for board in found:
-            cells = [differences(board, entry, against, number) for number in LENGTHS]
+            cells = [differences(board, entry, against, number) for number in NUMBERS]
             if any(cells):
                 lines.append([f"{entry} less {against}, {board.title}", *("" if one is None else _cell(*one) for one in cells)])
-    return _table(["", *(f"`{number}`" for number in LENGTHS)], lines) if lines else "Too few clips yet."
+    return _table(["", *(f"`{number}`" for number in NUMBERS)], lines) if lines else "Too few clips yet."
 
 
 def dial(found: Sequence[Board]) -> str:
     """Speeds told and shown: means, and how well they are ordered in each story and seed."""
     rows: list[list[str]] = []
     for board in found:
-        for number in ("pan_speed", "evolution", "moved"):
+        for number in ("moved", "evolution"):
             sides = {factor: board.clips(entry) for entry, factor in SPEEDS.items()}
             keys = [key for key in sides[1.0] if all(number in side.get(key, {}) for side in sides.values())]
             if len(keys) < 6:
@@ -247,7 +246,8 @@ def tables(folder: Path = RECORDS) -> dict[str, str]:
         "methods": diagonal(found, across_methods, FEWEST_GROUPS),
         "seeds": diagonal(found, across_seeds, 3),
         "statistics": changes(found, [(entry, BASE) for entry in STATISTICS]),
-        "alone": changes(found, [(f"one prompt + {entry}", "one prompt") for entry in STATISTICS[:2]]),
+        "strengths": changes(found, [(entry, BASE) for entry in STRENGTHS]),
+        "alone": changes(found, [(f"one prompt + {entry}", "one prompt") for entry in ("TAR", "TAR spread")]),
         "dial": dial(found),
     }
 
@@ -256,10 +256,11 @@ def main() -> None:
     """Draw the picture and fill the page."""
     argparse.ArgumentParser(prog="python -m benchmarks.findings", description=__doc__).parse_args()
     from benchmarks import dial as pacing
-    from benchmarks import wordings
+    from benchmarks import speeds, wordings
 
     none, drawn = "Too few clips yet.", picture(boards(), DOCS / "images" / "findings-diagonal.png")
-    others = {"picture": drawn, "pacing": pacing.report() or none, "wordings": wordings.report() or none}
+    others = {"picture": drawn, "pacing": pacing.report(), "speeds": speeds.report(), "wordings": wordings.report()}
+    others = {name: text or none for name, text in others.items()}
     fill(DOCS / "findings.md", tables() | others)
     print(f"{DOCS / 'findings.md'} is written")
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.lines import read_lines
 from benchmarks.nursing.conditions import Run
 from vstar_sdk.metrics.intervals import interval
 from vstar_sdk.scoring.stories import STORIES
@@ -44,7 +45,7 @@ def measure(seeds: int) -> None:
     from vstar_sdk.miniworld.judge import judge
     from vstar_sdk.miniworld.telling import story_numbers
 
-    done = {tuple(record["clip"]) for record in _records()}
+    done = {tuple(record["clip"]) for record in read_lines(RECORDS)}
     todo = [clip for clip in clips(seeds) if clip.key not in done]
     with Session() as session, open(RECORDS, "a", encoding="utf-8") as file:
 
@@ -67,7 +68,7 @@ def measure(seeds: int) -> None:
 
 def report() -> None:
     """Print the table, intervals by resampling the clips."""
-    records = _records()
+    records = read_lines(RECORDS)
     print(f"{len(records)} clips (eight families; 16 frames with and without TAR, 64 frames with); 95 % intervals over clips\n")
     print(f"| scheduler, steps | distance from {REFERENCE[0]} {REFERENCE[1]}, of 255 | stage error less that of the default |")
     print("|---|---:|---:|")
@@ -81,10 +82,6 @@ def report() -> None:
 def _interval(values: NDArray[np.floating[Any]], places: int) -> str:
     found = interval(values.tolist())
     return f"({found.low:.{places}f} to {found.high:.{places}f})"
-
-
-def _records() -> list[dict[str, Any]]:
-    return [json.loads(line) for line in RECORDS.read_text().splitlines()] if RECORDS.exists() else []
 
 
 def main() -> None:

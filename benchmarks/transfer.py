@@ -21,6 +21,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.lines import read_lines
 from benchmarks.nursing.report import fill
 from vstar_sdk import Session
 from vstar_sdk.metrics.intervals import interval
@@ -100,7 +101,7 @@ def pan_speed(frames: NDArray[np.uint8], apart: int = 2, most: int = 12) -> floa
 def measure(seeds: int, frames: int, records: Path) -> None:
     """Make what is not recorded yet."""
     records.parent.mkdir(exist_ok=True)
-    done = {(one["prompt"], one["seed"], one["condition"], one["frames"]) for one in read(records)}
+    done = {(one["prompt"], one["seed"], one["condition"], one["frames"]) for one in read_lines(records)}
     with tempfile.TemporaryDirectory() as folder, Session() as session, records.open("a") as file:
         chosen = conditions(Path(folder), frames)
         for seed, (prompt, changes), (name, regularizers) in product(range(seeds), prompts(), chosen.items()):
@@ -112,11 +113,6 @@ def measure(seeds: int, frames: int, records: Path) -> None:
             line |= {"motion": round(motion(made), 6), "pan": round(pan_speed(made), 4)}
             file.write(json.dumps(line) + "\n")
             file.flush()
-
-
-def read(records: Path) -> list[dict[str, Any]]:
-    """All that is recorded."""
-    return [json.loads(line) for line in records.read_text().splitlines()] if records.exists() else []
 
 
 def table(lines: list[dict[str, Any]], kind: str, number: str) -> str:
@@ -156,7 +152,7 @@ def main() -> None:
     args = parser.parse_args()
     if not args.report:
         measure(args.seeds, args.frames, args.records)
-    lines = [one for one in read(args.records) if one["frames"] == args.frames]
+    lines = [one for one in read_lines(args.records) if one["frames"] == args.frames]
     tables = {
         "story-motion": table(lines, "story", "motion"),
         "pan-motion": table(lines, "pan", "motion"),

@@ -8,7 +8,6 @@ tables. *error*: mean distance of the depicted stage from the story's. Intervals
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from benchmarks.lines import command, read_lines
 from vstar_sdk.metrics.intervals import interval
 from vstar_sdk.miniworld.grammar import Family, families, key_captions, vocabulary
 from vstar_sdk.miniworld.reader import Reading
@@ -85,7 +85,7 @@ def wordings() -> list[Wording]:
 
 def records() -> list[dict[str, Any]]:
     """What was measured."""
-    return [json.loads(line) for line in RECORDS.read_text("utf-8").splitlines()] if RECORDS.exists() else []
+    return read_lines(RECORDS)
 
 
 def measure(model: str, seeds: int) -> None:
@@ -168,15 +168,8 @@ def report() -> str:
 
 
 def main() -> None:
-    """Make clips, or print the tables."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.wordings", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("report",), help="print the tables of what was made")
-    parser.add_argument("--model", default="miniworld")
-    parser.add_argument("--seeds", type=int, default=2)
-    given = parser.parse_args()
-    if given.what is None:
-        measure(given.model, given.seeds)
-    print(report())
+    """Make clips, and print the tables."""
+    command("wordings", __doc__, measure, report, seeds=2)
 
 
 if __name__ == "__main__":

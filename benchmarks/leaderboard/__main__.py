@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from benchmarks.leaderboard.lengths import LENGTHS
 from benchmarks.leaderboard.records import RECORDS
+
+MODELS = ("miniworld", "miniworld-dit")
 
 
 def main() -> None:
@@ -14,9 +17,8 @@ def main() -> None:
         prog="python -m benchmarks.leaderboard", description="Measure every entry, or write the page."
     )
     parser.add_argument("what", nargs="?", choices=["measure", "report"], default="measure")
-    parser.add_argument("--model", action="append", help="may be repeated; default: miniworld")
-    parser.add_argument("--frames", action="append", type=int, help="may be repeated; default: 16 and 64")
-    parser.add_argument("--seeds", type=int, default=5, help="of every story")
+    parser.add_argument("--model", action="append", help="may be repeated; default: both embedded models")
+    parser.add_argument("--frames", action="append", type=int, choices=LENGTHS, help="may be repeated; default: all")
     parser.add_argument("--entry", action="append", help="names of entries; default: all")
     parser.add_argument("--records", type=Path, default=RECORDS, help="the folder of the records")
     args = parser.parse_args()
@@ -34,7 +36,7 @@ def main() -> None:
     entries = read_entries()
     wanted = args.entry or [entry.name for entry in entries]
     chosen = [entry for entry in entries if entry.name in wanted]
-    measure(chosen, args.model or ["miniworld"], args.frames or [16, 64], args.seeds, args.records)
+    measure(chosen, args.model or MODELS, args.frames or list(LENGTHS), args.records)
 
 
 if __name__ == "__main__":

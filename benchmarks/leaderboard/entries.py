@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.leaderboard.lengths import LENGTHS
 from vstar_sdk.reading.yaml_reader import read_yaml
 from vstar_sdk.scoring.conditions import Condition, Setting
 from vstar_sdk.scoring.fragments import Fragment, read_fragment
@@ -31,8 +32,9 @@ class Entry:
     spec: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def condition(self, model: str, frames: int) -> Condition:
-        """The entry on a model at a length."""
-        return Condition(Fragment(self.name, read_fragment([self.spec]).data), Setting(model, frames))
+        """The entry on a model at a length of `LENGTHS`."""
+        setting = Setting(model, frames, overrides=LENGTHS[frames].overrides(model))
+        return Condition(Fragment(self.name, read_fragment([self.spec]).data), setting)
 
 
 def read_entries(folder: Path = FOLDER) -> list[Entry]:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.leaderboard.entries import Entry
+from benchmarks.leaderboard.lengths import LENGTHS
 from benchmarks.leaderboard.records import NAMES, RECORDS, Record, file_of, fingerprint, read, write
 from vstar_sdk import Session, SpecError, VstarError
 from vstar_sdk.scoring.conditions import Condition
-from vstar_sdk.scoring.stories import ORDER, Story, stories_of
+from vstar_sdk.scoring.stories import Story
 
 DIGITS = 6
 """Of the numbers in a record."""
@@ -33,14 +34,13 @@ class Side:
         return about | more | {"spec": self.spec}
 
 
-def measure(entries: Sequence[Entry], models: Sequence[str], frames: Sequence[int], seeds: int, folder: Path = RECORDS) -> None:
+def measure(entries: Sequence[Entry], models: Sequence[str], frames: Sequence[int], folder: Path = RECORDS) -> None:
     """Do what is not recorded yet: length by length, seed by seed, entry by entry.
 
     Args:
         entries: of the leaderboard.
         models: as in ``use``.
-        frames: lengths.
-        seeds: how many.
+        frames: of `LENGTHS`, which says what is told.
         folder: of the records.
     """
     with Session() as session:
@@ -50,7 +50,7 @@ def measure(entries: Sequence[Entry], models: Sequence[str], frames: Sequence[in
                 sides = list(_able(entries, model, count, path))
                 done = {_key(record) for record in read(path)}
                 begun = {key[:2] for key in done}
-                todo = [one for one in _clips(sides, seeds) if (one[0].entry.name, one[0].spec, *_place(*one[1:])) not in done]
+                todo = [one for one in _clips(sides, count) if (one[0].entry.name, one[0].spec, *_place(*one[1:])) not in done]
                 refused = set[str]()
                 for number, (side, story, seed) in enumerate(todo, 1):
                     if side.entry.name in refused:
@@ -85,7 +85,7 @@ def clip_numbers(session: Session, condition: Condition, story: Story, seed: int
 
 def _able(entries: Sequence[Entry], model: str, frames: int, path: Path) -> Iterator[Side]:
     """The entries that run; of the others the reason is recorded, once. One that was refused while it ran is not tried again."""
-    stories, known = stories_of(ORDER), {_key(record) for record in read(path)}
+    stories, known = LENGTHS[frames].stories, {_key(record) for record in read(path)}
     for entry in entries:
         side = Side(entry, condition := entry.condition(model, frames), fingerprint(condition))
         if (entry.name, side.spec, None, None, None) in known:
@@ -98,10 +98,10 @@ def _able(entries: Sequence[Entry], model: str, frames: int, path: Path) -> Iter
             yield side
 
 
-def _clips(sides: Sequence[Side], seeds: int) -> Iterator[tuple[Side, Story, int]]:
-    for seed in range(seeds):
+def _clips(sides: Sequence[Side], frames: int) -> Iterator[tuple[Side, Story, int]]:
+    for seed in range(LENGTHS[frames].seeds):
         for side in sides:
-            for story in stories_of(ORDER):
+            for story in LENGTHS[frames].stories:
                 yield side, story, seed
 
 

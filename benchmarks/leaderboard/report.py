@@ -6,23 +6,27 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.leaderboard.lengths import LENGTHS, Length
 from benchmarks.leaderboard.records import Record, current, read
 from vstar_sdk.metrics.intervals import Interval, interval
 from vstar_sdk.scoring.comparison import Numbers, Row, compare
 from vstar_sdk.scoring.measures import MEASURES
-from vstar_sdk.scoring.stories import ORDER, Story, stories_of
+from vstar_sdk.scoring.stories import STORIES, Story
 
 PAGE = Path(__file__).parents[2] / "docs" / "leaderboard.md"
 
-LEAST_SEEDS = 3
-"""Seeds of every story that a row needs."""
+LEAST_SEEDS = 5
+"""Seeds of every story of `LENGTHS` that a row needs."""
 
 _GROUPS = {
     "The story": ("stage_error", "order", "moved", "scene", "colour"),
     "The picture": ("evolution", "flicker", "detail", "layout", "repetition"),
     "The camera, and attention": ("pan_speed", "pan_steady", "pan_side", "diagonalness"),
 }
-_PLACES = {"pan_speed": 2}
+_PLACES = {"flicker": 4, "detail": 4, "pan_speed": 2}
+_GLANCE = ("stage_error", "order", "flicker", "detail", "layout", "repetition")
+_MOST = 5
+"""Methods that are named at a glance, to either side."""
 _WEAK = 20
 """Comparisons of which one differs by chance."""
 _DIFFERENCE = re.compile(r"[+-][0-9.]+ \([+-][0-9.]+ to")
@@ -38,7 +42,9 @@ scores a method of your own, and how one joins.
 The first row of a table has the values of VSP, the model alone that is told by key states. All other rows are differences from
 it (or from the row that they name), paired by story and seed, with 95 % bootstrap intervals of the pairs. **Bold**: the interval
 does not contain 0. {chance} An arrow in the head is the better direction; where there is none, that depends on what is wanted.
-What holds in this world, which these models were trained on, need not hold for others. A row needs {seeds} seeds of every story.
+What holds in this world, which these models were trained on, need not hold for others. A row needs {seeds} seeds of every story
+of its length; clips of further stories count where both rows have them. TAR is the regularizer with the statistic that is the
+model's default: `max` on miniworld, `spread` on miniworld-dit, whose rows of that name are the same clips.
 """
 
 
@@ -67,23 +73,47 @@ def page_of(folder: Path) -> str:
 def _section(records: Sequence[Record]) -> str:
     """The tables of a model at a length."""
     entries = current(records)
-    clips = {name: {_key(one): _numbers(one) for one in some if "refused" not in one} for name, some in entries.items()}
+    model, length = records[0]["model"], LENGTHS[records[0]["frames"]]
+    kinds = {story.kind for story in length.stories}
+    clips = {
+        name: {_key(one): _numbers(one) for one in some if one.get("kind") in kinds and "refused" not in one}
+        for name, some in entries.items()
+    }
     refused = {name: some[-1]["refused"] for name, some in entries.items() if "refused" in some[-1]}
     against = {name: some[-1]["against"] for name, some in entries.items()}
-    enough = [name for name in entries if name not in refused and _seeds(clips[name]) >= LEAST_SEEDS]
-    first = records[0]
-    lines = [f"## {first['model']}, {first['frames']} frames\n"]
+    enough = [name for name in entries if name not in refused and _seeds(clips[name], length) >= LEAST_SEEDS]
+    lines = [f"## {model}, {records[0]['frames']} frames\n", _told(model, length)]
     base = enough[0] if enough and against[enough[0]] == enough[0] else None
     if base is not None:
         rows = {name: compare(clips[name], clips[against[name]]) for name in enough[1:] if against[name] in enough}
+        lines += ["### At a glance\n", _glance(base, {name: row for name, row in rows.items() if against[name] == base}), ""]
         for title, names in _GROUPS.items():
-            lines += [f"### {title}\n", _table(names, base, clips[base], rows, against), ""]
+            if any(name in clip for clip in clips[base].values() for name in names):
+                lines += [f"### {title}\n", _table(names, base, clips[base], rows, against), ""]
     missing = [name for name in entries if name not in refused and name not in enough]
     if missing:
         lines.append(f"Too few clips yet: {', '.join(missing)}.\n")
     if refused:
-        lines += ["Not on this model at this length:\n", *(f"- {name}: `{why}`" for name, why in refused.items()), ""]
+        whys = {why: [name for name, other in refused.items() if other == why] for why in refused.values()}
+        lines += ["Not on this model at this length:\n", *(f"- {'; '.join(names)}: `{why}`" for why, names in whys.items()), ""]
     return "\n".join(lines)
+
+
+def _glance(base: str, rows: Mapping[str, Sequence[Row]]) -> str:
+    """Which methods are better and worse than the first row, the furthest first."""
+    lines = [f"|  | better than {base} | worse |", "| --- | --- | --- |"]
+    for number in _GLANCE:
+        found = [(name, row) for name, row in rows.items() for row in row if row.measure.name == number]
+        found.sort(key=lambda one: -abs(one[1].difference.mean))
+        if found:
+            sides = [[(name, row.difference.mean) for name, row in found if row.verdict == side] for side in ("better", "worse")]
+            lines.append(f"| `{number}` | {' | '.join(_named(side, _places(number)) for side in sides)} |")
+    return "\n".join(lines)
+
+
+def _named(found: Sequence[tuple[str, float]], places: int) -> str:
+    named = ", ".join(f"{name} ({mean:+.{places}f})" for name, mean in found[:_MOST])
+    return f"{named}, and {len(found) - _MOST} more" if len(found) > _MOST else named or "none"
 
 
 def _table(
@@ -114,6 +144,8 @@ def _value(value: Interval, places: int) -> str:
 def _cell(value: Interval | None, places: int) -> str:
     if value is None:
         return ""
+    if value.low == value.high == 0:
+        return "0"
     text = f"{value.mean:+.{places}f} ({value.low:+.{places}f} to {value.high:+.{places}f})"
     return text if value.holds_zero else f"**{text}**"
 
@@ -136,6 +168,13 @@ def _numbers(record: Record) -> dict[str, float]:
     return {measure.name: record[measure.name] for measure in MEASURES if measure.name in record}
 
 
-def _seeds(clips: Numbers) -> int:
-    """Of how many seeds there is every story of the world."""
-    return sum(all((story.name, seed) in clips for story in stories_of(ORDER)) for seed in {seed for _, seed in clips})
+def _told(model: str, length: Length) -> str:
+    """What the clips are, in a sentence."""
+    stories = ", ".join(STORIES[family] for family in length.families)
+    how = f"`{'`, `'.join(length.overrides(model))}`" if length.steps else "the sampling that is the model's default"
+    return f"Told are: {stories}; {length.seeds} seeds of each, with {how}.\n"
+
+
+def _seeds(clips: Numbers, length: Length) -> int:
+    """Of how many seeds there is every story of a length."""
+    return sum(all((story.name, seed) in clips for story in length.stories) for seed in {seed for _, seed in clips})

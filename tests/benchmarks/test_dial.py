@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import dial
+from benchmarks import dial, speeds
 
 
 @pytest.mark.parametrize("ratio", dial.RATIOS)
@@ -33,3 +33,17 @@ def test_the_report_says_how_well_what_is_shown_follows_what_is_told(tmp_path, m
     dial.RECORDS.write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert "| 2 | 2.00 | +1.00 [+1.00, +1.00] | 3 |" in dial.report()
     assert "by story and seed: +1.00 [+1.00, +1.00]" in dial.report()
+
+
+def test_the_speeds_that_positions_show_are_ordered_in_each_story_and_seed(tmp_path, monkeypatch):
+    monkeypatch.setattr(speeds, "RECORDS", tmp_path / "speeds.jsonl")
+    lines = [
+        {"model": "m", "story": story, "factor": factor, "seed": seed, "moved": factor / 2 if story == "city" else 1 - factor / 4}
+        for story in ("city", "beach")
+        for seed in range(3)
+        for factor in speeds.FACTORS
+        if (story, seed, factor) != ("beach", 2, 0.5)  # a stop has cut it
+    ]
+    speeds.RECORDS.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert "| way of the stage | 0.500 | 0.542 | 0.600 | 0.682 | 0.800 | +0.20 [" in speeds.report()
+    assert speeds.report().count("| 5 |") == 1

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.leaderboard import measure as module
 from benchmarks.leaderboard.entries import Entry, read_entries
+from benchmarks.leaderboard.lengths import LENGTHS, Length
 from benchmarks.leaderboard.measure import clip_numbers, measure
 from benchmarks.leaderboard.records import NAMES, RECORDS, current, file_of, fingerprint, read, write
 from benchmarks.leaderboard.report import LEAST_SEEDS, PAGE, page_of
@@ -42,10 +43,11 @@ def test_the_page_has_values_differences_and_what_is_missing(records):
     vsp = [one["order"] for one in read(records) if one["entry"] == "VSP" and "order" in one]
     assert f"| VSP | {np.mean(vsp):.3f} [" in page
     assert f"| better | **+0.500 (+0.500 to +0.500)** | {8 * LEAST_SEEDS} |" in page
-    assert f"| better | **+0.50 (+0.50 to +0.50)** | {3 * LEAST_SEEDS} |" in page
+    assert "pan_speed" not in page, "no pans are told at 16 frames"
+    assert "| `order` | better (+0.500) | none |" in page
     assert "Too few clips yet: cut short." in page
     assert "- RIFLEx: `no turns`" in page
-    assert "Of the 2 intervals on this page" in page
+    assert "Of the 1 intervals on this page" in page
     assert "| cut short" not in page
 
 
@@ -80,20 +82,21 @@ def test_what_is_recorded_is_not_made_again_and_seeds_come_before_entries(tmp_pa
         return {"order": 1.0}
 
     monkeypatch.setattr(module, "clip_numbers", numbers)
+    monkeypatch.setitem(LENGTHS, 16, Length(("landscape", "city", "flower", "beach"), seeds=3))
     entries = [Entry("VSP"), Entry("relay", spec={"timeline": {"use": "relay"}}), Entry("TAR", spec={"regularizers": ["tar"]})]
     with pytest.raises(KeyboardInterrupt):
-        measure(entries, ["miniworld"], [4], 2, tmp_path)
-    measure(entries, ["miniworld"], [4], 2, tmp_path)
-    assert [one[0] for one in made[:20]] == ["VSP"] * 11 + ["TAR"] * 9
-    assert len(made) == 2 * 2 * 11 + 1
+        measure(entries, ["miniworld"], [16], tmp_path)
+    measure(entries, ["miniworld"], [16], tmp_path)
+    assert [one[0] for one in made[:20]] == (["VSP"] * 4 + ["TAR"] * 4) * 2 + ["VSP"] * 4
+    assert len(made) == 2 * 3 * 4 + 1
     assert made[19] == made[20]
-    found = read(file_of(tmp_path, "miniworld", 4))
+    found = read(file_of(tmp_path, "miniworld", 16))
     assert [one["refused"] for one in found if "refused" in one] == [
         "timeline.use: miniworld cannot follow relay: its frames read one embedding each, not the text of all states"
     ]
-    measure(entries, ["miniworld"], [4], 2, tmp_path)
-    assert len(made) == 45
-    assert read(file_of(tmp_path, "miniworld", 4)) == found
+    measure(entries, ["miniworld"], [16], tmp_path)
+    assert len(made) == 25
+    assert read(file_of(tmp_path, "miniworld", 16)) == found
 
 
 def test_an_entry_that_fails_on_its_first_clip_is_recorded_as_refused_and_left_alone(tmp_path, monkeypatch):
@@ -108,9 +111,18 @@ def test_an_entry_that_fails_on_its_first_clip_is_recorded_as_refused_and_left_a
     monkeypatch.setattr(module, "clip_numbers", numbers)
     entries = [Entry("VSP"), Entry("bad", spec={"regularizers": ["tar"]})]
     for _ in range(2):
-        measure(entries, ["miniworld"], [4], 1, tmp_path)
-    assert tried == ["VSP"] * 11 + ["bad"]
-    assert read(file_of(tmp_path, "miniworld", 4))[-1]["refused"] == "not on this schedule"
+        measure(entries, ["miniworld"], [64], tmp_path)
+    assert sorted(tried) == ["VSP"] * 10 + ["bad"]
+    assert [one["refused"] for one in read(file_of(tmp_path, "miniworld", 64)) if one["entry"] == "bad"] == [
+        "not on this schedule"
+    ]
+
+
+def test_few_steps_are_told_to_the_spec_of_an_entry():
+    (vsp, *_) = read_entries()
+    assert "sampling" not in vsp.condition("miniworld", 16).spec
+    assert vsp.condition("miniworld", 64).spec["sampling"] == {"scheduler": "unipc", "steps": 12}
+    assert vsp.condition("miniworld-dit", 128).spec["sampling"] == {"steps": 8}
 
 
 def test_every_method_of_the_plugin_is_an_entry():
@@ -161,8 +173,10 @@ def test_a_record_is_what_its_seed_gives():
 @pytest.mark.slow
 @pytest.mark.parametrize("entry", ["VSP", "TAR", "FreeLong"])
 def test_rows_are_what_their_seeds_give(entry):
-    records = [one for one in committed() if one["entry"] == entry and one["seed"] == 0 and one["frames"] <= 64]
-    assert records
+    """One clip of each model and length."""
+    clips = [one for one in committed() if one["entry"] == entry and one["seed"] == 1]
+    records = list({(one["model"], one["frames"]): one for one in clips}.values())
+    assert len(records) == 2 * len(LENGTHS)
     with Session() as session:
         for record in records:
             recomputed(session, record)

@@ -4,6 +4,7 @@ import gc
 
 import pytest
 
+from vstar_sdk import RegularizerOptions, hookimpl
 from vstar_sdk.errors import SpecError
 from vstar_sdk.plugin.catalog import Catalog
 from vstar_sdk.spec.loading import load_spec
@@ -215,8 +216,28 @@ def test_many_specs_in_one_process_take_no_more_memory_than_few():
         gc.collect()
         return sum(type(thing) is Catalog for thing in gc.get_objects())
 
-    load_spec(STORY)
+    plugin = STORY | {"regularizers": ["longvideo/enhance"]}
+    for story in (STORY, plugin):
+        load_spec(story)
     before = known()
     for seed in range(3):
-        load_spec(STORY | {"seed": seed})
+        for story in (STORY, plugin):
+            load_spec(story | {"seed": seed})
     assert known() == before
+
+
+def test_a_plugin_whose_hooks_are_others_is_composed_anew():
+    class Host:
+        namespace = "host"
+
+        @hookimpl
+        def register_regularizers(self, register):
+            register(self.name, options=RegularizerOptions, factory=lambda options: None, summary="Nothing.")
+
+    first, second = Host(), Host()
+    first.name, second.name = "one", "two"
+    story = STORY | {"regularizers": ["host/one"]}
+    load_spec(story, plugins=[first])
+    with pytest.raises(SpecError, match="unknown regularizer 'host/one'"):
+        load_spec(story, plugins=[second])
+    assert load_spec(story, plugins=[first]).given[0].source is first

@@ -94,6 +94,12 @@ class Plugin:
         return _of_object, (self.namespace, self.source, self.distribution, self.installed)
 
     @property
+    def identity(self) -> tuple[object, ...]:
+        """Equal for two plugins of one name, package and source with the same hooks: not after the source was reloaded."""
+        implementations = (one for hook in self.hooks for one in getattr(self._manager.hook, hook).get_hookimpls())
+        return self.namespace, self.distribution, self.installed, id(self.source), *(one.function for one in implementations)
+
+    @property
     def takes_part(self) -> bool:
         """Whether it has hooks that take part in runs."""
         return any(hook.startswith(hook_options.VERBS) for hook in self.hooks)

@@ -48,7 +48,7 @@ def taking_part(listed: Iterable[Options | str], plugins: Mapping[str, Plugin], 
         if name in chosen and not isinstance(item, str):
             raise SpecError(f"the plugin {name} is listed twice", path=("plugins", index))
         chosen.setdefault(name, plugins[name].with_options(None if isinstance(item, str) else item))
-    others = [plugin for plugin in passed if not any(plugin is plugins[name] for name in chosen)]
+    others = [plugin for plugin in passed if not any(plugin.identity == plugins[name].identity for name in chosen)]
     return (*chosen.values(), *(plugin.with_options(None) for plugin in others))
 
 

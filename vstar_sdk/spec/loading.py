@@ -11,12 +11,11 @@ from typing import Any, ClassVar, TypeVar, cast
 
 from pydantic import ValidationError
 
-from vstar_sdk.errors import PluginError, SpecError, SpecPath
+from vstar_sdk.errors import SpecError, SpecPath
 from vstar_sdk.options import Options
 from vstar_sdk.plugin import discovery
 from vstar_sdk.plugin.catalog import Catalog
 from vstar_sdk.plugin.plugin import Plugin, given
-from vstar_sdk.plugin.probe import gate
 from vstar_sdk.plugin.resolution import PluginResolver
 from vstar_sdk.resolver import Resolver
 from vstar_sdk.spec.composition import Composer
@@ -24,7 +23,8 @@ from vstar_sdk.spec.document import Document
 from vstar_sdk.spec.guard import Guard
 from vstar_sdk.spec.layers import read_document, with_plugins
 from vstar_sdk.spec.listing import taking_part
-from vstar_sdk.spec.mentions import absent, listed, mentions
+from vstar_sdk.spec.mentions import listed, mentions
+from vstar_sdk.spec.offered import composed, composed_section, offered
 from vstar_sdk.spec.problems import located, spec_error
 from vstar_sdk.spec.run_spec import RunSpec
 from vstar_sdk.spec.sweep_keys import SWEEP
@@ -196,9 +196,9 @@ def load_section(
     """
     _check_texts(document)
     passed = _passed(plugins)[1]
-    catalog = _catalog(document, passed, guard)
+    shared, model = composed_section(offered(document, passed, guard), section)
+    catalog = copy.copy(shared)
     catalog.resolver = _resolver(taking_part((), catalog.known, passed), guard)
-    model = Composer(catalog).section(section)
     try:
         valid = model.model_validate(document.data)
     except ValidationError as error:
@@ -215,16 +215,14 @@ def _compose(document: Document, passed: tuple[Plugin, ...], guard: Guard | None
     """What a document is validated with."""
     if not passed and not listed(document.data) and not mentions(document.data):
         return _built_in()
-    catalog = _catalog(document, passed, guard)
-    names = {*listed(document.data), *(plugin.namespace for plugin in passed)}
-    model = cast(type[_PortableSpec], Composer(catalog, names).run_spec(_PortableSpec))
+    catalog, model = composed(offered(document, passed, guard), _PortableSpec)
     model.given = passed
     return catalog, model
 
 
 @cache
 def _built_in() -> _Composed:
-    """What a document that names no plugin is validated with: made once, for pydantic lets go of no model with validators."""
+    """What a document that names no plugin is validated with."""
     catalog = discovery.built_in_catalog()
     return catalog, cast(type[_PortableSpec], Composer(catalog, set()).run_spec(_PortableSpec))
 
@@ -274,31 +272,6 @@ def _lists_states(synopsis: Options) -> bool:
     """Whether the states are written in the spec: by this part, or by one inside it, which it changes."""
     inner = (value for value in dict(synopsis).values() if isinstance(value, Options))
     return synopsis.part == "states" or any(map(_lists_states, inner))
-
-
-def _catalog(document: Document, passed: tuple[Plugin, ...], guard: Guard | None) -> Catalog:
-    """The built-in parts and those of the plugins that the spec mentions or that were passed.
-
-    A namespace before a part's name that nobody brings fails by that name when it is validated.
-    """
-    catalog, installed = discovery.built_in_catalog(), discovery.installed()
-    own = {plugin.namespace for plugin in passed}
-    if guard is not None:
-        named = {**mentions(document.data), **listed(document.data)}
-        guard.check_plugins({name: path for name, path in named.items() if name not in own}, document)
-    for name, path in listed(document.data).items():
-        if name not in installed and name not in own:
-            raise SpecError(located(document, path, absent(name, installed)), hint="install it, or remove it", path=path)
-    mentioned = {namespace: path for namespace, path in mentions(document.data).items() if namespace in installed}
-    gate.faults(discovery.targets({namespace: installed[namespace] for namespace in mentioned}))
-    for plugin in passed:
-        catalog.add(plugin)
-    for namespace, path in mentioned.items():
-        try:
-            catalog.add(discovery.load_one(namespace, installed[namespace]))
-        except PluginError as error:
-            raise PluginError(located(document, path, error.message), hint=error.hint) from error
-    return catalog
 
 
 def _texts(data: Any, path: SpecPath) -> Iterator[tuple[SpecPath, str]]:
