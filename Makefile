@@ -8,10 +8,10 @@ PIP := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip --disable-pip-version
 # One thread a core without busy waiting: other work on the machine then costs time, not a standstill.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help demo test lint types imports unit test-slow bench docs miniworld miniworld-dit pictures clean
+.PHONY: help demo test lint types imports unit test-slow bench docs miniworld miniworld-dit miniworld-upscale pictures clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # torch first and by itself: a range, asked for by another package, would take a build of several gigabytes.
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -65,6 +65,10 @@ miniworld: $(VENV)/installed  ## Train the embedded model from nothing (hours on
 miniworld-dit: $(VENV)/installed  ## Train its joint sibling (hours on two cores; resumes where it stopped)
 	$(BIN)/python -m training.miniworld_dit --out training/runs/miniworld-dit --resume
 	$(BIN)/python -m training.export_dit training/runs/miniworld-dit vstar_sdk/miniworld/joint/weights
+
+miniworld-upscale: $(VENV)/installed  ## Train its upscaler (half an hour; resumes where it stopped)
+	$(BIN)/python -m training.upscale --out training/runs/miniworld-upscale --resume
+	cp training/runs/miniworld-upscale/model.safetensors vstar_sdk/miniworld/upscaling/weights/
 
 pictures: $(VENV)/installed  ## Make the pictures of README and docs anew
 	$(PIP) -e '.[pictures]'

@@ -49,6 +49,7 @@ ELSEWHERE = {
     "plugins/vstar-ray/README.md": "plugins/vstar-ray.md",
     "plugins/vstar-slurm/README.md": "plugins/vstar-slurm.md",
     "vstar_sdk/miniworld/joint/weights/README.md": "project/miniworld-dit-card.md",
+    "vstar_sdk/miniworld/upscaling/weights/README.md": "project/miniworld-upscale-card.md",
     "vstar_sdk/miniworld/weights/README.md": "project/miniworld-card.md",
 }
 

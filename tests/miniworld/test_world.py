@@ -40,6 +40,18 @@ def test_a_frame_does_not_depend_on_its_neighbours(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_drawn_twice_as_large_it_is_the_same_picture_with_finer_edges(name: str) -> None:
+    pan = np.arange(4) * (9.0 if families()[name].pans else 0.0)
+    own, large = (scene(name, 5).render(STAGES, np.arange(4) * 5.0, pan, scale=scale).astype(float) for scale in (1, 2))
+    assert large.shape == (4, 128, 128, 3)
+    means = large.reshape(4, 64, 2, 64, 2, 3).mean((2, 4))
+    assert ((means - own) ** 2).mean() < 255**2 / 10**3.5  # 35 dB
+    steepest = [np.abs(np.diff(frames, axis=2)).max() for frames in (large, own.repeat(2, 1).repeat(2, 2))]
+    blurred = np.abs(np.diff((own.repeat(2, 2)[:, :, 1:] + own.repeat(2, 2)[:, :, :-1]) / 2, axis=2)).max()
+    assert steepest[0] > 1.3 * blurred
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_key_stages_look_different(name: str) -> None:
     keys = np.array([key.at for key in families()[name].keys])
     frames = scene(name, 2).render(keys, np.zeros(len(keys))).astype(float)

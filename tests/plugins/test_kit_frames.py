@@ -11,6 +11,7 @@ import pytest
 from vstar_sdk.errors import PluginError
 from vstar_sdk.finishers.interpolate import Interpolate, InterpolateOptions
 from vstar_sdk.finishers.upscale import Upscale, UpscaleOptions
+from vstar_sdk.miniworld.upscaling.finisher import MiniworldUpscale, MiniworldUpscaleOptions
 from vstar_sdk.plugin.discovery import built_in_catalog
 from vstar_sdk.testing.exporters import sample_clip
 from vstar_sdk.testing.finishers import check_finisher
@@ -110,10 +111,11 @@ def test_a_metric_with_a_fault_is_told(make, error, words):
     "make",
     [
         lambda: Upscale(UpscaleOptions()),
+        lambda: MiniworldUpscale(MiniworldUpscaleOptions()),
         lambda: Interpolate(InterpolateOptions()),
         lambda: Interpolate(InterpolateOptions(method="blend", factor=3)),
     ],
-    ids=["upscale", "motion", "blend"],
+    ids=["upscale", "miniworld-upscale", "motion", "blend"],
 )
 def test_the_finishers_of_the_package_are_well(make):
     assert check_finisher(make, most_held=6).frames >= 48

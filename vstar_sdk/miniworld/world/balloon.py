@@ -228,9 +228,7 @@ def _while(canvas: Canvas, seen: NDArray[np.bool_]) -> tuple[Canvas | None, slic
     if not len(where):
         return None, slice(0)
     at = slice(int(where[0]), int(where[-1]) + 1)
-    part = Canvas(0)
-    part.pixels = canvas.pixels[at]
-    return part, at
+    return canvas.part(at), at
 
 
 def _land(line: Callable[[Array], Array], level: Array, margin: float) -> Shape:

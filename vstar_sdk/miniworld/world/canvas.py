@@ -14,7 +14,7 @@ Value = float | Array
 """A number, or one number a frame, shape ``(F,)``."""
 
 SIZE = 64
-"""Width and height of a frame in pixels."""
+"""Width and height of a frame: the unit of all lengths, and a pixel unless the canvas is larger."""
 
 
 def colour(code: str) -> Array:
@@ -116,12 +116,29 @@ def everywhere() -> Shape:
 
 
 class Canvas:
-    """Frames under the brush: ``pixels`` has shape ``(F, SIZE, SIZE, 3)``, float32."""
+    """Frames under the brush: ``pixels`` has shape ``(F, side, side, 3)``, float32, where ``side = SIZE scale``.
 
-    def __init__(self, frames: int) -> None:
-        self.pixels = np.zeros((frames, SIZE, SIZE, 3), np.float32)
-        grid = np.arange(SIZE, dtype=np.float32) + 0.5
-        self._x, self._y = grid.reshape(1, 1, SIZE), grid.reshape(1, SIZE, 1)
+    Args:
+        frames: how many.
+        scale: pixels to a unit of length. Everything stays where it is; an edge that is one pixel wide stays so.
+    """
+
+    def __init__(self, frames: int, scale: int = 1) -> None:
+        side = SIZE * scale
+        self.pixels = np.zeros((frames, side, side, 3), np.float32)
+        grid = (np.arange(side, dtype=np.float32) + 0.5) / np.float32(scale)
+        self._scale, self._x, self._y = scale, grid.reshape(1, 1, side), grid.reshape(1, side, 1)
+
+    @property
+    def columns(self) -> Array:
+        """Where the middles of the columns are, ``(1, 1, side)``."""
+        return self._x
+
+    def part(self, frames: slice) -> "Canvas":
+        """A canvas of some of the frames, which shares their pixels."""
+        part = Canvas(0, self._scale)
+        part.pixels = self.pixels[frames]
+        return part
 
     def gradient(self, top: Array, bottom: Array, end: float = SIZE) -> None:
         """Fill all with a vertical gradient from ``top`` to ``bottom``, both ``(F, 3)``, done at row ``end``."""
@@ -135,15 +152,16 @@ class Canvas:
             shape: what to paint.
             rgb: colour, ``(3,)`` or ``(F, 3)``.
             opacity: in [0, 1].
-            soft: width of the edge in pixels.
+            soft: width of the edge in pixels where the scale is 1; what is over one pixel is a blur, which scales.
             to: a second colour, reached at the bottom of the shape's box.
         """
-        rows = slice(max(0, int(shape.top - soft) - 1), min(SIZE, int(shape.bottom + soft) + 2))
-        columns = slice(max(0, int(shape.left - soft) - 1), min(SIZE, int(shape.right + soft) + 2))
+        scale, side = self._scale, SIZE * self._scale
+        rows = slice(max(0, int(scale * (shape.top - soft)) - 1), min(side, int(scale * (shape.bottom + soft)) + 2))
+        columns = slice(max(0, int(scale * (shape.left - soft)) - 1), min(side, int(scale * (shape.right + soft)) + 2))
         if rows.start >= rows.stop or columns.start >= columns.stop or np.max(opacity) <= 0.002:
             return
         x, y = self._x[:, :, columns], self._y[:, rows]
-        alpha = np.clip(0.5 - shape.distance(x, y) / soft, 0, 1) * per_frame(opacity)
+        alpha = np.clip(0.5 - shape.distance(x, y) / (soft - (1 - 1 / scale)), 0, 1) * per_frame(opacity)
         under = self.pixels[:, rows, columns]
         paint = rgb.reshape(-1, 1, 1, 3)
         if to is not None:
@@ -158,5 +176,5 @@ class Canvas:
         self.pixels += alpha[..., None] * (rgb.reshape(-1, 1, 1, 3) - self.pixels)
 
     def frames(self) -> NDArray[np.uint8]:
-        """The picture, shape ``(F, SIZE, SIZE, 3)``, uint8."""
+        """The picture, shape ``(F, side, side, 3)``, uint8."""
         return (np.clip(self.pixels, 0, 1) * 255 + 0.5).astype(np.uint8)

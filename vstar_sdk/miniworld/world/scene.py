@@ -36,18 +36,19 @@ class Scene(ABC):
     def paint(self, canvas: Canvas, stages: Array, clock: Array, pan: Array) -> None:
         """Paint all frames; arguments as in ``render``, as float32."""
 
-    def render(self, stages: Array, clock: Array, pan: Array | None = None) -> NDArray[np.uint8]:
+    def render(self, stages: Array, clock: Array, pan: Array | None = None, *, scale: int = 1) -> NDArray[np.uint8]:
         """Frames of the scene.
 
         Args:
             stages: what the scene shows in each frame, shape ``(F,)``, in [0, 1].
             clock: time of each frame in frames, shape ``(F,)``: it moves clouds, waves and smoke.
-            pan: camera position of each frame in pixels, shape ``(F,)``; zero without it.
+            pan: camera position of each frame in pixels of the world's own size, shape ``(F,)``; zero without it.
+            scale: how many times as wide and as high as the world's own size. The same picture, with finer edges.
 
         Returns:
-            Shape ``(F, 64, 64, 3)``, uint8.
+            Shape ``(F, 64 scale, 64 scale, 3)``, uint8.
         """
-        canvas = Canvas(len(stages))
+        canvas = Canvas(len(stages), scale)
         moved = np.zeros(len(stages)) if pan is None else pan
         self.paint(canvas, *(np.asarray(v, np.float32) for v in (stages, clock, moved)))
         return canvas.frames()

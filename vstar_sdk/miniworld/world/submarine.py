@@ -91,9 +91,7 @@ class Submarine(Scene):
         ):
             if seen.any():
                 span = slice(int(seen.argmax()), len(s) - int(seen[::-1].argmax()))
-                part = Canvas(0)
-                part.pixels = canvas.pixels[span]
-                draw(part, s[span], clock[span], line[span])
+                draw(canvas.part(span), s[span], clock[span], line[span])
         if self.mirrored:
             canvas.pixels = canvas.pixels[:, :, ::-1]
 

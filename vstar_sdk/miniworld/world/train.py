@@ -152,13 +152,13 @@ class Train(Scene):
         grown = np.clip((self.ends - s[:, None]) / 0.24, 0, 1)
         if back:
             size = 17.0
-            near, index = self._cells(clock, 0.3, 3, size)
+            near, index = self._cells(canvas, clock, 0.3, 3, size)
             top = self.horizon + 6 - (3 + 23 * self.scales[0][index]) * _look(grown, index)
             tower = Shape(lambda u, v: np.maximum(np.abs(near(u)) - 6.8, top - v), 0, SIZE, float(top.min()), self.horizon + 6)
             canvas.fill(tower, self._tell(s, "98a6b8", "a8c4dc", "a8c4dc", "a8c4dc", jitter=0))
             return
         base = self.track - 6
-        near, index = self._cells(clock, 0.55, 4, self.cell)
+        near, index = self._cells(canvas, clock, 0.55, 4, self.cell)
         half = (self.cell * 0.42 * np.minimum(self.scales[1], 1.05))[index]
         tall = _look(grown, index)
         wall = base + 2 - (2 + 17.5 * self.scales[2][index]) * tall
@@ -187,7 +187,7 @@ class Train(Scene):
         grown = np.clip((s[:, None] - begin) / 0.2, 0, 1) * np.clip(1 - (s[:, None] - end) / 0.22, 0, 1)
         if grown.max() <= 0:
             return
-        near, index = self._cells(clock, 0.62, 5, self.cell + 9)
+        near, index = self._cells(canvas, clock, 0.62, 5, self.cell + 9)
         size = _look(grown, index) * self.scales[3][index]
         base = self.track - 5
         high = base - 19 * size
@@ -207,7 +207,7 @@ class Train(Scene):
         grown = np.clip((s[:, None] - begin) / 0.18, 0, 1) * np.clip(1 - (s[:, None] - end) / 0.2, 0, 1)
         if grown.max() <= 0:
             return
-        near, index = self._cells(clock, 0.62, 6, self.cell + 9)
+        near, index = self._cells(canvas, clock, 0.62, 6, self.cell + 9)
         size = _look(grown, index) * self.scales[1][index]
         base = self.track - 5
         span = (0.0, SIZE, base - 31 * float(size.max()), base)
@@ -256,7 +256,7 @@ class Train(Scene):
         shift = per_frame(self.speed * clock + self.offsets[8])
         earth = self._tell(s, "96928e", "5cae3a", "566078", "f4d488", jitter=2)
         canvas.fill(_below(lambda u: track - 6.5 + 0.8 * np.sin((u + shift) * 2 * np.pi / 48), track - 8, SIZE), earth)
-        near, index = self._cells(clock, 1.0, 8, self.poles)
+        near, index = self._cells(canvas, clock, 1.0, 8, self.poles)
         pole = Shape(lambda u, v: np.maximum(np.abs(near(u)) - 1.7, track - 37 - v), 0, SIZE, track - 38, track - 5)
         canvas.fill(pole, self._tell(s, "5a5660", "6a4a30", "3a3440", "7a4a3a"))
         arm = Shape(lambda u, v: np.maximum(np.abs(near(u)) - 6, np.abs(v - track + 34) - 1.4), 0, SIZE, track - 37, track - 31)
@@ -351,10 +351,10 @@ class Train(Scene):
         canvas.fill(box(x - 2.6, 30, x + 2.6, 66), self._tell(s, "484650", "6a4426", "2c2a3c", "70402c"))
         canvas.fill(box(x - 6, 27, x + 6, 34), self._tell(s, "6a6874", "8a5c38", "44405c", "90583c"))
 
-    def _cells(self, clock: Array, share: float, offset: int, size: float) -> tuple["_Near", NDArray[np.intp]]:
+    def _cells(self, canvas: Canvas, clock: Array, share: float, offset: int, size: float) -> tuple["_Near", NDArray[np.intp]]:
         """A row of things that scrolls at a share of the train's speed: coordinates in its cells, and the cell of a column."""
         near = _Near(per_frame(share * self.speed * clock + self.offsets[offset]), size)
-        return near, near.index()
+        return near, near.index(canvas.columns)
 
 
 class _Near:
@@ -366,8 +366,8 @@ class _Near:
     def __call__(self, u: Array) -> Array:
         return (u + self.shift) % self.size - self.size / 2
 
-    def index(self) -> NDArray[np.intp]:
-        u = np.arange(SIZE, dtype=np.float32).reshape(1, 1, SIZE) + 0.5
+    def index(self, u: Array) -> NDArray[np.intp]:
+        """Which cell each of the columns is in, ``(F or 1, 1, W)``."""
         return np.floor((u + self.shift) / self.size).astype(np.intp) % _COUNT
 
 
