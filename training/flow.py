@@ -43,6 +43,10 @@ class Flow(nn.Module):
 
     def loss(self, batch: Batch, generator: torch.Generator, level: float | None = None) -> Tensor:
         """The velocity's squared error, mean over all; ``level`` fixes the share of noise, which is random without it."""
+        return self.errors(batch, generator, level).mean()
+
+    def errors(self, batch: Batch, generator: torch.Generator, level: float | None = None) -> Tensor:
+        """The same for every clip, ``(B,)``."""
         count = len(batch.latents)
         dropped = torch.rand(count, 1, generator=generator) < 0.1
         low, high = (torch.where(dropped, 0, part) for part in (batch.low, batch.high))
@@ -51,7 +55,7 @@ class Flow(nn.Module):
         noise = torch.randn(latents.shape, generator=generator)
         share = levels.view(-1, 1, 1, 1, 1)
         out = self.velocity((1 - share) * latents + share * noise, levels, look_up(self._table[0], low, high, batch.weight))
-        return functional.mse_loss(out, noise - latents)
+        return functional.mse_loss(out, noise - latents, reduction="none").mean((1, 2, 3, 4))
 
 
 def told_at_once(batch: Batch) -> Tensor:

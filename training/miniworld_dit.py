@@ -22,7 +22,7 @@ from training.latents import CHUNK, Library
 from training.parallel import join, logger, wait
 from training.stage import Schedule
 from training.text import Captions, caption_table
-from training.transformer import new_transformer
+from training.transformer import begun_transformer, new_transformer
 from vstar_sdk.miniworld.parts import WEIGHTS
 
 TOLD = 0.57
@@ -44,11 +44,17 @@ class Plan:
     clip_steps: int = 14000
     image_batch: int = 80
     clip_batch: int = 7
+    rate: float = 1.2e-3
+    """The highest learning rate on clips."""
     small: bool = False
     marker: bool = True
     compiled: bool = True
     base: Path = WEIGHTS
     """A pipeline of miniworld."""
+    start: Path | None = None
+    """A pipeline whose transformer is trained on, with clips only."""
+    encoded: Path | None = None
+    """Where encoded clips are kept, if not with the run."""
 
 
 SMOKE = Plan(
@@ -75,10 +81,17 @@ def main() -> None:
     parser.add_argument("--resume", action="store_true", help="continue a run; without it OUT must be empty")
     parser.add_argument("--processes", type=int, default=Plan.processes, help="each with one thread")
     parser.add_argument("--clip-steps", type=int, help=f"of all runs, {Plan.clip_steps} without it; fewer end a run sooner")
+    parser.add_argument("--start", type=Path, help="a pipeline whose transformer is trained on; images are left out")
+    parser.add_argument("--rate", type=float, default=Plan.rate, help="the highest learning rate on clips")
+    parser.add_argument("--encoded", type=Path, help="a folder for encoded clips that several runs share; OUT without it")
+    parser.add_argument("--clips", type=int, help="for each process: all encoded before the first step, and no more later")
     parser.add_argument("--no-marker", action="store_true", help="do not tell it which frame is the first: an ablation")
     args = parser.parse_args()
     plan = SMOKE if args.smoke else Plan(processes=args.processes)
-    plan = replace(plan, base=args.base, marker=not args.no_marker, clip_steps=args.clip_steps or plan.clip_steps)
+    plan = replace(plan, base=args.base, start=args.start, encoded=args.encoded, rate=args.rate, marker=not args.no_marker)
+    plan = replace(plan, clip_steps=args.clip_steps or plan.clip_steps)
+    if args.clips:
+        plan = replace(plan, first_clips=args.clips, clips=args.clips)
     args.out.mkdir(parents=True, exist_ok=True)
     if not args.resume and any(args.out.iterdir()):
         parser.error(f"{args.out} is not empty: continue it with --resume, or choose another folder")
@@ -95,9 +108,10 @@ def run(rank: int, plan: Plan, folder: Path) -> None:
     vae = AutoencoderKL.from_pretrained(plan.base / "vae", torch_dtype=torch.float32).eval()
     encoder = CLIPTextModel.from_pretrained(plan.base / "text_encoder", dtype=torch.float32).eval()
     captions = Captions(CLIPTokenizer.from_pretrained(plan.base / "tokenizer"))
-    library = Library(folder / "latents", NATIVE, stream=rank + 1, told=TOLD)
-    library.grow(max(plan.first_clips, library.kept()), vae)
-    held_out = Library(folder / "held-out", NATIVE, stream=0, told=TOLD)
+    kept = plan.encoded or folder
+    library = Library(kept / "latents", NATIVE, stream=rank + 1, told=TOLD)
+    library.grow(min(max(plan.first_clips, library.kept()), plan.clips), vae)
+    held_out = Library(kept / "held-out", NATIVE, stream=0, told=TOLD)
     if rank == 0:
         held_out.grow(plan.held_out, vae)
     wait()
@@ -105,17 +119,19 @@ def run(rank: int, plan: Plan, folder: Path) -> None:
     log(f"process {rank}: {len(library.clips)} clips encoded")
     torch.manual_seed(0)
     table = caption_table(encoder, captions)
-    model = Flow(new_transformer(plan.small, plan.marker), table)
+    begun = new_transformer(plan.small, plan.marker) if plan.start is None else begun_transformer(plan.start, plan.marker)
+    model = Flow(begun, table)
     slow = copy.deepcopy(model)
-    test = HeldOut(held_out.all(captions, at_once=False), _changes(held_out, captions))
-    train_flow(
-        *(model, slow, library.draw(plan.image_batch, captions, frames=1, at_once=False), test),
-        path=folder / "images.pt",
-        name="images",
-        schedule=Schedule(rate=2e-3, seconds=math.inf, steps=plan.image_steps),
-        rank=rank,
-        log=log,
-    )
+    test = HeldOut(held_out.all(captions, at_once=False), changes(held_out, captions))
+    if plan.start is None:
+        train_flow(
+            *(model, slow, library.draw(plan.image_batch, captions, frames=1, at_once=False), test),
+            path=folder / "images.pt",
+            name="images",
+            schedule=Schedule(rate=2e-3, seconds=math.inf, steps=plan.image_steps),
+            rank=rank,
+            log=log,
+        )
     if plan.compiled:  # halves a step; the first one takes minutes
         for block in model.transformer.blocks:
             block.compile(dynamic=False)
@@ -123,14 +139,14 @@ def run(rank: int, plan: Plan, folder: Path) -> None:
         *(model, slow, _growing(library, plan, vae, library.draw(plan.clip_batch, captions)), test),
         path=folder / "clips.pt",
         name="clips",
-        schedule=Schedule(rate=1.2e-3, seconds=math.inf, steps=plan.clip_steps, lag=5),
+        schedule=Schedule(rate=plan.rate, seconds=math.inf, steps=plan.clip_steps, lag=5),
         rank=rank,
         log=log,
     )
     wait()
 
 
-def _changes(held_out: Library, captions: Captions) -> Batch:
+def changes(held_out: Library, captions: Captions) -> Batch:
     """The held-out clips that one caption tells."""
     batch = held_out.all(captions)
     told = torch.tensor([clip.change is not None for clip in held_out.clips])

@@ -1,7 +1,9 @@
 """The joint denoiser: a small Wan transformer with a mark on the first frame, and text for every frame."""
 
+from pathlib import Path
 from typing import Any
 
+import torch
 from diffusers.models.transformers.transformer_wan import WanAttnProcessor
 from torch import Tensor, nn
 
@@ -32,7 +34,7 @@ class FrameText(WanAttnProcessor):
 
 
 def new_transformer(small: bool = False, marker: bool = True) -> Any:
-    """A transformer to be trained; its output is zero at first.
+    """A transformer to be trained from nothing; its output is zero at first.
 
     Args:
         small: the size of smoke runs.
@@ -52,6 +54,37 @@ def new_transformer(small: bool = False, marker: bool = True) -> Any:
     )
     nn.init.zeros_(transformer.proj_out.weight)
     nn.init.zeros_(transformer.proj_out.bias)
+    return _each_its_text(transformer)
+
+
+def begun_transformer(start: Path, marker: bool = True) -> Any:
+    """A transformer in float32 with the weights of an earlier one, to be trained on.
+
+    Args:
+        start: a pipeline directory with ``transformer``.
+        marker: whether it is told which frame is the first. If only the earlier one was, this is the earlier one with a mark of 0
+            everywhere. If only this one is, what the mark does begins at 0.
+    """
+    build: Any = MiniworldTransformer3DModel
+    earlier = build.from_pretrained(start / "transformer", torch_dtype=torch.float32)
+    transformer = build(**{**earlier.config, "in_channels": CHANNELS + marker})
+    weights = earlier.state_dict()
+    given = weights["patch_embedding.weight"]
+    read = torch.zeros_like(transformer.patch_embedding.weight)
+    common = min(read.shape[1], given.shape[1])
+    read[:, :common] = given[:, :common]
+    transformer.load_state_dict({**weights, "patch_embedding.weight": read})
+    return _each_its_text(transformer)
+
+
+def is_marked(folder: Path) -> bool:
+    """Whether the transformer of a pipeline directory is told which frame is the first."""
+    build: Any = MiniworldTransformer3DModel
+    return build.load_config(folder / "transformer")["in_channels"] > CHANNELS
+
+
+def _each_its_text(transformer: Any) -> Any:
+    """The transformer, in which every frame now reads its own text."""
     for block in transformer.blocks:
         block.attn2.set_processor(FrameText())
     return transformer

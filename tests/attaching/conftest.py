@@ -19,6 +19,14 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from tests.attaching.families import FAMILIES
+from vstar_sdk.attention.processor import NursedProcessor
+
+SUMMER, WINTER, AUTUMN = (
+    "a green landscape in summer",
+    "a snowy landscape in winter",
+    "an orange landscape in autumn",
+)
+TAR = {"use": "tar", "sigma": {0: 1}, "window": [0.0, 1.0]}
 
 MOTION = {
     "sample_size": 4,
@@ -110,3 +118,10 @@ def pipelines(request: pytest.FixtureRequest) -> Callable[[str], Any]:
     """A fresh pipeline of a name in `FAMILIES`; each is loaded once."""
     load = cache(lambda name: FAMILIES[name].load(request.getfixturevalue(FAMILIES[name].model)))
     return lambda name: FAMILIES[name].copied(load(name))
+
+
+def traces(pipe: Any) -> list[str]:
+    """What attach could have left in a denoiser."""
+    left = [name for name, attn in pipe.unet.named_modules() if isinstance(getattr(attn, "processor", None), NursedProcessor)]
+    hooks = ("_forward_pre_hooks", "_forward_hooks", "_forward_pre_hooks_with_kwargs", "_forward_hooks_always_called")
+    return left + [f"{name}.{hook}" for name, module in pipe.unet.named_modules() for hook in hooks if getattr(module, hook)]

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from torch.utils.flop_counter import FlopCounterMode
 
 from tests.miniworld.conftest import write_dit
-from training.transformer import FrameText, new_transformer
+from training.transformer import FrameText, begun_transformer, new_transformer
 from vstar_sdk.clock import EVERY_FRAME
 from vstar_sdk.errors import ModelError
 from vstar_sdk.miniworld.joint import parts
@@ -44,6 +44,22 @@ def test_the_network_is_wans_with_a_mark_on_the_first_frame(marker):
         expected = theirs(torch.cat([latents, channel], 1) if marker else latents, torch.tensor([400]), text).sample
         assert torch.equal(ours(latents, torch.tensor([400]), text).sample, expected)
     assert expected.shape == latents.shape
+
+
+@pytest.mark.parametrize(("before", "after"), [(True, True), (True, False), (False, True)])
+def test_a_training_goes_on_with_and_without_the_mark(tmp_path, before, after):
+    """A mark that is no longer given is 0; one that is new changes nothing yet."""
+    write_dit(tmp_path, marker=before)
+    found = begun_transformer(tmp_path, marker=after).eval()
+    theirs: Any = WanTransformer3DModel.from_pretrained(tmp_path / "transformer", torch_dtype=torch.float32).eval()
+    for block in theirs.blocks:
+        block.attn2.set_processor(FrameText())
+    latents, text = noise(3), torch.randn(3, 24, 64)
+    mark = torch.tensor([1.0 * after, 0, 0]).view(1, 1, 3, 1, 1).expand(1, 1, 3, 8, 8)
+    with torch.no_grad():
+        expected = theirs(torch.cat([latents, mark], 1) if before else latents, torch.tensor([400]), text).sample
+        assert torch.allclose(found(latents, torch.tensor([400]), text).sample, expected, atol=1e-6)
+    assert found.config.in_channels == 16 + after
 
 
 def test_a_model_without_the_mark_loads_too(tmp_path):

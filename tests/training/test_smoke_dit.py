@@ -55,6 +55,23 @@ def test_it_resumes_where_it_stopped_and_ends_sooner_when_told(tmp_path, train, 
     assert torch.load(tmp_path / "clips.pt", weights_only=True)["step"] == 2
 
 
+def test_it_begins_with_the_weights_of_a_pipeline_and_clips_that_another_run_has_encoded(tmp_path, train):
+    """At a learning rate of almost nothing it stays what it was, and no clip is encoded twice."""
+    kept = ["--encoded", str(tmp_path / "kept"), "--clips", "4"]
+    train(tmp_path / "first", *kept)
+    averaged = export_dit.newest(tmp_path / "first")["slow"]
+    export_dit.export(tmp_path / "dit", averaged)
+    files = {path: path.stat().st_mtime_ns for path in (tmp_path / "kept").rglob("*.pt")}
+    assert {path.stem for path in files} == {"16-1-0-4", "16-0-0-8"}
+    train(tmp_path / "second", *kept, "--start", str(tmp_path / "dit"), "--no-marker", "--rate", "1e-12")
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "kept").rglob("*.pt")} == files
+    found = export_dit.newest(tmp_path / "second")["slow"]
+    assert not (tmp_path / "second" / "images.pt").exists()
+    for name, value in averaged.items():
+        expected = value[:, :16] if name == "transformer.patch_embedding.weight" else value
+        torch.testing.assert_close(found[name], expected.half().float(), atol=1e-6, rtol=0)
+
+
 def test_the_gates_are_measured_on_an_export(tmp_path, train, monkeypatch, capsys):
     train(tmp_path / "run")
     export_dit.export(tmp_path / "dit", export_dit.newest(tmp_path / "run")["slow"])

@@ -12,6 +12,7 @@ from typing import Any
 
 import av
 import pytest
+import torch
 
 
 class Interrupted(Exception):
@@ -190,6 +191,15 @@ def host(tmp_path: Path) -> Host:
 def model_of() -> Callable[[Any], Model]:
     """A MODEL that holds a network."""
     return Model
+
+
+@pytest.fixture
+def wan(model_of: Callable[[Any], Model]) -> Model:
+    """A MODEL whose network is of Wan's kind, the same every time."""
+    from stand_ins import WanModel  # which needs the modules above
+
+    torch.manual_seed(0)
+    return model_of(WanModel())
 
 
 @pytest.fixture
