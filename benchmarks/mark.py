@@ -24,8 +24,8 @@ import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from benchmarks.lines import read_lines
 from benchmarks.nursing.report import fill
-from benchmarks.transfer import read
 from training.data import NATIVE
 from training.export_dit import export
 from training.flow import LEVELS, Flow
@@ -95,7 +95,7 @@ def silenced(folder: Path, into: Path) -> Path:
 
 def measure(arms: Mapping[str, Path], encoded: Path, count: int, seeds: int, records: Path) -> None:
     """Record what is not recorded yet."""
-    done = {one["arm"] for one in read(records)}
+    done = {one["arm"] for one in read_lines(records)}
     for arm, folder in arms.items():
         if arm in done:
             continue
@@ -186,7 +186,7 @@ def main() -> None:
         if not arms or args.encoded is None:
             parser.error("give arms to measure and --encoded, or --report")
         measure(arms, args.encoded, args.held_out, args.seeds, args.records)
-    lines = read(args.records)
+    lines = read_lines(args.records)
     tables = {
         "mark-story": story_table(lines) + "\n\n" + difference_table(lines),
         "mark-each": loss_table(lines, "each"),

@@ -230,12 +230,14 @@ def test_a_plugin_whose_hooks_are_others_is_composed_anew():
     class Host:
         namespace = "host"
 
+        def __init__(self, name: str) -> None:
+            self.name = name
+
         @hookimpl
         def register_regularizers(self, register):
             register(self.name, options=RegularizerOptions, factory=lambda options: None, summary="Nothing.")
 
-    first, second = Host(), Host()
-    first.name, second.name = "one", "two"
+    first, second = Host("one"), Host("two")
     story = STORY | {"regularizers": ["host/one"]}
     load_spec(story, plugins=[first])
     with pytest.raises(SpecError, match="unknown regularizer 'host/one'"):
