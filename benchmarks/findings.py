@@ -43,12 +43,13 @@ SHOWN: Mapping[str, str] = {
 }
 """What a clip shows, by the names of the records."""
 
-FEWEST_METHODS, FEWEST_GROUPS = 8, 6
-"""Methods of one story and seed, and stories and seeds, without which there is no correlation."""
+FEWEST_METHODS, FEWEST_GROUPS, FEWEST_CLIPS = 8, 6, 10
+"""Methods of one story and seed, stories and seeds, and clips of one method, without which there is no correlation."""
 
 STATISTICS = ("TAR max", "TAR spread", "TAR mean", "TAR constant")
-STRENGTHS = ("TAR at 0.5", "TAR", "TAR at 2")
+STRENGTHS = ("TAR at 0.5", "TAR at 1", "TAR at 2")
 NUMBERS = ("stage_error", "order", "moved", "evolution", "flicker", "detail", "layout")
+_PLACES = {"flicker": 4, "detail": 4}
 SPEEDS = {"speed 0.5": 0.5, "speed 0.71": 0.71, BASE: 1.0, "speed 1.41": 1.41, "speed 2": 2.0}
 
 
@@ -137,6 +138,8 @@ def across_methods(board: Board, number: str) -> list[NDArray[np.float64]]:
 def across_seeds(board: Board, number: str) -> list[NDArray[np.float64]]:
     """Residuals of the plain model's clips from their story's mean: a group for each seed, so that seeds are drawn whole."""
     clips = [*board.clips(BASE).values()]
+    if len(clips) < FEWEST_CLIPS:
+        return []
     means = {story: pairs for story, pairs in residuals(clips, lambda clip: group(clip)[:2], number).items() if len(pairs) > 1}
     seeds = max((len(pairs) for pairs in means.values()), default=0)
     return [np.array([pairs[seed] for pairs in means.values() if seed < len(pairs)]) for seed in range(seeds)]
@@ -168,13 +171,16 @@ def differences(board: Board, entry: str, against: str, number: str) -> tuple[fl
 
 
 def changes(found: Sequence[Board], rows: Sequence[tuple[str, str]]) -> str:
-    """What entries change, against others: a row for each at each length."""
+    """What entries change, against others, at each length; a row that is like the one before shows the same clips: it is left out."""
     lines: list[list[str]] = []
-    for entry, against in rows:
-        for board in found:
-            cells = [differences(board, entry, against, number) for number in NUMBERS]
-            if any(cells):
-                lines.append([f"{entry} less {against}, {board.title}", *("" if one is None else _cell(*one) for one in cells)])
+    for board in found:
+        before: list[str] = []
+        for entry, against in rows:
+            values = {number: differences(board, entry, against, number) for number in NUMBERS}
+            cells = ["" if one is None else _cell(*one, places=_PLACES.get(number, 3)) for number, one in values.items()]
+            if any(cells) and cells != before:
+                lines.append([f"{board.title}: {entry} less {against}", *cells])
+                before = cells
     return _table(["", *(f"`{number}`" for number in NUMBERS)], lines) if lines else "Too few clips yet."
 
 
@@ -211,10 +217,11 @@ def picture(found: Sequence[Board], path: Path) -> str:
     )
     for board, (*row, words) in zip(shown, axes, strict=True):
         entries = [entry for entry in board.entries if entry in names - EXTREMES and board.clips(entry)]
+        shared = set.intersection(*(set(board.clips(entry)) for entry in entries))
         colours = ["#c0504d" if entry.startswith("TAR") else "#222222" if entry == BASE else "#2f6fb0" for entry in entries]
         for number, axis in zip(numbers, row, strict=True):
             for place, (entry, colour) in enumerate(zip(entries, colours, strict=True), 1):
-                clips = [clip for clip in board.clips(entry).values() if "diagonalness" in clip and number in clip]
+                clips = [clip for key, clip in board.clips(entry).items() if key in shared and number in clip]
                 if clips:
                     x, y = (float(np.mean([clip[name] for clip in clips])) for name in ("diagonalness", number))
                     axis.scatter(x, y, s=150, color=colour, alpha=0.25, linewidths=0)
@@ -230,8 +237,8 @@ def picture(found: Sequence[Board], path: Path) -> str:
     return f"![Methods without identity and uniform: diagonalness against error, evolution and flicker](images/{path.name})"
 
 
-def _cell(low: float, value: float, high: float) -> str:
-    text = f"{value:+.3f} ({low:+.3f} to {high:+.3f})"
+def _cell(low: float, value: float, high: float, places: int = 3) -> str:
+    text = f"{value:+.{places}f} ({low:+.{places}f} to {high:+.{places}f})"
     return text if low <= 0 <= high else f"**{text}**"
 
 

@@ -15,9 +15,6 @@ from vstar_sdk.scoring.stories import STORIES, Story
 
 PAGE = Path(__file__).parents[2] / "docs" / "leaderboard.md"
 
-LEAST_SEEDS = 5
-"""Seeds of every story of `LENGTHS` that a row needs."""
-
 _GROUPS = {
     "The story": ("stage_error", "order", "moved", "scene", "colour"),
     "The picture": ("evolution", "flicker", "detail", "layout", "repetition"),
@@ -42,9 +39,9 @@ scores a method of your own, and how one joins.
 The first row of a table has the values of VSP, the model alone that is told by key states. All other rows are differences from
 it (or from the row that they name), paired by story and seed, with 95 % bootstrap intervals of the pairs. **Bold**: the interval
 does not contain 0. {chance} An arrow in the head is the better direction; where there is none, that depends on what is wanted.
-What holds in this world, which these models were trained on, need not hold for others. A row needs {seeds} seeds of every story
-of its length; clips of further stories count where both rows have them. TAR is the regularizer with the statistic that is the
-model's default: `max` on miniworld, `spread` on miniworld-dit, whose rows of that name are the same clips.
+What holds in this world, which these models were trained on, need not hold for others. A row needs all clips of its
+length; clips of further stories count where both rows have them. TAR is the regularizer with the model's defaults:
+`max` at strength 1 on miniworld, `spread` at 0.5 on miniworld-dit; rows that write the same out show the same clips.
 """
 
 
@@ -67,7 +64,7 @@ def page_of(folder: Path) -> str:
     chance = (
         f"Of the {compared:,} intervals on this page, about {compared / _WEAK:.0f} are bold by chance alone." if compared else ""
     )
-    return "\n".join([_HEAD.format(seeds=LEAST_SEEDS, chance=chance), *(sections or ["There are no records yet.\n"])])
+    return "\n".join([_HEAD.format(chance=chance), *(sections or ["There are no records yet.\n"])])
 
 
 def _section(records: Sequence[Record]) -> str:
@@ -81,7 +78,7 @@ def _section(records: Sequence[Record]) -> str:
     }
     refused = {name: some[-1]["refused"] for name, some in entries.items() if "refused" in some[-1]}
     against = {name: some[-1]["against"] for name, some in entries.items()}
-    enough = [name for name in entries if name not in refused and _seeds(clips[name], length) >= LEAST_SEEDS]
+    enough = [name for name in entries if name not in refused and _seeds(clips[name], length) >= length.seeds]
     lines = [f"## {model}, {records[0]['frames']} frames\n", _told(model, length)]
     base = enough[0] if enough and against[enough[0]] == enough[0] else None
     if base is not None:
@@ -106,8 +103,10 @@ def _glance(base: str, rows: Mapping[str, Sequence[Row]]) -> str:
         found = [(name, row) for name, row in rows.items() for row in row if row.measure.name == number]
         found.sort(key=lambda one: -abs(one[1].difference.mean))
         if found:
-            sides = [[(name, row.difference.mean) for name, row in found if row.verdict == side] for side in ("better", "worse")]
-            lines.append(f"| `{number}` | {' | '.join(_named(side, _places(number)) for side in sides)} |")
+            places = _places(number)
+            told = [(name, row) for name, row in found if round(row.difference.mean, places)]
+            sides = [[(name, row.difference.mean) for name, row in told if row.verdict == side] for side in ("better", "worse")]
+            lines.append(f"| `{number}` | {' | '.join(_named(side, places) for side in sides)} |")
     return "\n".join(lines)
 
 
@@ -170,7 +169,7 @@ def _numbers(record: Record) -> dict[str, float]:
 
 def _told(model: str, length: Length) -> str:
     """What the clips are, in a sentence."""
-    stories = ", ".join(STORIES[family] for family in length.families)
+    stories = ", ".join(STORIES[family].replace("{colour} ", "") for family in length.families)
     how = f"`{'`, `'.join(length.overrides(model))}`" if length.steps else "the sampling that is the model's default"
     return f"Told are: {stories}; {length.seeds} seeds of each, with {how}.\n"
 

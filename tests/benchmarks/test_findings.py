@@ -48,7 +48,7 @@ def test_correlations_are_spearmans():
 
 def test_differences_are_paired_and_bold_where_they_exclude_0(folder):
     table = findings.changes(findings.boards(folder), [("TAR max", BASE), ("TAR mean", BASE)])
-    assert "| TAR max less VSP, miniworld, 16 | **+0.100 (+0.100 to +0.100)** |" in table
+    assert "| miniworld, 16: TAR max less VSP | **+0.100 (+0.100 to +0.100)** |" in table
     assert "TAR mean" not in table
 
 

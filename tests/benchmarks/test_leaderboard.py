@@ -13,7 +13,7 @@ from benchmarks.leaderboard.entries import Entry, read_entries
 from benchmarks.leaderboard.lengths import LENGTHS, Length
 from benchmarks.leaderboard.measure import clip_numbers, measure
 from benchmarks.leaderboard.records import NAMES, RECORDS, current, file_of, fingerprint, read, write
-from benchmarks.leaderboard.report import LEAST_SEEDS, PAGE, page_of
+from benchmarks.leaderboard.report import PAGE, page_of
 from vstar_sdk import Session, VstarError
 from vstar_sdk.scoring.stories import ORDER, Story, stories_of
 
@@ -28,7 +28,7 @@ def records(tmp_path):
     """Made-up records of VSP and of two others, one of which lacks a clip."""
     path, rng = file_of(tmp_path, "miniworld", 16), np.random.default_rng(0)
     write(path, {"entry": "RIFLEx", "against": "VSP", "model": "miniworld", "frames": 16, "spec": "9", "refused": "no turns"})
-    for seed in range(LEAST_SEEDS):
+    for seed in range(LENGTHS[16].seeds):
         for story in stories_of(ORDER):
             numbers: dict[str, Any] = {"order": rng.normal()} if story.kind == "story" else {"pan_speed": rng.normal()}
             write(path, clip("VSP", story, seed, **numbers))
@@ -42,7 +42,7 @@ def test_the_page_has_values_differences_and_what_is_missing(records):
     page = page_of(records.parent)
     vsp = [one["order"] for one in read(records) if one["entry"] == "VSP" and "order" in one]
     assert f"| VSP | {np.mean(vsp):.3f} [" in page
-    assert f"| better | **+0.500 (+0.500 to +0.500)** | {8 * LEAST_SEEDS} |" in page
+    assert f"| better | **+0.500 (+0.500 to +0.500)** | {8 * LENGTHS[16].seeds} |" in page
     assert "pan_speed" not in page, "no pans are told at 16 frames"
     assert "| `order` | better (+0.500) | none |" in page
     assert "Too few clips yet: cut short." in page
@@ -52,7 +52,7 @@ def test_the_page_has_values_differences_and_what_is_missing(records):
 
 
 def test_an_entry_that_was_changed_is_shown_as_it_was_last_made(records):
-    for seed in range(LEAST_SEEDS):
+    for seed in range(LENGTHS[16].seeds):
         for story in stories_of(ORDER):
             write(
                 records,
