@@ -171,7 +171,7 @@ def differences(board: Board, entry: str, against: str, number: str) -> tuple[fl
 
 
 def changes(found: Sequence[Board], rows: Sequence[tuple[str, str]]) -> str:
-    """What entries change, against others, at each length; a row that is like the one before shows the same clips: it is left out."""
+    """What entries change, against others, at each length; a row like the one before has the same clips, and is left out."""
     lines: list[list[str]] = []
     for board in found:
         before: list[str] = []
