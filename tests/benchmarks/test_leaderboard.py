@@ -171,7 +171,7 @@ def test_a_record_is_what_its_seed_gives():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("entry", ["VSP", "TAR", "FreeLong"])
+@pytest.mark.parametrize("entry", ["VSP", "TAR", "UltraViCo"])
 def test_rows_are_what_their_seeds_give(entry):
     """One clip of each model and length."""
     clips = [one for one in committed() if one["entry"] == entry and one["seed"] == 1]
