@@ -41,7 +41,8 @@ it (or from the row that they name), paired by story and seed, with 95 % bootstr
 does not contain 0. {chance} An arrow in the head is the better direction; where there is none, that depends on what is wanted.
 What holds in this world, which these models were trained on, need not hold for others. A row needs all clips of its
 length; clips of further stories count where both rows have them. TAR is the regularizer with the model's defaults:
-`max` at strength 1 on miniworld, `spread` at 0.5 on miniworld-dit; rows that write the same out show the same clips.
+`max` at strength 1 on miniworld, `spread` at 0.5 on miniworld-dit; rows that write the same out show the same clips. *TAR 1, 8* has a sigma
+of 1 at level 0 and of 8 at level 1. The specs of all rows are in `benchmarks/leaderboard/entries/vstar.yaml`.
 """
 
 
@@ -111,8 +112,8 @@ def _glance(base: str, rows: Mapping[str, Sequence[Row]]) -> str:
 
 
 def _named(found: Sequence[tuple[str, float]], places: int) -> str:
-    named = ", ".join(f"{name} ({mean:+.{places}f})" for name, mean in found[:_MOST])
-    return f"{named}, and {len(found) - _MOST} more" if len(found) > _MOST else named or "none"
+    named = "; ".join(f"{name} ({mean:+.{places}f})" for name, mean in found[:_MOST])
+    return f"{named}; and {len(found) - _MOST} more" if len(found) > _MOST else named or "none"
 
 
 def _table(
