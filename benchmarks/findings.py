@@ -94,7 +94,9 @@ def residuals(clips: Sequence[Record], by: Callable[[Record], Any], number: str)
     groups: dict[Any, list[tuple[float, float]]] = {}
     for clip in clips:
         if "diagonalness" in clip and number in clip:
-            groups.setdefault(by(clip), []).append((clip["diagonalness"], clip[number]))
+            pair, others = (clip["diagonalness"], clip[number]), groups.setdefault(by(clip), [])
+            if pair not in others:  # the same clip by another name counts once
+                others.append(pair)
     return {name: np.array(pairs) - np.mean(pairs, axis=0) for name, pairs in groups.items()}
 
 

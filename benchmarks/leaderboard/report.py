@@ -39,10 +39,12 @@ scores a method of your own, and how one joins.
 The first row of a table has the values of VSP, the model alone that is told by key states. All other rows are differences from
 it (or from the row that they name), paired by story and seed, with 95 % bootstrap intervals of the pairs. **Bold**: the interval
 does not contain 0. {chance} An arrow in the head is the better direction; where there is none, that depends on what is wanted.
-What holds in this world, which these models were trained on, need not hold for others. A row needs all clips of its
-length; clips of further stories count where both rows have them. TAR is the regularizer with the model's defaults:
-`max` at strength 1 on miniworld, `spread` at 0.5 on miniworld-dit; rows that write the same out show the same clips. *TAR 1, 8* has a sigma
-of 1 at level 0 and of 8 at level 1. The specs of all rows are in `benchmarks/leaderboard/entries/vstar.yaml`.
+What holds in this world, which these models were trained on, need not hold for others. A row needs all clips of its length; clips
+of further stories count where both rows have them.
+
+The specs of all rows are in `benchmarks/leaderboard/entries/vstar.yaml`. *TAR* has the model's defaults: `max` at strength 1 on
+miniworld, `spread` at 0.5 on miniworld-dit; rows that write the same out show the same clips. *TAR 1, 8* has a sigma of 1 at
+level 0 and of 8 at level 1.
 """
 
 
