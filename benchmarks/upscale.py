@@ -12,6 +12,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from itertools import product
 from pathlib import Path
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.between import decibels
+from benchmarks.lines import Line, read_lines
 from benchmarks.nursing.report import fill
 from vstar_sdk import Options, Session
 from vstar_sdk.finishers.contract import Finisher
@@ -44,7 +46,6 @@ from vstar_sdk.scoring.stories import Story
 from vstar_sdk.weights.directory import file_hash
 
 Frames = NDArray[np.uint8]
-Line = dict[str, Any]
 
 HERE = Path(__file__).parent
 RECORDS = HERE / "results" / "upscale.jsonl"
@@ -63,8 +64,8 @@ class Bicubic:
     """Twice as large, by Pillow's bicubic filter: what the others are compared with."""
 
     def plan(self, clip: Footage) -> Footage:
-        """Not asked here."""
-        raise NotImplementedError
+        """Twice as wide and as high."""
+        return replace(clip, width=2 * clip.width, height=2 * clip.height)
 
     def finish(self, frames: Any, clip: Footage) -> Any:
         """Frame by frame."""
@@ -180,8 +181,7 @@ def generated(plain: Frames, prompt: str) -> Line:
 
 def read(records: Path) -> list[Line]:
     """What is recorded of the weights that there are."""
-    lines = [json.loads(line) for line in records.read_text().splitlines()] if records.exists() else []
-    return [line for line in lines if line["weights"] == weights()]
+    return [line for line in read_lines(records) if line["weights"] == weights()]
 
 
 @cache

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.leaderboard.entries import read_entries
 from benchmarks.leaderboard.lengths import LENGTHS, Length
 from benchmarks.leaderboard.records import Record, current, read
 from vstar_sdk.metrics.intervals import Interval, interval
@@ -92,7 +93,9 @@ def _section(records: Sequence[Record]) -> str:
                 lines += [f"### {title}\n", _table(names, base, clips[base], rows, against), ""]
     missing = [name for name in entries if name not in refused and name not in enough]
     if missing:
-        lines.append(f"Too few clips yet: {', '.join(missing)}.\n")
+        lines.append(f"Too few clips yet: {'; '.join(missing)}.\n")
+    if left := [entry.name for entry in read_entries() if entry.name not in entries]:
+        lines.append(f"No clips yet: {'; '.join(left)}.\n")
     if refused:
         whys = {why: [name for name, other in refused.items() if other == why] for why in refused.values()}
         lines += ["Not on this model at this length:\n", *(f"- {'; '.join(names)}: `{why}`" for why, names in whys.items()), ""]
