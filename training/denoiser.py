@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from transformers import CLIPTextModel
 
 from training.parallel import Log
+from training.precision import mixed
 from training.stage import Schedule, train
 from training.text import Captions, embed
 from training.unet import new_scheduler, skip_no_ops, text_per_frame
@@ -41,7 +42,7 @@ class Denoiser(nn.Module):
         dropped = torch.rand(count, 1, generator=generator) < 0.1
         low = torch.where(dropped, 0, batch.low)
         high = torch.where(dropped, 0, batch.high)
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        with mixed(bf16):
             text = embed(self.text, self._captions, low, high, batch.weight)
         times = torch.randint(0, 1000, (count,), generator=generator)
         late = torch.randint(500, 1000, (count,), generator=generator)
@@ -52,7 +53,7 @@ class Denoiser(nn.Module):
         noise = torch.randn(x.shape, generator=generator)
         keep = self._alphas[times].sqrt().view(-1, 1, 1, 1, 1)
         lost = (1 - self._alphas[times]).sqrt().view(-1, 1, 1, 1, 1)
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16), text_per_frame(self.unet, text.float()):
+        with mixed(bf16), text_per_frame(self.unet, text.float()):
             out = self.unet(keep * x + lost * noise, times, text[::frames], return_dict=False)[0]
         return functional.mse_loss(out.float(), keep * noise - lost * x)
 

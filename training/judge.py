@@ -13,6 +13,7 @@ from torch import Tensor
 
 from training.data import Frames
 from training.parallel import Log
+from training.precision import mixed
 from training.stage import Schedule, train
 from training.vae import to_unit
 from vstar_sdk.miniworld.grammar import families
@@ -52,7 +53,7 @@ def train_judge(frames: Frames, held_out: Frames, vae: Any, folder: Path, plan: 
         chosen = torch.randint(len(seen), (plan.judge_batch,), generator=generator)
         plain = torch.rand(plan.judge_batch, generator=generator) < 0.3
         x = to_unit(torch.where(plain.view(-1, 1, 1, 1), pictures[chosen], seen[chosen]))
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed():
             out = net(_worn(x, generator)).float()
         return _loss(out, family[chosen], stage[chosen], cyclic)
 
@@ -117,7 +118,7 @@ def _as_shown(vae: Any, frames: Frames, path: Path, count: int) -> Tensor:
     if not path.exists():
         generator = torch.Generator().manual_seed(0)
         parts: list[Tensor] = []
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed():
             for part in torch.from_numpy(frames.pictures[:count]).split(64):
                 mean = vae.encode(to_unit(part)).latent_dist.mean
                 out = vae.decode(mean + 0.1 * torch.randn(mean.shape, generator=generator)).sample

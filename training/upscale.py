@@ -18,6 +18,7 @@ from torch import Tensor
 
 from training.pairs import LAYOUTS, Pairs
 from training.parallel import join, logger
+from training.precision import mixed
 from training.stage import Schedule, train
 from training.vae import picture_loss, to_unit
 from vstar_sdk.miniworld.parts import WEIGHTS
@@ -92,7 +93,7 @@ def run(plan: Plan, folder: Path) -> None:
         if drawn % GROW_EVERY == 0 and len(pairs.chunks) < plan.chunks:
             pairs.grow(len(pairs.chunks) + 1)
         shown, small, large = map(to_unit, pairs.draw(plan.batch, generator))
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed():
             out = net(shown.contiguous(memory_format=torch.channels_last))
         return losses(out.float(), small, large)
 

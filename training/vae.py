@@ -11,6 +11,7 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import Tensor
 
 from training.parallel import Log
+from training.precision import mixed
 from training.stage import Schedule, train
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def train_vae(frames: np.ndarray, held_out: np.ndarray, folder: Path, plan: Plan
 
     def loss(generator: torch.Generator) -> Tensor:
         x = to_unit(data[torch.randint(len(data), (plan.vae_batch,), generator=generator)])
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed():
             mean = vae.encode(x).latent_dist.mean
             out = vae.decode(mean + 0.05 * torch.randn(mean.shape, generator=generator)).sample
         return picture_loss(out.float(), x) + 1e-3 * mean.float().square().mean()
