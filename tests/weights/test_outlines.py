@@ -66,7 +66,9 @@ def test_a_plan_says_so_and_a_run_needs_the_weights():
     for command in ("validate", "run"):
         refused = CliRunner().invoke(cli, [command, spec])
         assert refused.exit_code == 5
-        assert "./models/Wan2.1-T2V-1.3B-Diffusers: there is no such folder or file" in refused.stderr
+        line = next(n for n, line in enumerate(Path(spec).read_text().splitlines(), 1) if line.startswith("model:"))
+        place = f"{spec}:{line}:1: model: ./models/Wan2.1-T2V-1.3B-Diffusers: there is no such folder or file"
+        assert place in refused.stderr
 
 
 def test_an_outline_has_no_weights_and_ends_with_its_plan():

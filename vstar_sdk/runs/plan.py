@@ -11,7 +11,7 @@ from vstar_sdk.attention.check import check_guided
 from vstar_sdk.attention.plan import AttentionPlan, plan_attention
 from vstar_sdk.attention.sites import Site, fused_sites
 from vstar_sdk.attention.telling import reading_sites, with_text
-from vstar_sdk.errors import SpecError
+from vstar_sdk.errors import ModelError, SpecError
 from vstar_sdk.footage import Footage, Sound
 from vstar_sdk.models.contract import ModelSource
 from vstar_sdk.models.facts import Facts
@@ -116,6 +116,13 @@ class Plan:
         return _made, (self.loaded, self.facts, self.settings, self.story, self.kept, self.beginning)
 
 
+def _facts(loaded: LoadedSpec, source: ModelSource) -> Facts:
+    try:
+        return source.facts()
+    except ModelError as error:
+        raise loaded.model_error(error) from None
+
+
 def _states(number: int) -> str:
     return f"{number} state{'' if number == 1 else 's'}"
 
@@ -130,7 +137,7 @@ def make_plan(loaded: LoadedSpec) -> Plan:
     """
     try:
         source: ModelSource = loaded.catalog.make("models", loaded.spec.model)
-        facts = source.facts().preset(loaded.spec.sampling.preset)
+        facts = _facts(loaded, source).preset(loaded.spec.sampling.preset)
         engine = engine_of(loaded, facts)
         settings = settings_of(loaded.spec, facts, engine)
         text = _text(loaded)

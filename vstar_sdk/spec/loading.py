@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar, cast
 
 from pydantic import ValidationError
 
-from vstar_sdk.errors import SpecError, SpecPath
+from vstar_sdk.errors import ModelError, SpecError, SpecPath
 from vstar_sdk.options import Options
 from vstar_sdk.plugin import discovery
 from vstar_sdk.plugin.catalog import Catalog
@@ -79,6 +79,10 @@ class LoadedSpec:
     def error(self, error: SpecError) -> SpecError:
         """An error found later, with the place of its path written before it."""
         return SpecError(located(self.document, error.path, error.message), hint=error.hint, path=error.path)
+
+    def model_error(self, error: ModelError) -> ModelError:
+        """What the model's files lack, with the place of the model written before it."""
+        return ModelError(f"{located(self.document, ('model',), '')}: {error.message}", hint=error.hint)
 
 
 class _PortableSpec(RunSpec):

@@ -88,7 +88,7 @@ def find_model(
                 return kept
             raise ModelError(
                 f"{reference}: there is no such folder or file",
-                hint=f"check the path: it is relative to the current directory, {Path.cwd()}",
+                hint="check the path" + ("" if Path(reference).is_absolute() else f": it is relative to {Path.cwd()}"),
             )
         return local
     if known := resolver.asset(reference if revision is None else f"{reference}@{revision}"):
