@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
 
 from vstar_sdk.attention.branches import ChangedBranch
 from vstar_sdk.attention.nursing import nurse
-from vstar_sdk.attention.operations import Bias, Mix, Skip, Wrap
+from vstar_sdk.attention.operations import Bias, Mix, Scale, Skip, Wrap
 from vstar_sdk.attention.plan import plan_attention
 from vstar_sdk.attention.recording import Recording
+from vstar_sdk.attention.telling import told, with_text
 from vstar_sdk.clock import Clock
 from vstar_sdk.errors import PluginError, SamplerError, SpecError
 from vstar_sdk.models.unet3d.family import UNET3D
@@ -87,6 +89,21 @@ def test_one_branch_alone_is_changed_in_one_call_and_in_several(unet, sites, reg
         torch.testing.assert_close(together, wanted, atol=1e-5, rtol=1e-5)
         torch.testing.assert_close(apart, wanted, atol=1e-5, rtol=1e-5)
     assert not torch.allclose(one[1], one[2], atol=1e-3)
+
+
+def test_two_changed_branches_have_a_change_each(unet, sites):
+    soft, sharp = Wants(Scale(q=0.2)), Wants(Scale(q=5.0))
+    both = [*changed(*soft.given), ChangedBranch("acme/guide", "negative", (0.0, 1.0), sharp.operations)]
+    expected = run(unet, plan(sites, sharp), ("negative",)) + run(unet, plan(sites, soft), ("worse",))
+    torch.testing.assert_close(run(unet, plan(sites, branches=both), ("negative", "worse")), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_branches_stay_changed_where_all_key_states_are_alike(sites):
+    """A text part that then gives one text for all frames does not act, and takes nothing else with it."""
+    reader = replace(sites[-1], name="reader", kind="cross", reads=True)
+    asked = plan(sites, branches=changed(Skip()))
+    alike = told(with_text(asked, [reader], "relay"), None, 12, [(0, FRAMES - 1)])
+    assert (alike.sites, alike.untouched) == (asked.sites, asked.untouched)
 
 
 def test_a_layer_that_is_left_out_gives_back_what_it_was_given(unet, sites):

@@ -162,6 +162,15 @@ def test_half_precision_loses_no_more_than_its_own_rounding(dtype, stat):
     torch.testing.assert_close(out.double(), expected, atol=4 * torch.finfo(dtype).eps, rtol=0)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("height", [1e3, 7e4])
+def test_in_half_precision_a_large_bias_keeps_its_digits(dtype, height):
+    q, k, v = qkv(dtype=dtype)
+    band = 2 * gaussian_band(8, 2)
+    out = compiled(Bias(lambda d: height + band))(q, k, v)
+    torch.testing.assert_close(out.double(), literal(q, k, v, none=band), atol=4 * torch.finfo(dtype).eps, rtol=0)
+
+
 PER_FRAME = tuple(0.5 + 0.25 * frame for frame in range(8))
 UNIFORM = torch.full((8, 8), 1 / 8, dtype=torch.float64)
 

@@ -232,9 +232,22 @@ def test_a_map_takes_no_more_than_all():
     assert caught.value.hint == "set the strength to at most 1.25"
 
 
-def test_a_memory_that_asks_for_more_of_a_map_than_there_is_is_told():
+@pytest.mark.parametrize("scale", [0.5, (1.0, 0.5, 2.0) * (FRAMES // 3) + (1.0,) * (FRAMES % 3)], ids=["one", "frames"])
+def test_a_strength_does_not_turn_the_attention_round(scale):
+    softer = Doubling(Scale(k=scale), strength=3.0)
+    with pytest.raises(SpecError, match=r"Doubling: at strength 3 its scale of 0\.5 would be negative") as caught:
+        plan(softer)
+    assert caught.value.path == ("regularizers", 0, "strength")
+    assert caught.value.hint == "set the strength to at most 2"
+    assert plan(Doubling(Scale(k=scale), strength=2.0)).sites
+    assert plan(Doubling(Scale(k=1.5), strength=3.0)).sites
+
+
+def test_a_memory_that_asks_for_more_than_there_is_is_told():
     with pytest.raises(PluginError, match=r"its mix at attn has the weight 1\.5"):
         at(SITE, Mix(identity)).tune({0: 1.5})
+    with pytest.raises(PluginError, match="its scale at attn is negative at strength 3"):
+        at(SITE, Scale(q=0.5)).tune({0: 3.0})
 
 
 def test_a_map_that_does_not_stay_whole_leaves_the_others_their_work():

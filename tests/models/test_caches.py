@@ -17,6 +17,7 @@ from tests.transformer_models import FEW, ONE, OTHER, SOURCES, clock, latents, o
 from vstar_sdk import SamplerError, SpecError, load_spec
 from vstar_sdk.models.caches import FirstBlockCache, MagCache, TaylorSeerCache
 from vstar_sdk.runs.plan import make_plan
+from vstar_sdk.runs.schedule import evaluations
 
 slow = pytest.mark.slow
 LAYERS = [r"blocks\.\d+\.attn1", r"blocks\.\d+\.attn2", r"blocks\.\d+\.ffn"]
@@ -182,6 +183,18 @@ def test_of_two_experts_only_the_first_block_is_sure(wan_22):
     with pytest.raises(SpecError, match="would skip tar"):
         make_plan(spec(wan_22, {**TAYLOR, "warm_up": 8}, regularizers=[late]))
     assert make_plan(spec(wan_22, FIRST, regularizers=[{**TAR, "blocks": [0, 0]}]))
+
+
+@pytest.mark.parametrize("cache", [FIRST, TAYLOR, MAG])
+def test_a_scheduler_that_evaluates_the_model_twice_in_a_step_is_refused(wan_21, cache):
+    heun = {"use": "diffusers", "name": "FlowMatchHeunDiscreteScheduler"}
+    refused = make_plan(spec(wan_21, cache, sampling={"steps": 8, "scheduler": heun}))
+    with pytest.raises(
+        SpecError, match="one evaluation a step, and FlowMatchHeunDiscreteScheduler takes 15 for 8 steps"
+    ) as error:
+        evaluations(refused)
+    assert error.value.path == ("model", "cache")
+    assert evaluations(make_plan(spec(wan_21, cache))) == 8
 
 
 def test_a_run_with_a_cache_cannot_pause(session, wan_21, tmp_path):

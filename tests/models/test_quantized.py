@@ -56,6 +56,7 @@ def test_a_package_that_is_not_installed_is_named_with_the_command(wan_21, monke
         ("wan_21", {"quantize": "torchao-int8", "offload": "group"}, "torchao and offload: group cannot be combined"),
         ("wan_21", {"quantize": "bitsandbytes-8bit", "offload": "model"}, "bitsandbytes and offload: model cannot be"),
         ("wan_21", {"quantize": "torchao-int8", "gguf": "./a"}, "quantised already: remove quantize or gguf"),
+        ("wan_22", {"quantize": "torchao-int8", "gguf_2": "./a"}, "quantised already: remove quantize or gguf"),
         ("wan_21", {"quantize": "magic"}, "Input should be 'bitsandbytes-8bit'"),
     ],
 )

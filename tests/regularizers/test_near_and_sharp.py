@@ -10,7 +10,7 @@ from vstar_sdk.attention.check import check_regularizer
 from vstar_sdk.attention.compiler import compile_acts
 from vstar_sdk.attention.recipe import Act
 from vstar_sdk.attention.sites import Site, SiteAddress
-from vstar_sdk.clock import Clock
+from vstar_sdk.clock import Clock, Rhythm
 from vstar_sdk.errors import SpecError
 from vstar_sdk.regularizers.alibi import Alibi, AlibiOptions
 from vstar_sdk.regularizers.temperature import Temperature, TemperatureOptions
@@ -90,3 +90,6 @@ def test_a_window_has_a_radius(wrong):
 def test_a_window_as_wide_as_the_clip_does_nothing_and_is_told():
     with pytest.raises(SpecError, match="Window: has no operation at any"):
         check_regularizer(Window(WindowOptions(radius={0: FRAMES - 1})), [ADDRESS], Clock(FRAMES, 8.0))
+    # The first latent frame stands for one frame alone: 5 latent frames are 3.625 regular ones apart.
+    with pytest.raises(SpecError, match="Window: has no operation at any"):
+        check_regularizer(Window(WindowOptions(radius={0: 3.7})), [ADDRESS], Clock(17, 8.0, Rhythm.causal(4)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from tests.denoised import scheduler_for
 from vstar_sdk.models.videocrafter2.scaled_ddim import ScaledDDIMScheduler
 from vstar_sdk.sampling.clean import clean
+from vstar_sdk.sampling.denoising import Denoising
 from vstar_sdk.sampling.schedulers import timesteps_of
 
 SHAPE = (1, 4, 3, 5, 5)
@@ -62,8 +64,30 @@ def test_the_scaled_schedule_of_videocrafter2_is_asked_itself():
     torch.testing.assert_close(found, x0, rtol=0, atol=2e-4)
 
 
-def test_a_scheduler_that_cannot_tell_gives_none():
-    from types import SimpleNamespace
+@pytest.mark.parametrize("name", ["ddim", "euler"])
+def test_a_sampler_that_brings_its_own_prediction_has_the_clean_latents_of_that_step(name):
+    """One prediction for two steps, say: the second is of the latents before it, as the model would see them."""
+    torch.manual_seed(0)
+    noise, told = torch.randn(2, *SHAPE)
 
+    class Told:
+        def begin(self) -> None: ...
+
+        def __call__(self, *_: object) -> torch.Tensor:
+            return told
+
+    guided: Any = Told()
+    scheduler, other = (scheduler_for(name, DIFFUSION) for _ in range(2))
+    denoising = Denoising(guided, noise, scheduler, 4)
+    denoising.total = 4
+    latents, _ = denoising.begin(noise)
+    latents = denoising.step(latents, 0)
+    timestep = timesteps_of(other, 4, "cpu")[1]
+    expected = clean(other, other.scale_model_input(latents, timestep), told, 1)
+    denoising.step(latents, 1, told)
+    torch.testing.assert_close(denoising.clean(), expected)
+
+
+def test_a_scheduler_that_cannot_tell_gives_none():
     silent = SimpleNamespace(config={}, timesteps=torch.tensor([5.0]))
     assert clean(silent, torch.zeros(1), torch.zeros(1), 0) is None

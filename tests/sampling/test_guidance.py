@@ -13,7 +13,7 @@ from vstar_sdk.attention.moment import Moment
 from vstar_sdk.options import GuidanceOptions
 from vstar_sdk.sampling.apg import Apg, ApgOptions
 from vstar_sdk.sampling.cfg import Cfg
-from vstar_sdk.sampling.contract import Branch
+from vstar_sdk.sampling.contract import PROMPT, Branch
 from vstar_sdk.sampling.guided import Guided
 
 G = torch.Generator().manual_seed(0)
@@ -104,6 +104,18 @@ def test_at_scale_1_no_negative_branch_is_asked_for():
     adapter = Counting()
     assert torch.equal(guided(adapter, scale=1.0)(LATENTS, torch.tensor(1), moment()), LATENTS + 1)
     assert adapter.calls == [[1.0]]
+
+
+def test_a_guidance_of_the_prompts_branch_alone_is_asked_inside_of_its_window():
+    class Less(Cfg):
+        branches = (PROMPT,)
+
+        def combine(self, predictions, scale, moment):
+            return predictions["prompt"] / scale
+
+    predict = guided(Counting(), guidance=Less(GuidanceOptions(stop=0.5)), scale=2.0)
+    found = [predict(LATENTS, torch.tensor(1), moment(step)) for step in range(4)]
+    torch.testing.assert_close(found, [(LATENTS + 1) / 2] * 2 + [LATENTS + 1] * 2)
 
 
 @pytest.mark.parametrize("batch", ["one", "two"])

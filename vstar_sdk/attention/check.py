@@ -145,16 +145,28 @@ def _check_memory(regularizer: Regularizer) -> None:
 
 
 def _check_weights(regularizer: Regularizer, operations: Sequence[Operation]) -> None:
-    """Refuse a strength that would take more of a map than there is."""
+    """Refuse a strength that would take more of a map than there is, or turn logits round."""
     strength = regularizer.options.strength
     largest = max(strength.first, strength.to) if isinstance(strength, Course) else strength
-    for operation in operations:
-        if isinstance(operation, Mix) and operation.weight * largest > 1.0 >= operation.weight:
+    for share, what in map(_share, operations):
+        if share * largest > 1.0 >= share:
             raise SpecError(
-                f"{name_of(regularizer)}: at strength {largest:g} its map of weight {operation.weight:g} would exceed 1",
-                hint=f"set the strength to at most {1.0 / operation.weight:g}",
+                f"{name_of(regularizer)}: at strength {largest:g} {what}",
+                hint=f"set the strength to at most {1.0 / share:g}",
                 path=("strength",),
             )
+
+
+def _share(operation: Operation) -> tuple[float, str]:
+    """How much an operation takes away at strength 1 of what there is no more of, and what a strength that takes more does."""
+    if isinstance(operation, Mix):
+        return operation.weight, f"its map of weight {operation.weight:g} would exceed 1"
+    if isinstance(operation, Scale):
+        given = [factor for one in (operation.q, operation.k) for factor in (one if isinstance(one, tuple) else (one,))]
+        # What is no number is told when it is compiled.
+        least = min((one for one in given if isinstance(one, int | float) and one >= 0.0), default=1.0)  # pyright: ignore[reportUnnecessaryIsInstance]
+        return 1.0 - least, f"its scale of {least:g} would be negative, which turns the attention round"
+    return 0.0, ""
 
 
 def check_together(site: Site, acts: Sequence[Act], steps: int | None) -> None:

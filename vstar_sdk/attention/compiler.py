@@ -121,7 +121,7 @@ class Compiled:
             strengths: of all regularizers whose strengths change.
 
         Raises:
-            PluginError: a weight leaves 0 to 1.
+            PluginError: see `Terms.at`.
         """
         if self._strengths != strengths:
             for name, number in self._terms.at(strengths).named().items():

@@ -106,6 +106,9 @@ plain_attention = PlainAttention()
 class MaskedAttention:
     """``softmax(A + B) V`` as PyTorch's fused attention with an additive mask.
 
+    The mask is in the precision of the queries. In half of it every row is first moved to a largest value of 0, which a softmax
+    ignores: so a large bias keeps its digits, and is not infinite.
+
     Args:
         bias: ``B``, ``(frames, frames)``.
     """
@@ -115,14 +118,22 @@ class MaskedAttention:
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
         """See `Executor.prepare`."""
-        self._bias.on(device, dtype)
+        self._bias.on(device, _precise(dtype))
 
     def __call__(self, query: Tensor, key: Tensor, value: Tensor, part: Frames | None = None) -> Tensor:
         """The attention output."""
-        bias = self._bias.on(query.device, query.dtype)
+        precise = _precise(query.dtype)
+        bias = self._bias.on(query.device, precise)
+        bias = bias if part is None else part.of(bias)
+        if precise != query.dtype:
+            bias = (bias - bias.amax(dim=-1, keepdim=True)).to(query.dtype)
         # Four dimensions can be read in one way only; some backends take a mask of two for (batch, keys).
-        mask = (bias if part is None else part.of(bias))[None, None]
-        return scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        return scaled_dot_product_attention(query, key, value, attn_mask=bias[None, None])
+
+
+def _precise(dtype: torch.dtype) -> torch.dtype:
+    """The precision in which a bias is kept: float32 for queries of half of it."""
+    return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
 
 
 class ScaledAttention:

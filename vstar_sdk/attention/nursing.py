@@ -126,7 +126,7 @@ class _Nursed:
         self._processor, self._original = family.processor(attn, plan.site), family.installed(attn)
         self._processor.current = current
         self.plan, self._recording, self._current = plan, recording, current
-        self._compiled: dict[tuple[bool | int | None, ...], Compiled] = {}
+        self._compiled: dict[tuple[str | bool | int | None, ...], Compiled] = {}
         self._branched: dict[tuple[int, ...], BranchedAttention] = {}
 
     def open(self) -> None:
@@ -154,7 +154,7 @@ class _Nursed:
             if branch.skip is not None and branch.skip.what == "scores":
                 changed[branch.branch] = {None: values_attention}
             elif branch.act is not None:
-                changed[branch.branch] = self._attends([*acts, branch.act], strengths, weight)
+                changed[branch.branch] = self._attends([*acts, branch.act], strengths, weight, branch.branch)
         if changed or None not in own:
             key = tuple(strengths)
             if key not in self._branched:
@@ -166,11 +166,13 @@ class _Nursed:
         watched = memories.slot(self.plan, moment, torch.device("cpu") if weight.is_meta else weight.device)
         self._processor.slots = tuple(slot for slot in (recorded, watched) if slot is not None)
 
-    def _attends(self, acts: Sequence[Act], strengths: Mapping[int, float], weight: torch.Tensor) -> Executors:
-        """The executors of some acts, as strong as they are now."""
+    def _attends(
+        self, acts: Sequence[Act], strengths: Mapping[int, float], weight: torch.Tensor, branch: str | None = None
+    ) -> Executors:
+        """The executors of some acts, as strong as they are now; of the branch that adds acts of its own, or of all others."""
         found: dict[bool | None, Executor] = {}
         for prompted in told_apart(acts):
-            key = (prompted, *(act.index for act in acts))
+            key = (branch, prompted, *(act.index for act in acts))
             if key not in self._compiled:
                 recipe = lower(acts, self.plan.site.kind, prompted, fused=self.plan.site.fused)
                 self._compiled[key] = Compiled(self.plan.site, recipe, self._current)

@@ -65,12 +65,17 @@ class Watch:
 
 @dataclass(frozen=True)
 class SitePlan:
-    """Everything that is done at one site; at least one act, watch or branch."""
+    """Everything that is done at one site; in a plan at least one act, watch or branch."""
 
     site: Site
     acts: tuple[Act, ...]
     watches: tuple[Watch, ...] = ()
     branches: tuple[BranchPlan, ...] = ()
+
+    @property
+    def touched(self) -> bool:
+        """Whether anything is done there."""
+        return bool(self.acts or self.watches or self.branches)
 
     def active(self, step: int, steps: int) -> tuple[Act, ...]:
         """The acts whose windows hold ``step`` (from 0) of ``steps``, without those whose course is at 0 there."""
@@ -177,7 +182,7 @@ def plan_attention(
     for plan in planned:
         check_together(plan.site, plan.acts, steps)
         check_beside(plan.site, plan.acts, regularizers, steps)
-    touched = tuple(plan for plan in planned if plan.acts or plan.watches or plan.branches)
+    touched = tuple(plan for plan in planned if plan.touched)
     remembering = {index: asked for index, asked in enumerate(regularizers) if isinstance(asked, RememberingRegularizer)}
     return AttentionPlan(touched, len(sites) - len(touched), clock, remembering)
 

@@ -118,7 +118,7 @@ def _untouched(plan: AttentionPlan) -> AttentionPlan:
         )
         for planned in plan.sites
     ]
-    touched = tuple(planned for planned in sites if planned.acts or planned.watches)
+    touched = tuple(planned for planned in sites if planned.touched)
     return replace(plan, sites=touched, untouched=plan.untouched + len(sites) - len(touched))
 
 

@@ -84,7 +84,7 @@ class Terms:
         """The sums for some strengths.
 
         Raises:
-            PluginError: the biases together hide all frames from one, or a weight leaves 0 to 1.
+            PluginError: the biases together hide all frames from one, a weight leaves 0 to 1, or a scale becomes negative.
         """
 
         def strength(one: Ingredient[Any]) -> float:
@@ -101,6 +101,11 @@ class Terms:
         for scale, *given in self._scales:
             share = strength(scale)
             by_q, by_k = (factors if share == 1.0 else 1.0 + share * (factors - 1.0) for factors in given)
+            if any(((moved < 0.0) & (factors >= 0.0)).any() for moved, factors in zip((by_q, by_k), given, strict=True)):
+                raise PluginError(
+                    f"{named(scale, self._site)} is negative at strength {share:g}",
+                    hint="a scale moves from 1 by its strength: where it is below 1, a large strength turns the attention round",
+                )
             q, k = q * by_q, k * by_k
         keep, fixed = torch.ones((), dtype=torch.float64), torch.zeros(frames, frames, dtype=torch.float64)
         for mix, fixed_map in self._mixes:

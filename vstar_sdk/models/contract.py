@@ -94,7 +94,8 @@ class Adapter(Protocol):
         Args:
             latents: ``(branches, channels, frames, height, width)``.
             timestep: 0-d.
-            text: ``(branches, frames, tokens, dim)``, one embedding for each frame.
+            text: ``(branches, frames, tokens, dim)``, one embedding for each latent frame. Where a text part has frames read the
+                key states token by token (see `Facts.text_sites`), ``(branches, 1, states * tokens, dim)``: one for all frames.
 
         Returns:
             The prediction, of the latents' shape.

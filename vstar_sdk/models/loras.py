@@ -42,7 +42,7 @@ class LoraOptions(LoraFile):
     """One LoRA, of images or of motion."""
 
     weight: float = Field(default=1.0, ge=-10.0, le=10.0)
-    """Factor of the band; negative values invert it."""
+    """How much of it is added; 0 is the plain model, and a negative value inverts it."""
 
 
 class TransformerLoraOptions(LoraFile):

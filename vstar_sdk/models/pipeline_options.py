@@ -168,7 +168,7 @@ class GgufTransformerOptions(LoraTransformerOptions):
 
     @model_validator(mode="after")
     def _quantised_once(self) -> Self:
-        if self.quantize is not None and self.gguf is not None:
+        if self.quantize is not None and (self.gguf is not None or self.gguf_2 is not None):
             raise ValueError("the weights of a GGUF file are quantised already: remove quantize or gguf")
         return self
 

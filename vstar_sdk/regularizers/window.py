@@ -41,7 +41,7 @@ class Window:
         if written is None or site.block == "init":
             return ()
         radius = site.duration(written)
-        if radius >= site.frames - 1:  # nothing is as far as that
+        if radius >= site.clock.positions[-1] - site.clock.positions[0]:  # nothing is farther than that
             return ()
         return (Bias(lambda distance: (0.0 * distance).masked_fill(distance.abs() > radius, float("-inf"))),)
 

@@ -64,3 +64,26 @@ def check_cache(loaded: LoadedSpec, source: ModelSource, attention: AttentionPla
                 hint="remove the cache, or use a guidance that compares texts alone, such as cfg",
                 path=_PATH,
             )
+
+
+def check_evaluations(source: ModelSource, scheduler: str, steps: int, evaluations: int) -> None:
+    """Refuse a cache beside a scheduler that evaluates the model more than once in a step.
+
+    A cache counts evaluations as steps: it would begin again in the middle of the schedule, and leave out what regularizers do.
+
+    Args:
+        source: of the model.
+        scheduler: the scheduler's name.
+        steps: that the spec asks for.
+        evaluations: that the schedule takes.
+
+    Raises:
+        SpecError: there is one.
+    """
+    cache = source.cache if isinstance(source, CachedSource) else None
+    if cache is not None and evaluations != steps:
+        raise SpecError(
+            f"the cache {cache.use} counts one evaluation a step, and {scheduler} takes {evaluations} for {steps} steps",
+            hint="remove the cache, or use a scheduler of first order, such as the model's own",
+            path=_PATH,
+        )

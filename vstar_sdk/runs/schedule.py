@@ -7,6 +7,7 @@ from importlib.metadata import version
 from vstar_sdk.caches import remembered
 from vstar_sdk.errors import SpecError
 from vstar_sdk.options import Options
+from vstar_sdk.runs.caching import check_evaluations
 from vstar_sdk.runs.plan import Plan
 
 
@@ -19,11 +20,17 @@ def evaluations(plan: Plan) -> int:
         plan: of the run; where its model says nothing of schedulers before it is loaded, nothing is checked.
 
     Raises:
-        SpecError: the scheduler does not fit the model, or cannot take so few or so many steps; with its place in the spec.
+        SpecError: the scheduler does not fit the model or its cache, or cannot take so few or so many steps; with its place in
+            the spec.
         MissingDependency: the scheduler needs another package.
         PluginError: scheduler or sampler are of a plugin that is broken.
     """
-    return plan.engine.sampler.steps(schedule_steps(plan))
+    numbers, steps = plan.settings, schedule_steps(plan)
+    try:
+        check_evaluations(plan.source, numbers.scheduler, numbers.steps, steps)
+    except SpecError as error:
+        raise plan.loaded.error(error) from None
+    return plan.engine.sampler.steps(steps)
 
 
 def schedule_steps(plan: Plan) -> int:

@@ -59,6 +59,9 @@ class Branch:
 NEGATIVE, PROMPT = Branch("negative", "negative"), Branch("prompt")
 """The two branches of classifier-free guidance, in the order in which they are evaluated."""
 
+UNGUIDED = (PROMPT,)
+"""What `branches_at` gives, this very tuple, where the guidance is not asked."""
+
 
 class Guidance(Protocol):
     """What a guidance part's factory returns: how the predictions of several branches become one.
@@ -93,7 +96,7 @@ class Guidance(Protocol):
 
 
 def branches_at(guidance: Guidance, scale: float, step: int, steps: int) -> tuple[Branch, ...]:
-    """The branches that a step needs; `PROMPT` alone where the guidance is not asked.
+    """The branches that a step needs; `UNGUIDED` where the guidance is not asked.
 
     Args:
         guidance: combines them.
@@ -103,13 +106,13 @@ def branches_at(guidance: Guidance, scale: float, step: int, steps: int) -> tupl
     """
     options = guidance.options
     if step not in steps_inside((options.start, options.stop), steps):
-        return (PROMPT,)
+        return UNGUIDED
     there = [branch for branch in guidance.branches if step in steps_inside(branch.window, steps)]
     if scale == 1.0:
         there = [branch for branch in there if branch.text == "prompt"]
         if not any(branch.operations for branch in there):
-            return (PROMPT,)
-    return tuple(there) or (PROMPT,)
+            return UNGUIDED
+    return tuple(there) or UNGUIDED
 
 
 @runtime_checkable

@@ -109,7 +109,7 @@ class Denoising:
         self._extra = step_arguments(scheduler, eta, generator)
         self._timesteps, self._fresh = self._scheduled(), True
         self._state, self._index, self._latents = state, 0, noise
-        self._seen: Tensor | None = None
+        self._seen: tuple[int, Tensor] | None = None
         self._last: tuple[Tensor, Tensor, int] | None = None
 
     @property
@@ -186,9 +186,8 @@ class Denoising:
         with self._running():
             if self._nursing is not None:
                 self._nursing.at(index, len(self._timesteps), float(timestep))
-            if (scaled := getattr(self._scheduler, "scale_model_input", None)) is not None:  # flow matching has no such scales
-                latents = scaled(latents, timestep)
-            self._seen = latents
+            latents = self._scaled(latents, timestep)
+            self._seen = index, latents
             return self._guided(latents, timestep, Moment(index, len(self._timesteps), float(timestep)))
 
     def step(self, latents: Tensor, index: int, prediction: Tensor | None = None) -> Tensor:
@@ -267,10 +266,16 @@ class Denoising:
     def _scheduled(self) -> Tensor:
         return timesteps_of(self._scheduler, self._steps, self.noise.device, tokens=math.prod(self.noise.shape[2:]))
 
+    def _scaled(self, latents: Tensor, timestep: Tensor) -> Tensor:
+        """The latents as the model sees them at a step."""
+        scaled = getattr(self._scheduler, "scale_model_input", None)  # flow matching has no such scales
+        return latents if scaled is None else scaled(latents, timestep)
+
     def _taken(self, latents: Tensor, index: int, prediction: Tensor) -> Tensor:
         """The latents after the scheduler's step and the transforms."""
         steps, timestep, scheduler = len(self._timesteps), self._timesteps[index], self._scheduler
-        self._last = (latents if self._seen is None else self._seen, prediction, index)
+        seen = self._seen[1] if self._seen is not None and self._seen[0] == index else self._scaled(latents, timestep)
+        self._last = seen, prediction, index
         latents = scheduler.step(prediction, timestep, latents, return_dict=False, **self._extra)[0]
         if self._transform is not None:
             latents = self._transform(latents, index + 1, steps, float(timestep))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vstar_sdk.models.contract import RunningAdapter
-from vstar_sdk.sampling.contract import PROMPT, RememberingGuidance, branches_at
+from vstar_sdk.sampling.contract import UNGUIDED, RememberingGuidance, branches_at
 
 if TYPE_CHECKING:
     from vstar_sdk.attention.moment import Moment
@@ -36,8 +36,9 @@ class Guided:
 
     Args:
         adapter: the loaded model.
-        text: ``(frames, tokens, dim)``, one embedding for each frame.
-        negative: ``(tokens, dim)``, shared by all frames.
+        text: ``(frames, tokens, dim)``, one embedding for each latent frame; or ``(1, states * tokens, dim)``, the text of all
+            key states, which all frames read.
+        negative: of the negative prompt, as many tokens: ``(tokens, dim)``, shared by all frames.
         guidance: combines the branches.
         scale: of the guidance; at 1 the prompt's branch counts alone.
         batch: one call for all branches, or one each.
@@ -71,7 +72,7 @@ class Guided:
             moment: the step that is under way.
         """
         branches = branches_at(self._guidance, self._scale, moment.step, moment.steps)
-        if branches == (PROMPT,):
+        if branches is UNGUIDED:
             return self._denoise(latents, timestep, branches)
         if self._batch == "one":
             predicted = self._denoise(latents.expand(len(branches), *latents.shape[1:]), timestep, branches)

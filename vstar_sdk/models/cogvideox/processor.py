@@ -12,7 +12,7 @@ from torch import Tensor
 from vstar_sdk.attention.layout import Layout
 from vstar_sdk.attention.processor import NursedProcessor
 from vstar_sdk.attention.sites import Site
-from vstar_sdk.errors import ModelError, SamplerError
+from vstar_sdk.models.diffusers.joint_attention import check_stands_in, check_tokens
 
 _embeddings: Any = embeddings  # typed in part
 
@@ -44,14 +44,8 @@ class CogVideoXProcessor(NursedProcessor):
         Raises:
             SamplerError: the call has a mask, or another number of frames than planned.
         """
-        if attention_mask is not None:
-            raise SamplerError(f"{self.site.name} was called with a mask, which CogVideoX does not use")
-        tokens, text = hidden_states.shape[1], encoder_hidden_states.shape[1]
-        if tokens % self.site.frames:
-            raise SamplerError(
-                f"{self.site.name} saw {tokens} tokens; the plan is for {self.site.frames} latent frames of equal size",
-                hint="plan the regularizers for the number of frames that the model samples",
-            )
+        check_tokens(self.site, hidden_states, None, attention_mask)
+        text = encoder_hidden_states.shape[1]
         sequence = torch.cat([encoder_hidden_states, hidden_states], dim=1)
         # The projections are called, never read: under offloading or layerwise casting their weights are not what they seem.
         projected = (attn.to_q(sequence), attn.to_k(sequence), attn.to_v(sequence))
@@ -78,13 +72,5 @@ def cogvideox_processor(attn: Any, site: Site) -> CogVideoXProcessor:
     Raises:
         ModelError: it is another attention, or does more than plain attention.
     """
-    processor = getattr(attn, "processor", None)
-    if not isinstance(attn, Attention) or type(processor) is not CogVideoXAttnProcessor2_0:
-        raise ModelError(
-            f"{site.name} holds {type(processor).__name__}, which cannot be replaced",
-            hint="remove what replaced its attention processor (fuse_qkv_projections, an adapter, another attach) before the run",
-        )
-    own: Any = attn
-    if own.heads != site.heads or own.is_cross_attention:
-        raise ModelError(f"{site.name} is not a joint attention with {site.heads} heads")
+    check_stands_in(attn, site, Attention, (CogVideoXAttnProcessor2_0,))
     return CogVideoXProcessor(site)

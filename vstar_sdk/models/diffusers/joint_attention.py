@@ -38,7 +38,7 @@ def check_stands_in(
         ModelError: it is another attention, or something would be lost.
     """
     processor: Any = getattr(attn, "processor", None)
-    hint = "remove what replaced its attention processor (an adapter, a backend, another attach) before the run"
+    hint = "undo what changed its attention (fuse_qkv_projections, an adapter, a backend, another attach) before the run"
     if not isinstance(attn, kind) or type(processor) not in processors:
         raise ModelError(f"{site.name} holds {type(processor).__name__}, which cannot be replaced", hint=hint)
     checked: Any = attn

@@ -14,7 +14,7 @@ from torch.nn.functional import pad
 from vstar_sdk.attention.layout import Layout
 from vstar_sdk.attention.processor import NursedProcessor
 from vstar_sdk.attention.sites import Site
-from vstar_sdk.errors import ModelError, SamplerError
+from vstar_sdk.models.diffusers.joint_attention import check_stands_in, check_tokens
 
 _embeddings: Any = embeddings  # typed in part
 
@@ -49,12 +49,8 @@ class Hunyuan15Processor(NursedProcessor):
         Raises:
             SamplerError: it is another number of frames than planned.
         """
+        check_tokens(self.site, hidden_states, None, None)
         tokens, text = hidden_states.shape[1], encoder_hidden_states.shape[1]
-        if tokens % self.site.frames:
-            raise SamplerError(
-                f"{self.site.name} saw {tokens} tokens; the plan is for {self.site.frames} latent frames of equal size",
-                hint="plan the regularizers for the number of frames that the model samples",
-            )
         # The projections are called, never read: under offloading or layerwise casting their weights are not what they seem.
         query, key, value = (
             project(hidden_states).unflatten(2, (attn.heads, -1)) for project in (attn.to_q, attn.to_k, attn.to_v)
@@ -89,19 +85,5 @@ def hunyuan15_processor(attn: Any, site: Site) -> Hunyuan15Processor:
     Raises:
         ModelError: it is another attention, or does more than plain attention.
     """
-    processor = getattr(attn, "processor", None)
-    hint = "remove what replaced its attention processor (an adapter, a backend, another attach) before the run"
-    if not isinstance(attn, Attention) or type(processor) is not HunyuanVideo15AttnProcessor2_0:
-        raise ModelError(f"{site.name} holds {type(processor).__name__}, which cannot be replaced", hint=hint)
-    own: Any = attn
-    if own.heads != site.heads or own.add_q_proj is None:
-        raise ModelError(f"{site.name} is not a joint attention with {site.heads} heads")
-    plain: Any = processor
-    changed = {
-        "fused projections": getattr(attn, "fused_projections", False),
-        "an attention backend": plain._attention_backend is not None,
-        "context parallelism": plain._parallel_config is not None,
-    }
-    if found := [name for name, present in changed.items() if present]:
-        raise ModelError(f"{site.name} has {' and '.join(found)}, which regularizers would remove", hint=hint)
+    check_stands_in(attn, site, Attention, (HunyuanVideo15AttnProcessor2_0,))
     return Hunyuan15Processor(site)

@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 from vstar_sdk.attention.layout import Layout
 from vstar_sdk.attention.processor import NursedProcessor
 from vstar_sdk.attention.sites import Site
-from vstar_sdk.errors import ModelError, SamplerError
+from vstar_sdk.models.diffusers.joint_attention import check_stands_in, check_tokens
 
 
 class MochiProcessor(NursedProcessor):
@@ -44,12 +44,8 @@ class MochiProcessor(NursedProcessor):
         Raises:
             SamplerError: it is another number of frames than planned.
         """
+        check_tokens(self.site, hidden_states, None, None)
         tokens, text = hidden_states.shape[1], encoder_hidden_states.shape[1]
-        if tokens % self.site.frames:
-            raise SamplerError(
-                f"{self.site.name} saw {tokens} tokens; the plan is for {self.site.frames} latent frames of equal size",
-                hint="plan the regularizers for the number of frames that is sampled",
-            )
         # The projections are called, never read: under offloading or layerwise casting their weights are not what they seem.
         video = _projected(attn, (attn.to_q, attn.to_k, attn.to_v), (attn.norm_q, attn.norm_k), hidden_states)
         read = _projected(
@@ -89,14 +85,7 @@ def mochi_processor(attn: Any, site: Site) -> MochiProcessor:
     Raises:
         ModelError: it is another attention, or does more than plain attention.
     """
-    processor = getattr(attn, "processor", None)
-    if not isinstance(attn, MochiAttention) or type(processor) is not MochiAttnProcessor2_0:
-        raise ModelError(
-            f"{site.name} holds {type(processor).__name__}, which nursing cannot replace",
-            hint="undo what changed its attention (an adapter, another nursing) before the run",
-        )
-    if attn.heads != site.heads:
-        raise ModelError(f"{site.name} is not a joint attention with {site.heads} heads")
+    check_stands_in(attn, site, MochiAttention, (MochiAttnProcessor2_0,))
     return MochiProcessor(site)
 
 
