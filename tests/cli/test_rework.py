@@ -57,7 +57,7 @@ def test_what_is_wrong_is_told(winter, tmp_path):
     assert (result.exit_code, result.stderr.splitlines()[0]) == (2, f"error: state 3: the run in {winter} has states 1 to 2")
     result = CliRunner().invoke(cli, ["extend", str(tmp_path), "--by", "1s"])
     assert (result.exit_code, result.stderr.splitlines()[0]) == (2, f"error: there is no finished run in {tmp_path}")
-    for by, words in (("99999999999", "no clip is longer"), ("-3", "'-3' must be frames, seconds"), ("0", "'0' is less than")):
+    for by, words in (("99999999999", "no clip is longer"), ("-3", "'-3' must be frames"), ("0", "'0': that is less than")):
         result = CliRunner().invoke(cli, ["extend", str(winter), "--by", by])
         assert (result.exit_code, result.stderr.startswith(f"error: extend: {words}")) == (2, True), result.stderr
 
