@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -163,6 +164,19 @@ def test_a_run_that_is_unfinished_says_how_to_finish_it(tmp_path):
 
 
 def test_a_manifest_that_is_damaged_is_told(run, tmp_path):
-    (tmp_path / "manifest.json").write_text('{"artifacts": 3}')
-    with pytest.raises(SpecError, match=r"manifest\.json is not the manifest"):
-        check(tmp_path)
+    for text in ("", "[]", '{"artifacts": 3}'):
+        (tmp_path / "manifest.json").write_text(text)
+        with pytest.raises(SpecError, match=r"manifest\.json is damaged, or of a run without frames$"):
+            check(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("lost", "words"),
+    [("manifest.json", "is not whole: manifest.json is missing"), ("spec.yaml", "spec.yaml cannot be read: No such file")],
+)
+def test_a_run_that_lost_a_file_is_not_measured_by_its_contact_sheet(run, tmp_path, lost, words):
+    shutil.copytree(run / "sheet", tmp_path / "run")
+    (tmp_path / "run" / lost).unlink()
+    result = vstar(tmp_path / "run", "-m", "detail")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert words in result.stderr

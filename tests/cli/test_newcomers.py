@@ -117,6 +117,44 @@ def test_an_error_is_json_where_json_was_asked_for(command):
 
 
 @pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("redo", "run", "--json", "--state", "two"), "Invalid value for '--state': 'two' is not a valid integer range."),
+        (("check", "--json"), "Missing argument 'VIDEO'."),
+        (("templates", "--json", "--nonsense"), "No such option '--nonsense'."),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_json_too(words, message):
+    told = vstar(*words, code=2)
+    error = json.loads(told.stdout)["error"]
+    assert (error["message"], error["exit_code"]) == (message, 2)
+    assert error["hint"].endswith(f" {words[0]} --help")
+    assert told.stderr == ""
+
+
+def test_without_json_a_mistake_on_the_command_line_is_told_to_people():
+    told = vstar("redo", "run", "--state", "two", code=2)
+    assert (told.stdout, "redo --help" in told.stderr) == ("", True)
+    assert vstar("compare", "--json", code=2).stdout == ""  # it has no such option
+
+
+def test_a_run_that_was_refused_is_not_said_to_go_on(here):
+    story = ("run", "a red flower opens", "--frames", "3", "--set", "sampling.steps=2", "--pause-after", "1", "-q", "-o", "run")
+    vstar(*story)
+    assert "continue with" not in vstar(*story, code=7).stderr
+    (here / "run" / "spec.yaml").write_text("prompt: a beach\n")
+    told = vstar("resume", "run", code=2).stderr
+    assert told.startswith("error: run/spec.yaml was changed after the run started: ")
+    assert "the run in run is unfinished\nhint: finish it: vstar resume run" in vstar("compare", "run", code=7).stderr
+
+
+@pytest.mark.parametrize("words", [("show", "empty.mp4"), ("check", "empty.mp4"), ("run", "empty.mp4")])
+def test_a_video_without_a_byte_is_told(here, words):
+    (here / "empty.mp4").touch()
+    assert vstar(*words, code=2).stderr.startswith("error: empty.mp4: the file is empty\n")
+
+
+@pytest.mark.parametrize(
     "words",
     [
         ("plan", "absent.yaml"),

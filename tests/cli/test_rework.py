@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 import yaml
@@ -56,6 +57,33 @@ def test_what_is_wrong_is_told(winter, tmp_path):
     assert (result.exit_code, result.stderr.splitlines()[0]) == (2, f"error: state 3: the run in {winter} has states 1 to 2")
     result = CliRunner().invoke(cli, ["extend", str(tmp_path), "--by", "1s"])
     assert (result.exit_code, result.stderr.splitlines()[0]) == (2, f"error: there is no finished run in {tmp_path}")
+    for by, words in (("99999999999", "no clip is longer"), ("-3", "'-3' must be frames"), ("0", "'0': that is less than")):
+        result = CliRunner().invoke(cli, ["extend", str(winter), "--by", by])
+        assert (result.exit_code, result.stderr.startswith(f"error: extend: {words}")) == (2, True), result.stderr
+
+
+@pytest.mark.parametrize("lost", ["spec.yaml", "synopsis.json"])
+def test_the_file_that_a_run_lost_is_named(winter, tmp_path, lost):
+    shutil.copytree(winter, tmp_path / "run")
+    (tmp_path / "run" / lost).unlink()
+    result = CliRunner().invoke(cli, ["redo", str(tmp_path / "run"), "--state", "1"])
+    assert (result.exit_code, result.stderr.splitlines()[0]) == (
+        2,
+        f"error: the run in {tmp_path / 'run'} is not whole: {lost} is missing",
+    )
+
+
+def test_a_file_of_a_run_is_not_the_run(winter):
+    result = CliRunner().invoke(cli, ["history", str(winter / "manifest.json")])
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"error: {winter / 'manifest.json'} is a file, not the directory of a run\nhint: name the directory: {winter}\n"
+    )
+
+
+def test_diff_of_a_folder_without_a_spec_says_so(winter, tmp_path):
+    result = CliRunner().invoke(cli, ["diff", str(winter), str(tmp_path)])
+    assert (result.exit_code, result.stderr.splitlines()[0]) == (2, f"error: there is no spec.yaml in {tmp_path}")
 
 
 def test_diff_says_what_differs_one_key_a_line(winter):

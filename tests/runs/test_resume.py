@@ -13,6 +13,7 @@ from PIL import Image
 from vstar_sdk import Options, State, Synopsis, events, hookimpl
 from vstar_sdk.errors import OutputError, RunCancelled, RunPaused, SamplerError, SpecError
 from vstar_sdk.runs.saved import Saved
+from vstar_sdk.runs.unfinished import resumable
 
 STORY = {
     "prompt": "a landscape from winter to autumn",
@@ -159,6 +160,14 @@ def test_a_state_of_other_versions_is_refused(session, tmp_path):
 
 def test_a_damaged_state_is_refused(session, tmp_path):
     interrupted(session, tmp_path / "run")
+    about = tmp_path / "run" / "state" / "about.json"
+    written = about.read_text()
+    for text in ("", "[]", "{}"):
+        about.write_text(text)
+        assert not resumable(tmp_path / "run")
+        with pytest.raises(OutputError, match=r"state/about\.json is damaged$"):
+            session.resume(tmp_path / "run")
+    about.write_text(written)
     (tmp_path / "run" / "state" / "sampler").write_bytes(b"nothing")
     with pytest.raises(SamplerError, match="has no readable state"):
         session.resume(tmp_path / "run")

@@ -80,6 +80,8 @@ def test_states_are_bounded(tmp_path):
         (f"seed: {HUGE}", "seed: must be less than"),
         (f"size: [{HUGE}, 64]", "size[0]: must be less than"),
         (f"size: {HUGE}x64", "size: must be less than"),
+        ("size: 64", "size: must be width and height: 512x320, or [512, 320]"),
+        ("size: wide", "size: must be width and height: 512x320, or [512, 320]"),
         (f"sampling: {{steps: {HUGE}}}", "sampling.steps: must be less than"),
         (f"sampling: {{guidance: {HUGE}}}", "sampling.guidance: must be a number"),
         (f"regularizers: [{{use: tar, sigma: {HUGE}}}]", "regularizers[0].sigma: no clip is longer"),

@@ -33,6 +33,12 @@ def test_what_is_malformed_is_refused_with_its_place(text, words):
         parse(text, name="story.yaml")
 
 
+def test_a_link_to_nothing_is_not_near_itself(tmp_path):
+    (tmp_path / "story.yaml").symlink_to(tmp_path / "moved.yaml")
+    with pytest.raises(SpecError, match=r"story\.yaml is a link to a file that is not there$"):
+        read(tmp_path / "story.yaml")
+
+
 @pytest.mark.parametrize(
     ("text", "remedy"),
     [

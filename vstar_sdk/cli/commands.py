@@ -30,6 +30,21 @@ class _Told(click.Command):
         super().__init__(*args, **named)
         self.params.append(verbose_option())
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read the arguments."""
+        wanted = "--json" in args and any(one.name == "as_json" for one in self.params)
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            if not wanted:
+                raise
+            hint = error.ctx and f"{error.ctx.command_path} --help"
+            told = {"type": type(error).__name__, "message": error.format_message(), "hint": hint, "exit_code": error.exit_code}
+            document_json({"error": told}, indent=None)
+            raise click.exceptions.Exit(error.exit_code) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         """Call it."""
         try:

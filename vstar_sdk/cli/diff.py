@@ -9,8 +9,10 @@ import click
 
 from vstar_sdk.cli.commands import Command
 from vstar_sdk.cli.printing import document, document_json, say
+from vstar_sdk.errors import SpecError
 from vstar_sdk.plugin.boundary.calls import dotted
 from vstar_sdk.reading.escapes import printable
+from vstar_sdk.runs.belongings import SPEC
 from vstar_sdk.spec.defaults import own_guard
 from vstar_sdk.spec.differences import ABSENT, Difference, differences
 from vstar_sdk.spec.loading import load_spec
@@ -36,7 +38,9 @@ def diff(a: Path, b: Path, as_json: bool) -> None:
 
 
 def _spec(path: Path) -> dict[str, Any]:
-    return load_spec(path / "spec.yaml" if path.is_dir() else path, guard=own_guard()).spec.model_dump(mode="json")
+    if path.is_dir() and not (path / SPEC).is_file():
+        raise SpecError(f"there is no {SPEC} in {printable(str(path))}", hint="name a spec file, a run directory or a video")
+    return load_spec(path / SPEC if path.is_dir() else path, guard=own_guard()).spec.model_dump(mode="json")
 
 
 def _data(one: Difference) -> dict[str, Any]:

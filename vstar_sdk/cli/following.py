@@ -42,14 +42,15 @@ def follow(
         VstarError: whatever ended the run.
         OutputError: stdout does not take the lines of JSON.
     """
+    began = _Began()
     try:
         if as_json:
             lines = _Lines(click.get_current_context())
-            _follow(begin, _both(also, lines.show))
+            _follow(begin, _both(began.see, _both(also, lines.show)))
             lines.check()
             return
         with Progress(quiet=quiet) as progress:
-            _follow(begin, _both(also, progress.show))
+            _follow(begin, _both(began.see, _both(also, progress.show)))
     except RunPaused as paused:
         say(f"{paused.message}; {paused.hint}")
     except ExpectationError:  # the video is there
@@ -57,7 +58,7 @@ def follow(
             document(f"{directory}\n")
         raise
     except BaseException:
-        if resumable(directory):
+        if began.stages and resumable(directory):  # one that was refused would be refused again
             say(f"vstar resume {printable(str(directory))}", label="continue with: ", color="cyan", bold=True)
         raise
     if as_json:
@@ -74,6 +75,16 @@ def _both(first: Callable[[events.Event], None], then: Callable[[events.Event], 
         then(event)
 
     return both
+
+
+class _Began:
+    """Whether a run came to its first stage."""
+
+    stages = False
+
+    def see(self, event: events.Event) -> None:
+        """Look at an event."""
+        self.stages = self.stages or isinstance(event, events.StageStart)
 
 
 class _Lines:

@@ -14,6 +14,7 @@ from vstar_sdk.output.metadata import read_spec
 from vstar_sdk.reading.escapes import printable
 from vstar_sdk.reading.files import read_bounded
 from vstar_sdk.reading.yaml_reader import read_yaml
+from vstar_sdk.runs.unfinished import resumable
 
 _LARGEST = 64 << 20
 
@@ -55,6 +56,8 @@ def read_clip(path: Path) -> Shown:
         spec = read_spec(path) or ""
         return Shown(path.stem, path, _mapping(spec), made_with(spec))
     videos = sorted(path.glob("*.mp4"))
+    if not videos and resumable(path):
+        raise OutputError(f"the run in {shown} is unfinished", hint=f"finish it: vstar resume {shown}")
     if not videos:
         raise OutputError(f"{shown} holds no video", hint="name directories of finished runs that write an mp4")
     spec = _text(path / "spec.yaml")

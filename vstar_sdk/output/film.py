@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from vstar_sdk.errors import SpecError
 from vstar_sdk.footage import Footage
 from vstar_sdk.output.metadata import SPEC_KEY
+from vstar_sdk.reading.files import is_empty
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,7 +118,7 @@ def _reading(path: Path) -> Generator[None]:
     try:
         yield
     except (OSError, SyntaxError, FFmpegError) as error:  # a damaged PNG is a SyntaxError
-        raise _damaged(path, getattr(error, "strerror", None) or str(error)) from error
+        raise _damaged(path, "the file is empty" if is_empty(path) else getattr(error, "strerror", None) or str(error)) from error
 
 
 def _damaged(path: Path, why: str) -> SpecError:

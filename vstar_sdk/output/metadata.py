@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vstar_sdk.errors import SpecError
+from vstar_sdk.reading.files import is_empty
 
 if TYPE_CHECKING:
     from vstar_sdk.output.contract import Clip
@@ -39,7 +40,9 @@ def read_spec(path: Path | str) -> str | None:
         # An open file and a fixed format, because FFmpeg would follow a name that is a URL, and a playlist to other files.
         with open(path, "rb") as file, av.open(file, format="mp4", metadata_errors="replace") as container:
             return container.metadata.get(SPEC_KEY)
-    except FFmpegError as error:
-        raise SpecError(f"{path}: not an MP4 video ({error.strerror})", hint="use a video that vstar wrote, or a spec") from error
-    except OSError as error:
+    except (FFmpegError, OSError) as error:
+        empty = is_empty(Path(path))
+        if empty or isinstance(error, FFmpegError):
+            why = "the file is empty" if empty else f"not an MP4 video ({error.strerror})"
+            raise SpecError(f"{path}: {why}", hint="use a video that vstar wrote, or a spec") from error
         raise SpecError(f"{path}: {error.strerror}", hint="check the path") from error

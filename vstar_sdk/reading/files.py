@@ -42,3 +42,8 @@ def read_bounded(path: Path, most: int) -> bytes:
     if len(content) > most:
         raise TooLarge(errno.EFBIG, f"it holds more than {most // 1024} KB", str(path))
     return content
+
+
+def is_empty(path: Path) -> bool:
+    """Whether there is a file, and nothing in it."""
+    return path.is_file() and path.stat().st_size == 0

@@ -12,7 +12,7 @@ from vstar_sdk.errors import SpecError
 from vstar_sdk.footage import Footage
 from vstar_sdk.metrics.contract import MapMetric
 from vstar_sdk.output.film import Film, film
-from vstar_sdk.runs.belongings import MANIFEST
+from vstar_sdk.runs.belongings import MANIFEST, SPEC, SYNOPSIS
 from vstar_sdk.runs.instruments import metrics_of, numbers_of
 from vstar_sdk.runs.measuring import Measuring
 from vstar_sdk.runs.unfinished import resumable
@@ -109,16 +109,18 @@ def find(path: Path) -> Film:
             raise SpecError(f"there is no {path}", hint="name an MP4 video or a run directory")
         if resumable(path):
             raise SpecError(f"the run in {path} is unfinished", hint=f"finish it: vstar resume {path}")
+        if (path / SYNOPSIS).is_file():  # its pictures are contact sheets, not frames
+            raise SpecError(f"the run in {path} is not whole: {MANIFEST} is missing", hint="name its video, or repeat the run")
         return film(path)
     try:
         data = json.loads(manifest.read_text(encoding="utf-8"))
         files = [path / str(artifact["path"]) for artifact in data["artifacts"]]
-        fps, spec = float(data["clip"]["fps"]), (path / "spec.yaml").read_text(encoding="utf-8")
+        fps, spec = float(data["clip"]["fps"]), (path / SPEC).read_text(encoding="utf-8")
         anchors = tuple(int(one) for one in data["clip"]["anchors"]) if "anchors" in data["clip"] else None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SpecError(
-            f"{manifest} is not the manifest of a run with frames: {error!r}", hint="use its video instead"
-        ) from error
+    except OSError as error:
+        raise SpecError(f"{error.filename} cannot be read: {error.strerror}", hint="name its video, or repeat the run") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise SpecError(f"{manifest} is damaged, or of a run without frames", hint="name its video, or repeat the run") from error
     folders = [one for one in files if one.is_dir()]
     films = [*folders, *(one for one in files if one.suffix == ".mp4")]
     if not films:

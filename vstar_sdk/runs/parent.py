@@ -12,7 +12,7 @@ from vstar_sdk.output.digests import digest
 from vstar_sdk.reading.escapes import printable
 from vstar_sdk.reading.files import read_bounded
 from vstar_sdk.reading.yaml_reader import read_yaml
-from vstar_sdk.runs.belongings import LATENTS, MANIFEST, SPEC, SYNOPSIS
+from vstar_sdk.runs.belongings import LATENTS, MANIFEST, RUN_FILES, SPEC, STATE, SYNOPSIS
 
 _LARGEST = 64 << 20
 
@@ -104,11 +104,24 @@ def read_parent(directory: Path) -> Parent:
         )
         _ = parent.frames, parent.size, parent.synopsis["states"]
     except (FileNotFoundError, NotADirectoryError):
-        if (directory / "state").is_dir():
-            raise SpecError(f"the run in {shown} has not ended", hint=f"finish it first: vstar resume {shown}") from None
-        raise SpecError(f"there is no finished run in {shown}", hint="use a directory with a manifest.json") from None
+        raise _absent(directory) from None
     except OSError as error:
         raise SpecError(f"the run in {shown} cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError):
         raise SpecError(f"the files of the run in {shown} are damaged", hint="repeat the run") from None
     return parent
+
+
+def _absent(directory: Path) -> SpecError:
+    """What to say where a file of a finished run is missing."""
+    shown = printable(str(directory))
+    if (directory / STATE).is_dir():
+        return SpecError(f"the run in {shown} has not ended", hint=f"finish it first: vstar resume {shown}")
+    if directory.is_file():
+        above = printable(str(directory.parent))
+        hint = f"name the directory: {above}" if (directory.parent / MANIFEST).is_file() else f"use a directory with a {MANIFEST}"
+        return SpecError(f"{shown} is a file, not the directory of a run", hint=hint)
+    missing = [name for name in RUN_FILES if not (directory / name).is_file()]
+    if MANIFEST not in missing:
+        return SpecError(f"the run in {shown} is not whole: {missing[0]} is missing", hint="repeat the run")
+    return SpecError(f"there is no finished run in {shown}", hint=f"use a directory with a {MANIFEST}")

@@ -104,9 +104,9 @@ def extended(
     try:
         longer = round(moments.duration(by, numbers.frames, numbers.fps))
     except ValueError as error:
-        raise SpecError(f"extend by {error}") from None
+        raise SpecError(f"extend: {error}") from None
     if longer < 1:
-        raise SpecError(f"extend by {by!r}: that is less than one frame", hint="write frames (32) or seconds ('4s')")
+        raise SpecError(f"extend: {by!r}: that is less than one frame", hint="write frames (32) or seconds ('4s')")
     frames = run.plan.facts.rhythm.nearest(numbers.frames + longer)[-1]
     written = [old | {"at": anchor} for old, anchor in zip(run.states, timeline.anchors, strict=True)]
     last = numbers.frames - 1

@@ -44,7 +44,7 @@ class Unfinished:
 
 def resumable(directory: Path) -> bool:
     """Whether a run was interrupted in a directory, and can go on."""
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, KeyError, TypeError):
         return json.loads(read_bounded(directory / STATE / ABOUT, _LARGEST))["run"] != _whole(directory)
     return False
 
@@ -73,8 +73,10 @@ def read_unfinished(directory: Path, plugins: Iterable[object] = (), guard: Guar
             Saved(directory).sweep()
             raise OutputError(f"the run in {shown} is finished", hint=f"to repeat it: vstar run {shown}/spec.yaml") from None
         raise OutputError(f"there is no interrupted run in {shown}", hint="use the directory of an unfinished run") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise OutputError(f"{folder / ABOUT} cannot be read: {error}", hint="start the run again") from None
+    except OSError as error:
+        raise OutputError(f"{shown}/{STATE}/{ABOUT} cannot be read: {error.strerror}", hint="start the run again") from None
+    except (ValueError, KeyError, TypeError):
+        raise OutputError(f"{shown}/{STATE}/{ABOUT} is damaged", hint="start the run again") from None
     if about.get("format") != FORMAT or about.get("versions") != versions():
         was = ", ".join(f"{name} {number}" for name, number in cast(dict[str, str], about.get("versions", {})).items())
         raise OutputError(

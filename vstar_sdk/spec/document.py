@@ -101,6 +101,8 @@ def read(path: Path) -> Document:
     except TooLarge:
         raise SpecError(f"{shown}: a spec has at most {LARGEST >> 10} KB", hint="is this the right file?") from None
     except FileNotFoundError:
+        if path.is_symlink():
+            raise SpecError(f"{shown} is a link to a file that is not there", hint="mend the link, or name the file") from None
         raise SpecError(f"there is no file {shown}{_near(path)}", hint=_NO_FILE) from None
     except IsADirectoryError:
         raise SpecError(f"{shown} is a folder, not a spec", hint="use the spec file in it") from None

@@ -18,6 +18,8 @@ from vstar_sdk.texts.options import TextOptions
 def _size(value: object) -> object:
     if isinstance(value, str) and value.count("x") == 1:
         return tuple(value.split("x"))
+    if isinstance(value, int | float | str):
+        raise ValueError("must be width and height: 512x320, or [512, 320]")
     return value
 
 
