@@ -22,14 +22,33 @@ def session():
 
 
 def test_progress_previews_states_and_the_video(session):
-    *on_the_way, (states, preview, video) = page._run(UI, session, SPEC)
+    shown, files = [], []
+    for one in page._run(UI, session, SPEC):
+        shown.append(one)
+        files += [Path(one[2]).read_bytes()] if one[2] is not None else []
+    *on_the_way, (states, preview, _) = shown
+    assert [file[4:8] for file in files] == [b"ftyp"]
     assert any("step 3 of 4" in said for said, _, _ in on_the_way)
     pictures = [shown["value"] for _, shown, _ in on_the_way if "value" in shown]
     assert pictures
     assert pictures[0].shape[2] == 3
     assert states.startswith("frames 0-0: a volcano")
     assert preview == {"visible": False}
-    assert Path(video).read_bytes()[4:8] == b"ftyp"
+
+
+def test_a_video_that_was_shown_leaves_no_file(session):
+    *_, (_, _, video) = page._run(UI, session, SPEC)
+    assert video is not None
+    assert not Path(video).parent.exists()
+
+
+def test_a_text_is_a_prompt_and_never_the_name_of_a_file(session, tmp_path):
+    file = tmp_path / "of-the-host.yaml"
+    file.write_text("prompt: a volcano wakes up\nframes: 6\n")
+    assert "prompt:" in (told := page._planned(session, str(file)))
+    assert "6 frames" not in told
+    assert "64 frames" in page._planned(session, "a volcano wakes up")
+    assert "the spec must be a mapping" in page._planned(session, "- a volcano")
 
 
 def test_what_is_wrong_is_told_on_the_page(session):

@@ -91,3 +91,8 @@ def test_an_interrupt_cancels_the_job(session, monkeypatch):
         watch(job)
     with pytest.raises(RunCancelled):
         job.result()
+
+
+def test_a_program_without_a_console_watches_in_silence(session, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    assert watch(session.start(SPEC)).clip.frames == 4

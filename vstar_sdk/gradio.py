@@ -5,10 +5,10 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from vstar_sdk import events
-from vstar_sdk.errors import MissingDependency, RunCancelled, VstarError
+from vstar_sdk.errors import MissingDependency, RunCancelled, SpecError, VstarError
 from vstar_sdk.reading.yaml_reader import read_yaml
 from vstar_sdk.runs.progress import words
 
@@ -67,7 +67,7 @@ def blocks(session: Session, *, spec: str = START) -> Any:
 
 def _planned(session: Session, text: str) -> str:
     try:
-        return session.plan(read_yaml(text, "the spec")[0]).summary()
+        return session.plan(_read(text)).summary()
     except VstarError as error:
         return _told(error)
 
@@ -75,7 +75,7 @@ def _planned(session: Session, text: str) -> str:
 def _run(ui: Any, session: Session, text: str) -> Iterator[tuple[Any, Any, Any]]:
     """What the page shows, step by step; where it is stopped, the run is."""
     try:
-        job = session.start(read_yaml(text, "the spec")[0], previews=True)
+        job = session.start(_read(text), previews=True)
     except VstarError as error:
         yield _told(error), ui.update(visible=False), None
         return
@@ -88,17 +88,30 @@ def _run(ui: Any, session: Session, text: str) -> Iterator[tuple[Any, Any, Any]]
                     shown = ui.update(value=frames[len(frames) // 2].repeat(8, 0).repeat(8, 1), visible=True)
                 yield f"{job.progress:.0%} {now}", shown, None
         result = job.result()
-        path = Path(tempfile.mkdtemp(prefix="vstar-")) / "video.mp4"
-        result.save(path)
         states = zip(result.synopsis.states, result.timeline.spans(), strict=True)
         told = "\n".join(f"frames {first}-{last}: {state.caption}" for state, (first, last) in states)
-        yield told, ui.update(visible=False), str(path)
+        with tempfile.TemporaryDirectory(prefix="vstar-") as folder:  # gradio has a copy before it asks for more
+            yield told, ui.update(visible=False), str(result.save(Path(folder) / "video.mp4"))
     except RunCancelled as error:
         yield str(error), ui.update(visible=False), None
     except VstarError as error:
         yield _told(error), ui.update(visible=False), None
     finally:
         job.cancel()
+
+
+def _read(text: str) -> dict[str, Any]:
+    """The spec that was written, or a prompt alone; never the name of a file, which no guard would look at.
+
+    Raises:
+        SpecError: it is neither.
+    """
+    data: Any = read_yaml(text, "the spec")[0]
+    if isinstance(data, str):
+        return {"prompt": data}
+    if not isinstance(data, dict):
+        raise SpecError("the spec must be a mapping", hint="write 'prompt: ...' and other keys, one a line")
+    return cast(dict[str, Any], data)
 
 
 def _told(error: VstarError) -> str:

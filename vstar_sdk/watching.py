@@ -59,7 +59,8 @@ class _Bar:
         from tqdm import tqdm
 
         shape = "{percentage:3.0f}% |{bar}| {desc}"
-        self._bar: tqdm[Any] = tqdm(total=1000, bar_format=shape, leave=True)
+        nobody = sys.stderr is None  # pyright: ignore[reportUnnecessaryComparison]  (a program without a console has none)
+        self._bar: tqdm[Any] = tqdm(total=1000, bar_format=shape, leave=True, disable=nobody)
 
     def show(self, event: events.Event, done: float) -> None:
         """Move it."""

@@ -42,6 +42,11 @@ def test_a_link_to_a_file_is_followed(tmp_path):
     assert load_spec(tmp_path / "link.yaml").spec.prompt == "a beach"
 
 
+def test_a_name_that_no_file_can_have_is_no_spec():
+    with pytest.raises(SpecError, match="no file has such a name"):
+        load_spec("\0")
+
+
 def test_a_device_is_no_spec():
     with pytest.raises(SpecError, match="/dev/zero cannot be read: it is a device or a pipe"):
         load_spec("/dev/zero")

@@ -176,6 +176,17 @@ def test_a_callback_may_read_the_events_to_their_end(session):
     assert read == [event.kind for event in first.events()]
 
 
+@pytest.mark.parametrize("error", [ValueError, SystemExit, KeyboardInterrupt])
+def test_what_a_callback_raises_is_logged_and_the_next_run_begins(session, error, caplog):
+    def fail(ended):
+        raise error
+
+    first = session.start(STORY)
+    first.add_done_callback(fail)
+    assert session.start(STORY).result(timeout=60)
+    assert f"a callback of the run {first.id} failed" in caplog.text
+
+
 def test_events_from_before_the_beginning_are_all_events(session):
     job = session.start(STORY)
     assert [event.kind for event in job.events(since=-3)] == [event.kind for event in job.events()]
@@ -213,23 +224,40 @@ def test_a_failed_job_says_so_in_state_event_and_result(session):
     assert last.json()["error"]["type"] == "PluginError"
 
 
-def test_a_run_that_waits_for_one_of_its_own_session_is_refused_and_not_hung(session):
-    class Nested:
-        def __init__(self):
-            self.error = None
+async def _followed(job):
+    return [event async for event in job]
 
+
+async def _awaited(job):
+    return await job
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        lambda job: job.result(),
+        lambda job: list(job.events()),
+        lambda job: asyncio.run(_followed(job)),
+        lambda job: asyncio.run(_awaited(job)),
+    ],
+    ids=["result", "events", "async for", "await"],
+)
+def test_a_run_that_waits_for_one_of_its_own_session_is_refused_and_not_hung(session, wait):
+    refused: list[str] = []
+
+    class Nested:
         @hookimpl
-        def on_step(self, event):
+        def on_run_end(self, event):
             job = session.start(STORY)
             try:
-                job.result()
+                wait(job)
             except VstarError as error:
-                self.error = error
+                refused.append(str(error))
             job.cancel()
 
-    nested = Nested()
-    session.run(STORY, plugins=[nested])
-    assert "waits for a run of the same session" in str(nested.error)
+    session.run(STORY, plugins=[Nested()])
+    assert len(refused) == 1
+    assert "waits for a run of the same session" in refused[0]
 
 
 def test_a_closed_session_refuses():

@@ -4,6 +4,7 @@ import hashlib
 
 import numpy as np
 import pytest
+import torch
 
 from vstar_sdk import RunCancelled, SamplerError, Session, SpecError, StopRun, events, hookimpl, run
 from vstar_sdk.output.metadata import read_spec
@@ -29,6 +30,19 @@ def test_frames_from_memory_and_no_file(session, tmp_path, monkeypatch):
 def test_a_seed_means_the_same_and_another_seed_another_video(session):
     first, again, other = (session.run(STORY | {"seed": seed}) for seed in (1, 1, 2))
     assert digest(first) == digest(again) != digest(other)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_the_hosts_default_precision_does_not_change_the_video(session, dtype):
+    story = {"prompt": "a volcano wakes up", "frames": 4, "sampling": {"steps": 2}}
+    wanted = session.run(story).latents
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        made = session.run(story).latents
+    finally:
+        torch.set_default_dtype(before)
+    assert torch.equal(made, wanted)
 
 
 def test_the_resolved_spec_gives_the_same_frames_and_asks_no_writer(session, tmp_path):

@@ -152,11 +152,12 @@ class Layout(NamedTuple):
     def text_seen(self, device: torch.device) -> Tensor:
         """Whether a video sees any text: 0 where it does, else ``-inf``; ``(batch or 1, 1, 1)``, float32."""
         if not self.texts:
-            return torch.full((1, 1, 1), -torch.inf, device=device)
+            return torch.full((1, 1, 1), -torch.inf, dtype=torch.float32, device=device)
         if self.visible is None:
-            return torch.zeros(1, 1, 1, device=device)
+            return torch.zeros(1, 1, 1, dtype=torch.float32, device=device)
         any_text = torch.stack([self.visible[:, part].any(dim=1) for part in self.texts]).any(dim=0)
-        return torch.zeros(any_text.shape, device=device).masked_fill(~any_text, -torch.inf)[:, None, None]
+        seen = torch.zeros(any_text.shape, dtype=torch.float32, device=device)
+        return seen.masked_fill(~any_text, -torch.inf)[:, None, None]
 
 
 ALL_VIDEO = Layout()

@@ -54,7 +54,10 @@ class Recording:
         size = frames.pop()
         shape = (len(self.steps), len(self.sites))
         apart = (max(site.heads for site in self.sites),) if heads else ()
-        self._sums, self._counts = torch.zeros(*shape, *apart, size, size), torch.zeros(shape)
+        self._sums, self._counts = (
+            torch.zeros(*shape, *apart, size, size, dtype=torch.float32),
+            torch.zeros(shape, dtype=torch.float32),
+        )
 
     def to(self, device: torch.device | str) -> Recording:
         """Put the buffers on a device, before the run."""
@@ -141,7 +144,10 @@ class Slot:
     def empty(cls, frames: int, device: torch.device) -> Slot:
         """A slot with buffers of its own."""
         with torch.inference_mode(False):  # they may outlive the mode that they are first used in
-            return cls(torch.zeros(frames, frames, device=device), torch.zeros((), device=device))
+            return cls(
+                torch.zeros(frames, frames, dtype=torch.float32, device=device),
+                torch.zeros((), dtype=torch.float32, device=device),
+            )
 
     @torch.no_grad()
     def clear(self) -> None:

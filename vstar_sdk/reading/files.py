@@ -18,7 +18,10 @@ def check_regular(path: Path) -> None:
     Raises:
         OSError: it is one, or cannot be looked at; ``strerror`` says which.
     """
-    mode = os.stat(path).st_mode
+    try:
+        mode = os.stat(path).st_mode
+    except ValueError as error:
+        raise OSError(errno.EINVAL, f"no file has such a name: {error}", str(path)) from None
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
     if not stat.S_ISREG(mode):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from concurrent.futures import Future
 from typing import Any, Literal
@@ -13,6 +14,8 @@ from vstar_sdk.runs.log import EventLog
 from vstar_sdk.runs.progress import progress
 from vstar_sdk.runs.queue import Queue
 from vstar_sdk.runs.result import Result
+
+_log = logging.getLogger(__name__)
 
 JobState = Literal["queued", "running", "done", "paused", "failed", "cancelled"]
 
@@ -71,8 +74,11 @@ class Job:
 
         Args:
             since: the number of the first event that is wanted; 0 is the beginning.
+
+        Raises:
+            VstarError: a part of a run of the same session has read all events so far, and would wait for more; see `result`.
         """
-        return self._log.read(since)
+        return self._log.read(since, self._check_waiting)
 
     def aevents(self, since: int = 0) -> AsyncIterator[events.Event]:
         """As `events`, for ``async for``; ``async for event in job`` reads from the beginning.
@@ -80,7 +86,7 @@ class Job:
         Args:
             since: see `events`.
         """
-        return self._log.follow(since)
+        return self._log.follow(since, self._check_waiting)
 
     def __aiter__(self) -> AsyncIterator[events.Event]:
         """Every event from the beginning."""
@@ -103,11 +109,7 @@ class Job:
             RunPaused: it was paused.
             VstarError: it failed; or it is asked for by a part of a run of the same session, which it would wait for.
         """
-        if not self.done and self._queue.serves_in_this_thread():
-            raise VstarError(
-                "deadlock: a plugin waits for a run of the same session, which starts only after the current run",
-                hint="use another session in the plugin",
-            )
+        self._check_waiting()
         try:
             return self._outcome.result(timeout)
         except TimeoutError:
@@ -121,6 +123,7 @@ class Job:
         """Wait for the end in an event loop; giving up waiting does not cancel the run."""
         import asyncio
 
+        self._check_waiting()
         return asyncio.wrap_future(self._outcome).__await__()
 
     def add_done_callback(self, call: Callable[[Job], object]) -> None:
@@ -128,7 +131,14 @@ class Job:
 
         What the function raises is logged and goes no further.
         """
-        self._outcome.add_done_callback(lambda _: call(self))
+
+        def called(_: Future[Result]) -> None:
+            try:
+                call(self)
+            except BaseException:  # a SystemExit, too: it would end the session's thread, and no run would follow
+                _log.exception("a callback of the run %s failed", self.id)
+
+        self._outcome.add_done_callback(called)
 
     def work(self) -> Callable[[], None]:
         """For the queue: see `vstar_sdk.runs.queue.Queued`."""
@@ -162,6 +172,13 @@ class Job:
     def _note(self, event: events.Event) -> events.Event:
         self._progress = progress(event, self._progress)
         return self._log.append(event)
+
+    def _check_waiting(self) -> None:
+        if not self.done and self._queue.serves_in_this_thread():
+            raise VstarError(
+                "deadlock: a plugin or a callback waits for a run of the same session, which goes on only after it",
+                hint="use another session there, or wait in another thread",
+            )
 
     def _check(self) -> None:
         if self._cancelled:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 
 from vstar_sdk.events import Event, Step
@@ -46,16 +46,18 @@ class EventLog:
             self._closed = True
             self._wake()
 
-    def read(self, since: int = 0) -> Iterator[Event]:
+    def read(self, since: int = 0, before_waiting: Callable[[], object] = lambda: None) -> Iterator[Event]:
         """All events from a number on, those to come included, until the log is closed.
 
         Args:
             since: number of the first one; 0 is the beginning, and so is whatever is less.
+            before_waiting: called where the next event is not there yet; what it raises is the reader's.
         """
         since = max(0, since)
         while True:
             with self._changed:
                 while len(self._events) <= since and not self._closed:
+                    before_waiting()
                     self._changed.wait(0.5)  # with an end: where waiting cannot be interrupted, Ctrl-C is heard in between
                 new = self._events[since:]
             if not new:
@@ -63,11 +65,12 @@ class EventLog:
             yield from new
             since += len(new)
 
-    async def follow(self, since: int = 0) -> AsyncIterator[Event]:
+    async def follow(self, since: int = 0, before_waiting: Callable[[], object] = lambda: None) -> AsyncIterator[Event]:
         """As `read`, for an event loop: no thread waits.
 
         Args:
-            since: number of the first one; 0 is the beginning, and so is whatever is less.
+            since: see `read`.
+            before_waiting: see `read`.
         """
         since = max(0, since)
         with self._wakers.waiting() as changed:
@@ -81,6 +84,7 @@ class EventLog:
                 if closed and not new:
                     return
                 if not new:
+                    before_waiting()
                     await changed.wait()
 
     def renew(self) -> None:

@@ -25,7 +25,7 @@ class Gaussian:
         """See `vstar_sdk.Noise.draw`."""
         import torch
 
-        return torch.randn(tuple(shape), generator=generator)
+        return torch.randn(tuple(shape), generator=generator, dtype=torch.float32)
 
 
 @hookimpl

@@ -21,6 +21,7 @@ from vstar_sdk.service.access import Access
 from vstar_sdk.service.bodies import Bodies
 from vstar_sdk.service.drafts import drafts
 from vstar_sdk.service.gate import Gate
+from vstar_sdk.service.heads import Heads
 from vstar_sdk.service.metrics import Counted, Metrics
 from vstar_sdk.service.page import studio
 from vstar_sdk.service.redoing import redoing
@@ -56,6 +57,7 @@ def create_app(service: Service, access: Access, metrics: Metrics, bases: Mappin
         redoc_url=None,
         middleware=[
             Middleware(Gate, access=access),
+            Middleware(Heads),
             Middleware(Counted, metrics=metrics),
             Middleware(Bodies, limits=service.limits),
         ],

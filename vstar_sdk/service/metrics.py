@@ -70,7 +70,7 @@ class Counted:
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "path", "other")
-                method = scope["method"] if scope["method"] in ("GET", "POST", "DELETE", "HEAD", "OPTIONS") else "other"
+                method = scope["method"] if scope["method"] in ("GET", "POST", "DELETE", "OPTIONS") else "other"
                 self._metrics.answered(method, route, message["status"], time.monotonic() - began)
             await send(message)
 

@@ -26,7 +26,7 @@ def mixture(weights: Sequence[Sequence[float]], prompts: Sequence[str], embeddin
     import torch
 
     rows = torch.tensor(weights, dtype=torch.float64, device="cpu")
-    blended = torch.zeros(len(rows), *embeddings.shape[1:], device=embeddings.device)
+    blended = torch.zeros(len(rows), *embeddings.shape[1:], dtype=torch.float32, device=embeddings.device)
     for prompt in dict.fromkeys(prompts):
         states = [state for state, other in enumerate(prompts) if other == prompt]
         share = rows[:, states].sum(dim=1).to(torch.float32).to(embeddings.device)

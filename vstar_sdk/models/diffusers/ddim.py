@@ -89,7 +89,7 @@ class ClampedDDIMScheduler:
         _refuse(timestep_spacing, "timestep_spacing", ("leading", "trailing", "linspace"))
         betas = _betas(self.config)
         self.alphas_cumprod = torch.cumprod(1.0 - (_without_terminal_signal(betas) if rescale_betas_zero_snr else betas), dim=0)
-        self.final_alpha_cumprod = torch.tensor(1.0) if set_alpha_to_one else self.alphas_cumprod[0]
+        self.final_alpha_cumprod = torch.tensor(1.0, dtype=torch.float32) if set_alpha_to_one else self.alphas_cumprod[0]
         self.num_inference_steps: int | None = None
         self.timesteps = torch.arange(num_train_timesteps - 1, -1, -1)
 

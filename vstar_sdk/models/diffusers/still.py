@@ -30,7 +30,7 @@ def moments_of(timestep: Tensor, videos: int, grid: tuple[int, int, int], still:
     """
     if not still:
         return timestep.expand(videos)
-    noisy = torch.ones(grid, device=timestep.device)
+    noisy = torch.ones(grid, dtype=torch.float32, device=timestep.device)
     noisy[:still] = 0
     return (noisy * timestep).flatten().expand(videos, -1)
 

@@ -103,7 +103,7 @@ class LTXAdapter(LatentAdapter):
         own, timestep = in_own_scale(self.vae, latents), None
         if self.vae.config["timestep_conditioning"]:
             timestep, share = self.options.decode_timestep, self.options.decode_noise
-            noise = torch.randn(own.shape, generator=torch.Generator().manual_seed(0))
+            noise = torch.randn(own.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float32)
             own = (1 - share) * own + share * noise.to(own)
         return decode_streamed(self.vae, own, self.placement, timestep=timestep, tiling=self.options.tiling)
 

@@ -82,12 +82,15 @@ def encode_in_parts(vae: Any, frames: Iterable[NDArray[np.uint8]], placement: Pl
 
 
 def _of_latents(vae: Any, latents: Tensor) -> tuple[Tensor, Tensor]:
-    mean, deviation = (torch.tensor(vae.config[key]).view(1, -1, 1, 1, 1).to(latents) for key in ("latents_mean", "latents_std"))
+    mean, deviation = (
+        torch.tensor(vae.config[key], dtype=torch.float32).view(1, -1, 1, 1, 1).to(latents)
+        for key in ("latents_mean", "latents_std")
+    )
     return mean, deviation
 
 
 def _of_pixels(like: Tensor) -> tuple[Tensor, Tensor]:
-    mean, deviation = (torch.tensor(numbers).view(1, 3, 1, 1, 1).to(like) for numbers in (MEAN, DEVIATION))
+    mean, deviation = (torch.tensor(numbers, dtype=torch.float32).view(1, 3, 1, 1, 1).to(like) for numbers in (MEAN, DEVIATION))
     return mean, deviation
 
 

@@ -56,7 +56,7 @@ def call(
             hidden_states=rows_of(latents),
             audio_hidden_states=sound[None],
             encoder_hidden_states=torch.cat(list(texts), dim=1),
-            timestep=torch.tensor([1.0 - level for level in levels], device=device),
+            timestep=torch.tensor([1.0 - level for level in levels], dtype=torch.float32, device=device),
             timestep_indices=times.to(device),
             return_dict=False,
             **{name: places_of.to(device) for name, places_of in where._asdict().items()},

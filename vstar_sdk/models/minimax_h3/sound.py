@@ -28,7 +28,7 @@ def first_sound(latents: Tensor, count: int, channels: int) -> Tensor:
         channels: of such a latent.
     """
     seed = zlib.crc32(latents.detach().float().cpu().contiguous().numpy().tobytes())
-    return torch.randn(CHANNELS * count, channels, generator=torch.Generator().manual_seed(seed))
+    return torch.randn(CHANNELS * count, channels, generator=torch.Generator().manual_seed(seed), dtype=torch.float32)
 
 
 def level_beside(level: float, shifts: tuple[float, float]) -> float:

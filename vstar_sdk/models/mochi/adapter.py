@@ -88,7 +88,10 @@ class MochiAdapter(LatentAdapter):
     def scaled(self, latents: Tensor) -> Tensor:
         """See `LatentAdapter.scaled`."""
         config = self.vae.config
-        mean, std = (torch.tensor(config[key]).view(1, -1, 1, 1, 1).to(latents) for key in ("latents_mean", "latents_std"))
+        mean, std = (
+            torch.tensor(config[key], dtype=torch.float32).view(1, -1, 1, 1, 1).to(latents)
+            for key in ("latents_mean", "latents_std")
+        )
         return (latents - mean) * config["scaling_factor"] / std
 
 

@@ -37,7 +37,10 @@ def decode_causally(
         placement: of the decoder.
         tiling: decode pictures larger than a tile in overlapping tiles.
     """
-    mean, std = (torch.tensor(vae.config[key]).view(1, -1, 1, 1, 1).to(latents) for key in ("latents_mean", "latents_std"))
+    mean, std = (
+        torch.tensor(vae.config[key], dtype=torch.float32).view(1, -1, 1, 1, 1).to(latents)
+        for key in ("latents_mean", "latents_std")
+    )
 
     def decode(tile: Tensor) -> Iterator[Tensor]:
         parts = (part * std / vae.config["scaling_factor"] + mean for part in torch.split(tile, 1, dim=2))

@@ -35,7 +35,10 @@ def decode_causally(
         placement: of the decoder.
         tiling: decode pictures larger than a tile in overlapping tiles.
     """
-    mean, std = (torch.tensor(vae.config[key]).view(1, -1, 1, 1, 1).to(latents) for key in ("latents_mean", "latents_std"))
+    mean, std = (
+        torch.tensor(vae.config[key], dtype=torch.float32).view(1, -1, 1, 1, 1).to(latents)
+        for key in ("latents_mean", "latents_std")
+    )
     patch: int | None = vae.config["patch_size"]
 
     def decode(tile: Tensor) -> Iterator[Tensor]:

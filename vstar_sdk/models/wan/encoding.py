@@ -60,7 +60,10 @@ def encode_parts(vae: AutoencoderKLWan, parts: Iterable[Tensor], placement: Plac
 
 def in_scale(vae: AutoencoderKLWan, latents: Tensor) -> Tensor:
     """Latents of the encoder in the denoiser's scale."""
-    mean, std = (torch.tensor(vae.config[key]).view(1, -1, 1, 1, 1).to(latents) for key in ("latents_mean", "latents_std"))
+    mean, std = (
+        torch.tensor(vae.config[key], dtype=torch.float32).view(1, -1, 1, 1, 1).to(latents)
+        for key in ("latents_mean", "latents_std")
+    )
     return (latents - mean) * (1.0 / std)
 
 

@@ -90,7 +90,7 @@ def beside_latents(
     known = [0, frames - 1] if "last" in pictures else [0]
     latents = encode_parts(vae, _parts(pictures, frames), placement, tiling=tiling)
     per = vae.config["scale_factor_temporal"]
-    mask = torch.zeros(frames)
+    mask = torch.zeros(frames, dtype=torch.float32)
     mask[known] = 1
     mask = torch.cat([mask[:1].repeat(per), mask[1:]]).view(-1, per).T
     return torch.cat([mask[None, :, :, None, None].expand(-1, -1, -1, *latents.shape[3:]), latents], dim=1)
@@ -101,7 +101,7 @@ def _parts(pictures: Mapping[str, NDArray[np.uint8]], frames: int) -> Iterator[T
     first = pixels([pictures["first"]])
     yield first
     for begin in range(1, frames, CHUNK):
-        part = torch.zeros((1, 3, CHUNK, *first.shape[3:]))  # in the middle between black and white
+        part = torch.zeros((1, 3, CHUNK, *first.shape[3:]), dtype=torch.float32)  # in the middle between black and white
         if "last" in pictures and begin + CHUNK == frames:
             part[:, :, -1:] = pixels([pictures["last"]])
         yield part

@@ -61,7 +61,9 @@ def fps_embedding(layers: dict[str, Tensor], fps: float) -> Tensor:
     first, second, bias, last = (
         layers[name].float() for name in ("linear_1.weight", "linear_2.weight", "linear_1.bias", "linear_2.bias")
     )
-    sinusoid = get_timestep_embedding(torch.tensor([float(fps)]), first.shape[1], flip_sin_to_cos=True, downscale_freq_shift=0)
+    sinusoid = get_timestep_embedding(
+        torch.tensor([float(fps)], dtype=torch.float32), first.shape[1], flip_sin_to_cos=True, downscale_freq_shift=0
+    )
     return nn.functional.linear(nn.functional.silu(nn.functional.linear(sinusoid, first, bias)), second, last)
 
 
