@@ -46,7 +46,7 @@ REASONS = {
     "loose": "loose/part: the option model must keep extra='forbid', so that typos in a spec are errors",
     "needy": "plugin needy (vstar-needy 1.2) cannot be imported: ModuleNotFoundError: No module named 'a_package_nobody_has'",
     "twice": "plugin twice (vstar-twice 1.2) registers the regularizer 'twice/part' twice",
-    "taken": "the namespace 'taken' is claimed by vstar-one 1.2 and vstar-two 0.3",
+    "taken": "the namespace 'taken' is claimed by vstar-one 1.2 and vstar-two 0.3 (uninstall all but one of them)",
 }
 
 
@@ -139,7 +139,7 @@ def test_a_factory_that_returns_nonsense_is_told_when_it_is_used(ten):
     spec = load_spec(STORY | {"regularizers": [{"use": "nonsense/part"}]})
     with pytest.raises(
         PluginError,
-        match=r"nonsense/part \(vstar-nonsense 1\.2\): its factory returned a int instead of a vstar_sdk\.Regularizer: "
+        match=r"nonsense/part \(vstar-nonsense 1\.2\): its factory returned an int instead of a vstar_sdk\.Regularizer: "
         r"it has no operations\(\), options",
     ):
         make_plan(spec)

@@ -81,7 +81,7 @@ class WrappedAttention:
             if out_of_memory(error):
                 raise
             raise PluginError(f"{self._where} failed: {type(error).__name__}: {error}") from error
-        return _checked(out, (*query.shape[:-1], value.shape[-1]), self._where)
+        return _checked(out, (*query.shape[:-1], value.shape[-1]), self._where).to(value.dtype)
 
 
 class WrappedJointAttention(WrappedAttention):
@@ -137,7 +137,7 @@ class WrappedJointAttention(WrappedAttention):
 
 def _checked(out: object, expected: tuple[int, ...], where: str) -> Tensor:
     """What the function of a wrap gave, if it is what the attention gives."""
-    if not isinstance(out, Tensor) or out.shape != expected:
-        got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
-        raise PluginError(f"{where} gave {got}; it must give a tensor of shape {expected}")
+    if not isinstance(out, Tensor) or out.shape != expected or not out.is_floating_point():
+        got = f"{tuple(out.shape)} of {out.dtype}" if isinstance(out, Tensor) else type(out).__name__
+        raise PluginError(f"{where} gave {got}; it must give floating-point numbers of shape {expected}")
     return out
