@@ -57,11 +57,10 @@ def test_a_call_of_register_that_does_not_fit_is_told_in_the_authors_words(given
     ("name", "changed", "words"),
     [
         (3, {}, "3 is not a name for a noise"),
-        ("hum", {"summary": " "}, "acme/hum has no summary"),
         ("hum", {"factory": "vstar_acme.hum:"}, "the factory must be callable, or a text"),
         ("hum", {"factory": "vstar_acme.hum.Hum"}, "the factory must be callable, or a text"),
     ],
-    ids=["name", "summary", "no attribute", "no colon"],
+    ids=["name", "no attribute", "no colon"],
 )
 def test_what_is_registered_is_looked_at(name, changed, words):
     assert words in registering(name, **{**GIVEN, **changed}).message

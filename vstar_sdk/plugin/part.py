@@ -64,7 +64,7 @@ class Part:
                 for name in attribute.split("."):
                     factory = getattr(factory, name)
             except ModuleNotFoundError as error:
-                if f"{module}.".startswith(f"{error.name}."):
+                if "." in (error.name or "") and f"{module}.".startswith(f"{error.name}."):  # of a package that is there
                     raise PluginError(
                         f"{who}: its factory is {self.factory}, and there is no module '{error.name}'",
                         hint=f"correct the factory where the part is registered, or {AUTHOR}",

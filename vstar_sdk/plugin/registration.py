@@ -89,8 +89,6 @@ class PartRegistration(_Names):
             check_options(full, options, KINDS[self.kind].base, KINDS[self.kind].word, KINDS)
             if not (callable(factory) or (isinstance(factory, str) and _FACTORY.match(factory))):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise PluginError(f"{full}: the factory must be callable, or a text like 'package.module:Class'")
-            if not isinstance(summary, str) or not summary.strip():  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise PluginError(f"{full} has no summary", hint='say in one line what it is: summary="Far frames weigh less."')
         if needs_hooks and not self.plugin.takes_part:
             raise PluginError(
                 f"{full} needs the hooks of its plugin, which has none that take part in runs",
