@@ -46,8 +46,12 @@ REASONS = {
     "loose": "loose/part: the option model must keep extra='forbid', so that typos in a spec are errors",
     "needy": "plugin needy (vstar-needy 1.2) cannot be imported: ModuleNotFoundError: No module named 'a_package_nobody_has'",
     "twice": "plugin twice (vstar-twice 1.2) registers the regularizer 'twice/part' twice",
-    "taken": "the namespace 'taken' is claimed by vstar-one 1.2 and vstar-two 0.3 (uninstall all but one of them)",
+    "taken": "the namespace 'taken' is claimed by vstar-one 1.2 and vstar-two 0.3",
 }
+
+
+REMEDIES = {"taken": " (uninstall all but one of them)"}
+"""What a listing adds to a reason that has a remedy of its own."""
 
 
 @pytest.fixture
@@ -71,7 +75,8 @@ def test_plugins_shows_every_reason(ten):
     result = ten.vstar("plugins", "--json")
     assert result.returncode == 0, result.stderr
     records = {record["name"]: record for record in json.loads(result.stdout)}
-    assert {name: records[name]["reasons"] for name in REASONS} == {name: [reason] for name, reason in REASONS.items()}
+    told = {name: [reason + REMEDIES.get(name, "")] for name, reason in REASONS.items()}
+    assert {name: records[name]["reasons"] for name in REASONS} == told
     assert {records[name]["state"] for name in REASONS} == {"quarantined"}
     assert not any(records[name]["parts"] for name in REASONS)
     good = records["good"]
@@ -85,7 +90,7 @@ def test_both_claims_of_a_namespace_are_shown(ten):
     _, records = survey()
     claims = [record for record in records if record.name == "taken"]
     assert sorted((record.distribution, record.version) for record in claims) == [("vstar-one", "1.2"), ("vstar-two", "0.3")]
-    assert all(record.reasons == (REASONS["taken"],) for record in claims)
+    assert all(record.reasons == (REASONS["taken"] + REMEDIES["taken"],) for record in claims)
 
 
 def test_the_table_fits_80_columns(ten):
@@ -165,7 +170,7 @@ EXAMPLES = {
     ),
     "an argument that the hook does not have": (
         "from vstar_sdk import hookimpl\n@hookimpl\ndef on_step(event, model): ...",
-        "on_step: Argument(s) {'model'} are declared",
+        "on_step has no argument model; it has event, options",
     ),
     "exits while it registers": (
         "import sys\nfrom vstar_sdk import hookimpl\n@hookimpl\ndef register_models(register): sys.exit()",

@@ -37,8 +37,6 @@ def check_synopsis(make: Callable[[], SynopsisWriter], brief: Brief = BRIEF) -> 
     if first.offline:
         again = _write(make(), brief).synopsis
         assert again == first.synopsis, f"asked again, it wrote {again}: an offline writer gives the same for the same brief"
-    for number, state in enumerate(first.synopsis.states):
-        assert state.caption.strip(), f"the caption of state {number} is empty"
     build(first.synopsis.states, brief.frames, brief.fps)
     return first.synopsis
 
