@@ -31,7 +31,7 @@ def check_synopsis(make: Callable[[], SynopsisWriter], brief: Brief = BRIEF) -> 
     Raises:
         PluginError: it gives something else than a synopsis, or fails with something else than an error of vstar_sdk.
         SpecError: it refuses the brief, or its states do not fit into the clip.
-        AssertionError: a caption is empty, or an offline writer writes something else the second time.
+        AssertionError: an offline writer writes something else the second time.
     """
     first = _write(make(), brief)
     if first.offline:
