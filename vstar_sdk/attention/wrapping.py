@@ -137,7 +137,7 @@ class WrappedJointAttention(WrappedAttention):
 
 def _checked(out: object, expected: tuple[int, ...], where: str) -> Tensor:
     """What the function of a wrap gave, if it is what the attention gives."""
-    if not isinstance(out, Tensor) or out.shape != expected or not out.is_floating_point():
-        got = f"{tuple(out.shape)} of {out.dtype}" if isinstance(out, Tensor) else type(out).__name__
-        raise PluginError(f"{where} gave {got}; it must give floating-point numbers of shape {expected}")
+    if not isinstance(out, Tensor) or out.shape != expected:
+        got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
+        raise PluginError(f"{where} gave {got}; it must give a tensor of shape {expected}")
     return out
