@@ -102,7 +102,7 @@ _ABSENT = object()
 
 
 def _lent(member: Member, name: str | None, value: Any) -> Any:
-    return member.lends[name](value) if name in member.lends else value
+    return member.lends[name](value) if name is not None and name in member.lends else value
 
 
 def _member(member: Member) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from vstar_sdk.plugin.boundary import values
 from vstar_sdk.plugin.boundary.calls import Call, ContractFault, described
@@ -16,8 +16,9 @@ def fault(value: Any) -> str | None:
         return f"returned {described(value)}, not a Synopsis"
     states: Any = value.states
     if not isinstance(states, tuple) or not states:
-        return f"returned a synopsis whose states are {'empty' if states == () else described(states)}, not a tuple of State"
-    for index, state in enumerate(states, 1):
+        came = "empty" if states == () else described(cast(object, states))
+        return f"returned a synopsis whose states are {came}, not a tuple of State"
+    for index, state in enumerate(cast(tuple[Any, ...], states), 1):
         if not isinstance(state, State):
             return f"returned a synopsis whose state {index} is {described(state)}, not a State"
         if not values.text(state.caption):
