@@ -129,7 +129,7 @@ class Lying(Only):
 def test_what_is_no_text_part_or_breaks_its_word_is_told(wan_21):
     pipe: Any = WanPipeline.from_pretrained(wan_21)
     pipe.set_progress_bar_config(disable=True)
-    with pytest.raises(SpecError, match=r"timeline: a int instead of a vstar_sdk.Text: it has no reads, text\(\)"):
+    with pytest.raises(SpecError, match=r"timeline: an int instead of a vstar_sdk.Text: it has no reads, text\(\)"):
         attach(pipe, [], [SUMMER], timeline=cast(Any, 3)).__enter__()
     with pytest.raises(SpecError, match=r"unknown text part 'realy'.*relay"):
         attach(pipe, [], [SUMMER], timeline="realy").__enter__()

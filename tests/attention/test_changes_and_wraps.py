@@ -137,6 +137,18 @@ def test_a_wrong_function_names_its_regularizer(operation, message):
         compiled(operation)(*qkv())
 
 
+def test_a_wrap_that_gives_another_precision_is_taken_at_that_of_the_attention():
+    plain = Wrap(lambda call_next, *tensors: call_next(*tensors[:-1]))
+    double = Wrap(lambda call_next, *tensors: call_next(*tensors[:-1]).double())
+    torch.testing.assert_close(compiled(double)(*qkv()), compiled(plain)(*qkv()), atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("q", ["2", None, ((1.0,), (1.0, 2.0))], ids=["text", "none", "ragged"])
+def test_a_scale_that_is_no_number_names_its_regularizer(q):
+    with pytest.raises(PluginError, match=r"regularizer 'test': its scale at mid\.attn1 is"):
+        compiled(Scale(q=q))
+
+
 def test_windows_that_hide_everything_together_are_refused():
     itself, others = (Bias(lambda d, hide=hide: torch.where((d == 0) == hide, -torch.inf, 0.0)) for hide in (True, False))
     with pytest.raises(PluginError, match="together hide all frames from one"):

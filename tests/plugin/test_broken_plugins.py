@@ -50,6 +50,10 @@ REASONS = {
 }
 
 
+REMEDIES = {"taken": " (uninstall all but one of them)"}
+"""What a listing adds to a reason that has a remedy of its own."""
+
+
 @pytest.fixture
 def ten(packages):
     """Nine broken plugins, two that claim one namespace, and a good one."""
@@ -71,7 +75,8 @@ def test_plugins_shows_every_reason(ten):
     result = ten.vstar("plugins", "--json")
     assert result.returncode == 0, result.stderr
     records = {record["name"]: record for record in json.loads(result.stdout)}
-    assert {name: records[name]["reasons"] for name in REASONS} == {name: [reason] for name, reason in REASONS.items()}
+    told = {name: [reason + REMEDIES.get(name, "")] for name, reason in REASONS.items()}
+    assert {name: records[name]["reasons"] for name in REASONS} == told
     assert {records[name]["state"] for name in REASONS} == {"quarantined"}
     assert not any(records[name]["parts"] for name in REASONS)
     good = records["good"]
@@ -85,7 +90,7 @@ def test_both_claims_of_a_namespace_are_shown(ten):
     _, records = survey()
     claims = [record for record in records if record.name == "taken"]
     assert sorted((record.distribution, record.version) for record in claims) == [("vstar-one", "1.2"), ("vstar-two", "0.3")]
-    assert all(record.reasons == (REASONS["taken"],) for record in claims)
+    assert all(record.reasons == (REASONS["taken"] + REMEDIES["taken"],) for record in claims)
 
 
 def test_the_table_fits_80_columns(ten):
@@ -139,7 +144,7 @@ def test_a_factory_that_returns_nonsense_is_told_when_it_is_used(ten):
     spec = load_spec(STORY | {"regularizers": [{"use": "nonsense/part"}]})
     with pytest.raises(
         PluginError,
-        match=r"nonsense/part \(vstar-nonsense 1\.2\): its factory returned a int instead of a vstar_sdk\.Regularizer: "
+        match=r"nonsense/part \(vstar-nonsense 1\.2\): its factory returned an int instead of a vstar_sdk\.Regularizer: "
         r"it has no operations\(\), options",
     ):
         make_plan(spec)
@@ -165,7 +170,7 @@ EXAMPLES = {
     ),
     "an argument that the hook does not have": (
         "from vstar_sdk import hookimpl\n@hookimpl\ndef on_step(event, model): ...",
-        "on_step: Argument(s) {'model'} are declared",
+        "on_step has no argument model; it has event, options",
     ),
     "exits while it registers": (
         "import sys\nfrom vstar_sdk import hookimpl\n@hookimpl\ndef register_models(register): sys.exit()",

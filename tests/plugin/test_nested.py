@@ -109,7 +109,7 @@ def test_the_place_of_a_part_is_where_the_spec_has_it():
     loaded = load(EVERY)
     made = loaded.catalog.make("synopses", loaded.spec.synopsis)._backend
     made.inside["others"][1]._part.complete = lambda request: 3
-    with pytest.raises(PluginError, match=r"synopsis\.backend\.others\[1\]: acme/leaf .* its complete\(\) returned a int"):
+    with pytest.raises(PluginError, match=r"synopsis\.backend\.others\[1\]: acme/leaf .* its complete\(\) returned an int"):
         made.inside["others"][1].complete(None)
 
 

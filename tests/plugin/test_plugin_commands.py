@@ -52,7 +52,7 @@ def test_one_is_called(commands):
     [
         ("broken", "error: the command 'broken' (vstar-broken 1.2) cannot be imported: RuntimeError: no luck"),
         ("exits", "error: the command 'exits' (vstar-exits 1.2) cannot be imported: SystemExit: 0"),
-        ("number", "error: the command 'number' (vstar-number 1.2): vstar_number_module:command is a int, not a click command"),
+        ("number", "error: the command 'number' (vstar-number 1.2): vstar_number_module:command is an int, not a click command"),
         ("both", "error: the command 'both' is claimed by vstar-one 1.2 and vstar-two 1.2"),
     ],
 )
@@ -87,5 +87,5 @@ def test_check_imports_them(commands):
     assert result.returncode == 1
     records = {record["name"]: record for record in json.loads(result.stdout)}
     assert records["vstar-hello"]["state"] == "healthy"
-    assert records["vstar-number"]["reasons"] == ["the command 'number' is a int, not a click command"]
+    assert records["vstar-number"]["reasons"] == ["the command 'number' is an int, not a click command"]
     assert records["vstar-broken"]["reasons"] == ["the command 'broken' cannot be imported: RuntimeError: no luck"]

@@ -298,7 +298,7 @@ def test_frames_are_transformed_on_their_way_to_files_and_to_the_caller(session,
 
 BROKEN = {
     "a synopsis that is none": ({"transform_synopsis": lambda synopsis: "states"}, "it returned str, not a Synopsis"),
-    "a synopsis without states": ({"transform_synopsis": lambda synopsis: Synopsis(states=())}, "without states"),
+    "a synopsis without states": ({"transform_synopsis": lambda synopsis: Synopsis(states=())}, "whose states are empty"),
     "a failing synopsis": ({"transform_synopsis": lambda synopsis: {}["x"]}, "failed in transform_synopsis: KeyError: 'x'"),
     "conditioning that is none": ({"transform_conditioning": lambda conditioning: 3}, "it returned int, not a Conditioning"),
     "conditioning of another shape": (

@@ -94,11 +94,11 @@ def test_a_metric_that_is_well():
     ("make", "error", "words"),
     [
         (Remembering, AssertionError, "forget everything in begin"),
-        (Scribbling, AssertionError, "it changes the frames"),
+        (Scribbling, PluginError, "read-only"),
         (Chancy, AssertionError, "another of its kind measures"),
         (Greedy, AssertionError, "it keeps the caller's array"),
         (Hopeless, PluginError, r"failed in result\(\): IndexError"),
-        (lambda: 3, PluginError, "a int instead of a vstar_sdk.Metric: it has no numbers, begin"),
+        (lambda: 3, PluginError, "an int instead of a vstar_sdk.Metric: it has no numbers, begin"),
     ],
     ids=["memory", "in place", "chance", "array", "one frame", "none"],
 )

@@ -52,7 +52,7 @@ def test_a_writer_that_writes_by_chance_is_found():
     ("write", "error", "said"),
     [
         (lambda brief: "a beach", PluginError, "returned a str, not a Synopsis"),
-        (lambda brief: states(" "), AssertionError, "the caption of state 0 is empty"),
+        (lambda brief: states(" "), PluginError, "the caption of state 1 is empty"),
         (lambda brief: states(*"abcdefghijklmnopq"), SpecError, "17 states"),
         (lambda brief: 1 / 0, PluginError, "ZeroDivisionError"),
     ],

@@ -211,7 +211,10 @@ def _map(mix: Mix, clock: Clock, where: str) -> Tensor:
 
 def _factors(factors: float | tuple[float, ...], frames: int, where: str) -> Tensor:
     """One factor for each frame."""
-    written = torch.as_tensor(factors, dtype=torch.float64)
+    try:
+        written = torch.as_tensor(factors, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError):  # torch's words for what is no number, or rows of different lengths
+        written = torch.tensor(torch.nan)
     if written.shape not in ((), (frames,)) or not written.isfinite().all():
         raise PluginError(f"{where} is {factors!r}", hint=f"a scale is one finite number, or one for each of {frames} frames")
     return written.expand(frames)

@@ -81,7 +81,7 @@ class WrappedAttention:
             if out_of_memory(error):
                 raise
             raise PluginError(f"{self._where} failed: {type(error).__name__}: {error}") from error
-        return _checked(out, (*query.shape[:-1], value.shape[-1]), self._where)
+        return _checked(out, (*query.shape[:-1], value.shape[-1]), self._where).to(value.dtype)
 
 
 class WrappedJointAttention(WrappedAttention):

@@ -11,6 +11,7 @@ import click
 
 from vstar_sdk.errors import PluginError
 from vstar_sdk.plugin import entry_points
+from vstar_sdk.plugin.boundary.calls import described
 from vstar_sdk.plugin.boundary.faults import contained
 
 
@@ -62,5 +63,5 @@ def load(name: str, claims: list[EntryPoint]) -> click.Command:
     with contained(what), redirect_stdout(sys.stderr):
         command: object = claims[0].load()
     if not isinstance(command, click.Command):
-        raise PluginError(f"the command '{name}' ({who}): {claims[0].value} is a {type(command).__name__}, not a click command")
+        raise PluginError(f"the command '{name}' ({who}): {claims[0].value} is {described(command)}, not a click command")
     return command

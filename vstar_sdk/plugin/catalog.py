@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import difflib
-import importlib
 import inspect
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from vstar_sdk.errors import MissingDependency, PluginError, SpecError, SpecPath
+from vstar_sdk.errors import PluginError, SpecError, SpecPath
 from vstar_sdk.models.unsuited import reason
 from vstar_sdk.options import Options
 from vstar_sdk.plugin import nested
@@ -21,89 +19,10 @@ from vstar_sdk.plugin.boundary.contract import Contained
 from vstar_sdk.plugin.boundary.faults import contained
 from vstar_sdk.plugin.families import Families, FamilyRegistration
 from vstar_sdk.plugin.kinds import KINDS
-from vstar_sdk.plugin.option_models import check_options
-from vstar_sdk.plugin.plugin import CORE, PART_NAME, Plugin
-from vstar_sdk.plugin.probe import gate
-from vstar_sdk.plugin.probe.target import Target
+from vstar_sdk.plugin.part import Part
+from vstar_sdk.plugin.plugin import CORE, Plugin
+from vstar_sdk.plugin.registration import PartRegistration, TemplateRegistration, checked
 from vstar_sdk.resolver import Resolver
-
-
-@dataclass(frozen=True)
-class Part:
-    """One part on offer.
-
-    Attributes:
-        kind: a key of `KINDS`.
-        name: what ``use:`` says: ``tar``, ``acme/banded``.
-        options: the author's option model.
-        factory: callable, or ``"module:attribute"``.
-        summary: one line.
-        distribution: package and version that it came from.
-        installed: see `Plugin`.
-        needs_hooks: its plugin's hooks must take part where it is used.
-    """
-
-    kind: str
-    name: str
-    options: type[Options]
-    factory: str | Callable[..., Any]
-    summary: str
-    distribution: str
-    installed: bool = False
-    needs_hooks: bool = False
-
-    def load(self) -> Callable[..., Any]:
-        """The factory, imported if need be.
-
-        Raises:
-            MissingDependency: a package that it needs is not installed.
-            PluginError: the import fails in another way, would end the process, or gives nothing callable.
-        """
-        if callable(self.factory):
-            return self.factory
-        module, _, attribute = self.factory.partition(":")
-        what = f"{self} cannot be imported from {self.factory}"
-        if self.installed:
-            gate.refuse(what, Target(self.factory, self.distribution))
-        with contained(what, known=(PluginError, MissingDependency)):
-            try:
-                factory: Any = importlib.import_module(module)
-                for name in attribute.split("."):
-                    factory = getattr(factory, name)
-            except ModuleNotFoundError as error:
-                raise MissingDependency(
-                    f"{self} needs the module '{error.name}', which is not installed", hint="install the package that provides it"
-                ) from error
-        if not callable(factory):
-            raise PluginError(f"{self}: {self.factory} is not callable")
-        return factory
-
-    def make(self, *arguments: Any, path: SpecPath = (), **named: Any) -> Any:
-        """Call the factory; what that of a plugin returns is put behind the boundary.
-
-        Args:
-            arguments: of the factory.
-            path: where the spec names the part.
-            named: of the factory.
-
-        Raises:
-            VstarError: the factory's own: its options cannot be used, or a package is missing.
-            PluginError: the factory of a plugin failed in another way, or returned something that is not a part of this kind.
-        """
-        factory = self.load()
-        if self.core:
-            return factory(*arguments, **named)
-        call = Call(Origin(str(self), path), "factory")
-        contract = KINDS[self.kind].promises
-        return call.checked(lambda made, call: contract.contain(made, call.origin), call.run(factory, *arguments, **named))
-
-    @property
-    def core(self) -> bool:
-        """Whether it is one of the package's own."""
-        return "/" not in self.name
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.distribution})"
 
 
 class Catalog:
@@ -142,9 +61,9 @@ class Catalog:
         templates: dict[str, Path] = {}
         for kind in KINDS:
             for call in plugin.implementations(KINDS[kind].hook):
-                self._collect(plugin, call, _Registration(plugin, kind, self._parts[kind], staged[kind]))
+                self._collect(plugin, call, PartRegistration(plugin, kind, self._parts[kind], staged[kind]))
         for call in plugin.implementations("register_templates"):
-            self._collect(plugin, call, _TemplateRegistration(plugin, templates))
+            self._collect(plugin, call, TemplateRegistration(plugin, templates))
         families = FamilyRegistration(plugin, self.families)
         for call in plugin.implementations("register_families"):
             self._collect(plugin, call, families)
@@ -159,7 +78,7 @@ class Catalog:
     @staticmethod
     def _collect(plugin: Plugin, call: Callable[..., None], register: Any) -> None:
         with contained(f"plugin {plugin} failed to register"):
-            call(register=register)
+            call(register=checked(plugin, register))
 
     def parts(self, kind: str) -> tuple[Part, ...]:
         """All parts of a kind, by name."""
@@ -233,7 +152,7 @@ class Catalog:
             name: nested.made(annotation, getattr(options, name), inner, (*path, name))
             for name, annotation in nested.nested(part.options).items()
         }
-        if _takes_resolver(part.load()):
+        if _takes_resolver(part.load(path)):
             given["resolver"] = self.resolver
         return part.make(options, path=path, **given)
 
@@ -302,65 +221,3 @@ def nearest(name: str, known: Collection[str]) -> str | None:
         return there[near[0]] if near else None
     near = difflib.get_close_matches(name, known, 1, cutoff=0.5)
     return near[0] if near else None
-
-
-class _Names:
-    """Checks of names, shared by both kinds of registration."""
-
-    def __init__(self, plugin: Plugin) -> None:
-        self.plugin = plugin
-
-    def full(self, name: str, what: str, taken: Iterable[str]) -> str:
-        full = name if self.plugin.namespace == CORE else f"{self.plugin.namespace}/{name}"
-        who = f"plugin {self.plugin}"
-        if not PART_NAME.match(name):
-            raise PluginError(f"{who}: '{name}' is not a name for a {what}: lower case letters, digits and hyphens")
-        if full in taken:
-            raise PluginError(f"{who} registers the {what} '{full}' twice")
-        return full
-
-
-class _Registration(_Names):
-    """The `Register` of one plugin and kind."""
-
-    def __init__(self, plugin: Plugin, kind: str, known: Mapping[str, Part], staged: dict[str, Part]) -> None:
-        super().__init__(plugin)
-        self.kind, self.known, self.staged = kind, known, staged
-
-    def __call__(
-        self,
-        name: str,
-        *,
-        options: type[Options],
-        factory: str | Callable[..., Any],
-        summary: str,
-        needs_hooks: bool = False,
-    ) -> None:
-        full = self.full(name, KINDS[self.kind].word, {*self.known, *self.staged})
-        if self.plugin.namespace != CORE:
-            check_options(full, options, KINDS[self.kind].base, KINDS[self.kind].word, KINDS)
-            if not (callable(factory) or (isinstance(factory, str) and ":" in factory)):  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise PluginError(f"{full}: the factory must be callable, or a text like 'package.module:Class'")
-        if needs_hooks and not self.plugin.takes_part:
-            raise PluginError(
-                f"{full} needs the hooks of its plugin, which has none that take part in runs",
-                hint="leave needs_hooks out, or add the hook",
-            )
-        self.staged[full] = Part(
-            self.kind, full, options, factory, summary, self.plugin.distribution, self.plugin.installed, needs_hooks
-        )
-
-
-class _TemplateRegistration(_Names):
-    """The `RegisterTemplate` of one plugin."""
-
-    def __init__(self, plugin: Plugin, staged: dict[str, Path]) -> None:
-        super().__init__(plugin)
-        self.staged = staged
-
-    def __call__(self, name: str, path: Path) -> None:
-        full = self.full(name, "template", self.staged)
-        path = Path(path)
-        if not path.is_file():
-            raise PluginError(f"template {full}: there is no file {path}")
-        self.staged[full] = path

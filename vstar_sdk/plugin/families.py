@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from vstar_sdk.errors import PluginError
+from vstar_sdk.plugin.boundary.calls import described
 from vstar_sdk.plugin.boundary.faults import contained
 from vstar_sdk.plugin.plugin import Plugin
 from vstar_sdk.plugin.probe import gate
@@ -55,7 +56,7 @@ class Families:
         with contained(what):
             found: Any = getattr(importlib.import_module(module), attribute)
         if not isinstance(found, Family):
-            raise PluginError(f"plugin {plugin}: {family} is a {type(found).__name__}, not a vstar_sdk.Family")
+            raise PluginError(f"plugin {plugin}: {family} is {described(found)}, not a vstar_sdk.Family")
         return found
 
 

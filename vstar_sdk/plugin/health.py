@@ -12,7 +12,8 @@ from typing import Literal
 
 from vstar_sdk.errors import PluginError, VstarError
 from vstar_sdk.plugin import discovery, entry_points, switches
-from vstar_sdk.plugin.boundary.faults import text_of
+from vstar_sdk.plugin.boundary.calls import described
+from vstar_sdk.plugin.boundary.faults import REMEDY, text_of
 from vstar_sdk.plugin.catalog import Catalog
 from vstar_sdk.plugin.kinds import KINDS
 from vstar_sdk.plugin.probe import gate
@@ -125,7 +126,7 @@ def _examine(
         milliseconds = round(1000 * (time.perf_counter() - began), 1)
         catalog.add(plugin)
     except PluginError as error:
-        return record("quarantined", error.message, milliseconds=round(1000 * (time.perf_counter() - began), 1))
+        return record("quarantined", _told(error), milliseconds=round(1000 * (time.perf_counter() - began), 1))
     return record("healthy", *(_faults(catalog, namespace) if deep else ()), hooks=plugin.hooks, milliseconds=milliseconds)
 
 
@@ -143,7 +144,12 @@ def _faults(catalog: Catalog, namespace: str) -> Iterable[str]:
         try:
             part.load()
         except VstarError as error:
-            yield error.message
+            yield _told(error)
+
+
+def _told(error: VstarError) -> str:
+    """A fault with its remedy, where it has one of its own."""
+    return f"{error.message} ({error.hint})" if error.hint and error.hint != REMEDY else error.message
 
 
 class _Commands:
@@ -213,4 +219,6 @@ class _Commands:
             raise
         except BaseException as error:
             return f"the command '{name}' cannot be imported: {text_of(error)}"
-        return None if callable(command) else f"the command '{name}' is a {type(command).__name__}, not a click command"
+        if callable(getattr(command, "main", None)):
+            return None
+        return f"the command '{name}' is {described(command)}, not a click command"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, get_args, get_type_hints
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from vstar_sdk.errors import PluginError
 from vstar_sdk.options import Options
@@ -28,7 +28,8 @@ def check_options(part: str, options: Any, base: type[Options], word: str, kinds
 
     Raises:
         PluginError: it is not a subclass of its kind's base, takes unknown keys (itself or a model inside it), holds parts in a
-            shape that is never made, has a field ``use`` or one that hides an attribute of the base, or has no JSON Schema.
+            shape that is never made, has a field ``use`` or one that hides an attribute of the base, has no JSON Schema, or has a
+            default that a spec could not have.
     """
     if not (isinstance(options, type) and issubclass(options, Options)):
         raise PluginError(f"{part}: the option model must be a subclass of vstar_sdk.options.Options")
@@ -57,7 +58,24 @@ def check_options(part: str, options: Any, base: type[Options], word: str, kinds
         options.model_json_schema()
     except Exception as error:
         raise PluginError(f"{part}: the option model has no JSON Schema: {text_of(error)}") from error
+    if fault := _default_fault(options):
+        raise PluginError(f"{part}: {fault}", hint="give the option a default that a spec could have")
     return options
+
+
+def _default_fault(options: type[Options]) -> str | None:
+    """Which default of a model's own would be refused if a spec wrote it: pydantic looks at what is given alone."""
+    strict = type(options.__name__, (options,), {"__module__": options.__module__, "model_config": {"validate_default": True}})
+    parts = nested.nested(options)
+    try:
+        strict()
+    except ValidationError as error:
+        for wrong in error.errors(include_url=False, include_input=False):
+            if wrong["type"] != "missing" and (not wrong["loc"] or wrong["loc"][0] not in parts):
+                return f"the default of its option {'.'.join(map(str, wrong['loc'])) or '(all)'} is refused: {wrong['msg']}"
+    except Exception as error:
+        return f"its defaults cannot be checked: {text_of(error)}"
+    return None
 
 
 def _models(annotation: Any, seen: set[Any]) -> Iterator[type[BaseModel]]:

@@ -17,6 +17,7 @@ from vstar_sdk.errors import PluginError
 from vstar_sdk.options import Options
 from vstar_sdk.parts import PROJECT
 from vstar_sdk.plugin import hook_options, specs
+from vstar_sdk.plugin.boundary.calls import described
 from vstar_sdk.plugin.boundary.faults import REMEDY, contained
 
 CORE = "vstar"
@@ -43,7 +44,8 @@ class Plugin:
 
     Raises:
         PluginError: it needs another version of the hooks; a hook is misspelled, not marked, asynchronous or a wrapper, or takes
-            arguments that its specification does not have; there is none at all; or its hooks and their options do not fit.
+            arguments that its specification does not have, or ``*`` and ``**``; there is none at all; or its hooks and their
+            options do not fit.
     """
 
     def __init__(self, namespace: str, source: object, distribution: str, *, installed: bool = False) -> None:
@@ -65,10 +67,8 @@ class Plugin:
             try:
                 self._manager.register(source, namespace)
             except pluggy.PluginValidationError as error:
-                hook = re.search(r"for hook '(\w+)'", str(error))
                 raise PluginError(
-                    f"plugin {self}: {hook[1] + ': ' if hook else ''}{str(error).splitlines()[-1].strip()}",
-                    hint="compare the function's arguments with those in docs/hooks.md",
+                    f"plugin {self}: {self._unfit(error)}", hint="name the hook's own arguments, some or all"
                 ) from error
             try:
                 self._manager.check_pending()
@@ -125,14 +125,32 @@ class Plugin:
 
             def call(_implementation: Any = implementation, **arguments: Any) -> Any:
                 given = {hook_options.ARGUMENT: self.options, **arguments}
-                return _implementation.function(*(given[name] for name in _implementation.argnames))
+                # Those with a default are the hook's, too, where it has them.
+                named = {name: given[name] for name in _implementation.kwargnames if name in given}
+                return _implementation.function(*(given[name] for name in _implementation.argnames), **named)
 
             yield call
 
     def _takers(self) -> list[str]:
         """Its hooks that take the options."""
         implementations = {hook: getattr(self._manager.hook, hook).get_hookimpls() for hook in self.hooks}
-        return [hook for hook, some in implementations.items() if any(hook_options.ARGUMENT in one.argnames for one in some)]
+        return [
+            hook
+            for hook, some in implementations.items()
+            if any(hook_options.ARGUMENT in (*one.argnames, *one.kwargnames) for one in some)
+        ]
+
+    def _unfit(self, error: pluggy.PluginValidationError) -> str:
+        """Which argument of which hook its specification does not have."""
+        hook, last = re.search(r"for hook '(\w+)'", str(error)), str(error).splitlines()[-1].strip()
+        if hook is None or not last.startswith("Argument(s)"):
+            return f"{hook[1]}: {last}" if hook else last
+        odd = sorted(re.findall(r"'(\w+)'", last))
+        return f"{hook[1]} has no argument {', '.join(odd)}; it has {self._arguments(hook[1])}"
+
+    def _arguments(self, hook: str) -> str:
+        """Those of a hook's specification."""
+        return ", ".join(getattr(self._manager.hook, hook).spec.argnames)
 
     def _misspelled(self) -> str:
         for name in vars(self._manager.hook):
@@ -150,6 +168,12 @@ class Plugin:
                     raise PluginError(f"plugin {self}: {hook} is a wrapper, which is not supported", hint=REMEDY)
                 if inspect.iscoroutinefunction(implementation.function):
                     raise PluginError(f"plugin {self}: {hook} is asynchronous; hooks are plain functions", hint=REMEDY)
+                for argument in inspect.signature(implementation.function).parameters.values():
+                    if argument.kind in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD):
+                        raise PluginError(
+                            f"plugin {self}: {hook} takes {str(argument).partition(':')[0]}, which gets nothing",
+                            hint=f"name the arguments that it needs, of {self._arguments(hook)}",
+                        )
 
 
 def _of_module(namespace: str, module: str, distribution: str, installed: bool) -> Plugin:
@@ -188,7 +212,9 @@ def _check_version(what: str, needed: object) -> None:
     """
     if needed is None or needed == specs.HOOK_API:
         return
-    newer = isinstance(needed, int) and needed > specs.HOOK_API
+    if not isinstance(needed, int):
+        raise PluginError(f"{what}: its HOOK_API is {described(needed)}, not a number", hint=f"write HOOK_API = {specs.HOOK_API}")
+    newer = needed > specs.HOOK_API
     raise PluginError(
         f"{what} needs version {needed} of the hooks (HOOK_API), and this is version {specs.HOOK_API}",
         hint="install a newer vstar-sdk" if newer else "install a newer version of the plugin",

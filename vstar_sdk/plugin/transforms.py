@@ -53,12 +53,12 @@ class Transforms:
 
     def noise(self, noise: Tensor, clock: Clock) -> Tensor:
         """``transform_noise``: after the noise part has drawn."""
-        return self._chain("transform_noise", "noise", noise, _tensor_fault, clock=clock)
+        return self._chain("transform_noise", "noise", noise, _numbers_fault, clock=clock)
 
     def latents(self, latents: Tensor, step: int, steps: int, timestep: float) -> Tensor:
         """``transform_latents``: after a step."""
         moment = {"step": step, "steps": steps, "timestep": timestep}
-        return self._chain("transform_latents", "latents", latents, _tensor_fault, **moment)
+        return self._chain("transform_latents", "latents", latents, _numbers_fault, **moment)
 
     def frames(self, frames: Frames, clip: Clip) -> Frames:
         """``transform_frames``: around the decoder; each stage is checked as its frames are drawn."""
@@ -156,6 +156,13 @@ def _tensor_fault(before: Tensor, after: Any) -> str | None:
         return f"it returned {_kind(after)}, not a tensor"
     what, want = (f"{tuple(tensor.shape)} {tensor.dtype} on {tensor.device}" for tensor in (after, before))
     return None if what == want else f"it returned {what} instead of {want}"
+
+
+def _numbers_fault(before: Tensor, after: Any) -> str | None:
+    """The same, and no number that the model could not go on with."""
+    if (how := _tensor_fault(before, after)) is not None:
+        return how
+    return None if bool(after.isfinite().all()) else "it returned values that are not finite"
 
 
 def _kind(value: object) -> str:

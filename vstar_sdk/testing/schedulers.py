@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from vstar_sdk.plugin.boundary.calls import Call, Origin
-from vstar_sdk.plugin.boundary.schedulers import SCHEDULER
+from vstar_sdk.plugin.boundary.schedulers import CONTRACT
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,7 +32,7 @@ def check_scheduler(source: SchedulerSource, config: Mapping[str, Any] = CONFIG,
         steps: how many are asked for.
 
     Raises:
-        PluginError: a step gives something else than latents of the same shape and type.
+        PluginError: a method fails, `make` gives no scheduler, or a step something else than latents of the same shape and type.
         SpecError: the configuration does not fit.
         SamplerError: it keeps something that cannot be written down, so that a run cannot be interrupted.
         AssertionError: the latents stop being finite, are others when it is asked again, or are others after an interruption.
@@ -41,10 +41,12 @@ def check_scheduler(source: SchedulerSource, config: Mapping[str, Any] = CONFIG,
 
     from vstar_sdk.sampling.scheduler_state import SchedulerState
 
+    source = Call(Origin("the scheduler under test"), "object").checked(
+        lambda made, call: CONTRACT.contain(made, call.origin), source
+    )
+
     def run(until: int | None = None, state: tuple[int, Tensor, SchedulerState, Tensor] | None = None) -> Any:
-        scheduler: Any = Call(Origin("the scheduler under test"), "make()").checked(
-            lambda made, call: SCHEDULER.contain(made, call.origin), source.make(config)
-        )
+        scheduler: Any = source.make(config)
         from vstar_sdk.sampling.schedulers import step_arguments, timesteps_of
 
         generator = torch.Generator().manual_seed(1)

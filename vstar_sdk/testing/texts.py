@@ -33,9 +33,10 @@ def check_text(part: Text) -> None:
     """
     import torch
 
-    contained = Call(Origin("the text part under test"), "object").checked(
+    contained: Any = Call(Origin("the text part under test"), "object").checked(
         lambda made, call: CONTRACT.contain(made, call.origin), part
     )
+    assert contained.reads
     generator = torch.Generator().manual_seed(0)
     for clock in CLOCKS:
         for states in range(1, 5):

@@ -169,10 +169,15 @@ class Entered:
 
 
 def described(value: object) -> str:
-    """What a value is, for messages: ``a int``, ``None``, ``the class Banded``."""
+    """What a value is, for messages: ``an int``, ``None``, ``the class Banded``."""
     if value is None:
         return "None"
-    return f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
+    return f"the class {value.__name__}" if isinstance(value, type) else f"{article(type(value).__name__)} {type(value).__name__}"
+
+
+def article(word: str) -> str:
+    """``an`` before a vowel, else ``a``."""
+    return "an" if word[0].lower() in "aeiou" else "a"
 
 
 def dotted(path: SpecPath) -> str:

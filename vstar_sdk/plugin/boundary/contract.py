@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 from vstar_sdk.plugin.boundary.calls import Call, ContractFault, Origin, described
@@ -21,6 +22,7 @@ class Member:
         parameters: names of a method's arguments; None for an attribute.
         optional: a part may do without it.
         lets: exceptions that pass, since the caller deals with them.
+        lends: by the name of an argument, what the part is given in its place, where the value itself is shared with others.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Member:
     parameters: tuple[str, ...] | None = ()
     optional: bool = False
     lets: tuple[type[BaseException], ...] = ()
+    lends: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict[str, Callable[[Any], Any]])
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,10 @@ def _has(made: object, member: Member) -> bool:
 _ABSENT = object()
 
 
+def _lent(member: Member, name: str | None, value: Any) -> Any:
+    return member.lends[name](value) if name is not None and name in member.lends else value
+
+
 def _member(member: Member) -> Any:
     parameters = member.parameters
     if parameters is None:
@@ -111,6 +118,8 @@ def _member(member: Member) -> Any:
     def method(self: Contained, *args: Any, **named: Any) -> Any:
         arguments: Mapping[str, Any] = {**dict(zip(parameters, args, strict=False)), **named}
         call = Call(self._origin, f"{member.name}()", arguments, self._memory, member.lets)  # pyright: ignore[reportPrivateUsage]
+        args = tuple(_lent(member, name, value) for name, value in zip_longest(parameters[: len(args)], args))
+        named = {name: _lent(member, name, value) for name, value in named.items()}
         return call.checked(member.check, call.run(getattr(self._part, member.name), *args, **named))  # pyright: ignore[reportPrivateUsage]
 
     method.__name__ = member.name

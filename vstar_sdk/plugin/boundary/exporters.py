@@ -10,7 +10,7 @@ CONTRACT = Contract(
     (
         Member("path", values.instance(str), None),
         Member("open", ignored, ("target", "clip"), lets=(OSError,)),
-        Member("write", ignored, ("frame",), lets=(OSError,)),
+        Member("write", ignored, ("frame",), lets=(OSError,), lends={"frame": values.read_only}),
         Member("close", lets=(OSError,)),
         Member("abort"),
         Member("check", parameters=("clip",), optional=True),

@@ -13,8 +13,11 @@ from vstar_sdk.sampling.contract import Branch
 
 
 def _branches(value: Any, call: Call) -> tuple[Branch, ...]:
-    if not isinstance(value, tuple | list) or not value or not all(isinstance(item, Branch) for item in cast(list[Any], value)):
-        raise ContractFault(f"are {described(cast(object, value))}, not a tuple of vstar_sdk.Branch")
+    if not isinstance(value, tuple | list) or not value:
+        came = "empty" if isinstance(value, tuple | list) else described(cast(object, value))
+        raise ContractFault(f"are {came}, not a tuple of vstar_sdk.Branch")
+    if odd := [item for item in cast(list[Any], value) if not isinstance(item, Branch)]:
+        raise ContractFault(f"hold {described(odd[0])}, not vstar_sdk.Branch alone", 'write Branch("prompt") for "prompt"')
     branches = tuple(cast(list[Branch], value))
     names = [branch.name for branch in branches]
     if len({*names}) < len(names):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from numbers import Real
 from typing import Any, cast
 
+from vstar_sdk.plugin.boundary import values
 from vstar_sdk.plugin.boundary.calls import Call, ContractFault, described
 from vstar_sdk.plugin.boundary.contract import Contract, Member, ignored
 from vstar_sdk.plugin.boundary.regularizers import window
@@ -38,7 +39,9 @@ def _numbers(value: Any, call: Call) -> dict[str, float]:
     came = cast(Mapping[Any, Any], value)
     for name, number in came.items():
         if not _finite(number):
-            raise ContractFault(f"returned for {name!r} {described(number)}, not a finite number")
+            raise ContractFault(
+                f"returned for {name!r} {number if isinstance(number, float) else described(number)}, not a finite number"
+            )
     wanted = call.memory.get("numbers", tuple(came))
     if {*came} != {*wanted}:
         raise ContractFault(f"returned {', '.join(map(str, came)) or 'nothing'}, but its numbers are {', '.join(wanted)}")
@@ -50,7 +53,7 @@ CONTRACT = Contract(
     (
         Member("numbers", _names, None),
         Member("begin", ignored, ("clip",)),
-        Member("add", ignored, ("frame",)),
+        Member("add", ignored, ("frame",), lends={"frame": values.read_only}),
         Member("result", _numbers),
         Member("watches", window, ("site",), optional=True),
         Member("observe", ignored, ("site", "moment", "attention"), optional=True),

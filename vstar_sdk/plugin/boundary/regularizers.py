@@ -5,14 +5,19 @@ The functions inside operations are guarded where the attention is compiled.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from typing import Any, cast
+from numbers import Real
+from typing import Any, cast, get_args
 
-from vstar_sdk.attention.operations import OPERATIONS, Operation
+from vstar_sdk.attention.operations import OPERATIONS, Branches, Operation, Statistic
 from vstar_sdk.options import RegularizerOptions
 from vstar_sdk.plugin.boundary import values
 from vstar_sdk.plugin.boundary.calls import Call, ContractFault, described
 from vstar_sdk.plugin.boundary.contract import Contract, Member
+
+_CHOICES: dict[str, tuple[str, ...]] = {"stat": get_args(Statistic), "branches": get_args(Branches)}
+"""Fields of operations that hold one of a few words."""
 
 
 def _operations(value: Any, call: Call) -> list[Operation]:
@@ -22,7 +27,22 @@ def _operations(value: Any, call: Call) -> list[Operation]:
     for operation in operations:
         if not isinstance(operation, Operation):
             raise ContractFault(f"gave {described(operation)}, which is not an operation", OPERATIONS)
+        _check_fields(operation)
     return operations
+
+
+def _check_fields(operation: Operation) -> None:
+    """Refuse what would fail, or act in another way than it says, where the attention is compiled."""
+    what = f"gave {described(operation)}"
+    for name, choices in _CHOICES.items():
+        if (chosen := getattr(operation, name, choices[0])) not in choices:
+            raise ContractFault(f"{what} whose {name} is {chosen!r}", f"{name} is one of {', '.join(choices)}")
+    if not callable(fn := getattr(operation, "fn", len)):
+        raise ContractFault(f"{what} whose fn is {described(fn)}, not a function")
+    for name in ("strength", "weight"):
+        number: object = getattr(operation, name, 1.0)
+        if isinstance(number, bool) or not isinstance(number, Real) or not math.isfinite(number):
+            raise ContractFault(f"{what} whose {name} is {number!r}, not a finite number")
 
 
 def window(value: Any, call: Call) -> tuple[float, float] | None:

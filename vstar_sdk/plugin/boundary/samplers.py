@@ -11,7 +11,9 @@ from vstar_sdk.plugin.boundary.contract import Contract, Member
 
 def _steps(value: Any, call: Call) -> int:
     if not values.count(value):
-        raise ContractFault(f"returned {described(value)}, not a number of steps from 1")
+        raise ContractFault(
+            f"returned {value if isinstance(value, int | float) else described(value)}, not a number of steps from 1"
+        )
     return value
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from typing import Any, cast
 
 from vstar_sdk.plugin.boundary import values
@@ -35,11 +37,16 @@ SCHEDULER = Contract(
 )
 
 
+def _own(config: Any) -> Any:
+    """A copy: the configuration is the loaded model's, which later runs use, too."""
+    return copy.deepcopy(dict(cast(Mapping[str, Any], config))) if isinstance(config, Mapping) else config
+
+
 def _scheduler(value: Any, call: Call) -> Any:
     return SCHEDULER.contain(value, call.origin)
 
 
 CONTRACT = Contract(
     "SchedulerSource",
-    (Member("takes_eta", values.instance(bool), None), Member("make", _scheduler, ("config",))),
+    (Member("takes_eta", values.instance(bool), None), Member("make", _scheduler, ("config",), lends={"config": _own})),
 )

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from vstar_sdk.plugin.boundary.calls import Call, ContractFault, described
+from vstar_sdk.plugin.boundary.calls import Call, ContractFault, article, described
 
 Check = Callable[[Any, Call], Any]
 """Takes what came and the call, and gives what goes on; raises `Broken`."""
@@ -28,7 +28,7 @@ NUMBERS_HINT = "use dtype float32 or bfloat16, or weaker regularizers; or report
 
 def instance(*kinds: type[Any], what: str = "") -> Check:
     """The check that a value is of some type; true and false are not numbers."""
-    wanted = what or f"a {' or '.join(kind.__name__ for kind in kinds)}"
+    wanted = what or f"{article(kinds[0].__name__)} {' or '.join(kind.__name__ for kind in kinds)}"
 
     def check(value: Any, call: Call) -> Any:
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
@@ -131,6 +131,16 @@ def frame_fault(frame: Any, size: tuple[int, int] | None) -> str | None:
         came = f"{tuple(shape)} {dtype}" if shape is not None else described(frame)
         return f"{came}, but the clip's frames are {wanted or '(height, width, 3)'} uint8"
     return None
+
+
+def read_only(frame: Any) -> Any:
+    """A view of a frame that cannot be written to: exporters and metrics are given the same array, one after the other."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None or not isinstance(frame, numpy.ndarray):
+        return frame
+    view = frame.view()
+    view.flags.writeable = False
+    return view
 
 
 def of_annotation(written: Any) -> Check:
