@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import atexit
+import math
 import threading
+import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
 from vstar_sdk.errors import VstarError
 from vstar_sdk.runs.forks import renewed_in_children
+
+_LEAVE = 20.0
+"""Seconds that a program which ends gives its runs to stop: a step of a large model may take longer."""
+
+_queues: weakref.WeakSet[Queue] = weakref.WeakSet()
 
 
 class Queued(Protocol):
@@ -37,6 +46,7 @@ class Queue:
         self._worker: threading.Thread | None = None
         self._closed = False
         renewed_in_children(self)
+        _queues.add(self)
 
     @property
     def closed(self) -> bool:
@@ -60,7 +70,7 @@ class Queue:
                 waits(before)
             self._waiting.append(job)
             if self._worker is None:
-                # A daemon: a program that leaves without waiting is not held up.
+                # A daemon: a program that leaves without waiting is held up only until its run has stopped, see _leave.
                 self._worker = threading.Thread(target=self._serve, name="vstar-session", daemon=True)
                 self._worker.start()
 
@@ -91,10 +101,11 @@ class Queue:
         with self._changed:
             self._closed = True
 
-    def wait(self) -> None:
-        """Wait until all jobs are done; from inside of one of them, do not."""
+    def wait(self, seconds: float = math.inf) -> None:
+        """Wait until all jobs are done, or so long; from inside of one of them, do not."""
+        until = time.monotonic() + seconds
         with self._changed:
-            while self._worker is not None and not self.serves_in_this_thread():
+            while self._worker is not None and not self.serves_in_this_thread() and time.monotonic() < until:
                 self._changed.wait(0.5)  # with an end: where waiting cannot be interrupted, Ctrl-C is heard in between
 
     def jobs(self) -> list[Queued]:
@@ -121,6 +132,19 @@ class Queue:
                 self._current = None
             tell()
             del job, tell  # else the last job, and all that it made, would live as long as the next one runs
+
+
+@atexit.register
+def _leave() -> None:
+    """End what is under way when the program ends: a thread that is still in torch then would abort the process."""
+    left = list(_queues)
+    for queue in left:
+        queue.close()
+        for job in reversed(queue.jobs()):
+            job.cancel()
+    until = time.monotonic() + _LEAVE
+    for queue in left:
+        queue.wait(until - time.monotonic())
 
 
 def closed_error() -> VstarError:
