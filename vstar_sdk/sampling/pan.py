@@ -58,7 +58,7 @@ class Pan:
         if self._options.to in ("left", "up"):
             starts = [max(starts) - start for start in starts]
         canvas = torch.randn(1, channels, other, along * _FINE + max(starts), generator=generator, dtype=torch.float32)
-        windows = [canvas[..., start : start + along * _FINE].unflatten(-1, (along, _FINE)).sum(-1) for start in starts]
+        windows = [canvas[..., start : start + along * _FINE].unfold(-1, _FINE, _FINE).sum(-1) for start in starts]
         noise = torch.stack(windows, 2) / _FINE**0.5
         return noise if across else noise.transpose(-1, -2).contiguous()
 
