@@ -50,7 +50,7 @@ def test_a_call_of_register_that_does_not_fit_is_told_in_the_authors_words(given
     error = registering(*given, **named)
     assert "plugin acme (vstar-acme 1.0): the call of register does not fit" in error.message
     assert words in error.message
-    assert error.hint.startswith("write register(name, options=..., factory=..., summary=..., needs_hooks=...)")
+    assert (error.hint or "").startswith("write register(name, options=..., factory=..., summary=..., needs_hooks=...)")
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_factory_in_a_module_that_is_not_there_is_told_with_its_place():
     assert error.message == (
         "sampling.noise: acme/hum (vstar-acme 1.0): its factory is vstar_sdk.humm:Hum, and there is no module 'vstar_sdk.humm'"
     )
-    assert error.hint.startswith("correct the factory")
+    assert (error.hint or "").startswith("correct the factory")
 
 
 def test_an_argument_that_a_hook_does_not_have_is_told_with_those_that_it_has():
