@@ -184,7 +184,9 @@ def test_a_metric_of_a_plugin_that_breaks_its_contract_ends_the_run_by_name(sess
         def result(self):
             return {"brightness": float("nan"), "flicker": 0}
 
-    with pytest.raises(PluginError, match=r"metrics\[0\]: kit/brightness .*its result\(\) returned for 'brightness' a float"):
+    with pytest.raises(
+        PluginError, match=r"metrics\[0\]: kit/brightness .*its result\(\) returned for 'brightness' nan, not a finite"
+    ):
         session.run(measured("kit/brightness"), plugins=[Host(Short)])
 
 
