@@ -77,7 +77,8 @@ def test_each_is_told_in_its_own_words_and_the_others_are_healthy(tried):
     assert result.returncode == 1, result.stderr
     records = {record["name"]: record for record in json.loads(result.stdout)}
     ends = "cannot be imported: the import ends the process, with exit code 0"
-    remedy = "remove the plugin, or report it to its author; 'vstar plugins --check' tests it again, with VSTAR_PROBE_SECONDS=120 for longer"
+    remedy = "remove the plugin, or report it to its author; "
+    remedy += "'vstar plugins --check' tests it again, with VSTAR_PROBE_SECONDS=120 for longer"
     assert {name: records[name]["reasons"] for name in ("dies", "raises", "exits", "good", "vstar-command")} == {
         "dies": [f"plugin dies (vstar-dies 1.2) {ends} ({remedy})"],
         "raises": ["plugin raises (vstar-raises 1.2) cannot be imported: RuntimeError: no luck today"],
